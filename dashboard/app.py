@@ -1,0 +1,56 @@
+"""The web server: Streamlit with one route of our own for thumbnails. Run it with: streamlit run dashboard/app.py"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+# `streamlit run dashboard/app.py` puts dashboard/ on the path, not the project's root that `import store` needs.
+ROOT = str(Path(__file__).resolve().parent.parent)
+if ROOT not in sys.path:
+    sys.path.insert(0, ROOT)
+
+import streamlit as st  # noqa: E402
+from starlette.requests import Request  # noqa: E402
+from starlette.responses import Response  # noqa: E402
+from starlette.routing import Route  # noqa: E402
+
+from dashboard import cache  # noqa: E402
+from store.errors import StoreError  # noqa: E402
+
+FOR_EVER = "public, max-age=31536000, immutable"
+PLACEHOLDER = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><rect width="4" height="4" fill="#8883"/></svg>'
+)
+
+
+def thumb(request: Request) -> Response:
+    """GET /thumb/{image_id}?v=VERSION[&db=NAME]: the image's JPEG, or a grey square that says by its status why not.
+
+    With `v` a browser may keep it for ever, since another picture would have another address. 404 for an unknown image,
+    503 while the database cannot be read. Starlette runs plain functions in a thread, so the event loop never waits.
+    """
+    path = cache.database(request.query_params.get("db"))
+    try:
+        data = path and cache.thumbnail_of(path, request.path_params["image_id"])
+    except StoreError:
+        return _placeholder(503)
+    if not data:
+        return _placeholder(404)
+    tag = f'"{hashlib.sha256(data).hexdigest()[:20]}"'
+    headers = {"ETag": tag, "Cache-Control": FOR_EVER if "v" in request.query_params else "no-cache"}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type="image/jpeg", headers=headers)
+
+
+def _placeholder(status: int) -> Response:
+    return Response(PLACEHOLDER, status_code=status, media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
+
+
+def routes() -> list[Route]:
+    """The thumbnails, at the root and under server.baseUrlPath where there is one."""
+    base = (st.get_option("server.baseUrlPath") or "").strip("/")
+    return [Route(f"{prefix}/thumb/{{image_id:int}}", thumb) for prefix in {"", f"/{base}" if base else ""}]
+
+
+app = st.App(Path(__file__).with_name("main.py"), routes=routes())

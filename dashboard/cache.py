@@ -1,0 +1,366 @@
+"""All that the pages know of the database, and the only file that keeps any of it in memory.
+
+Every answer is remembered under the database's path and change token, so that what a running ingest adds appears at
+the next rerun and nothing is asked twice before. Tables come as pandas data frames, cheap copies of what is shared.
+Each function raises the StoreErrors of `store`; the router turns them into a page.
+"""
+
+import functools
+import hashlib
+import json
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import streamlit as st
+from PIL import Image, ImageOps
+
+from store import connection, read, sandbox, search
+from store.errors import StoreError
+from store.records import FrameRecord, MapStack
+
+# ---- which database, run and image the person looks at ----------------------------------------------------------
+
+
+def databases() -> list[Path]:
+    """The databases one may choose from: the default one and its neighbours. Never empty; the first may be missing."""
+    default = connection.default_path()
+    others = [path for path in _neighbours(str(default.parent)) if path.name != default.name]
+    if default.exists() or "BILDERATLAS_DB" in os.environ or not others:
+        return [default, *others]
+    return others
+
+
+def database(name: str | None) -> Path | None:
+    """The database of this file name (None: the first), or None if it is not one that may be chosen."""
+    return next((path for path in databases() if name is None or path.name == name), None)
+
+
+def db() -> Path:
+    """The database in view."""
+    return database(st.session_state.get("db")) or databases()[0]
+
+
+def current_run() -> dict[str, Any] | None:
+    """The run in view as `store.read.run` gives it (settings and versions as dicts), or None."""
+    run_id = st.session_state.get("run")
+    return None if run_id is None else run(int(run_id))
+
+
+def current_image() -> int | None:
+    """The id of the image in view, or None."""
+    image_id = st.session_state.get("image")
+    return None if image_id is None else int(image_id)
+
+
+# ---- tables ---------------------------------------------------------------------------------------------------------
+
+
+def collections() -> pd.DataFrame:
+    """collection_id, name, source, images, failures, created_at."""
+    return _ask("collections")
+
+
+def images(collection: str | None = None) -> pd.DataFrame:
+    """image_id, collection, path, width, height, metadata (dict), title, caption, alt, version; indexed by image_id."""
+    return _images(str(db()), connection.state(db()), collection).copy(deep=False)
+
+
+def image(image_id: int) -> dict[str, Any] | None:
+    """One row of `images` as a dict."""
+    found = images()
+    return found.loc[image_id].to_dict() if image_id in found.index else None
+
+
+def items(image_ids: Iterable[int], captions: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
+    """What `components.gallery` shows for these images, in their order; unknown ids are left out."""
+    known, captions = images(), captions or {}
+    ids = [int(i) for i in image_ids if i in known.index]
+    rows = known.loc[ids]
+    return [
+        {
+            "image_id": i,
+            "title": title,
+            "caption": captions.get(i, caption),
+            "alt": alt,
+            "src": _url(i, version),
+        }
+        for i, title, caption, alt, version in zip(
+            ids, rows["title"], rows["caption"], rows["alt"], rows["version"], strict=True
+        )
+    ]
+
+
+def catalogue(collection: str | None = None) -> pd.DataFrame:
+    """image_id, collection, path and a typed column for each metadata key."""
+    return _ask("catalogue", collection=collection)
+
+
+def metadata_columns(collection: str | None = None) -> dict[str, str]:
+    """{column: 'number', 'date' or 'text'}."""
+    return dict(_ask("metadata_columns", collection=collection))
+
+
+def runs(collection: str | None = None) -> pd.DataFrame:
+    """The view `runs` and images, how many have a feature."""
+    return _ask("runs", collection=collection)
+
+
+def run(run_id: int) -> dict[str, Any] | None:
+    """One run as a dict, settings and versions as dicts; None if there is no such run."""
+    found = _ask("run", run_id=run_id)
+    return found and {**found, "title": found["settings"].get("title") or found["backbone"]}
+
+
+def frame(run_id: int, image_id: int) -> FrameRecord | None:
+    """What of the image the run's network saw."""
+    return _ask("frame", run_id=run_id, image_id=image_id)
+
+
+def methods(run_id: int) -> pd.DataFrame:
+    """method, target, maps (how many are stored)."""
+    return _ask("methods", run_id=run_id)
+
+
+def head_stats(run_id: int, image_id: int | None = None) -> pd.DataFrame:
+    """The view `head_stats` of a run, or of one image in it."""
+    return _ask("head_stats", run_id=run_id, image_id=image_id)
+
+
+def projections(run_id: int | None = None) -> pd.DataFrame:
+    """projection_id, run_id, method, settings (JSON text), points, created_at."""
+    return _ask("projections", run_id=run_id)
+
+
+def points(projection_id: int) -> pd.DataFrame:
+    """image_id, x, y."""
+    return _ask("points", projection_id=projection_id)
+
+
+def failures(collection: str | None = None) -> pd.DataFrame:
+    """collection, path, stage, error, at."""
+    return _ask("failures", collection=collection)
+
+
+def nearest(run_id: int, image_id: int, k: int) -> pd.DataFrame:
+    """image_id, similarity (cosine, best first, the image itself left out)."""
+    return _ask("nearest", run_id=run_id, image_id=image_id, k=k)
+
+
+# ---- arrays and pictures ---------------------------------------------------------------------------------------
+
+
+def maps(
+    run_id: int,
+    image_id: int,
+    method: str,
+    target: str = "",
+    layers: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+) -> MapStack | None:
+    """The stored maps of one image, weights (m, rows, cols) float32; None if there are none. Read-only."""
+    chosen = (_tuple(layers), _tuple(heads))
+    return _maps(str(db()), connection.state(db()), run_id, image_id, method, target, *chosen)
+
+
+def features(run_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """Image ids (n,) and their L2-normalised vectors (n, dim) float32. Read-only."""
+    return _features(str(db()), connection.state(db()), run_id)
+
+
+def nearest_to(run_id: int, vector: np.ndarray, k: int) -> pd.DataFrame:
+    """The images most like a vector (dim,): image_id, similarity (cosine, best first). Remembers nothing."""
+    with connection.reading(db()) as con:
+        return search.nearest_to(con, run_id, vector, k).to_pandas()
+
+
+def query(sql: str, seconds: float = 10.0, rows: int = 1000) -> sandbox.Answer:
+    """A person's own SQL in the sandbox. Remembers nothing. Raises SqlRefused, SqlFailed or SqlTimeout."""
+    return sandbox.query(db(), sql, seconds=seconds, rows=rows)
+
+
+def picture(image_id: int) -> tuple[Image.Image, bool] | None:
+    """The upright picture in RGB, and whether it is the original. It is the thumbnail where the original is not there
+    any more, or is not the size that was ingested; None where there is neither."""
+    return _picture(str(db()), connection.state(db()), image_id)
+
+
+def backbone(run: Mapping[str, Any]) -> Any:
+    """The network of a run, ready to compute: `ingest.vision.backbones.load_for_run`. Loaded once, shared by all."""
+    return _backbone(json.dumps(run["settings"], sort_keys=True))
+
+
+# ---- thumbnails -------------------------------------------------------------------------------------------------
+
+
+def thumb_url(image_id: int) -> str:
+    """The address of an image's thumbnail, for a browser to keep for ever: another picture has another address."""
+    known = images()
+    return _url(image_id, known.at[image_id, "version"] if image_id in known.index else "0")
+
+
+def thumbnail(image_id: int) -> bytes | None:
+    """The JPEG of one image in the database in view."""
+    return thumbnail_of(db(), image_id)
+
+
+def thumbnail_of(path: Path, image_id: int) -> bytes | None:
+    """The JPEG of one image, or None. Any thread may ask: no Streamlit here."""
+    return _thumbnails.get(path, image_id)
+
+
+class _Thumbnails:
+    """Thumbnails by the block of ids: a page that shows one image shows its neighbours, and opening a database costs
+    more than reading a hundred small pictures. Holds at most `blocks` blocks of `size`, the least used go first."""
+
+    def __init__(self, blocks: int = 64, size: int = 128):
+        self.blocks, self.size = blocks, size
+        self.held: OrderedDict[tuple[str, int], tuple[str, dict[int, bytes]]] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def get(self, path: Path, image_id: int) -> bytes | None:
+        if image_id >= 2**63:
+            return None  # no BIGINT
+        key, token = (str(path), image_id // self.size), connection.state(path)
+        with self.lock:
+            held = self.held.get(key)
+            if held is None or held[0] != token:
+                held = self._load(path, key, token, held)
+            self.held.move_to_end(key)
+            return held[1].get(image_id)
+
+    def _load(self, path: Path, key: tuple[str, int], token: str, old: Any) -> tuple[str, dict[int, bytes]]:
+        first = key[1] * self.size
+        try:
+            with connection.reading(path, wait=2.0) as con:
+                held = (token, read.thumbnails(con, range(first, first + self.size)))
+        except StoreError:
+            if old is None:
+                raise
+            return old  # a writer has the file: what we have is better than nothing
+        self.held[key] = held
+        while len(self.held) > self.blocks:
+            self.held.popitem(last=False)
+        return held
+
+
+_thumbnails = _Thumbnails()
+
+
+# ---- what is kept ---------------------------------------------------------------------------------------------------
+
+
+def _ask(question: str, **how: Any) -> Any:
+    answer = _answer(str(db()), connection.state(db()), question, tuple(how.items()))
+    return answer.copy(deep=False) if isinstance(answer, pd.DataFrame) else answer
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _answer(path: str, token: str, question: str, how: tuple) -> Any:
+    with connection.reading(path) as con:
+        answer = getattr(search if question == "nearest" else read, question)(con, **dict(how))
+    return answer.to_pandas() if isinstance(answer, pa.Table) else answer
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _images(path: str, token: str, collection: str | None) -> pd.DataFrame:
+    with connection.reading(path) as con:
+        table = read.images(con, collection).to_pandas()
+    table["metadata"] = [json.loads(text) if text else {} for text in table["metadata"]]
+    table["caption"] = [caption(data, title) for data, title in zip(table["metadata"], table["title"], strict=True)]
+    table["alt"] = [f"{a}, {b}" if b else a for a, b in zip(table["title"], table["caption"], strict=True)]
+    whole = hashlib.sha256(token.encode()).hexdigest()
+    table["version"] = [text[:12] for text in table.get("sha256", [whole] * len(table))]
+    return table.set_index("image_id", drop=False).rename_axis(None)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _maps(
+    path: str, token: str, run_id: int, image_id: int, method: str, target: str, layers: Any, heads: Any
+) -> MapStack | None:
+    with connection.reading(path) as con:
+        stack = read.maps(con, run_id, image_id, method, target, layers, heads)
+    if stack is not None:
+        stack.weights.flags.writeable = False  # shared by every session
+    return stack
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _features(path: str, token: str, run_id: int) -> tuple[np.ndarray, np.ndarray]:
+    with connection.reading(path) as con:
+        return search.features(con, run_id)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _picture(path: str, token: str, image_id: int) -> tuple[Image.Image, bool] | None:
+    row = image(image_id)
+    if row is None:
+        return None
+    for source in collections().query("name == @row['collection']")["source"].dropna():
+        try:
+            with Image.open(Path(source) / row["path"]) as file:
+                found = ImageOps.exif_transpose(file).convert("RGB")
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            continue
+        if found.size == (row["width"], row["height"]):
+            return found, True
+    data = thumbnail_of(Path(path), image_id)
+    return None if data is None else (_jpeg(data), False)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the network …")
+def _backbone(settings: str) -> Any:
+    from ingest.vision import backbones
+
+    return backbones.load_for_run(json.loads(settings))
+
+
+@st.cache_resource(ttl=3, max_entries=8, show_spinner=False)
+def _neighbours(folder: str) -> list[Path]:
+    try:
+        return sorted(path for path in Path(folder).glob("*.duckdb") if path.is_file())
+    except OSError:
+        return []
+
+
+# ---- small things ---------------------------------------------------------------------------------------------------
+
+_MAKERS = ("artist", "creator", "author", "maker", "photographer", "painter")
+_DATES = ("year", "date", "created", "dated")
+
+
+def caption(metadata: Mapping[str, Any], title: str = "") -> str:
+    """One line under a picture: who made it and when, or else the first two other things known about it."""
+    lower = {key.lower(): value for key, value in metadata.items() if value not in (None, "", title)}
+    named = [next((lower[key] for key in keys if key in lower), None) for keys in (_MAKERS, _DATES)]
+    said = [str(value) for value in named if value is not None]
+    rest = [str(value) for value in lower.values() if isinstance(value, str | int | float)]
+    return ", ".join(said or rest[:2])
+
+
+def _url(image_id: int, version: str) -> str:
+    chosen = db()
+    which = "" if chosen == databases()[0] else f"&db={chosen.name}"
+    return f"{_base()}/thumb/{int(image_id)}?v={version}{which}"
+
+
+def _base() -> str:
+    base = (st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{base}" if base else ""
+
+
+def _tuple(values: Iterable[int] | None) -> tuple[int, ...] | None:
+    return None if values is None else tuple(int(value) for value in values)
+
+
+@functools.lru_cache(maxsize=32)
+def _jpeg(data: bytes) -> Image.Image:
+    import io
+
+    return Image.open(io.BytesIO(data)).convert("RGB")

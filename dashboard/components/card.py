@@ -1,0 +1,35 @@
+"""One picture by itself, with what is known about it and where to go from here."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import address, cache
+
+_WAITING = "_card"
+
+
+def show_later(image_id: int) -> None:
+    """Put the image in view and open its card at the next run; ends this one."""
+    st.session_state[_WAITING] = int(image_id)
+    address.choose("image", int(image_id))
+
+
+def show_waiting() -> None:
+    """Open the card that `show_later` asked for, if any. To be called once by a page that uses it."""
+    image_id = st.session_state.pop(_WAITING, None)
+    image = None if image_id is None else cache.image(image_id)
+    if image is not None:
+        st.dialog(image["title"], width="large")(_card)(image)
+
+
+def _card(image: dict) -> None:
+    picture, words = st.columns([1, 1], gap="large")
+    with picture:
+        if found := cache.picture(image["image_id"]):
+            st.image(found[0], alt=image["alt"], width="stretch")
+    with words:
+        address.link("attention", "Where does the network look?", image["image_id"], ":material/visibility:")
+        address.link("similar", "What looks alike?", image["image_id"], ":material/image_search:")
+        facts = {key: str(value) for key, value in image["metadata"].items() if value not in (None, "")}
+        facts |= {"file": image["path"], "pixels": f"{image['width']} × {image['height']}"}
+        st.dataframe(pd.Series(facts, name="value").rename_axis("about"), width="stretch")

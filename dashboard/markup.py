@@ -1,0 +1,172 @@
+"""HTML for what Streamlit has no element for: grids of small pictures, colour bars, bars of shares.
+
+Everything that comes from a database or a file is escaped here. Colours of text and lines are inherited, so that
+the light and the dark theme both hold.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from PIL import Image
+
+from dashboard.figure import ColourBar
+from dashboard.panels import Panel, percent
+
+_SHEET = """<style>
+.ba-sheet {display: flex; flex-wrap: wrap; gap: 1.25rem; align-items: flex-start}
+.ba-side {flex: 1 1 14rem; max-width: 26rem; min-width: 0}
+.ba-maps {flex: 8 1 26rem; min-width: 0; display: grid; gap: 0.9rem 0.6rem}
+.ba-large {flex: 1 1 15rem; max-width: 40rem}
+.ba-sheet figure {margin: 0; min-width: 0}
+.ba-sheet img {width: 100%; height: auto; display: block; border-radius: 2px}
+.ba-sheet figcaption {font-size: 0.8rem; line-height: 1.35; margin-top: 0.3rem}
+.ba-sheet .ba-note {opacity: 0.7; display: block}
+.ba-bar {height: 0.7rem; border-radius: 2px; margin-top: 1.1rem}
+.ba-ends {position: relative; display: flex; justify-content: space-between; font-size: 0.8rem; margin-top: 0.2rem}
+.ba-ends .ba-mark {position: absolute; transform: translateX(-50%)}
+.ba-words {font-size: 0.8rem; line-height: 1.4; opacity: 0.8; margin: 0.4rem 0 0}
+.ba-title {font-size: 1.3rem; line-height: 1.3; margin: 0.2rem 0 0}
+.ba-picture {width: 100%; height: auto; display: block; border-radius: 2px}
+.ba-list dt {font-weight: 600; font-size: 0.85rem}
+.ba-list dd {margin: 0 0 0.5rem; line-height: 1.6; overflow-wrap: anywhere; font-size: 0.85rem}
+.ba-list code {font-size: 0.8rem}
+dl.ba-list.ba-list {padding-left: 0; margin: 0}
+.ba-facts {display: grid; grid-template-columns: fit-content(9rem) 1fr; gap: 0.1rem 0.9rem}
+.ba-facts dt {font-weight: 400; opacity: 0.65}
+.ba-facts dd {margin: 0}
+.ba-share {display: flex; height: 0.9rem; border-radius: 2px; overflow: hidden; gap: 1px}
+.ba-key {display: flex; flex-wrap: wrap; gap: 0.2rem 1.1rem; font-size: 0.85rem; margin-top: 0.4rem}
+.ba-dot {display: inline-block; width: 0.7rem; height: 0.7rem; border-radius: 2px; margin-right: 0.35rem}
+</style>"""
+_SHARES = ("#b4553a", "#d9a441", "#4b7a8c", "#8a8a8a")  # told apart by colour-blind eyes too
+
+
+def picture(image: Image.Image, alt: str) -> str:
+    """An <img> that carries its pixels with it."""
+    file = io.BytesIO()
+    # Full colour resolution: the edges of patches are edges of colour, and 4:2:0 would smear them.
+    image.save(file, "JPEG", quality=88, subsampling=0)
+    data = base64.b64encode(file.getvalue()).decode()
+    width, height = image.size
+    return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(alt)}" width="{width}" height="{height}">'
+
+
+def sheet(
+    original: Image.Image,
+    original_alt: str,
+    sentences: Sequence[str],
+    panels: Sequence[Panel],
+    columns: int,
+    bar: ColourBar,
+) -> str:
+    """The original with what is to be said of it and the colour bar; beside it, or under it on a narrow page,
+    the panels in at most `columns` columns."""
+    said = "".join(f'<p class="ba-words">{escape(sentence)}</p>' for sentence in sentences)
+    side = (
+        f"<figure>{picture(original, original_alt)}<figcaption>{said}</figcaption></figure>{colour_bar(bar)}"
+    )
+    return (
+        f'{_SHEET}<div class="ba-sheet"><div class="ba-side">{side}</div>'
+        f'<div class="ba-maps" style="grid-template-columns: {_columns(columns)}">'
+        f"{''.join(_figure(panel) for panel in panels)}</div></div>"
+    )
+
+
+def editor(key: str) -> str:
+    """Style alone: the text area of this key in a type whose letters are all as wide."""
+    return f"<style>.st-key-{key} textarea {{font-family: ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace; font-size: 0.9rem}}</style>"
+
+
+def _figure(panel: Panel) -> str:
+    return (
+        f"<figure>{picture(panel.picture, panel.alt)}<figcaption>{escape(panel.title)}"
+        f'<span class="ba-note">{escape(panel.note)}</span></figcaption></figure>'
+    )
+
+
+def _columns(count: int) -> str:
+    """As many columns as asked where they fit, fewer where each would be narrower than a thumbnail."""
+    return f"repeat(auto-fill, minmax(max(6.5rem, calc((100% - {0.6 * (count - 1):.2f}rem) / {count})), 1fr))"
+
+
+def colour_bar(bar: ColourBar) -> str:
+    """The colours from low to high, the words at the ends and marks, and what they mean."""
+    stops = ", ".join("#{:02x}{:02x}{:02x}".format(*bar.lut[round(i * 255 / 32)]) for i in range(33))
+    marks = "".join(
+        f'<span class="ba-mark" style="left: {100 * place:.1f}%">{escape(words)}</span>'
+        for place, words in bar.marks
+    )
+    return (
+        f'<div class="ba-bar" role="img" aria-label="Colours from {escape(bar.low)} to {escape(bar.high)}" '
+        f'style="background: linear-gradient(to right, {stops})"></div>'
+        f'<div class="ba-ends"><span>{escape(bar.low)}</span>{marks}<span>{escape(bar.high)}</span></div>'
+        f'<p class="ba-words">{escape(bar.label)}</p>'
+    )
+
+
+def shares(title: str, parts: Sequence[tuple[str, float]]) -> str:
+    """A bar cut into named shares (0..1) of four kinds at most, with a key below; shares of 0 are left out."""
+    bar, key = "", ""
+    named = [
+        (name, share, colour) for (name, share), colour in zip(parts, _SHARES, strict=False) if share > 0
+    ]
+    for name, share, colour in named:
+        bar += f'<span style="width: {100 * share:.2f}%; background: {colour}"></span>'
+        key += (
+            f'<span><span class="ba-dot" style="background: {colour}"></span>'
+            f"{escape(name)} {percent(share)}</span>"
+        )
+    spoken = f"{title}: " + ", ".join(f"{name} {percent(share)}" for name, share, _ in named)
+    return (
+        f'{_SHEET}<p class="ba-words">{escape(title)}</p>'
+        f'<div class="ba-share" role="img" aria-label="{escape(spoken)}">{bar}</div>'
+        f'<div class="ba-key">{key}</div>'
+    )
+
+
+def large(panel: Panel) -> str:
+    """One panel on its own."""
+    return f'{_SHEET}<div class="ba-sheet"><div class="ba-large">{_figure(panel)}</div></div>'
+
+
+def portrait(image: Image.Image, alt: str) -> str:
+    """A picture as wide as there is room, at most as wide as it is."""
+    width, _ = image.size
+    return f'{_SHEET}<div style="max-width: {width}px">{picture(image, alt)}</div>'
+
+
+def heading(words: str) -> str:
+    """A picture's title, as text and nothing else."""
+    return f'{_SHEET}<p class="ba-title">{escape(words)}</p>'
+
+
+def small(words: str) -> str:
+    """A paragraph in small type, as text and nothing else."""
+    return f'{_SHEET}<p class="ba-words">{escape(words)}</p>'
+
+
+def definitions(parts: Mapping[str, Sequence[str]]) -> str:
+    """Names in bold, each with its words."""
+    rows = "".join(
+        f"<dt>{escape(name)}</dt><dd>{' &nbsp; '.join(f'<code>{escape(word)}</code>' for word in words)}</dd>"
+        for name, words in parts.items()
+    )
+    return f'{_SHEET}<dl class="ba-list">{rows}</dl>'
+
+
+def facts(parts: Mapping[str, object]) -> str:
+    """Names and values of one thing, such as a picture's metadata, as text and nothing else."""
+    rows = "".join(
+        f"<dt>{escape(str(name))}</dt><dd>{escape(str(value))}</dd>" for name, value in parts.items()
+    )
+    return f'{_SHEET}<dl class="ba-list ba-facts">{rows}</dl>'
+
+
+def markdown(words: str) -> str:
+    """Words for a Streamlit label or message, which reads Markdown: shown as they are."""
+    return re.sub(r"([\\`*_\[\]<>#~|$])", r"\\\1", words)

@@ -1,0 +1,281 @@
+"""Attention maps as pictures with words: what the attention page shows and the printed figure repeats."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from dashboard.figure import ColourBar, Plate
+from ingest.vision.geometry import Frame
+from ingest.vision.overlay import ABSOLUTE_RANGE, overlay, scale_values, threshold_mass
+
+COLOURS = {  # as the page calls them, and as matplotlib does
+    "inferno": "inferno",
+    "viridis": "viridis",
+    "magma": "magma",
+    "cividis": "cividis",
+    "turbo": "turbo",
+    "greys": "gray",
+}
+SCALES = {"map": "per map", "shared": "shared", "absolute": "absolute"}
+WHOLE = 0.995  # from this share of its area on, a picture counts as seen whole: a cut of a pixel is no cut
+DIM = 0.55  # what the network did not see stands back, but can still be made out
+
+
+@dataclass(frozen=True)
+class Look:
+    """How maps are drawn: a key of COLOURS, opacity 0..1, smooth or one flat square a patch, a key of SCALES,
+    and `share`, the part of the mass whose patches are shown (None: all)."""
+
+    colours: str = "inferno"
+    opacity: float = 0.6
+    smooth: bool = False
+    scale: str = "map"
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture at the size it is drawn, the (width, height) of its original, and what the network saw."""
+
+    picture: Image.Image
+    size: tuple[int, int]
+    frame: Frame
+
+    def at(self, side: int) -> Scene:
+        """The same scene with the picture's long side at most `side` pixels.
+
+        Tiny pictures are enlarged to 128 pixels: below, a map's patches cannot be told apart.
+        """
+        side = min(side, max(*self.picture.size, 128))
+        return replace(self, picture=fitted(self.picture, side, enlarge=True))
+
+    def cells(self) -> np.ndarray:
+        """bool (rows, cols): patches that show some of the picture, not padding."""
+        return self.frame.picture_cells(*self.size)
+
+    def seen(self) -> float:
+        """The share of the picture's area that the network saw, 0..1."""
+        width, height = self.size
+        across = min(self.frame.x1, width) - max(self.frame.x0, 0)
+        down = min(self.frame.y1, height) - max(self.frame.y0, 0)
+        return max(0.0, across) * max(0.0, down) / (width * height)
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Maps to draw: weights (m, rows, cols), and of each the layer, the head (None: heads fused) and a title."""
+
+    layers: tuple[int, ...]
+    heads: tuple[int | None, ...]
+    titles: tuple[str, ...]
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One map over the picture; `note` says its peak and mass, `alt` says in words where it peaks."""
+
+    title: str
+    note: str
+    alt: str
+    picture: Image.Image
+
+
+def draw(maps: Maps, scene: Scene, look: Look, only: int | None = None) -> tuple[list[Panel], ColourBar]:
+    """The panels of `maps`, or of the one numbered `only`, and the colour bar that says what their colours mean.
+
+    A scale shared by all maps stays so when only one is drawn. ValueError where the grid is not the frame's.
+    """
+    cells = scene.cells()
+    values, limits = scale_values(maps.weights, look.scale, cells)
+    lut = colour_table(look.colours)
+    panels = []
+    for number in range(len(values)) if only is None else [only]:
+        title, weights = maps.titles[number], maps.weights[number]
+        mask = None if look.share is None else threshold_mass(weights, look.share, cells)
+        picture = overlay(
+            scene.picture,
+            values[number],
+            scene.frame,
+            scene.size,
+            lut,
+            opacity=look.opacity,
+            smooth=look.smooth,
+            mask=mask,
+            dim=DIM,
+        )
+        seen = np.where(cells, weights, 0)
+        note = f"peak ×{times(seen.max() * weights.size)} · {percent(seen.sum())} on patches"
+        if mask is not None:
+            note = f"{int(mask.sum())} of {int(cells.sum())} patches hold {percent(look.share)} · {note}"
+        panels.append(
+            Panel(title, note, f"{title}: the attention peaks {_where(seen)}.", _outlined(picture, scene))
+        )
+    return panels, colour_bar(look, limits, lut)
+
+
+def plate(title: str, caption: str, maps: Maps, scene: Scene, look: Look, columns: int, credit: str) -> Plate:
+    """The figure for print of what the page shows. `scene` has the size that a panel gets, `caption` says who made
+    the picture and when, `credit` where the maps are from."""
+    drawn, bar = draw(maps, scene, look)
+    between = "interpolated between the patches" if look.smooth else "one flat square for each patch"
+    mask = (
+        ""
+        if look.share is None
+        else f" Only the patches that hold {percent(look.share)} of a map's mass are shown."
+    )
+    named = f"{title} ({caption})" if caption else title
+    return Plate(
+        title=named,
+        panels=tuple((f"{panel.title} · {panel.note.split(' · ')[-2]}", panel.picture) for panel in drawn),
+        columns=columns,
+        bar=bar,
+        caption=f"{named}. {credit} Scale: {SCALES[look.scale]}; drawn as {between}.{mask}",
+        original=framed(scene),
+        original_title="The picture",
+    )
+
+
+def title(layer: int, head: int | None) -> str:
+    """What a map is called: layers and heads count from 0."""
+    return f"Up to layer {layer}" if head is None else f"Layer {layer} · head {head}"
+
+
+def masses(stats: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Where the summary's attention lies, as named shares of a row of `head_stats`; what is missing from 1 lies on
+    padding."""
+    parts = [
+        ("CLS token", float(stats["mass_cls"])),
+        ("registers", float(stats["mass_registers"])),
+        ("patches", float(stats["mass_patches"])),
+    ]
+    rest = 1 - sum(share for _, share in parts)
+    return [*parts, ("padding", rest if rest > 0.005 else 0.0)]
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """At most `wanted` of 0 .. count - 1, evenly from the first to the last."""
+    if count <= wanted:
+        return list(range(count))
+    return [round(step * (count - 1) / (wanted - 1)) for step in range(wanted)]
+
+
+def file_stem(words: str) -> str:
+    """A name for a file, of letters, digits and hyphens alone."""
+    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "picture"
+
+
+def head_mean(layers: tuple[int, ...], weights: np.ndarray) -> Maps:
+    """One map a layer from maps (m, rows, cols) of these layers (m,): the mean over each layer's heads."""
+    single, at = sorted(set(layers)), np.array(layers)
+    means = np.stack([weights[at == layer].mean(axis=0) for layer in single])
+    heads = len(layers) // len(single)
+    titles = tuple(f"Layer {layer} · mean of {heads} heads" for layer in single)
+    return Maps(tuple(single), (None,) * len(single), titles, means)
+
+
+def colour_bar(look: Look, limits: np.ndarray, lut: np.ndarray) -> ColourBar:
+    """What the colours mean, in words and numbers; `limits` (m, 2) as scale_values gives them."""
+    if look.scale == "map":
+        words = (
+            "Each map runs from its own least to its own greatest weight: its colours show where it looks, "
+            "and cannot be compared with another map's."
+        )
+        return ColourBar(lut, "least", "greatest", words)
+    if look.scale == "shared":
+        low, high = limits[0]
+        words = (
+            "One scale for all maps shown, from the least to the greatest weight among them, as shares of a "
+            "token's attention: colours can be compared."
+        )
+        return ColourBar(lut, percent(low), percent(high), words)
+    low, high = ABSOLUTE_RANGE
+    words = (
+        "Times uniform attention, the same scale for every picture: 1 means as much as if all patches got "
+        f"the same. Above {high:g} the colour stays."
+    )
+    return ColourBar(lut, f"{low:g}", f"{high:g} ×", words, tuple((n / high, f"{n} ×") for n in (1, 2, 4)))
+
+
+def fitted(picture: Image.Image, side: int, enlarge: bool = False) -> Image.Image:
+    """The picture with its long side at most `side` pixels, or just so if it may be enlarged."""
+    factor = side / max(picture.size)
+    if factor == 1 or (factor > 1 and not enlarge):
+        return picture
+    width, height = (max(1, round(edge * factor)) for edge in picture.size)
+    # reducing_gap: a scan of 27 megapixels takes 25 ms instead of 220, and looks the same.
+    return picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2)
+
+
+def framed(scene: Scene) -> Image.Image:
+    """The picture with the edge of what the network saw drawn, and the rest dimmed."""
+    nothing = np.zeros((scene.frame.rows, scene.frame.cols))
+    lut = colour_table("greys")
+    picture = overlay(scene.picture, nothing, scene.frame, scene.size, lut, opacity=0, dim=DIM)
+    return _outlined(picture, scene, width=3)
+
+
+def _outlined(picture: Image.Image, scene: Scene, width: int = 1) -> Image.Image:
+    """Draws the edge of what the network saw, where that is not the whole picture."""
+    if scene.seen() > WHOLE:
+        return picture
+    across, down = (shown / own for shown, own in zip(picture.size, scene.size, strict=True))
+    left, right = (min(max(x * across, 0), picture.width) for x in (scene.frame.x0, scene.frame.x1))
+    top, bottom = (min(max(y * down, 0), picture.height) for y in (scene.frame.y0, scene.frame.y1))
+    pen = ImageDraw.Draw(picture)
+    box = (round(left), round(top), round(right) - 1, round(bottom) - 1)
+    if width > 1:
+        pen.rectangle(box, outline=(20, 20, 20), width=width)  # dark under light: seen on any picture
+    pen.rectangle(box, outline=(235, 235, 235) if width > 1 else (150, 150, 150), width=1)
+    return picture
+
+
+def seen_sentence(scene: Scene, fit: str) -> str:
+    """What the network saw of the picture, as a sentence."""
+    share = scene.seen()
+    if share < WHOLE:
+        return f"The network saw the central {percent(share)} of the picture; the dimmed rest was cut off."
+    width, height = scene.size
+    if fit == "pad":
+        return "The network saw the whole picture, on a ground of a plain colour."
+    if fit == "stretch" and not 0.95 < width / height < 1.05:
+        return "The network saw the whole picture, squeezed into a square."
+    return "The network saw the whole picture."
+
+
+@cache
+def colour_table(name: str) -> np.ndarray:
+    """uint8 (256, 3): the colours of a key of COLOURS, from matplotlib."""
+    import matplotlib
+
+    table = matplotlib.colormaps[COLOURS[name]](np.arange(256))[:, :3]
+    return np.rint(table * 255).astype(np.uint8)
+
+
+def percent(share: float) -> str:
+    """A share (0..1) as a percentage with the digits that matter, number and sign kept on one line."""
+    digits = "0" if share < 1e-6 else f"{100 * share:.2g}" if share < 0.1 else f"{100 * share:.0f}"
+    return f"{digits}\u00a0%"
+
+
+def times(number: float) -> str:
+    """A multiple of uniform attention with the digits that matter."""
+    return f"{number:.1f}" if number < 10 else f"{number:.0f}"
+
+
+def _where(weights: np.ndarray) -> str:
+    rows, cols = weights.shape
+    row, col = np.unravel_index(int(np.argmax(weights)), weights.shape)
+    down = ("at the top", "in the middle", "at the bottom")[min(2, 3 * row // rows)]
+    across = ("left", "centre", "right")[min(2, 3 * col // cols)]
+    if (down, across) == ("in the middle", "centre"):
+        return "in the middle of what the network saw"
+    return f"{down} {across} of what the network saw"

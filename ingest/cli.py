@@ -1,0 +1,282 @@
+"""The command line: `python -m ingest run FOLDER` does everything; the other commands do one step each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ingest.report import Report
+from store.connection import default_path
+
+
+class PlainCommand(click.Command):
+    """A command whose failures are one sentence and an exit code: 1 failed, 2 wrong usage. `-v` shows the traceback."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(click.Option(["-v", "--verbose"], is_flag=True, help="Show the traceback of an error."))
+
+    def invoke(self, context: click.Context) -> Any:
+        verbose = context.params.pop("verbose", False)
+        try:
+            return super().invoke(context)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            raise _failed("stopped; what was finished is stored, and the same command goes on from there", 1) from None
+        except Exception as error:
+            if verbose:
+                raise
+            raise _failed(*_sentence(error)) from None
+
+
+def _sentence(error: Exception) -> tuple[str, int]:
+    from ingest.sources.folder import SourceError
+    from ingest.vision.backbones import BackboneError
+    from store.errors import StoreError
+
+    if isinstance(error, SourceError | BackboneError | ValueError):
+        return str(error), 2
+    if isinstance(error, StoreError | OSError):
+        return str(error), 1
+    return f"{type(error).__name__}: {error} (-v shows where)", 1
+
+
+def _failed(sentence: str, code: int) -> click.ClickException:
+    failure = click.ClickException(sentence)
+    failure.exit_code = code
+    return failure
+
+
+def _names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip() not in ("", "none")))
+
+
+def _options(*options: Callable) -> Callable:
+    def add(function: Callable) -> Callable:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+db_option = click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=default_path,
+    show_default="$BILDERATLAS_DB or bilderatlas.duckdb",
+    help="The database file.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the last line as JSON.")
+collection_option = click.option("--collection", help="Name of the collection.  [default: the folder's name]")
+source_options = _options(
+    click.argument("source"),
+    collection_option,
+    click.option("--metadata", "table", help="CSV that describes the pictures.  [default: the folder's metadata.csv]"),
+    click.option("--limit", type=click.IntRange(1), help="Take only the first N pictures."),
+)
+model_options = _options(
+    click.option(
+        "--model", default="auto", show_default=True, help="A name of `models`, hf:REPO, timm:NAME, packaged."
+    ),
+    click.option("--weights", help="A .safetensors or PyTorch file with the model's weights."),
+    click.option("--layer", type=click.IntRange(0), help="Take the feature after this block (from 0)."),
+    click.option("--fit", type=click.Choice(["crop", "stretch", "pad"]), default="crop", show_default=True),
+    click.option("--size", type=click.IntRange(1), help="Side of the network's input in pixels."),
+)
+machine_options = _options(
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 … or mps."),
+    click.option("--batch-size", type=click.IntRange(1), help="Pictures a batch.  [default: chosen from the machine]"),
+    click.option("--workers", type=click.IntRange(1), help="Decoding threads.  [default: chosen from the machine]"),
+)
+methods_option = click.option("--methods", default="cls,rollout", show_default=True, callback=_names, help="Attention to store; none for features alone.")  # fmt: skip
+project_option = click.option("--project", "layouts", default="umap,tsne,pca", show_default=True, callback=_names, help="Layouts to compute.")  # fmt: skip
+
+
+@click.group()
+@click.version_option(package_name=None, version="0.1.0", prog_name="bilderatlas")
+def main() -> None:
+    """Bilderatlas: what a vision transformer sees in a collection of pictures."""
+
+
+@main.command(cls=PlainCommand)
+@source_options
+@db_option
+@model_options
+@methods_option
+@project_option
+@machine_options
+@json_option
+def run(source: str, db: Path, as_json: bool, collection: str | None, table: str | None, limit: int | None, layouts: tuple[str, ...], **settings: Any) -> None:  # fmt: skip
+    """Read a folder of pictures into a database: thumbnails, features, attention, layouts.
+
+    Again on the same folder: only what is new is computed.
+    """
+    from ingest.projections import check_layouts, project
+    from ingest.workflow import Settings, list_source, observe_collection
+
+    report = Report(as_json)
+    check_layouts(layouts)
+    listing = list_source(db, source, collection, table, limit, report)
+    counts = observe_collection(db, listing, Settings(**settings), "run", report)
+    counts["projections"] = project(db, counts["run_id"], list(layouts), report.tell)
+    _finish(report, counts)
+
+
+@main.command(cls=PlainCommand)
+@source_options
+@db_option
+@click.option("--workers", type=click.IntRange(1))
+@json_option
+def scan(source: str, db: Path, as_json: bool, collection: str | None, table: str | None, limit: int | None, workers: int | None) -> None:  # fmt: skip
+    """Only list the pictures of a folder, with thumbnails and metadata."""
+    from ingest import workflow
+
+    report = Report(as_json)
+    listing = workflow.list_source(db, source, collection, table, limit, report)
+    counts = workflow.scan(db, listing, workers, report)
+    already = len(listing.tasks) - counts.done - counts.failed
+    line = f"{listing.collection}: {counts.done} new, {already} already there, {counts.failed} failed → {db}"
+    report.finish(line, {"db": str(db), "collection": listing.collection, "new": counts.done, "already": already, "failed": counts.failed})  # fmt: skip
+    _exit(counts.done + already, counts.failed)
+
+
+@main.command(cls=PlainCommand)
+@collection_option
+@db_option
+@model_options
+@machine_options
+@json_option
+def embed(db: Path, as_json: bool, collection: str | None, **settings: Any) -> None:
+    """Compute features alone, of a collection that the database already holds."""
+    from ingest.workflow import Settings, list_collection, observe_collection
+
+    report = Report(as_json)
+    listing = list_collection(db, collection)
+    _finish(report, observe_collection(db, listing, Settings(**settings, methods=()), "embed", report))
+
+
+@main.command(cls=PlainCommand)
+@click.option("--run", "run_id", type=int, help="The run to add to.  [default: the newest]")
+@methods_option
+@db_option
+@machine_options
+@json_option
+def explain(db: Path, as_json: bool, run_id: int | None, **settings: Any) -> None:
+    """Add attention maps to the images of a run."""
+    from ingest.workflow import Settings, list_collection, observe_collection, settings_for_run
+
+    report = Report(as_json)
+    collection, continued = settings_for_run(db, run_id, Settings(**settings))
+    _finish(report, observe_collection(db, list_collection(db, collection), continued, "explain", report))
+
+
+@main.command(cls=PlainCommand)
+@click.option("--run", "run_id", type=int, help="The run whose features are laid out.  [default: the newest]")
+@click.option("--methods", "layouts", default="umap,tsne,pca", show_default=True, callback=_names)
+@db_option
+@json_option
+def project(db: Path, as_json: bool, run_id: int | None, layouts: tuple[str, ...]) -> None:
+    """Lay the images of a run out on a map: UMAP, t-SNE, PCA."""
+    from ingest.projections import check_layouts
+    from ingest.projections import project as lay_out
+    from ingest.workflow import newest_run
+
+    report = Report(as_json)
+    check_layouts(layouts)
+    run_id = newest_run(db, run_id)["run_id"]
+    made = lay_out(db, run_id, list(layouts), report.tell)
+    report.finish(
+        f"run {run_id}: made {', '.join(made)}" if made else f"run {run_id}: all layouts are there already",
+        {"run_id": run_id, "projections": made},
+    )
+
+
+@main.command(cls=PlainCommand)
+@db_option
+@json_option
+def status(db: Path, as_json: bool) -> None:
+    """What the database holds."""
+    from ingest.status import describe, gather
+
+    found = gather(db)
+    Report(as_json).finish(describe(found), found)
+
+
+@main.command(cls=PlainCommand)
+@json_option
+def models(as_json: bool) -> None:
+    """The models that have a short name, and whether their weights are on this machine."""
+    from ingest.models import model_table
+    from ingest.status import as_table
+
+    rows = model_table()
+    columns = {
+        "key": "model",
+        "layers": "layers",
+        "heads": "heads",
+        "patch": "patch",
+        "prefix_tokens": "prefix",
+        "megabytes": "MB",
+        "here": "here",
+        "licence": "licence",
+        "weights": "weights",
+    }
+    more = "Also: hf:REPOSITORY or hf:FOLDER (transformers), timm:NAME; each with --weights FILE."
+    Report(as_json).finish(f"{as_table(rows, columns)}\n{more}", {"models": rows})
+
+
+@main.command(cls=PlainCommand)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--run", "run_id", type=int, help="The run to export.  [default: the newest]")
+@db_option
+@json_option
+def export(file: Path, db: Path, as_json: bool, run_id: int | None) -> None:
+    """Write a run's features with the catalogue to FILE: .parquet, .csv, or .npz (arrays `paths` and `vectors`)."""
+    from ingest.export import export_features
+    from ingest.workflow import newest_run
+
+    run_id = newest_run(db, run_id)["run_id"]
+    count = export_features(db, run_id, file)
+    Report(as_json).finish(f"{count} features of run {run_id} → {file}", {"features": count, "file": str(file)})
+
+
+@main.command(cls=PlainCommand)
+@db_option
+def migrate(db: Path) -> None:
+    """Bring a database made by an older Bilderatlas up to date."""
+    from store.connection import writing
+
+    if not db.exists():
+        raise ValueError(f"there is no database {db}")
+    with writing(db):
+        pass
+    click.echo(f"{db} is up to date")
+
+
+def _finish(report: Report, counts: dict[str, Any]) -> None:
+    parts = [f"{counts['new']} new", f"{counts['already']} already there", f"{counts['failed']} failed"]
+    if counts["skipped"]:
+        parts.append(f"{counts['skipped']} other files left out")
+    line = f"{counts['collection']}: {', '.join(parts)} · run {counts['run_id']} ({counts['backbone']})"
+    if counts["methods"]:
+        line += f" · {', '.join(counts['methods'])}"
+    if counts.get("projections"):
+        line += f" · {', '.join(counts['projections'])}"
+    if counts["images_per_second"]:
+        line += f" · {counts['images_per_second']:.1f} images/s"
+    if not counts["new"] and not counts["failed"] and not counts.get("projections"):
+        line += " · nothing to do"
+    report.finish(f"{line} → {counts['db']}", counts)
+    _exit(counts["new"] + counts["already"], counts["failed"])
+
+
+def _exit(good: int, failed: int) -> None:
+    # A collection with some damaged files is done; one in which nothing could be read has failed.
+    if failed and not good:
+        sys.exit(1)

@@ -1,0 +1,222 @@
+"""From an image file to an upright picture in sRGB, whatever its format, mode or colour space."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageFile
+
+from ingest.signatures import HEAD, other_kind, picture_format
+
+MAX_PIXELS = 500_000_000
+MAX_BYTES = 4 * 2**30
+
+# The common ones first. Left out on purpose: formats that start another program (EPS, WMF) and those that
+# Pillow recognises but cannot read (HDF5, GRIB, MPEG).
+_FORMATS = "JPEG PNG TIFF WEBP GIF BMP JPEG2000 AVIF PPM PSD ICO ICNS DDS SGI QOI PCX SUN XBM XPM CUR DCX DIB TGA"
+
+_ORIENTATION = 0x0112  # in EXIF
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # in TIFF
+_COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}  # Pillow's mode -> the profile's colour space
+
+
+class BadImage(Exception):
+    """A picture that cannot be read; `reason` says why in a plain sentence."""
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An upright RGB picture, the SHA-256 of its file (hexadecimal) and the file's length in bytes."""
+
+    image: Image.Image
+    sha256: str
+    bytes: int
+
+
+def decode(data: bytes | str | Path) -> Decoded:
+    """Read a picture from the bytes of its file or from its path; the file is read once.
+
+    The picture is turned upright as its EXIF says, transparency is laid on white, grey of 16 bits or in
+    floating point is scaled to 8 bits, CMYK, LAB and embedded colour profiles become sRGB. Of animations and
+    of files with many pages it is the first. Safe to call from several threads. BadImage for all that cannot
+    be read: missing, empty, truncated, no picture, more than MAX_PIXELS.
+    """
+    content = data if isinstance(data, bytes) else _read(Path(data))
+    if not content:
+        raise BadImage("The file is empty.")
+    try:
+        with _open(content) as image:
+            image.load()
+            upright = _UPRIGHT.get(_orientation(image))
+            picture = _to_rgb(image)
+    except BadImage:
+        raise
+    except MemoryError:
+        raise BadImage("The picture needs more memory than this computer has.") from None
+    except Exception as error:  # on damaged files decoders raise nearly anything
+        raise BadImage(f"The file is damaged or cut short: {_detail(error)}.") from error
+    if upright is not None:
+        picture = picture.transpose(upright)
+    # What describes the file (EXIF, profile, palette) no longer describes these pixels.
+    picture.info.clear()
+    return Decoded(picture, hashlib.sha256(content).hexdigest(), len(content))
+
+
+def thumbnail(image: Image.Image, side: int = 256) -> tuple[bytes, int, int]:
+    """A JPEG of at most `side` × `side` pixels, never enlarged: (bytes, width, height). `image` stays as it
+    is."""
+    scale = min(1, side / max(image.size))
+    size = tuple(max(1, round(edge * scale)) for edge in image.size)
+    small = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    small.convert("RGB").save(buffer, "JPEG", quality=82)
+    return buffer.getvalue(), *size
+
+
+def _read(path: Path) -> bytes:
+    try:
+        found = os.stat(path)
+        if stat.S_ISDIR(found.st_mode):
+            raise BadImage("This is a folder, not a picture.")
+        if not stat.S_ISREG(found.st_mode):  # asked before opening: a pipe would block for ever
+            raise BadImage("This is a pipe or a device, not a file.")
+        if found.st_size > MAX_BYTES:
+            raise BadImage(f"The file has {found.st_size / 2**30:.1f} GiB; at most {MAX_BYTES >> 30} are read.")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise BadImage("There is no such file.") from None
+    except PermissionError:
+        raise BadImage("There is no permission to read this file.") from None
+    except OSError as error:
+        raise BadImage(f"The file could not be read: {error.strerror or error}.") from error
+
+
+def _open(content: bytes) -> ImageFile.ImageFile:
+    # Pillow's own limit is a global of 89 megapixels, less than a good scan. It is only ever set to this
+    # constant, so threads cannot disagree; Pillow raises at twice the limit, and the check below covers the
+    # rest.
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    try:
+        image = Image.open(io.BytesIO(content), formats=_formats())
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise BadImage(f"The picture has more than {MAX_PIXELS // 10**6} megapixels.") from None
+    except Image.UnidentifiedImageError:
+        raise BadImage(_unidentified(content[:HEAD])) from None
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise BadImage("The picture has no pixels.")
+    if width * height > MAX_PIXELS:
+        limit = f"more than the {MAX_PIXELS // 10**6} megapixels that are read"
+        raise BadImage(f"The picture has {width} × {height} pixels, {limit}: save a smaller copy.")
+    return image
+
+
+@lru_cache(maxsize=1)
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in _FORMATS.split() if name in Image.OPEN)  # AVIF, for one, is a matter of the build
+
+
+def _unidentified(head: bytes) -> str:
+    if name := picture_format(head):
+        return f"The file begins as {name}, but the rest is damaged or cut short."
+    return other_kind(head) or "This is not a picture in a format that can be read."
+
+
+def _detail(error: Exception) -> str:
+    return str(error).strip().rstrip(".") or type(error).__name__
+
+
+def _orientation(image: Image.Image) -> int:
+    # Pillow turns TIFF pictures itself, and then no longer reports the tag.
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # broken EXIF is common and no reason to lose the picture
+        return 1
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _eight_bit(image)
+    elif image.has_transparency_data:
+        image = _on_white(image)
+    elif image.mode == "LAB":
+        return ImageCms.applyTransform(image, _from_lab())
+    elif image.mode not in _COLOUR_SPACES:
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    if profile and (transform := _to_srgb(bytes(profile), image.mode)):
+        return ImageCms.applyTransform(image, transform)
+    # A copy where nothing was converted: a file's picture would keep the file's bytes and its EXIF.
+    return image.convert("RGB") if image.mode != "RGB" or isinstance(image, ImageFile.ImageFile) else image
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Grey of 16 or 32 bits or in floating point as mode L."""
+    values = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        grey = (values.astype(np.float32) / 257).round()
+        if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # Pillow inverts 8 bits only
+            grey = 255 - grey
+        return Image.fromarray(grey.astype(np.uint8))
+    finite = np.isfinite(values)
+    low, high = (values[finite].min(), values[finite].max()) if finite.any() else (0, 0)
+    if image.mode == "I" and low >= 0 and high <= 65535:
+        low, high = 0, 255 if high <= 255 else 65535
+    spread = float(high) - float(low)
+    grey = np.where(finite, values, low).astype(np.float64) - float(low)
+    return Image.fromarray((grey * (255 / spread if spread else 0)).round().astype(np.uint8))
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode == "La":
+        image = image.convert("LA")
+    rgba = image.convert("RGBA")
+    ground = Image.new("RGB", image.size, "white")
+    ground.paste(rgba, mask=rgba.getchannel("A"))
+    return ground
+
+
+@lru_cache(maxsize=16)
+def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """The way from an embedded profile to sRGB; None if it is sRGB already, broken, or made for another
+    mode."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        name = (source.profile.profile_description or "").lower()
+        if "srgb" in name or source.profile.xcolor_space != _COLOUR_SPACES[mode]:
+            return None
+        return _transform(source, mode)
+    except (OSError, ImageCms.PyCMSError, ValueError, TypeError, KeyError):
+        return None
+
+
+@lru_cache(maxsize=1)
+def _from_lab() -> ImageCms.ImageCmsTransform:
+    return _transform(ImageCms.createProfile("LAB"), "LAB")
+
+
+def _transform(source, mode: str) -> ImageCms.ImageCmsTransform:
+    # Without the cache of the last pixel, since threads share the transform.
+    srgb = ImageCms.createProfile("sRGB")
+    return ImageCms.buildTransform(source, srgb, mode, "RGB", flags=ImageCms.Flags.NOCACHE)

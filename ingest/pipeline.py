@@ -1,0 +1,278 @@
+"""The pipeline: files are decoded in threads, pass through the network in batches, and are committed in chunks.
+
+The three stages overlap. A chunk is one transaction, and what a chunk has committed is never computed again: a killed
+ingest goes on where it was.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ingest.loader import BadImage, decode, thumbnail
+from ingest.vision.geometry import Frame, fit_image
+from store import write
+from store.connection import writing
+from store.records import FrameRecord, HeadStats, ImageRecord, MapBlock, Results
+
+CHUNK_IMAGES = 64
+CHUNK_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """A picture to read: its file, its name in the collection and what the user's table says of it."""
+
+    file: Path
+    name: str
+    bytes: int
+    modified: float
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done with every picture. Without a backbone the pictures are only read and listed."""
+
+    db: Path
+    collection_id: int
+    stage: str
+    backbone: Any = None
+    run_id: int | None = None
+    fit: str = "crop"
+    size: int | None = None
+    methods: tuple[str, ...] = ()
+    statistics: bool = False
+    batch_size: int = 8
+    workers: int = 2
+
+
+@dataclass
+class Counts:
+    """How many pictures were added to the run and how many failed, with the first reasons."""
+
+    done: int = 0
+    failed: int = 0
+    reasons: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    record: ImageRecord
+    pixels: np.ndarray | None
+    frame: Frame | None
+
+
+@dataclass(frozen=True)
+class _Failure:
+    name: str
+    reason: str
+
+
+def process(plan: Plan, tasks: Iterable[Task], advance: Callable[[int], None] = lambda n: None) -> Counts:
+    """Reads every task's picture, passes it through the plan's backbone and stores what comes of it.
+
+    `advance` is told how many pictures have been committed or have failed. A picture that cannot be read becomes a row of
+    `failures`; errors of the database and of the network end the pipeline, with all earlier chunks kept.
+    """
+    counts = Counts()
+    with _Writer(plan, counts, advance) as writer:
+        for batch, failures in _batches(plan, tasks):
+            for failure in failures:
+                writer.put(failure)
+            if batch:
+                for part, results in _observe(plan, batch):
+                    writer.put((part, results))
+    return counts
+
+
+def _prepare(plan: Plan, task: Task) -> _Prepared | _Failure:
+    try:
+        decoded = decode(task.file)
+        small, width, height = thumbnail(decoded.image)
+        record = ImageRecord(
+            path=task.name,
+            sha256=decoded.sha256,
+            width=decoded.image.width,
+            height=decoded.image.height,
+            bytes=decoded.bytes,
+            modified=task.modified,
+            metadata=task.metadata,
+            thumbnail=small,
+            thumbnail_width=width,
+            thumbnail_height=height,
+        )
+        if plan.backbone is None:
+            return _Prepared(record, None, None)
+        pixels, frame = fit_image(decoded.image, plan.backbone.rule, plan.fit, plan.size)
+        return _Prepared(record, pixels, frame)
+    except BadImage as error:
+        return _Failure(task.name, error.reason)
+    except Exception as error:  # one strange file never stops a collection
+        return _Failure(task.name, f"{type(error).__name__}: {error}")
+
+
+def _prepared(plan: Plan, tasks: Iterable[Task]) -> Iterator[_Prepared | _Failure]:
+    """The tasks' pictures in order, decoded ahead in `plan.workers` threads (Pillow decodes outside Python's lock)."""
+    ahead = plan.workers * 2 + plan.batch_size
+    with ThreadPoolExecutor(plan.workers, thread_name_prefix="decode") as pool:
+        waiting: deque[Future] = deque()
+        try:
+            for task in tasks:
+                waiting.append(pool.submit(_prepare, plan, task))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _batches(plan: Plan, tasks: Iterable[Task]) -> Iterator[tuple[list[_Prepared], list[_Failure]]]:
+    batch: list[_Prepared] = []
+    failures: list[_Failure] = []
+    for prepared in _prepared(plan, tasks):
+        if isinstance(prepared, _Failure):
+            failures.append(prepared)
+            continue
+        batch.append(prepared)
+        if len(batch) == plan.batch_size:
+            yield batch, failures
+            batch, failures = [], []
+    yield batch, failures
+
+
+def _observe(plan: Plan, batch: list[_Prepared]) -> Iterator[tuple[list[_Prepared], Any]]:
+    """The batch with its Observation; in halves, where it does not fit into the GPU's memory."""
+    if plan.backbone is None:
+        yield batch, None
+        return
+    import torch
+
+    from ingest.vision.embedding import cells_of, observe
+
+    pixels = torch.from_numpy(np.stack([prepared.pixels for prepared in batch]))
+    cells = cells_of([p.frame for p in batch], [(p.record.width, p.record.height) for p in batch])
+    try:
+        yield batch, observe(plan.backbone, pixels, plan.methods, plan.statistics, cells)
+    except torch.OutOfMemoryError:
+        if len(batch) == 1:
+            raise
+        torch.cuda.empty_cache()
+        half = len(batch) // 2
+        yield from _observe(plan, batch[:half])
+        yield from _observe(plan, batch[half:])
+
+
+class _Writer:
+    """A thread that commits what arrives in chunks of CHUNK_IMAGES pictures or CHUNK_SECONDS seconds."""
+
+    def __init__(self, plan: Plan, counts: Counts, advance: Callable[[int], None]) -> None:
+        self.plan, self.counts, self.advance = plan, counts, advance
+        self.queue: queue.Queue = queue.Queue(maxsize=8)
+        self.error: BaseException | None = None
+        self.thread = threading.Thread(target=self._work, name="writer")
+
+    def __enter__(self) -> _Writer:
+        self.thread.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
+        # Also after an interruption: what has been computed is worth committing.
+        self.queue.put(None)
+        self.thread.join()
+        if self.error is not None and kind is None:
+            raise self.error
+
+    def put(self, item: Any) -> None:
+        if self.error is not None:
+            raise self.error
+        self.queue.put(item)
+
+    def _work(self) -> None:
+        observed: list[tuple[list[_Prepared], Any]] = []
+        failures: list[_Failure] = []
+        since = time.monotonic()
+        finished = False
+        while not finished:
+            item = self.queue.get()
+            finished = item is None
+            if isinstance(item, _Failure):
+                failures.append(item)
+            elif item is not None:
+                observed.append(item)
+            waiting = len(failures) + sum(len(batch) for batch, _ in observed)
+            late = time.monotonic() - since > CHUNK_SECONDS
+            if waiting and (finished or late or waiting >= CHUNK_IMAGES) and self.error is None:
+                try:
+                    self._commit(observed, failures)
+                except BaseException as error:
+                    self.error = error  # the main thread raises it at its next step; the queue is still emptied
+                observed, failures, since = [], [], time.monotonic()
+
+    def _commit(self, observed: list[tuple[list[_Prepared], Any]], failures: list[_Failure]) -> None:
+        plan = self.plan
+        records = [prepared.record for batch, _ in observed for prepared in batch]
+        with writing(plan.db) as con:
+            ids = write.add_images(con, plan.collection_id, records)
+            for batch, observation in observed:
+                if observation is not None:
+                    batch_ids = np.array([ids[prepared.record.path] for prepared in batch], dtype=np.int64)
+                    frames = [prepared.frame for prepared in batch]
+                    write.add_results(con, plan.run_id, results_of(observation, batch_ids, frames))
+            write.clear_failures(con, plan.collection_id, [record.path for record in records])
+            write.add_failures(con, plan.collection_id, [(f.name, plan.stage, f.reason) for f in failures])
+        self.counts.done += len(records)
+        self.counts.failed += len(failures)
+        self.counts.reasons += [(failure.name, failure.reason) for failure in failures]
+        self.advance(len(records) + len(failures))
+
+
+def results_of(observation: Any, image_ids: np.ndarray, frames: list[Frame]) -> Results:
+    """An Observation of pictures (image_ids, frames) as the store takes it."""
+    blocks = []
+    for maps in observation.maps:
+        images, count = maps.weights.shape[:2]
+        blocks.append(
+            MapBlock(
+                method=maps.method,
+                target=maps.target,
+                rows=observation.rows,
+                cols=observation.cols,
+                image_ids=np.repeat(image_ids, count),
+                layers=np.tile(np.array(maps.layers), images),
+                heads=None if maps.heads is None else np.tile(np.array(maps.heads), images),
+                weights=maps.weights.reshape(images * count, -1).numpy(),
+            )
+        )
+    head_stats = []
+    if observation.statistics:
+        images, layers, heads = next(iter(observation.statistics.values())).shape
+        head_stats = [
+            HeadStats(
+                image_ids=np.repeat(image_ids, layers * heads),
+                layers=np.tile(np.repeat(np.arange(layers), heads), images),
+                heads=np.tile(np.arange(heads), images * layers),
+                values={name: values.reshape(-1).numpy() for name, values in observation.statistics.items()},
+            )
+        ]
+    return Results(
+        image_ids=image_ids,
+        vectors=observation.features.numpy(),
+        frames=[
+            FrameRecord(int(image_id), frame.x0, frame.y0, frame.x1, frame.y1, frame.rows, frame.cols)
+            for image_id, frame in zip(image_ids, frames, strict=True)
+        ],
+        maps=blocks,
+        head_stats=head_stats,
+    )

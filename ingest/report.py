@@ -1,0 +1,32 @@
+"""What a person at the terminal sees: lines and progress bars on stderr, one last line of counts on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class Report:
+    """Tells how the work goes. With `as_json` the last line is a JSON object and the rest stays the same."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.as_json = as_json
+
+    def tell(self, line: str) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(line, file=sys.stderr)
+
+    @contextmanager
+    def progress(self, total: int, title: str) -> Iterator[Callable[[int], None]]:
+        """A bar of `total` images with images per second; yields the function that moves it on."""
+        from tqdm import tqdm
+
+        with tqdm(total=total, desc=title, unit=" images", file=sys.stderr, smoothing=0.1, disable=total == 0) as bar:
+            yield bar.update
+
+    def finish(self, line: str, counts: dict[str, Any]) -> None:
+        print(json.dumps(counts, ensure_ascii=False, default=str) if self.as_json else line, flush=True)

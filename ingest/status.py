@@ -1,0 +1,55 @@
+"""What a database holds, for the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from store import read
+from store.connection import reading
+
+
+def gather(db: Path) -> dict[str, Any]:
+    """Collections, runs with their stored methods, layouts and failures of a database, as plain data."""
+    with reading(db) as con:
+        runs = read.runs(con).to_pylist()
+        return {
+            "db": str(db),
+            "megabytes": round(db.stat().st_size / 1e6, 1),
+            "collections": read.collections(con).to_pylist(),
+            "runs": [{**run, "methods": read.methods(con, run["run_id"]).to_pylist()} for run in runs],
+            "projections": read.projections(con).to_pylist(),
+            "failures": read.failures(con).to_pylist(),
+        }
+
+
+def describe(found: dict[str, Any]) -> str:
+    """The same as lines to read."""
+    lines = [f"{found['db']} · {found['megabytes']} MB"]
+    for row in found["collections"]:
+        lines.append(
+            f"collection {row['name']}: {row['images']} images, {row['failures']} failures, from {row['source']}"
+        )
+    for run in found["runs"]:
+        methods = ", ".join(f"{m['method']} ({m['maps']} maps)" for m in run["methods"]) or "features alone"
+        layouts = [p["method"] for p in found["projections"] if p["run_id"] == run["run_id"]]
+        lines.append(
+            f"run {run['run_id']}: {run['backbone']} over {run['collection']}, {run['images']} images, "
+            f"fit {run['fit']} {run['size']} px · {methods} · {', '.join(layouts) or 'no layout'}"
+        )
+    for row in found["failures"][:20]:
+        lines.append(f"failed: {row['path']}: {row['error']}")
+    if len(found["failures"]) > 20:
+        lines.append(f"… and {len(found['failures']) - 20} more failures (SELECT * FROM failures)")
+    return "\n".join(lines)
+
+
+def as_table(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:
+    """Rows as aligned text; `columns` maps a key to its heading."""
+
+    def text(value: Any) -> str:
+        return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+    cells = [list(columns.values())] + [[text(row[key]) for key in columns] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in cells)

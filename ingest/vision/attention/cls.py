@@ -1,0 +1,48 @@
+"""Raw head maps: what the CLS token looks at."""
+
+from __future__ import annotations
+
+import torch
+
+from ingest.vision.attention.method import Maps, Method
+from ingest.vision.tap import Capture
+
+
+class ClsRows:
+    wants_tiles = False
+
+    def __init__(self, capture: Capture) -> None:
+        self.capture = capture
+
+    def maps(self) -> Maps:
+        capture = self.capture
+        rows = cls_rows(capture)[..., capture.prefix_tokens :]
+        layers, heads = rows.shape[1:3]
+        return Maps(
+            "cls",
+            tuple(layer for layer in range(layers) for _ in range(heads)),
+            tuple(range(heads)) * layers,
+            rows.flatten(1, 2),
+        )
+
+
+def cls_rows(capture: Capture) -> torch.Tensor:
+    """The CLS token's softmax row in every layer and head, float32 (batch, layers, heads, tokens)."""
+    batch = range(capture.batch) if capture.device.type == "cpu" else [None]
+    per_layer = []
+    for call in capture.layers:
+        samples = [slice(None) if b is None else slice(b, b + 1) for b in batch]
+        per_layer.append(torch.cat([call.rows(b, slice(0, 1)) for b in samples])[:, :, 0])
+    return torch.stack(per_layer, dim=1)
+
+
+METHOD = Method(
+    key="cls",
+    title="CLS attention by head",
+    kind="attention",
+    explanation="Where the token that stands for the whole picture looks, for each head of each layer.",
+    formula="A[l, h, CLS, patch], the softmax of the scaled dot products; with the special tokens a row sums to 1",
+    source="Caron et al. 2021, Emerging Properties in Self-Supervised Vision Transformers",
+    read=ClsRows,
+    needs_cls=True,
+)

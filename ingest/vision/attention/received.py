@@ -1,0 +1,48 @@
+"""Attention received: the stand-in of the CLS rows for networks that have no CLS token."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ingest.vision.attention.method import Maps, Method
+from ingest.vision.tap import Capture
+
+
+class Received:
+    wants_tiles = True
+
+    def __init__(self, capture: Capture) -> None:
+        self.capture = capture
+        layers, heads = len(capture.layers), capture.heads
+        self.rows = torch.zeros(capture.batch, layers, heads, capture.tokens, device=capture.device)
+        cells = capture.picture_cells.to(capture.device, torch.float32)
+        prefix = cells.new_zeros(capture.batch, capture.prefix_tokens)
+        self.asking = torch.cat([prefix, cells / cells.sum(1, keepdim=True)], dim=1)
+
+    def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
+        asking = self.asking[samples, None, None, queries]
+        self.rows[samples, layer] += (asking @ weights).squeeze(2)
+
+    def leave(self, layer: int) -> None:
+        pass
+
+    def maps(self) -> Maps:
+        layers, heads = self.rows.shape[1:3]
+        return Maps(
+            "received",
+            tuple(layer for layer in range(layers) for _ in range(heads)),
+            tuple(range(heads)) * layers,
+            self.rows[..., self.capture.prefix_tokens :].flatten(1, 2),
+        )
+
+
+METHOD = Method(
+    key="received",
+    title="Attention received by head",
+    kind="attention",
+    explanation="How much the patches of the picture look at each patch, on average, for each head of each layer.",
+    formula="mean over patch queries i of A[l, h, i, patch]",
+    source="column mean of the attention matrix; used where a network has no CLS token",
+    read=Received,
+)

@@ -1,0 +1,93 @@
+"""Numbers about each head: how far it looks, how evenly, and on which kinds of token."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ingest.vision.tap import Capture
+
+
+class HeadStatistics:
+    """A reader that gathers, for each image, layer and head:
+
+    `distance`      mean attention distance: mean over the patch queries of Σ_j A_ij D_ij / Σ_j A_ij over patches j, D the
+                    distance between patch centres in pixels of the network's input (renormalised: special tokens are left out)
+    `distance_share` the same as a share of the input's diagonal
+    `distance_raw`  without the division, as the probing-vits notebooks plot it (biased low by the mass on special tokens)
+    `entropy`       of the summary query's row over all tokens, in nats
+    `mass_cls`, `mass_registers`, `mass_patches`  that row's shares on CLS, on the other special tokens, on picture patches
+    `peak`          its largest weight on a patch
+    The summary query is the CLS token, or the mean of the patches where there is none. Patches that show only padding
+    are neither asked nor counted. Source: Dosovitskiy et al. 2021 (mean attention distance); Raghu et al. 2021.
+    """
+
+    wants_tiles = True
+
+    def __init__(self, capture: Capture) -> None:
+        self.capture = capture
+        shape = (capture.batch, len(capture.layers), capture.heads)
+        self.raw, self.renormalised = (torch.zeros(shape, device=capture.device) for _ in range(2))
+        self.row = torch.zeros(*shape, capture.tokens, device=capture.device)
+        self.cells = capture.picture_cells.to(capture.device)
+        self.all_picture = bool(self.cells.all())
+        self.summary = capture.summary_query()
+        self.distances = patch_distances(capture.rows, capture.cols, capture.patch).to(capture.device)
+
+    def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
+        prefix = self.capture.prefix_tokens
+        if not self.capture.has_cls:
+            asking = self.summary[samples, None, None, queries]
+            self.row[samples, layer] += (asking @ weights).squeeze(2)
+        elif queries.start == 0:
+            self.row[samples, layer] = weights[:, :, 0]
+        first = max(queries.start, prefix)
+        if first >= queries.stop:
+            return
+        asked = slice(first - prefix, queries.stop - prefix)
+        over_patches = weights[:, :, first - queries.start :, prefix:]
+        if self.all_picture:
+            mass = over_patches.sum(dim=-1)
+            far = (over_patches * self.distances[asked]).sum(dim=-1)
+            share = far / mass
+        else:
+            cells = self.cells[samples]
+            over_patches = over_patches * cells[:, None, None]
+            mass = over_patches.sum(dim=-1)
+            far = (over_patches * self.distances[asked]).sum(dim=-1)
+            share = torch.where(mass > 0, far / mass, 0.0)
+            queries_shown = cells[:, None, asked]
+            far, share = far * queries_shown, share * queries_shown
+        self.raw[samples, layer] += far.sum(dim=-1)
+        self.renormalised[samples, layer] += share.sum(dim=-1)
+
+    def leave(self, layer: int) -> None:
+        pass
+
+    def values(self) -> dict[str, Tensor]:
+        """Each statistic by name, float32 (batch, layers, heads); distances are NaN for class-attention layers."""
+        capture, prefix = self.capture, self.capture.prefix_tokens
+        asked = self.cells.sum(dim=1)[:, None, None].float()
+        if capture.layers[0].queries == 1:
+            asked = asked * torch.nan
+        patches = self.row[..., prefix:] * self.cells[:, None, None]
+        special = self.row[..., :prefix].sum(dim=-1)
+        mass_cls = self.row[..., 0] if capture.has_cls else torch.zeros_like(special)
+        diagonal = capture.patch * (capture.rows**2 + capture.cols**2) ** 0.5
+        return {
+            "distance": self.renormalised / asked,
+            "distance_share": self.renormalised / asked / diagonal,
+            "distance_raw": self.raw / asked,
+            "entropy": -torch.xlogy(self.row, self.row).sum(dim=-1),
+            "mass_cls": mass_cls,
+            "mass_registers": special - mass_cls,
+            "mass_patches": patches.sum(dim=-1),
+            "peak": patches.amax(dim=-1),
+        }
+
+
+def patch_distances(rows: int, cols: int, patch: int) -> Tensor:
+    """Distances between patch centres in pixels, float32 (rows * cols, rows * cols), patches in reading order."""
+    y, x = torch.meshgrid(torch.arange(rows), torch.arange(cols), indexing="ij")
+    places = torch.stack([y.flatten(), x.flatten()], dim=1).float() * patch
+    return torch.cdist(places, places, compute_mode="donot_use_mm_for_euclid_dist")

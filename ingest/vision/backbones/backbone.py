@@ -1,0 +1,144 @@
+"""A Backbone: a network as Bilderatlas uses it, whatever library it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ingest.vision.geometry import InputRule
+from ingest.vision.tap import Capture, NotAVisionTransformer, Tap, block_calls
+
+
+class BackboneError(Exception):
+    """A model that cannot be had or used; the message says what to type instead."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a family's loader returns: the module and how to call it.
+
+    `forward(pixels)` takes normalised pixels (batch, 3, height, width) and returns the features (batch, dim), not yet
+    normalised. `has_cls` says whether token 0 stands for the whole picture.
+    """
+
+    module: nn.Module
+    forward: Callable[[Tensor], Tensor]
+    rule: InputRule
+    has_cls: bool
+    title: str
+    licence: str = "unknown"
+    note: str = ""
+    feature: str = "CLS token after the final norm"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A loaded network with what a captured pass showed of it.
+
+    `layers` and `heads` of its attention, `dim` of its feature, `prefix_tokens` before the patches, `patch` in pixels.
+    `key`, `weights`, `layer` are the settings with which `load` makes the same backbone again.
+    """
+
+    key: str
+    network: Network
+    layers: int
+    heads: int
+    dim: int
+    prefix_tokens: int
+    weights_sha256: str
+    weights: str | None = None
+    layer: int | None = None
+    device: str = "cpu"
+    precision: torch.dtype = torch.float32
+
+    @property
+    def rule(self) -> InputRule:
+        return self.network.rule
+
+    @property
+    def patch(self) -> int:
+        return self.network.rule.patch
+
+    @property
+    def has_cls(self) -> bool:
+        return self.network.has_cls
+
+    @property
+    def title(self) -> str:
+        return self.network.title
+
+    def settings(self) -> dict[str, Any]:
+        """What a Run stores of its backbone: enough to load it again and to cite it."""
+        rule = self.rule
+        return {
+            "model": self.key,
+            "weights": self.weights,
+            "layer": self.layer,
+            "title": self.title,
+            "licence": self.network.licence,
+            "note": self.network.note,
+            "feature": self.network.feature,
+            "input": {
+                "size": rule.size,
+                "resize": rule.resize,
+                "mean": list(rule.mean),
+                "std": list(rule.std),
+                "interpolation": rule.interpolation,
+            },
+        }
+
+    def pixels(self, batch: Tensor) -> Tensor:
+        """uint8 (batch, height, width, 3) to normalised (batch, 3, height, width) on the backbone's device."""
+        batch = batch.to(self.device, non_blocking=True).permute(0, 3, 1, 2).to(self.precision)
+        mean, std = (batch.new_tensor(values).view(1, 3, 1, 1) * 255 for values in (self.rule.mean, self.rule.std))
+        return ((batch - mean) / std).contiguous()
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Features float32 (batch, dim), L2-normalised, of normalised pixels."""
+        return nn.functional.normalize(self.network.forward(pixels).float(), dim=-1)
+
+    def capture(self, pixels: Tensor, picture_cells: Tensor | None = None) -> tuple[Tensor, Capture]:
+        """Features as `forward` gives them, and the Capture that attention methods read."""
+        rows, cols = (side // self.patch for side in pixels.shape[2:])
+        with Tap() as tap:
+            features = self.forward(pixels)
+        blocks, prefix = block_calls(tap.calls, rows * cols)
+        if picture_cells is None:
+            picture_cells = torch.ones(len(pixels), rows * cols, dtype=torch.bool)
+        return features, Capture(blocks, rows, cols, prefix, self.has_cls, self.patch, picture_cells)
+
+    def to(self, device: str, precision: torch.dtype) -> Backbone:
+        """The same backbone on another device, in another precision."""
+        self.network.module.to(device=device, dtype=precision)
+        return replace(self, device=device, precision=precision)
+
+
+def look_at(key: str, network: Network, weights_sha256: str, **settings: Any) -> Backbone:
+    """Makes a Backbone of a Network by sending one grey picture through it and reading what the tap saw.
+
+    Raises BackboneError where the network is no plain vision transformer.
+    """
+    network.module.eval().requires_grad_(False)
+    backbone = Backbone(key, network, 0, 0, 0, 0, weights_sha256, **settings)
+    side = max(1, network.rule.size // network.rule.patch) * network.rule.patch
+    try:
+        with torch.inference_mode():
+            features, capture = backbone.capture(torch.zeros(1, 3, side, side))
+    except NotAVisionTransformer as error:
+        raise BackboneError(f"{key} cannot be used: {error}") from error
+    layer = backbone.layer
+    if layer is not None and not 0 <= layer < len(capture.layers):
+        raise BackboneError(
+            f"--layer {layer} is not a layer of {key}: it has {len(capture.layers)}, counted from 0 to {len(capture.layers) - 1}"
+        )
+    return replace(
+        backbone,
+        layers=len(capture.layers),
+        heads=capture.heads,
+        dim=features.shape[1],
+        prefix_tokens=capture.prefix_tokens,
+    )

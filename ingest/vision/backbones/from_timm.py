@@ -1,0 +1,131 @@
+"""Backbones of timm, by name: pretrained, or filled from a weights file."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from ingest.vision.backbones.backbone import BackboneError, Network
+from ingest.vision.backbones.checkpoint import check_loaded
+from ingest.vision.geometry import InputRule
+
+
+def load_timm(
+    name: str,
+    layer: int | None = None,
+    tensors: dict[str, Tensor] | None = None,
+    path: str = "",
+    pretrained: bool = True,
+    **arguments: Any,
+) -> Network:
+    """A vision transformer of timm. With `tensors` (from the file `path`) nothing is fetched; `pretrained=False` gives
+    random weights; `arguments` go to `timm.create_model`.
+
+    Raises BackboneError for a name that timm does not know, weights that cannot be fetched or do not fit.
+    """
+    import timm
+
+    if not timm.is_model(name.split(".")[0]):
+        near = timm.list_models(f"*{name.split('_')[0]}*")[:3]
+        hint = f"; names like it: {', '.join(near)}" if near else ""
+        raise BackboneError(f"timm has no model called {name!r}{hint}")
+    try:
+        module = _create(timm, name, pretrained and tensors is None, arguments)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BackboneError(
+            f"timm's weights of {name} could not be had ({reason}); with no connection, give a weights file (--weights FILE) or use --model packaged"
+        ) from error
+    if tensors is not None:
+        _fill(timm, module, tensors, path)
+    patch = _patch(module, name)
+    has_cls = getattr(module, "cls_token", None) is not None
+    # Networks trained on the mean of their patches normalise after pooling: their CLS token never meets the final norm.
+    reads_cls = has_cls and not isinstance(getattr(module, "norm", None), nn.Identity)
+    if layer is not None and not _gives_tokens_of_blocks(module):
+        raise BackboneError(f"{name} gives no features of inner layers; leave out --layer")
+
+    def forward(pixels: Tensor) -> Tensor:
+        if layer is None:
+            tokens = module.forward_features(pixels)
+            return tokens[:, 0] if reads_cls else module.forward_head(tokens, pre_logits=True)
+        # An out-of-range layer is refused with a sentence after the first pass, which counts the layers.
+        index = min(layer, len(module.blocks) - 1)
+        found = module.forward_intermediates(
+            pixels,
+            indices=[index],
+            norm=False,
+            return_prefix_tokens=True,
+            output_fmt="NLC",
+            intermediates_only=True,
+        )[0]
+        patches, prefix = found if isinstance(found, tuple) else (found, None)
+        return prefix[:, 0] if has_cls else patches.mean(dim=1)
+
+    pooling = getattr(module, "global_pool", "token")
+    feature = (
+        "CLS token after the final norm" if reads_cls else f"the network's own pooling ({pooling}) after the final norm"
+    )
+    if layer is not None:
+        feature = f"{'CLS token' if has_cls else 'mean of the patches'} as block {layer} leaves it"
+    licence = str(getattr(module, "pretrained_cfg", {}).get("license") or "see the model's page")
+    title = f"timm {name}" + (f" ({Path(path).name})" if path else "")
+    return Network(module, forward, _rule(timm, module, patch), has_cls, title, licence, feature=feature)
+
+
+def _gives_tokens_of_blocks(module: Any) -> bool:
+    method = getattr(module, "forward_intermediates", None)
+    return method is not None and "return_prefix_tokens" in inspect.signature(method).parameters
+
+
+def _create(timm: Any, name: str, pretrained: bool, arguments: dict[str, Any]) -> Any:
+    arguments = {"num_classes": 0, **arguments}
+    try:
+        # Any grid: positions are interpolated. Families with rotary or no positions do not know the argument.
+        return timm.create_model(name, pretrained=pretrained, dynamic_img_size=True, **arguments)
+    except TypeError:
+        return timm.create_model(name, pretrained=pretrained, **arguments)
+
+
+def _fill(timm: Any, module: Any, tensors: dict[str, Tensor], path: str) -> None:
+    # The family's own filter turns published files (DINO, DINOv2, CLIP, MAE …) into timm's names and resizes positions.
+    family = sys.modules[type(module).__module__]
+    convert = getattr(family, "checkpoint_filter_fn", None)
+    try:
+        tensors = convert(tensors, module) if convert else tensors
+        loaded = module.load_state_dict(tensors, strict=False)
+    except (RuntimeError, KeyError, AttributeError) as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise BackboneError(f"{path} does not fit this model: {reason}") from error
+    check_loaded(path, loaded.missing_keys, loaded.unexpected_keys, len(module.state_dict()))
+
+
+def _patch(module: Any, name: str) -> int:
+    size = getattr(getattr(module, "patch_embed", None), "patch_size", None) or getattr(module, "patch_size", None)
+    if size is None:
+        raise BackboneError(f"{name} cuts pictures into no patches: a vision transformer of timm is needed")
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if sides[0] != sides[1]:
+        raise BackboneError(f"{name} has patches of {sides[0]} × {sides[1]} pixels; square ones are needed")
+    return int(sides[0])
+
+
+def _rule(timm: Any, module: Any, patch: int) -> InputRule:
+    settings = timm.data.resolve_model_data_config(module)
+    fixed = getattr(getattr(module, "patch_embed", None), "img_size", None)
+    side = fixed[0] if fixed else settings["input_size"][-1]
+    side = max(patch, side // patch * patch)
+    resize = max(side, math.floor(side / settings["crop_pct"]))
+    return InputRule(
+        size=side,
+        resize=resize,
+        mean=tuple(settings["mean"]),
+        std=tuple(settings["std"]),
+        interpolation=settings["interpolation"] if settings["interpolation"] != "random" else "bicubic",
+        patch=patch,
+    )

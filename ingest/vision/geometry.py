@@ -1,0 +1,199 @@
+"""Which pixels of a picture a network sees, and where each of its patches lies in the upright original.
+
+Coordinates are in pixels, x to the right and y down; a pixel is a unit square, so that the picture spans
+0..width and 0..height and the centre of its first pixel is at (0.5, 0.5).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import KW_ONLY, dataclass
+
+import numpy as np
+from PIL import Image
+
+FITS = {
+    "crop": "the model's own way: the short side resized, the centre cut out",
+    "stretch": "the whole picture squeezed into the square",
+    "pad": "the whole picture, centred on a ground of the mean colour",
+}
+
+_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+    "hamming": Image.Resampling.HAMMING,
+}
+_LONGEST_REACH = 3  # pixels of the smaller grid to either side: Lanczos
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class InputRule:
+    """How a backbone wants its input.
+
+    A square of `size` pixels, cut from the centre of a picture whose short side was resized to `resize`
+    pixels with the filter `interpolation`; `mean` and `std` of the three channels (0..1 scale); patches of
+    `patch` pixels. ValueError for sizes that do not go together.
+    """
+
+    size: int
+    resize: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    _: KW_ONLY
+    patch: int
+    interpolation: str = "bicubic"
+
+    def __post_init__(self) -> None:
+        if self.patch < 1 or self.size < self.patch:
+            raise ValueError(f"a square of {self.size} pixels cannot hold a patch of {self.patch} pixels")
+        if self.resize < self.size:
+            raise ValueError(
+                f"a centre of {self.size} pixels cannot be cut from a short side of {self.resize} pixels: "
+                "resize must be at least size"
+            )
+        if self.interpolation not in _FILTERS:
+            raise ValueError(f"interpolation is one of {', '.join(_FILTERS)}, not {self.interpolation!r}")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The rectangle of the upright original that the network saw, and its grid: edges in pixels, as floats.
+
+    With fit `pad` the rectangle reaches beyond the picture: edges can be negative or larger than its sides.
+    """
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    rows: int
+    cols: int
+
+    def cell_box(self, row: int, col: int) -> Box:
+        """(x0, y0, x1, y1) of one patch, in pixels of the original. IndexError outside the grid."""
+        if not (0 <= row < self.rows and 0 <= col < self.cols):
+            raise IndexError(f"cell ({row}, {col}) lies outside the grid of {self.rows} × {self.cols}")
+        xs, ys = self.column_edges(), self.row_edges()
+        return float(xs[col]), float(ys[row]), float(xs[col + 1]), float(ys[row + 1])
+
+    def cell_at(self, x: float, y: float) -> tuple[int, int] | None:
+        """The (row, col) of the patch that covers a point of the original, None if it was not seen."""
+        if not (self.x0 <= x < self.x1 and self.y0 <= y < self.y1):
+            return None
+        # Looked up in the edges, not divided, so that it agrees with cell_box to the last bit.
+        row = int(np.searchsorted(self.row_edges(), y, side="right")) - 1
+        col = int(np.searchsorted(self.column_edges(), x, side="right")) - 1
+        return min(row, self.rows - 1), min(col, self.cols - 1)
+
+    def picture_cells(self, width: float, height: float) -> np.ndarray:
+        """bool (rows, cols): patches centred in a picture of `width` × `height`; the rest is padding.
+
+        A picture thinner than a patch may hold no centre at all: the nearest row or column of patches stands
+        in, so that at least one patch always counts.
+        """
+        return np.outer(_inside(self.row_edges(), height), _inside(self.column_edges(), width))
+
+    def column_edges(self) -> np.ndarray:
+        """x of the cols + 1 vertical grid lines, float64."""
+        return np.linspace(self.x0, self.x1, self.cols + 1)
+
+    def row_edges(self) -> np.ndarray:
+        """y of the rows + 1 horizontal grid lines, float64."""
+        return np.linspace(self.y0, self.y1, self.rows + 1)
+
+
+def _inside(edges: np.ndarray, length: float) -> np.ndarray:
+    centres = (edges[:-1] + edges[1:]) / 2
+    inside = (centres >= 0) & (centres < length)
+    if not inside.any():
+        inside[np.abs(centres - length / 2).argmin()] = True
+    return inside
+
+
+def fit_image(
+    image: Image.Image, rule: InputRule, fit: str = "crop", size: int | None = None
+) -> tuple[np.ndarray, Frame]:
+    """The network's input, uint8 (side, side, 3), not yet normalised, and the Frame that it shows.
+
+    `size` replaces the rule's side (a multiple of the patch); the short side of `crop` grows in proportion.
+    Where the rule's own side is no multiple of the patch, the last pixels are in no patch, and not in the
+    Frame either. ValueError if `fit` is unknown or `size` does not suit the patch.
+    """
+    side, short = square(rule, size)
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    place = {"crop": _crop, "stretch": _stretch, "pad": _pad}.get(fit)
+    if place is None:
+        raise ValueError(f"fit is one of {', '.join(FITS)}, not {fit!r}")
+    array, (left, top), (width, height) = place(image, rule, side, short)
+    # A pixel i of the input starts at (left + i) in a picture of width × height, which is a scaled copy of
+    # the original. Multiplying before dividing keeps the edges of the picture exact: w · width / width == w.
+    cells = side // rule.patch
+    seen = cells * rule.patch
+    frame = Frame(
+        x0=left * image.width / width,
+        y0=top * image.height / height,
+        x1=(left + seen) * image.width / width,
+        y1=(top + seen) * image.height / height,
+        rows=cells,
+        cols=cells,
+    )
+    return array, frame
+
+
+def square(rule: InputRule, size: int | None = None) -> tuple[int, int]:
+    """The side of the input and the short side before the centre cut, in pixels; `size` as for fit_image."""
+    if size is None:
+        return rule.size, rule.resize
+    if size <= 0 or size % rule.patch:
+        below = max(rule.patch, int(size) // rule.patch * rule.patch)
+        raise ValueError(
+            f"the size must be a multiple of this model's patch of {rule.patch} pixels, and {size} is not: "
+            f"try {below} or {below + rule.patch}"
+        )
+    return size, round(rule.resize * size / rule.size)
+
+
+def _crop(image: Image.Image, rule: InputRule, side: int, short: int):
+    width, height = _short_side(image.size, short)
+    left, top = (width - side) // 2, (height - side) // 2
+    x0, x1 = left * image.width / width, (left + side) * image.width / width
+    y0, y1 = top * image.height / height, (top + side) * image.height / height
+    resample = _FILTERS[rule.interpolation]
+    # Only the part that is kept is resized, and the filter still reaches over the cut, as if all had been. First
+    # across, then down, as Pillow does for a whole picture: for a box it may choose the other order, and rounding in
+    # between then differs by some grey levels.
+    reach = math.ceil(_LONGEST_REACH * max(1, image.height / height)) + 1
+    first, last = max(0, int(y0) - reach), min(image.height, math.ceil(y1) + reach)
+    rows = image.crop((0, first, image.width, last)) if (first, last) != (0, image.height) else image
+    across = rows.resize((side, rows.height), resample, box=(x0, 0, x1, rows.height))
+    cut = across.resize((side, side), resample, box=(0, y0 - first, side, y1 - first))
+    return np.asarray(cut), (left, top), (width, height)
+
+
+def _short_side(size: tuple[int, int], short: int) -> tuple[int, int]:
+    """Both sides after the short one is resized, rounded down as transformers' processors do."""
+    width, height = size
+    if width <= height:
+        return short, int(short * height / width)
+    return int(short * width / height), short
+
+
+def _stretch(image: Image.Image, rule: InputRule, side: int, short: int):
+    squeezed = image.resize((side, side), _FILTERS[rule.interpolation])
+    return np.asarray(squeezed), (0, 0), (side, side)
+
+
+def _pad(image: Image.Image, rule: InputRule, side: int, short: int):
+    long = max(image.size)
+    width, height = (max(1, round(edge * side / long)) for edge in image.size)
+    left, top = (side - width) // 2, (side - height) // 2
+    array = np.empty((side, side, 3), np.uint8)
+    array[:] = [round(255 * channel) for channel in rule.mean]  # about 0 after normalisation
+    picture = image.resize((width, height), _FILTERS[rule.interpolation])
+    array[top : top + height, left : left + width] = picture
+    return array, (-left, -top), (width, height)

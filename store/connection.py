@@ -1,0 +1,158 @@
+"""Open, do one thing, close.
+
+DuckDB lets one process write *or* many read, so nobody keeps the file open: `reading` and `writing` are short, and each
+waits for the other a bounded time. Never touch a database's file by other means (open(), a copy, a hash) while this
+process is inside one of them: closing it would drop the operating system's lock on it.
+"""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from store import migrate
+from store.errors import DatabaseLocked, DatabaseMissing, DatabaseNewer, NotADatabase, StoreError
+
+# Every reader is locked down, not the sandbox alone: a process's connections to one file must be configured alike.
+READER = {
+    "enable_external_access": "false",
+    "allow_community_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+    "show_behavior": "table",  # SHOW names no settings
+    "temp_directory": "",
+    "max_temp_directory_size": "0B",
+    "lock_configuration": "true",
+}
+
+# An ingest commits a few images at a time. Blocks of 256 KB, the default, would round up each fat column each time, and
+# merging row groups would leave as much free space in the file as data: 2.0 times the bytes of the maps, not 1.07.
+WRITER = {
+    "default_block_size": "65536",
+    "max_vacuum_tasks": "0",
+    "autoinstall_known_extensions": "false",  # or an SQLite file would have DuckDB fetch an extension for it
+    "autoload_known_extensions": "false",
+}
+
+_one_writer = threading.Lock()
+
+
+def default_path() -> Path:
+    """The database in use when none is named: $BILDERATLAS_DB, else bilderatlas.duckdb in the working folder."""
+    return Path(os.environ.get("BILDERATLAS_DB") or "bilderatlas.duckdb")
+
+
+def state(path: Path | str) -> str:
+    """A token that changes whenever the database does; cheap, opens nothing."""
+    parts = []
+    for name in (str(path), f"{path}.wal"):
+        try:
+            found = os.stat(name)
+            parts.append(f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}")
+        except OSError:
+            parts.append("none")
+    return ":".join(parts)
+
+
+@contextmanager
+def reading(path: Path | str, wait: float = 10.0) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A read-only connection, closed at the end. Waits up to `wait` seconds for a writer to finish.
+
+    Raises DatabaseMissing, DatabaseLocked, NotADatabase, DatabaseOlder or DatabaseNewer.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DatabaseMissing(f"There is no database at {path}. Make one with: python -m ingest run FOLDER --db {path}")
+    con = _open(path, wait, read_only=True, config=READER)
+    with _closing(con, path):
+        migrate.check(con, path)
+        yield con
+
+
+@contextmanager
+def writing(path: Path | str, wait: float = 30.0) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The one connection that may write: makes the file, brings its schema up to date, then runs the body as one
+    transaction, undone whole by an exception. Waits up to `wait` seconds for readers and other writers.
+
+    Raises DatabaseLocked, NotADatabase or DatabaseNewer.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise StoreError(
+            f"There is no folder {path.parent} to hold the database {path.name}. Make it, or name another."
+        )
+    start = time.monotonic()
+    if not _one_writer.acquire(timeout=wait):
+        raise DatabaseLocked(_locked(path, wait, "another part of this program is writing"))
+    try:
+        con = _open(path, wait - (time.monotonic() - start), read_only=False, config=WRITER)
+        with _closing(con, path):
+            migrate.apply(con, path)
+            con.begin()
+            try:
+                yield con
+            except BaseException:
+                con.rollback()
+                raise
+            con.commit()
+    finally:
+        _one_writer.release()
+
+
+@contextmanager
+def _closing(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise StoreError(f"The database {path} reports: {error}") from error
+    finally:
+        con.close()
+
+
+def _open(path: Path, wait: float, read_only: bool, config: dict) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + wait
+    pause = 0.01
+    while True:
+        try:
+            return duckdb.connect(str(path), read_only=read_only, config=config)
+        except duckdb.Error as error:
+            if not _is_lock(error):
+                raise _explained(path, error) from error
+            if time.monotonic() + pause > deadline:
+                raise DatabaseLocked(_locked(path, wait, str(error))) from error
+        time.sleep(pause * random.uniform(0.5, 1.0))  # processes that wait together should not ask together
+        pause = min(pause * 1.5, 0.1)
+
+
+def _is_lock(error: duckdb.Error) -> bool:
+    # Another process holds the file, or this one holds it open for the other purpose.
+    return "lock on file" in str(error) or "different configuration" in str(error)
+
+
+def _locked(path: Path, wait: float, detail: str) -> str:
+    holder = detail[detail.find("PID") :].split(")")[0] if "PID" in detail else "this very program"
+    return (
+        f"The database {path} is in use by another reader or writer ({holder}); waited {wait:.0f} seconds. "
+        "Wait until the ingest or the query that uses it has finished, or close the program that keeps it open, "
+        "then try again."
+    )
+
+
+def _explained(path: Path, error: duckdb.Error) -> StoreError:
+    text = str(error)
+    if "version number" in text or "newer version" in text:
+        return DatabaseNewer(
+            f"The database {path} was written by another version of DuckDB than the {duckdb.__version__} in use. "
+            f"Update with: pip install -U duckdb. DuckDB says: {text}"
+        )
+    if path.is_dir() or "not a valid DuckDB" in text or "extension" in text or "Corrupt" in text:
+        return NotADatabase(
+            f"{path} is not a Bilderatlas database, or it is damaged. Name another file with --db or BILDERATLAS_DB."
+        )
+    return StoreError(f"The database {path} cannot be opened: {text}")

@@ -1,0 +1,75 @@
+"""The schema, as numbered SQL files applied in order: migrations/0001_first.sql and so on."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from store.errors import DatabaseNewer, DatabaseOlder, NotADatabase
+from store.rows import first
+
+FOLDER = Path(__file__).parent / "migrations"
+
+
+def steps(folder: Path = FOLDER) -> list[tuple[int, str, str]]:
+    """Every migration as (number, name, SQL), in order."""
+    files = sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    return [(int(file.stem[:4]), file.stem[5:], file.read_text(encoding="utf-8")) for file in files]
+
+
+def apply(con: duckdb.DuckDBPyConnection, path: Path, folder: Path = FOLDER) -> list[int]:
+    """Apply what is missing, each migration as one transaction; returns their numbers.
+
+    Raises DatabaseNewer, or NotADatabase for a DuckDB file that holds somebody else's tables.
+    """
+    known, found = steps(folder), _number(con, path)
+    _refuse_newer(found, known, path)
+    done = []
+    for number, name, sql in known:
+        if number <= found:
+            continue
+        con.begin()
+        try:
+            con.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER, name VARCHAR, applied_at TIMESTAMP)")
+            con.execute(sql)
+            con.execute(
+                "INSERT INTO migration VALUES (?, ?, ?)", [number, name, datetime.now(UTC).replace(tzinfo=None)]
+            )
+        except BaseException:
+            con.rollback()
+            raise
+        con.commit()
+        done.append(number)
+    return done
+
+
+def check(con: duckdb.DuckDBPyConnection, path: Path, folder: Path = FOLDER) -> None:
+    """Raises DatabaseOlder, DatabaseNewer or NotADatabase unless the schema is exactly this code's."""
+    known, found = steps(folder), _number(con, path)
+    _refuse_newer(found, known, path)
+    if found < known[-1][0]:
+        raise DatabaseOlder(
+            f"The database {path} has an older layout (migration {found} of {known[-1][0]}). "
+            f"Bring it up to date with: python -m ingest migrate --db {path}"
+        )
+
+
+def _number(con: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """The last migration applied; 0 for an empty file."""
+    tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    if "migration" in tables:
+        return first(con, "SELECT coalesce(max(number), 0) FROM migration")[0]
+    if tables:
+        raise NotADatabase(
+            f"{path} is a DuckDB database of something other than Bilderatlas (it holds the tables "
+            f"{', '.join(sorted(tables)[:5])}). Name another file with --db or BILDERATLAS_DB."
+        )
+    return 0
+
+
+def _refuse_newer(found: int, known: list[tuple[int, str, str]], path: Path) -> None:
+    if found > known[-1][0]:
+        raise DatabaseNewer(
+            f"The database {path} was made by a newer Bilderatlas (its layout has number {found}, this one knows "
+            f"{known[-1][0]}). Update Bilderatlas, or name another database with --db."
+        )

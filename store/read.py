@@ -1,0 +1,233 @@
+"""Every question the pages and the command line ask. Each function takes a connection of `store.connection`.
+
+Tables come back as pyarrow.Table; `collection` is a collection's name, None all of them; `ids` are image ids.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from store import companding
+from store.catalogue import quoted, text_at
+from store.records import FrameRecord, MapStack
+from store.rows import first
+
+TITLE_KEYS = ("title", "name", "caption", "label", "titel", "titre")
+
+Connection = duckdb.DuckDBPyConnection
+
+
+def collections(con: Connection) -> pa.Table:
+    """collection_id, name, source, images, failures (counts), created_at."""
+    return _table(
+        con,
+        """
+        SELECT c.collection_id, c.name, c.source,
+            (SELECT count(*) FROM image i WHERE i.collection_id = c.collection_id) AS images,
+            (SELECT count(*) FROM failure f WHERE f.collection_id = c.collection_id) AS failures,
+            c.created_at
+        FROM collection c ORDER BY c.collection_id
+        """,
+    )
+
+
+def images(con: Connection, collection: str | None = None, ids: Iterable[int] | None = None) -> pa.Table:
+    """image_id, collection, path, width, height, metadata (JSON text), title: the first that is there of the metadata's
+    title, name, caption, label, titel and titre, in whatever case, else the file's name without its ending."""
+    keys = con.execute("SELECT key FROM catalogue_column ORDER BY position").fetchall()
+    named = sorted((TITLE_KEYS.index(key.lower()), key) for (key,) in keys if key.lower() in TITLE_KEYS)
+    titles = "".join(f"{text_at('metadata', key)}, " for _, key in named)
+    return _table(
+        con,
+        f"""
+        SELECT image_id, collection, path, width, height, metadata::VARCHAR AS metadata,
+            coalesce({titles} nullif(parse_filename(path, true), ''), path) AS title
+        FROM images {_where(collection, ids)} ORDER BY image_id
+        """,
+        collection=collection,
+        ids=ids,
+    )
+
+
+def catalogue(con: Connection, collection: str | None = None, ids: Iterable[int] | None = None) -> pa.Table:
+    """The rows of the view `catalogue`: image_id, collection, path and a typed column for each metadata key."""
+    query = f"SELECT * FROM catalogue {_where(collection, ids)} ORDER BY image_id"
+    return _table(con, query, collection=collection, ids=ids)
+
+
+def metadata_columns(con: Connection, collection: str | None = None) -> dict[str, str]:
+    """The columns of `catalogue` in which this collection has a value, each as 'number', 'date' or 'text'."""
+    kinds = {"BIGINT": "number", "DOUBLE": "number", "DATE": "date", "VARCHAR": "text"}
+    columns = con.execute("SELECT name, type FROM catalogue_column ORDER BY position").fetchall()
+    if collection is not None and columns:
+        counts = ", ".join(f"count({quoted(name)})" for name, _ in columns)
+        row = first(con, f"SELECT {counts} FROM catalogue WHERE collection = ?", [collection])
+        columns = [column for column, count in zip(columns, row, strict=True) if count]
+    return {name: kinds[type] for name, type in columns}
+
+
+def runs(con: Connection, collection: str | None = None) -> pa.Table:
+    """The rows of the view `runs`, and images: how many have a feature."""
+    counts = "(SELECT count(*) FROM feature f WHERE f.run_id = runs.run_id) AS images"
+    query = f"SELECT *, {counts} FROM runs {_where(collection)} ORDER BY run_id"
+    return _table(con, query, collection=collection)
+
+
+def run(con: Connection, run_id: int) -> dict[str, Any] | None:
+    """One row of `runs` as a dict, its settings and versions as dicts; None if there is no such run."""
+    query = "SELECT *, (SELECT count(*) FROM feature WHERE run_id = $id) AS images FROM runs WHERE run_id = $id"
+    found = _table(con, query, id=run_id).to_pylist()
+    if not found:
+        return None
+    return found[0] | {key: json.loads(found[0][key]) for key in ("settings", "versions")}
+
+
+def frame(con: Connection, run_id: int, image_id: int) -> FrameRecord | None:
+    """What of the image the run's network saw; None if the run has not seen it."""
+    query = "SELECT image_id, x0, y0, x1, y1, rows, cols FROM frame WHERE run_id = ? AND image_id = ?"
+    found = first(con, query, [run_id, image_id])
+    return FrameRecord(*found) if found else None
+
+
+def maps(
+    con: Connection,
+    run_id: int,
+    image_id: int,
+    method: str,
+    target: str = "",
+    layers: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+) -> MapStack | None:
+    """The maps of one image, ordered by layer and head; None if there are none. `layers` and `heads` choose some."""
+    table = _table(
+        con,
+        """
+        SELECT layer, coalesce(head, -1)::SMALLINT AS head, rows, cols, scale, codes FROM stored_map
+        WHERE run_id = $run AND image_id = $image AND method = $method AND target = $target
+            AND ($layers IS NULL OR list_contains($layers::INTEGER[], layer))
+            AND ($heads IS NULL OR list_contains($heads::INTEGER[], head))
+        ORDER BY layer, head
+        """,
+        run=run_id,
+        image=image_id,
+        method=method,
+        target=target,
+        layers=_ints(layers),
+        heads=_ints(heads),
+    )
+    if not table.num_rows:
+        return None
+    rows, cols = table["rows"][0].as_py(), table["cols"][0].as_py()
+    codes = np.concatenate([chunk.flatten().to_numpy() for chunk in table["codes"].chunks])
+    weights = companding.decode(codes.reshape(-1, rows * cols), table["scale"].to_numpy())
+    layer, head = table["layer"].to_numpy(), table["head"].to_numpy()
+    return MapStack(layer, head, rows, cols, weights.reshape(-1, rows, cols))
+
+
+def methods(con: Connection, run_id: int) -> pa.Table:
+    """method, target, maps (how many are stored)."""
+    query = "SELECT method, target, count(*) AS maps FROM stored_map WHERE run_id = $id GROUP BY ALL ORDER BY ALL"
+    return _table(con, query, id=run_id)
+
+
+def head_stats(con: Connection, run_id: int, image_id: int | None = None) -> pa.Table:
+    """The rows of the view `head_stats` of one run, or of one image in it."""
+    return _table(
+        con,
+        """
+        SELECT * FROM head_stats WHERE run_id = $run AND ($image::BIGINT IS NULL OR image_id = $image)
+        ORDER BY image_id, layer, head
+        """,
+        run=run_id,
+        image=image_id,
+    )
+
+
+def projections(con: Connection, run_id: int | None = None) -> pa.Table:
+    """projection_id, run_id, method, settings (JSON text), points (how many), created_at."""
+    return _table(
+        con,
+        """
+        SELECT p.projection_id, p.run_id, p.method, p.settings::VARCHAR AS settings, count(t.image_id) AS points,
+            p.created_at
+        FROM projection p LEFT JOIN point t USING (projection_id)
+        WHERE $run::INTEGER IS NULL OR p.run_id = $run
+        GROUP BY ALL ORDER BY p.projection_id
+        """,
+        run=run_id,
+    )
+
+
+def points(con: Connection, projection_id: int) -> pa.Table:
+    """image_id, x, y."""
+    return _table(con, "SELECT image_id, x, y FROM point WHERE projection_id = $id ORDER BY image_id", id=projection_id)
+
+
+def failures(con: Connection, collection: str | None = None) -> pa.Table:
+    """collection, path, stage, error, at (UTC)."""
+    query = f"SELECT * FROM failures {_where(collection)} ORDER BY collection, path, stage"
+    return _table(con, query, collection=collection)
+
+
+def thumbnail(con: Connection, image_id: int) -> bytes | None:
+    """The JPEG of one image."""
+    found = first(con, "SELECT jpeg FROM thumbnail WHERE image_id = ?", [image_id])
+    return found[0] if found else None
+
+
+def thumbnails(con: Connection, ids: Iterable[int]) -> dict[int, bytes]:
+    """The JPEGs of those images that have one."""
+    rows = con.execute("SELECT image_id, jpeg FROM thumbnail WHERE list_contains(?::BIGINT[], image_id)", [_ints(ids)])
+    return dict(rows.fetchall())
+
+
+def known(
+    con: Connection, collection_id: int, paths: Iterable[str] | None = None
+) -> dict[str, tuple[int, str, int, float, dict]]:
+    """What a collection holds, or of it these paths: {path: (image_id, sha256, bytes, modified, metadata)}."""
+    query = "SELECT path, image_id, sha256, bytes, modified, metadata FROM image WHERE collection_id = $collection"
+    params = {"collection": collection_id}
+    if paths is not None:
+        query += " AND path IN (SELECT unnest($paths::VARCHAR[]))"
+        params["paths"] = list(paths)
+    rows = con.execute(query, params).fetchall()
+    return {path: (*rest, json.loads(metadata)) for path, *rest, metadata in rows}
+
+
+def done(con: Connection, run_id: int, methods: Iterable[str]) -> set[int]:
+    """The images that have a feature in the run and maps of all these methods."""
+    wanted = sorted(set(methods))
+    rows = con.execute(
+        """
+        SELECT image_id FROM feature WHERE run_id = $run AND ($count = 0 OR image_id IN (
+            SELECT image_id FROM stored_map WHERE run_id = $run AND list_contains($methods::VARCHAR[], method)
+            GROUP BY image_id HAVING count(DISTINCT method) = $count))
+        """,
+        {"run": run_id, "methods": wanted, "count": len(wanted)},
+    ).fetchall()
+    return {image_id for (image_id,) in rows}
+
+
+def _table(con: Connection, query: str, **params: Any) -> pa.Table:
+    """The query's rows; a parameter that the query does not name is left out."""
+    if "ids" in params:
+        params["ids"] = _ints(params["ids"])
+    used = {name: value for name, value in params.items() if f"${name}" in query}
+    return con.sql(query, params=used).to_arrow_table()
+
+
+def _where(collection: str | None, ids: Iterable[int] | None = None) -> str:
+    tests = []
+    if collection is not None:
+        tests.append("collection = $collection")
+    if ids is not None:
+        tests.append("image_id IN (SELECT unnest($ids::BIGINT[]))")
+    return f"WHERE {' AND '.join(tests)}" if tests else ""
+
+
+def _ints(values: Iterable[int] | None) -> list[int] | None:
+    return None if values is None else [int(value) for value in values]

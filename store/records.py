@@ -1,0 +1,101 @@
+"""The nouns that go into the database and come out of it, as plain frozen data."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One picture. `path` is its name inside the collection (posix, relative) or a URI; width and height are pixels of
+    the upright original; `modified` is the file's time stamp in seconds since 1970; `thumbnail` is a JPEG."""
+
+    path: str
+    sha256: str
+    width: int
+    height: int
+    bytes: int
+    modified: float
+    metadata: dict[str, Any]
+    thumbnail: bytes
+    thumbnail_width: int
+    thumbnail_height: int
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One backbone over one collection with fixed settings. `size` is the side of the network's input in pixels."""
+
+    backbone: str
+    weights_sha256: str
+    layers: int
+    heads: int
+    dim: int
+    patch: int
+    prefix_tokens: int
+    fit: str
+    size: int
+    settings: dict[str, Any]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """The part of the upright original that the network saw, in its pixels, and the grid of patches over it."""
+
+    image_id: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    rows: int
+    cols: int
+
+
+@dataclass(frozen=True)
+class MapBlock:
+    """m maps of one method, target and grid. `heads` is None where a map belongs to no head (rollout);
+    `weights` is (m, rows * cols) float32, row-major, never negative."""
+
+    method: str
+    target: str
+    rows: int
+    cols: int
+    image_ids: np.ndarray
+    layers: np.ndarray
+    heads: np.ndarray | None
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class HeadStats:
+    """Numbers about m heads; `values` maps a column of the `head_stats` view to (m,) float32."""
+
+    image_ids: np.ndarray
+    layers: np.ndarray
+    heads: np.ndarray
+    values: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Results:
+    """A run's findings on n images: `vectors` (n, dim) float32, L2-normalised, or None; the rest may be empty."""
+
+    image_ids: np.ndarray
+    vectors: np.ndarray | None = None
+    frames: list[FrameRecord] = field(default_factory=list)
+    maps: list[MapBlock] = field(default_factory=list)
+    head_stats: list[HeadStats] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class MapStack:
+    """m maps of one image: layers (m,), heads (m,) with -1 where a map belongs to no head, weights (m, rows, cols)
+    float32."""
+
+    layers: np.ndarray
+    heads: np.ndarray
+    rows: int
+    cols: int
+    weights: np.ndarray

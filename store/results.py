@@ -1,0 +1,108 @@
+"""What a run found out about images, on its way into the database."""
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from store import companding, rows
+from store.errors import StoreError
+from store.records import HeadStats, MapBlock, Results
+
+HEAD_STATS = (
+    "distance",
+    "distance_share",
+    "distance_raw",
+    "entropy",
+    "mass_cls",
+    "mass_registers",
+    "mass_patches",
+    "peak",
+)
+
+
+def add_results(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
+    """Store results in place of what the run had found out before: vectors, frames and head statistics of the same
+    images, maps of the same images, method and target. Raises StoreError where shapes do not fit each other."""
+    _check(con, run_id, results)
+    if results.vectors is not None:
+        rows.delete(con, "feature", results.image_ids, run_id=run_id)
+        _insert_vectors(con, run_id, results)
+    if results.frames:
+        rows.delete(con, "frame", [frame.image_id for frame in results.frames], run_id=run_id)
+        rows.insert(con, "frame", _frame_columns(run_id, results))
+    # All the old rows go before any new ones come: images of several grids make several blocks of one method.
+    for block in results.maps:
+        rows.delete(con, "stored_map", block.image_ids, run_id=run_id, method=block.method, target=block.target)
+    for block in results.maps:
+        rows.insert(con, "stored_map", _map_columns(run_id, block))
+    for stats in results.head_stats:
+        rows.delete(con, "head_stat", stats.image_ids, run_id=run_id)
+    for stats in results.head_stats:
+        rows.insert(con, "head_stat", _stat_columns(run_id, stats))
+
+
+def _check(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
+    run = rows.first(con, "SELECT dim FROM run WHERE run_id = ?", [run_id])
+    if run is None:
+        raise StoreError(f"There is no run {run_id} in this database; add it with add_run before its results.")
+    if results.vectors is not None:
+        expected = (len(results.image_ids), run[0])
+        if np.shape(results.vectors) != expected:
+            raise StoreError(
+                f"Run {run_id} expects vectors of shape {expected}; these have {np.shape(results.vectors)}."
+            )
+        if not np.isfinite(results.vectors).all():
+            raise StoreError("A feature vector must be finite; one of these holds infinite or NaN numbers.")
+    for block in results.maps:
+        expected = (len(block.image_ids), block.rows * block.cols)
+        if np.shape(block.weights) != expected:
+            raise StoreError(
+                f"{expected[0]} maps of {block.rows} × {block.cols} need weights of shape {expected}; "
+                f"these of {block.method!r} have {np.shape(block.weights)}."
+            )
+    for stats in results.head_stats:
+        unknown = sorted(set(stats.values) - set(HEAD_STATS))
+        if unknown:
+            raise StoreError(
+                f"Head statistics are {', '.join(HEAD_STATS)}; there is no column for {', '.join(unknown)}."
+            )
+
+
+def _insert_vectors(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
+    ids = np.asarray(results.image_ids, dtype=np.int64)
+    vectors = rows.lists(np.asarray(results.vectors, dtype=np.float32))
+    rows.insert(con, "feature", {"run_id": np.full(len(ids), run_id), "image_id": ids, "vector": vectors})
+
+
+def _frame_columns(run_id: int, results: Results) -> dict:
+    names = ("image_id", "x0", "y0", "x1", "y1", "rows", "cols")
+    columns = {name: [getattr(frame, name) for frame in results.frames] for name in names}
+    return {"run_id": np.full(len(results.frames), run_id), **columns}
+
+
+def _map_columns(run_id: int, block: MapBlock) -> dict:
+    count = len(block.image_ids)
+    codes, scales = companding.encode(block.weights)
+    heads = pa.nulls(count, pa.int16()) if block.heads is None else np.asarray(block.heads, dtype=np.int16)
+    return {
+        "run_id": np.full(count, run_id),
+        "image_id": np.asarray(block.image_ids, dtype=np.int64),
+        "method": pa.repeat(block.method, count),
+        "target": pa.repeat(block.target, count),
+        "layer": np.asarray(block.layers, dtype=np.int16),
+        "head": heads,
+        "rows": np.full(count, block.rows),
+        "cols": np.full(count, block.cols),
+        "scale": scales,
+        "codes": rows.lists(codes),
+    }
+
+
+def _stat_columns(run_id: int, stats: HeadStats) -> dict:
+    return {
+        "run_id": np.full(len(stats.image_ids), run_id),
+        "image_id": np.asarray(stats.image_ids, dtype=np.int64),
+        "layer": np.asarray(stats.layers, dtype=np.int16),
+        "head": np.asarray(stats.heads, dtype=np.int16),
+        **{name: np.asarray(values, dtype=np.float32) for name, values in stats.values.items()},
+    }

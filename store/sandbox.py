@@ -1,0 +1,56 @@
+"""SQL that anyone may type: one reading statement with limits of time, memory and size.
+
+It runs in a process of its own (`store.sandbox_child`). DuckDB can be interrupted between rows but not inside one
+function call, and its memory limit does not count every string: `SELECT list_reduce(range(1e9::BIGINT), …)` goes on for
+minutes and takes 20 GB. A process can be killed, and the operating system keeps it within its memory.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from store import errors
+from store.connection import reading
+
+STARTING = 1.0  # seconds that the process may take to start
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows of a query, at most as many as asked for; `truncated` says that there are more. `seconds` is what the
+    query took, without the start of its process."""
+
+    table: pa.Table
+    truncated: bool
+    seconds: float
+
+
+def query(path: Path | str, sql: str, seconds: float = 10.0, rows: int = 1000) -> Answer:
+    """Run one SELECT, EXPLAIN, DESCRIBE, SUMMARIZE or SHOW for at most `seconds` and fetch at most `rows` rows.
+
+    Raises SqlRefused, SqlFailed or SqlTimeout with a sentence to show, and what `store.connection.reading` raises.
+    """
+    order = {"path": str(Path(path).resolve()), "sql": sql, "rows": rows, "seconds": seconds}
+    with reading(path):  # finds what is wrong with the file, and keeps writers away until the process has answered
+        header, body = _run(json.dumps(order).encode(), seconds)
+    if "error" in header:
+        raise getattr(errors, header["error"])(header["message"])
+    return Answer(pa.ipc.open_stream(body).read_all(), header["truncated"], header["seconds"])
+
+
+def _run(order: bytes, seconds: float) -> tuple[dict, bytes]:
+    """What the process says: a line of JSON, then the table as an Arrow stream."""
+    command = [sys.executable, "-m", "store.sandbox_child"]
+    root = Path(__file__).parents[1]
+    try:
+        done = subprocess.run(command, input=order, cwd=root, capture_output=True, timeout=seconds + STARTING)
+    except subprocess.TimeoutExpired as error:
+        raise errors.SqlTimeout(f"The query took longer than {seconds:g} seconds and was stopped.") from error
+    if done.returncode:
+        raise errors.SqlFailed("The query needed more memory or time than it may use. Ask for fewer rows or columns.")
+    header, _, body = done.stdout.partition(b"\n")
+    return json.loads(header), body

@@ -1,0 +1,181 @@
+"""Everything that goes into the database. Each function takes the connection of `store.connection.writing` and can be
+repeated: what is there already is found or replaced, never doubled."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from store import catalogue, read, rows
+from store.errors import StoreError
+from store.records import ImageRecord, RunRecord
+from store.results import add_results
+
+__all__ = [
+    "add_collection",
+    "add_failures",
+    "add_images",
+    "add_projection",
+    "add_results",
+    "add_run",
+    "clear_failures",
+    "drop_projection",
+    "move_collection",
+    "set_metadata",
+]
+
+Connection = duckdb.DuckDBPyConnection
+
+
+def add_collection(con: Connection, name: str, source: str | None) -> int:
+    """The id of the collection of this name, which is made if it is new."""
+    found = rows.first(con, "SELECT collection_id FROM collection WHERE name = ?", [name])
+    if found:
+        return found[0]
+    number = rows.next_id(con, "collection")
+    con.execute("INSERT INTO collection VALUES (?, ?, ?, ?)", [number, name, source, rows.now()])
+    return number
+
+
+def move_collection(con: Connection, collection_id: int, source: str) -> None:
+    """Note that a collection's pictures now lie elsewhere."""
+    con.execute("UPDATE collection SET source = ? WHERE collection_id = ?", [source, collection_id])
+
+
+def add_images(con: Connection, collection_id: int, records: Iterable[ImageRecord]) -> dict[str, int]:
+    """{path: image_id} of the records. A known path keeps its id: with another sha256 it is another picture, and all
+    that runs found out about the old one goes; with the same one only file facts and metadata are brought up to date.
+    A record without metadata never wipes what is stored."""
+    latest = {record.path: record for record in records}
+    stored = read.known(con, collection_id, latest)
+    fresh = [record for path, record in latest.items() if path not in stored]
+    kept = [record for path, record in latest.items() if path in stored and not _same(record, stored[path])]
+    replaced = [record for record in kept if record.sha256 != stored[record.path][1]]
+
+    first = rows.next_id(con, "image")
+    ids = {path: row[0] for path, row in stored.items()}
+    ids |= {record.path: first + place for place, record in enumerate(fresh)}
+    for table in ("feature", "frame", "stored_map", "head_stat", "point", "thumbnail"):
+        rows.delete(con, table, [ids[record.path] for record in replaced])
+
+    rows.insert(con, "image", _added(collection_id, fresh) | _facts(fresh, ids, stored))
+    rows.update(con, "image", "image_id", _facts(kept, ids, stored))
+    rows.insert(con, "thumbnail", _thumbnails(fresh + replaced, ids))
+    if any(record.metadata for record in latest.values()):
+        catalogue.rebuild(con)
+    return {path: ids[path] for path in latest}
+
+
+def set_metadata(con: Connection, collection_id: int, metadata: Mapping[str, Mapping[str, Any]]) -> int:
+    """Give images, named by path, new metadata in place of the old; returns how many this changed. Paths that the
+    collection does not hold are passed over."""
+    stored = read.known(con, collection_id, metadata)
+    texts = {path: rows.to_json(metadata[path]) for path in stored}
+    changed = [path for path, text in texts.items() if json.loads(text) != stored[path][4]]
+    if changed:
+        columns = {"image_id": [stored[path][0] for path in changed], "metadata": [texts[path] for path in changed]}
+        rows.update(con, "image", "image_id", columns)
+        catalogue.rebuild(con)
+    return len(changed)
+
+
+def add_run(con: Connection, collection_id: int, record: RunRecord) -> int:
+    """The id of the run with this backbone, these weights, fit, size and settings over the collection; made if new."""
+    settings = rows.to_json(record.settings, sort_keys=True)
+    query = """
+        SELECT run_id FROM run WHERE collection_id = ? AND backbone = ? AND weights_sha256 = ? AND fit = ? AND size = ?
+            AND settings::VARCHAR = ?
+    """
+    same = [collection_id, record.backbone, record.weights_sha256, record.fit, record.size, settings]
+    found = rows.first(con, query, same)
+    if found:
+        return found[0]
+    row = vars(record) | {
+        "run_id": rows.next_id(con, "run"),
+        "collection_id": collection_id,
+        "settings": settings,
+        "versions": rows.to_json(record.versions),
+        "created_at": rows.now(),
+    }
+    rows.insert(con, "run", {name: [value] for name, value in row.items()})
+    return row["run_id"]
+
+
+def add_projection(
+    con: Connection, run_id: int, method: str, settings: Mapping[str, Any], image_ids: np.ndarray, xy: np.ndarray
+) -> int:
+    """Store a layout, xy (n, 2), and return its id; one of the same run, method and settings keeps its id and gets
+    these points in place of its own."""
+    ids, xy = np.asarray(image_ids, dtype=np.int64), np.asarray(xy, dtype=np.float64)
+    if xy.shape != (len(ids), 2):
+        raise StoreError(f"A layout of {len(ids)} images needs points of shape ({len(ids)}, 2); these have {xy.shape}.")
+    text = rows.to_json(settings, sort_keys=True)
+    query = "SELECT projection_id FROM projection WHERE run_id = ? AND method = ? AND settings::VARCHAR = ?"
+    found = rows.first(con, query, [run_id, method, text])
+    number = found[0] if found else rows.next_id(con, "projection")
+    con.execute("DELETE FROM point WHERE projection_id = ?", [number])
+    con.execute("INSERT OR REPLACE INTO projection VALUES (?, ?, ?, ?, ?)", [number, run_id, method, text, rows.now()])
+    columns = {"projection_id": np.full(len(ids), number), "image_id": ids, "x": xy[:, 0], "y": xy[:, 1]}
+    rows.insert(con, "point", columns)
+    return number
+
+
+def drop_projection(con: Connection, projection_id: int) -> None:
+    """Forget a layout and its points."""
+    con.execute("DELETE FROM point WHERE projection_id = ?", [projection_id])
+    con.execute("DELETE FROM projection WHERE projection_id = ?", [projection_id])
+
+
+def add_failures(con: Connection, collection_id: int, failures: Iterable[tuple[str, str, str]]) -> None:
+    """Note what went wrong, as (path, stage, error); a later error at the same path and stage replaces the earlier."""
+    latest = {(path, stage): error for path, stage, error in failures}
+    for path, stage in latest:
+        query = "DELETE FROM failure WHERE collection_id = ? AND path = ? AND stage = ?"
+        con.execute(query, [collection_id, path, stage])
+    columns = {
+        "collection_id": [collection_id] * len(latest),
+        "path": [path for path, _ in latest],
+        "stage": [stage for _, stage in latest],
+        "error": list(latest.values()),
+        "at": [rows.now()] * len(latest),
+    }
+    rows.insert(con, "failure", columns)
+
+
+def clear_failures(con: Connection, collection_id: int, paths: Iterable[str]) -> None:
+    """Forget the failures of these paths."""
+    query = "DELETE FROM failure WHERE collection_id = ? AND list_contains(?::VARCHAR[], path)"
+    con.execute(query, [collection_id, list(paths)])
+
+
+def _same(record: ImageRecord, row: tuple) -> bool:
+    """Whether nothing has changed since the image was stored as this row of `read.known`."""
+    _, sha256, size, modified, metadata = row
+    file = (record.sha256, record.bytes, float(record.modified))
+    return file == (sha256, size, modified) and record.metadata in ({}, metadata)
+
+
+def _added(collection_id: int, records: list[ImageRecord]) -> dict:
+    return {"collection_id": [collection_id] * len(records), "added_at": [rows.now()] * len(records)}
+
+
+def _facts(records: list[ImageRecord], ids: dict[str, int], stored: dict) -> dict:
+    """The columns of `image` that a file can change."""
+    metadata = [r.metadata or (stored[r.path][4] if r.path in stored else {}) for r in records]
+    plain = ("path", "sha256", "width", "height", "bytes", "modified")
+    return {
+        "image_id": [ids[r.path] for r in records],
+        **{name: [getattr(r, name) for r in records] for name in plain},
+        "metadata": [rows.to_json(values) for values in metadata],
+    }
+
+
+def _thumbnails(records: list[ImageRecord], ids: dict[str, int]) -> dict:
+    return {
+        "image_id": [ids[r.path] for r in records],
+        "width": [r.thumbnail_width for r in records],
+        "height": [r.thumbnail_height for r in records],
+        "jpeg": [r.thumbnail for r in records],
+    }

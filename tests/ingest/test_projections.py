@@ -1,0 +1,91 @@
+import json
+
+import numpy as np
+import pytest
+
+from ingest import projections
+from ingest.projections import LAYOUTS, project, settings_of
+from store import read, search, write
+from store.connection import reading, writing
+from store.records import ImageRecord, Results, RunRecord
+
+
+def database(path, vectors):
+    """A run whose features are these vectors."""
+    with writing(path) as con:
+        collection = write.add_collection(con, "c", "/nowhere")
+        records = [ImageRecord(f"{i}.jpg", f"{i}", 10, 10, 1, 0.0, {}, b"", 1, 1) for i in range(len(vectors))]
+        ids = write.add_images(con, collection, records)
+        run = write.add_run(con, collection, RunRecord("b", "w", 1, 1, vectors.shape[1], 14, 1, "crop", 56, {}, {}))
+        image_ids = np.array([ids[record.path] for record in records])
+        write.add_results(con, run, Results(image_ids, vectors.astype(np.float32)))
+    return run
+
+
+def clusters(count, dim=16):
+    generator = np.random.default_rng(0)
+    centres = generator.normal(size=(2, dim)) * 4
+    vectors = centres[np.arange(count) % 2] + generator.normal(size=(count, dim)) * 0.3
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 12])
+@pytest.mark.parametrize("method", LAYOUTS)
+def test_any_number_of_images_is_laid_out(method, count, tmp_path):
+    run = database(tmp_path / "p.duckdb", clusters(count))
+    assert project(tmp_path / "p.duckdb", run, [method]) == [method]
+    with reading(tmp_path / "p.duckdb") as con:
+        (row,) = read.projections(con, run).to_pylist()
+        points = read.points(con, row["projection_id"])
+    assert points.num_rows == count
+    assert np.isfinite(np.array([points["x"], points["y"]], dtype=float)).all()
+
+
+@pytest.mark.parametrize("method", LAYOUTS)
+def test_what_is_alike_lies_together_and_the_layout_can_be_made_again(method, tmp_path):
+    vectors = clusters(40)
+    run = database(tmp_path / "p.duckdb", vectors)
+    project(tmp_path / "p.duckdb", run, [method])
+    with reading(tmp_path / "p.duckdb") as con:
+        (row,) = read.projections(con, run).to_pylist()
+        table = read.points(con, row["projection_id"])
+        _, stored = search.features(con, run)
+    points = np.stack([table["x"], table["y"]], axis=1).astype(float)
+    first, second = points[0::2], points[1::2]
+    apart = np.linalg.norm(first.mean(0) - second.mean(0))
+    assert apart > 2 * max(first.std(), second.std(), key=float) / 2 and apart > first.std(0).max()
+    again = LAYOUTS[method](stored, settings_of(method, 40))
+    np.testing.assert_allclose(again, points, rtol=1e-4, atol=1e-4)
+    assert json.loads(row["settings"]).get("random_state", projections.SEED) == projections.SEED
+
+
+def test_nothing_is_done_twice_and_a_layout_that_lacks_images_is_replaced(tmp_path):
+    path, vectors = tmp_path / "p.duckdb", clusters(20)
+    run = database(path, vectors[:15])
+    assert project(path, run, ["pca"]) == ["pca"]
+    assert project(path, run, ["pca"]) == []
+    assert database(path, vectors) == run
+    assert project(path, run, ["pca"]) == ["pca"]
+    with reading(path) as con:
+        (row,) = read.projections(con, run).to_pylist()
+    assert row["points"] == 20
+
+
+def test_many_images_are_laid_out_by_opentsne(tmp_path, monkeypatch):
+    monkeypatch.setattr(projections, "MANY", 30)
+    run = database(tmp_path / "p.duckdb", clusters(60))
+    project(tmp_path / "p.duckdb", run, ["tsne"])
+    with reading(tmp_path / "p.duckdb") as con:
+        (row,) = read.projections(con, run).to_pylist()
+    assert json.loads(row["settings"])["engine"] == "openTSNE" and row["points"] == 60
+
+
+def test_pca_stores_how_much_it_explains(tmp_path):
+    run = database(tmp_path / "p.duckdb", clusters(30))
+    project(tmp_path / "p.duckdb", run, ["pca"])
+    with reading(tmp_path / "p.duckdb") as con:
+        (row,) = read.projections(con, run).to_pylist()
+        _, stored = search.features(con, run)
+    variances = np.linalg.eigvalsh(np.cov(stored.T.astype(float)))[::-1]
+    expected = variances[:2] / variances.sum()
+    np.testing.assert_allclose(json.loads(row["settings"])["explained_variance"], expected, atol=1e-3)

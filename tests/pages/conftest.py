@@ -1,0 +1,54 @@
+"""Databases for the pages, and a way to open a page on one."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from store import connection
+from tests.pages import database
+
+MAIN = Path(__file__).parents[2] / "dashboard" / "main.py"
+# The first page of a process imports plotly and pandas, on a busy machine slowly.
+TIMEOUT = 60
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory) -> Path:
+    """The small database, made once. Copy it before changing it: `db` does."""
+    path = tmp_path_factory.mktemp("pages") / "made.duckdb"
+    database.make(path)
+    return path
+
+
+@pytest.fixture
+def db(made, tmp_path, monkeypatch) -> Path:
+    """A copy of the small database, named in BILDERATLAS_DB."""
+    path = tmp_path / "atlas.duckdb"
+    shutil.copy(made, path)
+    monkeypatch.setenv("BILDERATLAS_DB", str(path))
+    return path
+
+
+@pytest.fixture
+def empty_db(tmp_path, monkeypatch) -> Path:
+    """A database with a schema and nothing in it."""
+    path = tmp_path / "empty.duckdb"
+    with connection.writing(path):
+        pass
+    monkeypatch.setenv("BILDERATLAS_DB", str(path))
+    return path
+
+
+@pytest.fixture
+def open_page():
+    """`open_page("map", image=3)`: the page as AppTest sees it after its first run, with this query in the address."""
+
+    def open_(name: str = "overview", **query) -> AppTest:
+        at = AppTest.from_file(str(MAIN), default_timeout=TIMEOUT)
+        at.query_params.update({key: str(value) for key, value in query.items()})
+        at.run()
+        return at if name == "overview" else at.switch_page(f"views/{name}.py").run()
+
+    return open_
