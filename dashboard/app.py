@@ -1,6 +1,7 @@
 """The web server: Streamlit with one route of our own for thumbnails. Run it with: streamlit run dashboard/app.py"""
 
 import hashlib
+import socket
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def thumb(request: Request) -> Response:
     With `v` a browser may keep it for ever, since another picture would have another address. 404 for an unknown image,
     503 while the database cannot be read. Starlette runs plain functions in a thread, so the event loop never waits.
     """
+    _hurry(request)
     path = cache.database(request.query_params.get("db"))
     try:
         data = path and cache.thumbnail_of(path, request.path_params["image_id"])
@@ -41,6 +43,16 @@ def thumb(request: Request) -> Response:
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(data, media_type="image/jpeg", headers=headers)
+
+
+def _hurry(request: Request) -> None:
+    """Let the kernel send small pieces at once. The server's socket waits for the browser to acknowledge the headers
+    before it sends the picture (Nagle's algorithm, which asyncio switches off only for sockets that name their
+    protocol): 44 ms for each of 2,000 thumbnails, instead of 2."""
+    transport = getattr(getattr(request.receive, "__self__", None), "transport", None)
+    connection = transport and transport.get_extra_info("socket")
+    if connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _placeholder(status: int) -> Response:

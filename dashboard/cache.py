@@ -5,25 +5,29 @@ the next rerun and nothing is asked twice before. Tables come as pandas data fra
 Each function raises the StoreErrors of `store`; the router turns them into a page.
 """
 
-import functools
 import hashlib
+import io
 import json
 import os
-import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import streamlit as st
-from PIL import Image, ImageOps
+from PIL import Image
 
+from dashboard import words
+from dashboard.thumbnails import Thumbnails
+from ingest.vision import loader
 from store import connection, read, sandbox, search
-from store.errors import StoreError
 from store.records import FrameRecord, MapStack
+
+SIDE = 2048  # of a picture to draw on, in pixels: more than a screen shows, less than a scan weighs
+T = TypeVar("T")
 
 # ---- which database, run and image the person looks at ----------------------------------------------------------
 
@@ -186,14 +190,20 @@ def query(sql: str, seconds: float = 10.0, rows: int = 1000) -> sandbox.Answer:
 
 
 def picture(image_id: int) -> tuple[Image.Image, bool] | None:
-    """The upright picture in RGB, and whether it is the original. It is the thumbnail where the original is not there
-    any more, or is not the size that was ingested; None where there is neither."""
+    """The upright picture in RGB, and whether it is the original, which is kept at SIDE pixels at most. It is the
+    thumbnail where the original is not there any more, or is not the size that was ingested; None where there is neither.
+    """
     return _picture(str(db()), connection.state(db()), image_id)
 
 
 def backbone(run: Mapping[str, Any]) -> Any:
     """The network of a run, ready to compute: `ingest.vision.backbones.load_for_run`. Loaded once, shared by all."""
     return _backbone(json.dumps(run["settings"], sort_keys=True))
+
+
+def remembered(make: Callable[[], T], *key: Any) -> T:
+    """What `make` returns, kept for as long as the database and `key` are the same. Shared by all: read-only."""
+    return _remembered(str(db()), connection.state(db()), key, make)
 
 
 # ---- thumbnails -------------------------------------------------------------------------------------------------
@@ -215,42 +225,7 @@ def thumbnail_of(path: Path, image_id: int) -> bytes | None:
     return _thumbnails.get(path, image_id)
 
 
-class _Thumbnails:
-    """Thumbnails by the block of ids: a page that shows one image shows its neighbours, and opening a database costs
-    more than reading a hundred small pictures. Holds at most `blocks` blocks of `size`, the least used go first."""
-
-    def __init__(self, blocks: int = 64, size: int = 128):
-        self.blocks, self.size = blocks, size
-        self.held: OrderedDict[tuple[str, int], tuple[str, dict[int, bytes]]] = OrderedDict()
-        self.lock = threading.Lock()
-
-    def get(self, path: Path, image_id: int) -> bytes | None:
-        if image_id >= 2**63:
-            return None  # no BIGINT
-        key, token = (str(path), image_id // self.size), connection.state(path)
-        with self.lock:
-            held = self.held.get(key)
-            if held is None or held[0] != token:
-                held = self._load(path, key, token, held)
-            self.held.move_to_end(key)
-            return held[1].get(image_id)
-
-    def _load(self, path: Path, key: tuple[str, int], token: str, old: Any) -> tuple[str, dict[int, bytes]]:
-        first = key[1] * self.size
-        try:
-            with connection.reading(path, wait=2.0) as con:
-                held = (token, read.thumbnails(con, range(first, first + self.size)))
-        except StoreError:
-            if old is None:
-                raise
-            return old  # a writer has the file: what we have is better than nothing
-        self.held[key] = held
-        while len(self.held) > self.blocks:
-            self.held.popitem(last=False)
-        return held
-
-
-_thumbnails = _Thumbnails()
+_thumbnails = Thumbnails()
 
 
 # ---- what is kept ---------------------------------------------------------------------------------------------------
@@ -265,7 +240,15 @@ def _ask(question: str, **how: Any) -> Any:
 def _answer(path: str, token: str, question: str, how: tuple) -> Any:
     with connection.reading(path) as con:
         answer = getattr(search if question == "nearest" else read, question)(con, **dict(how))
-    return answer.to_pandas() if isinstance(answer, pa.Table) else answer
+    return _frame(answer) if isinstance(answer, pa.Table) else answer
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    frame = table.to_pandas()
+    for field in table.schema:
+        if pa.types.is_integer(field.type) and table[field.name].null_count:
+            frame[field.name] = table[field.name].to_pandas(types_mapper=lambda _: pd.Int64Dtype())  # 1830, not 1830.0
+    return frame
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -273,7 +256,9 @@ def _images(path: str, token: str, collection: str | None) -> pd.DataFrame:
     with connection.reading(path) as con:
         table = read.images(con, collection).to_pandas()
     table["metadata"] = [json.loads(text) if text else {} for text in table["metadata"]]
-    table["caption"] = [caption(data, title) for data, title in zip(table["metadata"], table["title"], strict=True)]
+    table["caption"] = [
+        words.caption(data, title) for data, title in zip(table["metadata"], table["title"], strict=True)
+    ]
     table["alt"] = [f"{a}, {b}" if b else a for a, b in zip(table["title"], table["caption"], strict=True)]
     whole = hashlib.sha256(token.encode()).hexdigest()
     table["version"] = [text[:12] for text in table.get("sha256", [whole] * len(table))]
@@ -294,7 +279,9 @@ def _maps(
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _features(path: str, token: str, run_id: int) -> tuple[np.ndarray, np.ndarray]:
     with connection.reading(path) as con:
-        return search.features(con, run_id)
+        ids, vectors = search.features(con, run_id)
+    vectors.flags.writeable = False
+    return ids, vectors
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -302,16 +289,22 @@ def _picture(path: str, token: str, image_id: int) -> tuple[Image.Image, bool] |
     row = image(image_id)
     if row is None:
         return None
-    for source in collections().query("name == @row['collection']")["source"].dropna():
+    known = collections()
+    for source in known.loc[known["name"] == row["collection"], "source"].dropna():
         try:
-            with Image.open(Path(source) / row["path"]) as file:
-                found = ImageOps.exif_transpose(file).convert("RGB")
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            found = loader.decode(Path(source) / row["path"]).image
+        except loader.BadImage:
             continue
         if found.size == (row["width"], row["height"]):
+            found.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
             return found, True
     data = thumbnail_of(Path(path), image_id)
-    return None if data is None else (_jpeg(data), False)
+    return None if data is None else (Image.open(io.BytesIO(data)).convert("RGB"), False)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _remembered(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
+    return _make()
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the network …")
@@ -331,22 +324,10 @@ def _neighbours(folder: str) -> list[Path]:
 
 # ---- small things ---------------------------------------------------------------------------------------------------
 
-_MAKERS = ("artist", "creator", "author", "maker", "photographer", "painter")
-_DATES = ("year", "date", "created", "dated")
-
-
-def caption(metadata: Mapping[str, Any], title: str = "") -> str:
-    """One line under a picture: who made it and when, or else the first two other things known about it."""
-    lower = {key.lower(): value for key, value in metadata.items() if value not in (None, "", title)}
-    named = [next((lower[key] for key in keys if key in lower), None) for keys in (_MAKERS, _DATES)]
-    said = [str(value) for value in named if value is not None]
-    rest = [str(value) for value in lower.values() if isinstance(value, str | int | float)]
-    return ", ".join(said or rest[:2])
-
 
 def _url(image_id: int, version: str) -> str:
     chosen = db()
-    which = "" if chosen == databases()[0] else f"&db={chosen.name}"
+    which = "" if chosen == databases()[0] else f"&db={quote(chosen.name)}"
     return f"{_base()}/thumb/{int(image_id)}?v={version}{which}"
 
 
@@ -357,10 +338,3 @@ def _base() -> str:
 
 def _tuple(values: Iterable[int] | None) -> tuple[int, ...] | None:
     return None if values is None else tuple(int(value) for value in values)
-
-
-@functools.lru_cache(maxsize=32)
-def _jpeg(data: bytes) -> Image.Image:
-    import io
-
-    return Image.open(io.BytesIO(data)).convert("RGB")

@@ -153,9 +153,7 @@ class _Sheet:
         axes.set_axis_off()
         return axes
 
-    def picture(
-        self, x: float, y: float, picture: Image.Image, size: tuple[float, float] | None = None
-    ) -> None:
+    def picture(self, x: float, y: float, picture: Image.Image, size: tuple[float, float] | None = None) -> None:
         """Without `size` one pixel of the picture is one pixel of the PNG."""
         width, height = picture.size if size is None else (round(edge * DPI) for edge in size)
         axes = self._axes(x, y, width, height)

@@ -24,6 +24,7 @@ _SHEET = """<style>
 .ba-large {flex: 1 1 15rem; max-width: 40rem}
 .ba-sheet figure {margin: 0; min-width: 0}
 .ba-sheet img {width: 100%; height: auto; display: block; border-radius: 2px}
+.ba-sheet .ba-large img {width: auto; max-width: 100%; max-height: 85vh}
 .ba-sheet figcaption {font-size: 0.8rem; line-height: 1.35; margin-top: 0.3rem}
 .ba-sheet .ba-note {opacity: 0.7; display: block}
 .ba-bar {height: 0.7rem; border-radius: 2px; margin-top: 1.1rem}
@@ -53,7 +54,8 @@ def picture(image: Image.Image, alt: str) -> str:
     image.save(file, "JPEG", quality=88, subsampling=0)
     data = base64.b64encode(file.getvalue()).decode()
     width, height = image.size
-    return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(alt)}" width="{width}" height="{height}">'
+    source = f"data:image/jpeg;base64,{data}"
+    return f'<img class="ba-picture" src="{source}" alt="{escape(alt)}" width="{width}" height="{height}">'
 
 
 def sheet(
@@ -67,9 +69,7 @@ def sheet(
     """The original with what is to be said of it and the colour bar; beside it, or under it on a narrow page,
     the panels in at most `columns` columns."""
     said = "".join(f'<p class="ba-words">{escape(sentence)}</p>' for sentence in sentences)
-    side = (
-        f"<figure>{picture(original, original_alt)}<figcaption>{said}</figcaption></figure>{colour_bar(bar)}"
-    )
+    side = f"<figure>{picture(original, original_alt)}<figcaption>{said}</figcaption></figure>{colour_bar(bar)}"
     return (
         f'{_SHEET}<div class="ba-sheet"><div class="ba-side">{side}</div>'
         f'<div class="ba-maps" style="grid-template-columns: {_columns(columns)}">'
@@ -79,7 +79,8 @@ def sheet(
 
 def editor(key: str) -> str:
     """Style alone: the text area of this key in a type whose letters are all as wide."""
-    return f"<style>.st-key-{key} textarea {{font-family: ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace; font-size: 0.9rem}}</style>"
+    fonts = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+    return f"<style>.st-key-{key} textarea {{font-family: {fonts}; font-size: 0.9rem}}</style>"
 
 
 def _figure(panel: Panel) -> str:
@@ -98,8 +99,7 @@ def colour_bar(bar: ColourBar) -> str:
     """The colours from low to high, the words at the ends and marks, and what they mean."""
     stops = ", ".join("#{:02x}{:02x}{:02x}".format(*bar.lut[round(i * 255 / 32)]) for i in range(33))
     marks = "".join(
-        f'<span class="ba-mark" style="left: {100 * place:.1f}%">{escape(words)}</span>'
-        for place, words in bar.marks
+        f'<span class="ba-mark" style="left: {100 * place:.1f}%">{escape(words)}</span>' for place, words in bar.marks
     )
     return (
         f'<div class="ba-bar" role="img" aria-label="Colours from {escape(bar.low)} to {escape(bar.high)}" '
@@ -112,15 +112,10 @@ def colour_bar(bar: ColourBar) -> str:
 def shares(title: str, parts: Sequence[tuple[str, float]]) -> str:
     """A bar cut into named shares (0..1) of four kinds at most, with a key below; shares of 0 are left out."""
     bar, key = "", ""
-    named = [
-        (name, share, colour) for (name, share), colour in zip(parts, _SHARES, strict=False) if share > 0
-    ]
+    named = [(name, share, colour) for (name, share), colour in zip(parts, _SHARES, strict=False) if share > 0]
     for name, share, colour in named:
         bar += f'<span style="width: {100 * share:.2f}%; background: {colour}"></span>'
-        key += (
-            f'<span><span class="ba-dot" style="background: {colour}"></span>'
-            f"{escape(name)} {percent(share)}</span>"
-        )
+        key += f'<span><span class="ba-dot" style="background: {colour}"></span>{escape(name)} {percent(share)}</span>'
     spoken = f"{title}: " + ", ".join(f"{name} {percent(share)}" for name, share, _ in named)
     return (
         f'{_SHEET}<p class="ba-words">{escape(title)}</p>'
@@ -161,9 +156,7 @@ def definitions(parts: Mapping[str, Sequence[str]]) -> str:
 
 def facts(parts: Mapping[str, object]) -> str:
     """Names and values of one thing, such as a picture's metadata, as text and nothing else."""
-    rows = "".join(
-        f"<dt>{escape(str(name))}</dt><dd>{escape(str(value))}</dd>" for name, value in parts.items()
-    )
+    rows = "".join(f"<dt>{escape(str(name))}</dt><dd>{escape(str(value))}</dd>" for name, value in parts.items())
     return f'{_SHEET}<dl class="ba-list ba-facts">{rows}</dl>'
 
 

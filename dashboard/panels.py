@@ -42,11 +42,12 @@ class Look:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture at the size it is drawn, the (width, height) of its original, and what the network saw."""
+    """A picture at the size it is drawn, the (width, height) of its original, what the network saw, its title."""
 
     picture: Image.Image
     size: tuple[int, int]
     frame: Frame
+    name: str = "The picture"
 
     def at(self, side: int) -> Scene:
         """The same scene with the picture's long side at most `side` pixels.
@@ -112,12 +113,12 @@ def draw(maps: Maps, scene: Scene, look: Look, only: int | None = None) -> tuple
             dim=DIM,
         )
         seen = np.where(cells, weights, 0)
-        note = f"peak ×{times(seen.max() * weights.size)} · {percent(seen.sum())} on patches"
+        peak = f"peak ×{times(seen.max() * weights.size)}"
+        note = f"{peak} · {percent(seen.sum())} on patches"
         if mask is not None:
-            note = f"{int(mask.sum())} of {int(cells.sum())} patches hold {percent(look.share)} · {note}"
-        panels.append(
-            Panel(title, note, f"{title}: the attention peaks {_where(seen)}.", _outlined(picture, scene))
-        )
+            note = f"{peak} · {int(mask.sum())} of {int(cells.sum())} patches"
+        alt = f"{scene.name}, {title[0].lower()}{title[1:]}: the attention peaks {_where(seen)}."
+        panels.append(Panel(title, note, alt, _outlined(picture, scene)))
     return panels, colour_bar(look, limits, lut)
 
 
@@ -125,27 +126,30 @@ def plate(title: str, caption: str, maps: Maps, scene: Scene, look: Look, column
     """The figure for print of what the page shows. `scene` has the size that a panel gets, `caption` says who made
     the picture and when, `credit` where the maps are from."""
     drawn, bar = draw(maps, scene, look)
-    between = "interpolated between the patches" if look.smooth else "one flat square for each patch"
-    mask = (
-        ""
-        if look.share is None
-        else f" Only the patches that hold {percent(look.share)} of a map's mass are shown."
-    )
+    between = "interpolated between the centres of patches" if look.smooth else "one flat square for each patch"
+    drawn_as = f"Scale: {SCALES[look.scale]}; {between}; {look.colours} at an opacity of {percent(look.opacity)}."
     named = f"{title} ({caption})" if caption else title
     return Plate(
         title=named,
-        panels=tuple((f"{panel.title} · {panel.note.split(' · ')[-2]}", panel.picture) for panel in drawn),
+        panels=tuple((f"{panel.title} · {panel.note.split(' · ')[0]}", panel.picture) for panel in drawn),
         columns=columns,
         bar=bar,
-        caption=f"{named}. {credit} Scale: {SCALES[look.scale]}; drawn as {between}.{mask}",
+        caption=f"{named}. {credit} {drawn_as} {mask_sentence(look)}".strip(),
         original=framed(scene),
-        original_title="The picture",
+        original_title="Original",
     )
+
+
+def mask_sentence(look: Look) -> str:
+    """What the mask leaves to be seen; empty without one."""
+    if look.share is None:
+        return ""
+    return f"Of each map only the fewest patches that together hold {percent(look.share)} of its mass are coloured."
 
 
 def title(layer: int, head: int | None) -> str:
     """What a map is called: layers and heads count from 0."""
-    return f"Up to layer {layer}" if head is None else f"Layer {layer} · head {head}"
+    return f"Depth {layer}" if head is None else f"Layer {layer} · head {head}"
 
 
 def masses(stats: Mapping[str, float]) -> list[tuple[str, float]]:

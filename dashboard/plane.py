@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from dashboard.colours import SCALE, Colours
 
 PICTURES = 2000  # more of them would be small dots of colour anyway, and slow
-ACCENT = "#b4553a"
+ACCENT, GREY = "#b4553a", "#8f8a83"
 
 
 def spread(xy: np.ndarray, count: int) -> np.ndarray:
@@ -38,7 +38,7 @@ def picture_side(xy: np.ndarray, scale: float = 1.0) -> float:
     if longest <= 1e-9:
         return scale
     area = max(width, longest / 4) * max(height, longest / 4)
-    return scale * min(0.72 * np.sqrt(area / max(len(xy), 1)), 0.16 * longest)
+    return scale * min(0.8 * np.sqrt(area / max(len(xy), 1)), 0.15 * longest)
 
 
 def sides(width: int, height: int, side: float) -> tuple[float, float]:
@@ -68,20 +68,32 @@ def figure(
     tints = np.array(colours.of if colours else [ACCENT] * len(table), dtype=object)
     fig = go.Figure()
     if (~shown).any():
-        fig.add_trace(_points(table[~shown], go.Scattergl, size=4, color=list(tints[~shown]), opacity=0.6))
+        dots = list(tints[~shown]) if colours else GREY
+        fig.add_trace(_points(table[~shown], go.Scattergl, size=4, color=dots, opacity=0.6))
     pictures = table[shown]
-    fig.add_trace(_points(pictures, go.Scatter, size=14, color=ACCENT, opacity=0))
-    fig.data[-1].update(selected_marker={"opacity": 0.9, "size": 9, "color": ACCENT}, unselected_marker_opacity=0)
+    # Unseen points over the pictures, for hovering and choosing; the chosen ones get a pin.
+    pin = int(np.clip(90 / np.sqrt(max(len(pictures), 1)), 6, 16))
+    pins = _points(pictures, go.Scatter, size=pin, color=ACCENT, opacity=0, line={"color": "white", "width": 2})
+    fig.add_trace(pins.update(selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0}}))
+    # Pictures lie below the pins, unless there are dots: those are points as well, and would bury the pictures.
+    layer = "below" if shown.all() else "above"
     images = []
     for row, tint in zip(pictures.itertuples(), tints[shown], strict=True):
         wide, high = sides(row.width, row.height, side)
         if colours:
             rim = 0.09 * side
-            images.append(_image(row, wide + rim, high + rim, _plain(tint), "stretch"))
-        images.append(_image(row, wide, high, sources[row.image_id], "contain"))
+            images.append(_image(row, wide + rim, high + rim, _plain(tint), "stretch", layer))
+        images.append(_image(row, wide, high, sources[row.image_id], "contain", layer))
     if colours:
         _explain(fig, colours, column)
     return fig.update_layout(_layout(table, side, title), images=images)
+
+
+def standalone(fig: go.Figure) -> bytes:
+    """A figure as an HTML page that needs no other file, with plotly.js in it. Changes the figure's looks for paper."""
+    fig.update_layout(template="plotly_white", height=None, font_family="Georgia, serif")
+    config = {"scrollZoom": True, "displaylogo": False}
+    return fig.to_html(include_plotlyjs=True, config=config, default_height="96vh").encode()
 
 
 def hover(title: str, facts: Mapping[str, Any], most: int = 8) -> str:
@@ -110,14 +122,14 @@ def _points(table: pd.DataFrame, kind: type, **marker: Any) -> Any:
         y=table["y"].to_numpy(),
         mode="markers",
         marker=marker,
-        customdata=table[["image_id"]].to_numpy(),
+        customdata=table[["image_id"]].to_numpy().tolist(),  # packed arrays come back from the browser empty
         hovertext=table["hover"].tolist(),
         hoverinfo="text",
         showlegend=False,
     )
 
 
-def _image(row: Any, wide: float, high: float, source: str, sizing: str) -> dict[str, Any]:
+def _image(row: Any, wide: float, high: float, source: str, sizing: str, layer: str) -> dict[str, Any]:
     return {
         "source": source,
         "x": row.x,
@@ -129,7 +141,7 @@ def _image(row: Any, wide: float, high: float, source: str, sizing: str) -> dict
         "xanchor": "center",
         "yanchor": "middle",
         "sizing": sizing,
-        "layer": "below",
+        "layer": layer,
     }
 
 
@@ -195,13 +207,14 @@ def _layout(table: pd.DataFrame, side: float, title: str) -> dict[str, Any]:
         "clickmode": "event+select",
         "uirevision": "map",
         "legend": {
+            "orientation": "h",
+            "yanchor": "top",
+            "y": -0.01,
             "itemclick": False,
             "itemdoubleclick": False,
             "itemsizing": "constant",
-            "yanchor": "bottom",
-            "y": 0.01,
         },
-        "hoverlabel": {"align": "left"},
+        "hoverlabel": {"align": "left", "bgcolor": "#26231f", "bordercolor": "#26231f", "font": {"color": "#f4efe6"}},
     }
 
 

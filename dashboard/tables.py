@@ -56,9 +56,7 @@ def harmless(value: Any) -> Any:
     return value
 
 
-def row_captions(
-    table: pa.Table, without: tuple[str, ...] = ("title", "path", "collection")
-) -> dict[int, str]:
+def row_captions(table: pa.Table, without: tuple[str, ...] = ("title", "path", "collection")) -> dict[int, str]:
     """{image_id: the first other values of its row, named}: what a picture's place in an answer rests on.
 
     Of an image with several rows the first one counts; rows without an image are passed over.
@@ -69,9 +67,7 @@ def row_captions(
     for place, image_id in enumerate(table["image_id"].to_pylist()):
         if isinstance(image_id, int) and image_id not in captions:
             values = [(name, column[place]) for name, column in zip(names, columns, strict=True)]
-            captions[image_id] = " · ".join(
-                f"{name} {_short(value)}" for name, value in values if value is not None
-            )
+            captions[image_id] = " · ".join(f"{name} {_short(value)}" for name, value in values if value is not None)
     return captions
 
 
@@ -87,15 +83,8 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
         kind = column.type
     if pa.types.is_null(kind):
         return column.cast(pa.string())
-    if pa.types.is_decimal(
-        kind
-    ):  # HUGEINT, as sums of whole numbers are, would come as a decimal of 38 digits
+    if pa.types.is_decimal(kind):  # HUGEINT, as sums of whole numbers are, would come as a decimal of 38 digits
         return column.cast(pa.float64())
-    if (
-        pa.types.is_interval(kind)
-        or pa.types.is_union(kind)
-        or pa.types.is_map(kind)
-        or pa.types.is_binary(kind)
-    ):
+    if pa.types.is_interval(kind) or pa.types.is_union(kind) or pa.types.is_map(kind) or pa.types.is_binary(kind):
         return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
     return column

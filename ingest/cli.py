@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+import ingest
 from ingest.report import Report
 from store.connection import default_path
 
@@ -94,12 +95,20 @@ machine_options = _options(
     click.option("--batch-size", type=click.IntRange(1), help="Pictures a batch.  [default: chosen from the machine]"),
     click.option("--workers", type=click.IntRange(1), help="Decoding threads.  [default: chosen from the machine]"),
 )
-methods_option = click.option("--methods", default="cls,rollout", show_default=True, callback=_names, help="Attention to store; none for features alone.")  # fmt: skip
-project_option = click.option("--project", "layouts", default="umap,tsne,pca", show_default=True, callback=_names, help="Layouts to compute.")  # fmt: skip
+methods_option = click.option(
+    "--methods",
+    default="cls,rollout",
+    show_default=True,
+    callback=_names,
+    help="Attention to store; none for features alone.",
+)
+project_option = click.option(
+    "--project", "layouts", default="umap,tsne,pca", show_default=True, callback=_names, help="Layouts to compute."
+)
 
 
 @click.group()
-@click.version_option(package_name=None, version="0.1.0", prog_name="bilderatlas")
+@click.version_option(ingest.__version__, prog_name="bilderatlas")
 def main() -> None:
     """Bilderatlas: what a vision transformer sees in a collection of pictures."""
 
@@ -112,7 +121,16 @@ def main() -> None:
 @project_option
 @machine_options
 @json_option
-def run(source: str, db: Path, as_json: bool, collection: str | None, table: str | None, limit: int | None, layouts: tuple[str, ...], **settings: Any) -> None:  # fmt: skip
+def run(
+    source: str,
+    db: Path,
+    as_json: bool,
+    collection: str | None,
+    table: str | None,
+    limit: int | None,
+    layouts: tuple[str, ...],
+    **settings: Any,
+) -> None:
     """Read a folder of pictures into a database: thumbnails, features, attention, layouts.
 
     Again on the same folder: only what is new is computed.
@@ -133,7 +151,15 @@ def run(source: str, db: Path, as_json: bool, collection: str | None, table: str
 @db_option
 @click.option("--workers", type=click.IntRange(1))
 @json_option
-def scan(source: str, db: Path, as_json: bool, collection: str | None, table: str | None, limit: int | None, workers: int | None) -> None:  # fmt: skip
+def scan(
+    source: str,
+    db: Path,
+    as_json: bool,
+    collection: str | None,
+    table: str | None,
+    limit: int | None,
+    workers: int | None,
+) -> None:
     """Only list the pictures of a folder, with thumbnails and metadata."""
     from ingest import workflow
 
@@ -142,7 +168,16 @@ def scan(source: str, db: Path, as_json: bool, collection: str | None, table: st
     counts = workflow.scan(db, listing, workers, report)
     already = len(listing.tasks) - counts.done - counts.failed
     line = f"{listing.collection}: {counts.done} new, {already} already there, {counts.failed} failed → {db}"
-    report.finish(line, {"db": str(db), "collection": listing.collection, "new": counts.done, "already": already, "failed": counts.failed})  # fmt: skip
+    report.finish(
+        line,
+        {
+            "db": str(db),
+            "collection": listing.collection,
+            "new": counts.done,
+            "already": already,
+            "failed": counts.failed,
+        },
+    )
     _exit(counts.done + already, counts.failed)
 
 

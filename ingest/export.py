@@ -11,8 +11,8 @@ from store.connection import reading
 
 
 def export_features(db: Path, run_id: int, file: Path) -> int:
-    """Writes a run's features to .parquet (catalogue columns and `vector`), .csv (one column a dimension) or .npz (arrays
-    `image_ids`, `paths`, `vectors`); returns how many. Raises ValueError for another ending."""
+    """Writes a run's features to .parquet (catalogue columns and `vector`), .csv (one column a dimension) or .npz
+    (arrays `image_ids`, `paths`, `vectors`); returns how many. Raises ValueError for another ending."""
     if file.suffix not in (".parquet", ".csv", ".npz"):
         raise ValueError(f"{file} should end in .parquet, .csv or .npz")
     with reading(db) as con:

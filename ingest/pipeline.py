@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ingest.loader import BadImage, decode, thumbnail
 from ingest.vision.geometry import Frame, fit_image
+from ingest.vision.loader import BadImage, decode, thumbnail
 from store import write
 from store.connection import writing
 from store.records import FrameRecord, HeadStats, ImageRecord, MapBlock, Results
@@ -81,8 +81,8 @@ class _Failure:
 def process(plan: Plan, tasks: Iterable[Task], advance: Callable[[int], None] = lambda n: None) -> Counts:
     """Reads every task's picture, passes it through the plan's backbone and stores what comes of it.
 
-    `advance` is told how many pictures have been committed or have failed. A picture that cannot be read becomes a row of
-    `failures`; errors of the database and of the network end the pipeline, with all earlier chunks kept.
+    `advance` is told how many pictures have been committed or have failed. A picture that cannot be read becomes a
+    row of `failures`; errors of the database and of the network end the pipeline, with all earlier chunks kept.
     """
     counts = Counts()
     with _Writer(plan, counts, advance) as writer:

@@ -264,7 +264,8 @@ def _collection(con: Any, name: str, folder: Path) -> int:
     if held and held["source"] != str(folder):
         if Path(held["source"]).is_dir():
             raise SourceError(
-                f"the collection {name!r} was made from {held['source']}; give this folder a name of its own with --collection NAME"
+                f"the collection {name!r} was made from {held['source']}; "
+                "give this folder a name of its own with --collection NAME"
             )
         write.move_collection(con, held["collection_id"], str(folder))
     return write.add_collection(con, name, str(folder))

@@ -32,9 +32,9 @@ READER = {
 }
 
 # An ingest commits a few images at a time. Blocks of 256 KB, the default, would round up each fat column each time, and
-# merging row groups would leave as much free space in the file as data: 2.0 times the bytes of the maps, not 1.07.
+# merging row groups would leave as much free space in the file as data: 2.0 times the bytes of the maps, not 1.1.
 WRITER = {
-    "default_block_size": "65536",
+    "default_block_size": "16384",
     "max_vacuum_tasks": "0",
     "autoinstall_known_extensions": "false",  # or an SQLite file would have DuckDB fetch an extension for it
     "autoload_known_extensions": "false",
@@ -95,11 +95,7 @@ def writing(path: Path | str, wait: float = 30.0) -> Iterator[duckdb.DuckDBPyCon
         with _closing(con, path):
             migrate.apply(con, path)
             con.begin()
-            try:
-                yield con
-            except BaseException:
-                con.rollback()
-                raise
+            yield con  # an exception closes the connection before the commit, which undoes everything
             con.commit()
     finally:
         _one_writer.release()
@@ -131,14 +127,14 @@ def _open(path: Path, wait: float, read_only: bool, config: dict) -> duckdb.Duck
 
 
 def _is_lock(error: duckdb.Error) -> bool:
-    # Another process holds the file, or this one holds it open for the other purpose.
-    return "lock on file" in str(error) or "different configuration" in str(error)
+    # Another process holds the file; or this one has it open for the other purpose, or is about to close it.
+    return any(words in str(error) for words in ("lock on file", "different configuration", "already attached"))
 
 
 def _locked(path: Path, wait: float, detail: str) -> str:
     holder = detail[detail.find("PID") :].split(")")[0] if "PID" in detail else "this very program"
     return (
-        f"The database {path} is in use by another reader or writer ({holder}); waited {wait:.0f} seconds. "
+        f"The database {path} is in use by another reader or writer ({holder}); waited {round(wait, 1):g} seconds. "
         "Wait until the ingest or the query that uses it has finished, or close the program that keeps it open, "
         "then try again."
     )

@@ -1,20 +1,18 @@
 """The schema, as numbered SQL files applied in order: migrations/0001_first.sql and so on."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
 from store.errors import DatabaseNewer, DatabaseOlder, NotADatabase
-from store.rows import first
+from store.rows import fetch, first, now
 
 FOLDER = Path(__file__).parent / "migrations"
 
 
-def steps(folder: Path = FOLDER) -> list[tuple[int, str, str]]:
-    """Every migration as (number, name, SQL), in order."""
-    files = sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
-    return [(int(file.stem[:4]), file.stem[5:], file.read_text(encoding="utf-8")) for file in files]
+def steps(folder: Path = FOLDER) -> list[tuple[int, Path]]:
+    """Every migration as (number, file), in order."""
+    return [(int(file.name[:4]), file) for file in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))]
 
 
 def apply(con: duckdb.DuckDBPyConnection, path: Path, folder: Path = FOLDER) -> list[int]:
@@ -24,23 +22,18 @@ def apply(con: duckdb.DuckDBPyConnection, path: Path, folder: Path = FOLDER) -> 
     """
     known, found = steps(folder), _number(con, path)
     _refuse_newer(found, known, path)
-    done = []
-    for number, name, sql in known:
-        if number <= found:
-            continue
+    missing = [(number, file) for number, file in known if number > found]
+    for number, file in missing:
         con.begin()
         try:
             con.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER, name VARCHAR, applied_at TIMESTAMP)")
-            con.execute(sql)
-            con.execute(
-                "INSERT INTO migration VALUES (?, ?, ?)", [number, name, datetime.now(UTC).replace(tzinfo=None)]
-            )
+            con.execute(file.read_text(encoding="utf-8"))
+            con.execute("INSERT INTO migration VALUES (?, ?, ?)", [number, file.stem[5:], now()])
         except BaseException:
             con.rollback()
             raise
         con.commit()
-        done.append(number)
-    return done
+    return [number for number, _ in missing]
 
 
 def check(con: duckdb.DuckDBPyConnection, path: Path, folder: Path = FOLDER) -> None:
@@ -56,18 +49,19 @@ def check(con: duckdb.DuckDBPyConnection, path: Path, folder: Path = FOLDER) -> 
 
 def _number(con: duckdb.DuckDBPyConnection, path: Path) -> int:
     """The last migration applied; 0 for an empty file."""
-    tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    if "migration" in tables:
+    try:
         return first(con, "SELECT coalesce(max(number), 0) FROM migration")[0]
+    except duckdb.CatalogException:
+        tables = sorted(name for (name,) in fetch(con, "SELECT table_name FROM duckdb_tables()"))
     if tables:
         raise NotADatabase(
             f"{path} is a DuckDB database of something other than Bilderatlas (it holds the tables "
-            f"{', '.join(sorted(tables)[:5])}). Name another file with --db or BILDERATLAS_DB."
+            f"{', '.join(tables[:5])}). Name another file with --db or BILDERATLAS_DB."
         )
     return 0
 
 
-def _refuse_newer(found: int, known: list[tuple[int, str, str]], path: Path) -> None:
+def _refuse_newer(found: int, known: list[tuple[int, Path]], path: Path) -> None:
     if found > known[-1][0]:
         raise DatabaseNewer(
             f"The database {path} was made by a newer Bilderatlas (its layout has number {found}, this one knows "

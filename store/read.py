@@ -14,7 +14,7 @@ import pyarrow as pa
 from store import companding
 from store.catalogue import quoted, text_at
 from store.records import FrameRecord, MapStack
-from store.rows import first
+from store.rows import fetch, first, plain
 
 TITLE_KEYS = ("title", "name", "caption", "label", "titel", "titre")
 
@@ -38,7 +38,7 @@ def collections(con: Connection) -> pa.Table:
 def images(con: Connection, collection: str | None = None, ids: Iterable[int] | None = None) -> pa.Table:
     """image_id, collection, path, width, height, metadata (JSON text), title: the first that is there of the metadata's
     title, name, caption, label, titel and titre, in whatever case, else the file's name without its ending."""
-    keys = con.execute("SELECT key FROM catalogue_column ORDER BY position").fetchall()
+    keys = fetch(con, "SELECT key FROM catalogue_column ORDER BY position")
     named = sorted((TITLE_KEYS.index(key.lower()), key) for (key,) in keys if key.lower() in TITLE_KEYS)
     titles = "".join(f"{text_at('metadata', key)}, " for _, key in named)
     return _table(
@@ -62,7 +62,7 @@ def catalogue(con: Connection, collection: str | None = None, ids: Iterable[int]
 def metadata_columns(con: Connection, collection: str | None = None) -> dict[str, str]:
     """The columns of `catalogue` in which this collection has a value, each as 'number', 'date' or 'text'."""
     kinds = {"BIGINT": "number", "DOUBLE": "number", "DATE": "date", "VARCHAR": "text"}
-    columns = con.execute("SELECT name, type FROM catalogue_column ORDER BY position").fetchall()
+    columns = fetch(con, "SELECT name, type FROM catalogue_column ORDER BY position")
     if collection is not None and columns:
         counts = ", ".join(f"count({quoted(name)})" for name, _ in columns)
         row = first(con, f"SELECT {counts} FROM catalogue WHERE collection = ?", [collection])
@@ -181,8 +181,8 @@ def thumbnail(con: Connection, image_id: int) -> bytes | None:
 
 def thumbnails(con: Connection, ids: Iterable[int]) -> dict[int, bytes]:
     """The JPEGs of those images that have one."""
-    rows = con.execute("SELECT image_id, jpeg FROM thumbnail WHERE list_contains(?::BIGINT[], image_id)", [_ints(ids)])
-    return dict(rows.fetchall())
+    query = "SELECT image_id, jpeg FROM thumbnail WHERE image_id IN (SELECT unnest(?::BIGINT[]))"
+    return dict(fetch(con, query, [_ints(ids)]))
 
 
 def known(
@@ -194,21 +194,22 @@ def known(
     if paths is not None:
         query += " AND path IN (SELECT unnest($paths::VARCHAR[]))"
         params["paths"] = list(paths)
-    rows = con.execute(query, params).fetchall()
+    rows = fetch(con, query, params)
     return {path: (*rest, json.loads(metadata)) for path, *rest, metadata in rows}
 
 
 def done(con: Connection, run_id: int, methods: Iterable[str]) -> set[int]:
     """The images that have a feature in the run and maps of all these methods."""
     wanted = sorted(set(methods))
-    rows = con.execute(
+    rows = fetch(
+        con,
         """
         SELECT image_id FROM feature WHERE run_id = $run AND ($count = 0 OR image_id IN (
             SELECT image_id FROM stored_map WHERE run_id = $run AND list_contains($methods::VARCHAR[], method)
             GROUP BY image_id HAVING count(DISTINCT method) = $count))
         """,
         {"run": run_id, "methods": wanted, "count": len(wanted)},
-    ).fetchall()
+    )
     return {image_id for (image_id,) in rows}
 
 
@@ -217,7 +218,7 @@ def _table(con: Connection, query: str, **params: Any) -> pa.Table:
     if "ids" in params:
         params["ids"] = _ints(params["ids"])
     used = {name: value for name, value in params.items() if f"${name}" in query}
-    return con.sql(query, params=used).to_arrow_table()
+    return con.sql(query, params=plain(used)).to_arrow_table()
 
 
 def _where(collection: str | None, ids: Iterable[int] | None = None) -> str:

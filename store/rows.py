@@ -37,7 +37,7 @@ def delete(con: duckdb.DuckDBPyConnection, table: str, image_ids: Iterable[int],
     tests = "".join(f" AND {name} = ${name}" for name in same)
     # The range lets DuckDB skip whole row groups; without it every delete would read the ids of all maps.
     chosen = "image_id BETWEEN $low AND $high AND image_id IN (SELECT unnest($ids::BIGINT[]))"
-    con.execute(f"DELETE FROM {table} WHERE {chosen}{tests}", {"low": ids[0], "high": ids[-1], "ids": ids, **same})
+    fetch(con, f"DELETE FROM {table} WHERE {chosen}{tests}", {"low": ids[0], "high": ids[-1], "ids": ids, **same})
 
 
 def next_id(con: duckdb.DuckDBPyConnection, table: str) -> int:
@@ -45,10 +45,21 @@ def next_id(con: duckdb.DuckDBPyConnection, table: str) -> int:
     return first(con, f"SELECT coalesce(max({table}_id), 0) + 1 FROM {table}")[0]
 
 
+def fetch(con: duckdb.DuckDBPyConnection, query: str, params: Any = None) -> list[tuple]:
+    """Run a statement to its end and return its rows; with an unread result, a connection can do nothing else."""
+    return con.execute(query, plain(params)).fetchall()
+
+
 def first(con: duckdb.DuckDBPyConnection, query: str, params: Any = None) -> tuple | None:
-    """The first row, or None. (fetchone would leave the result open, and the connection unable to do anything else.)"""
-    found = con.execute(query, params).fetchall()
-    return found[0] if found else None
+    """The first row, or None."""
+    return next(iter(fetch(con, query, params)), None)
+
+
+def plain(params: Any) -> Any:
+    """A statement's parameters, NumPy's numbers among them turned into Python's, the only ones DuckDB takes."""
+    if isinstance(params, Mapping):
+        return {name: _plain(value) for name, value in params.items()}
+    return None if params is None else [_plain(value) for value in params]
 
 
 def lists(matrix: np.ndarray) -> pa.Array:
@@ -59,13 +70,19 @@ def lists(matrix: np.ndarray) -> pa.Array:
 
 
 def to_json(values: Mapping[str, Any], sort_keys: bool = False) -> str:
-    """JSON text of a dict; NaN (an empty cell, to pandas) becomes null, NumPy's numbers plain ones."""
-    plain = {str(key): None if value != value else value for key, value in values.items()}
-    return json.dumps(plain, ensure_ascii=False, sort_keys=sort_keys, default=_plain)
+    """JSON text of a dict; NaN (an empty cell, to pandas) becomes null, NumPy's numbers plain ones, half characters,
+    as in names of files of another encoding, question marks."""
+    values = {str(key): None if value != value else value for key, value in values.items()}
+    text = json.dumps(values, ensure_ascii=False, sort_keys=sort_keys, default=_json)
+    return text.encode(errors="replace").decode()
+
+
+def _json(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else str(value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def now() -> datetime:

@@ -34,6 +34,7 @@ def query(path: Path | str, sql: str, seconds: float = 10.0, rows: int = 1000) -
 
     Raises SqlRefused, SqlFailed or SqlTimeout with a sentence to show, and what `store.connection.reading` raises.
     """
+    sql = sql.encode(errors="replace").decode()  # half characters, which no SQL can hold, become question marks
     order = {"path": str(Path(path).resolve()), "sql": sql, "rows": rows, "seconds": seconds}
     with reading(path):  # finds what is wrong with the file, and keeps writers away until the process has answered
         header, body = _run(json.dumps(order).encode(), seconds)

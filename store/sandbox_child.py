@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from store.connection import READER
 from store.errors import SqlFailed, SqlRefused, StoreError
-from store.rows import first
+from store.rows import fetch, first
 
 LONGEST = 20_000  # characters of SQL
 LARGEST = 64 * 2**20  # bytes of an answer
@@ -49,7 +49,7 @@ def main() -> None:
     except (duckdb.OutOfMemoryException, MemoryError, pa.ArrowMemoryError):
         message = "The query needs more memory than it may use. Ask for fewer rows or columns."
         header = {"error": "SqlFailed", "message": message}
-    except (duckdb.Error, pa.ArrowException, RecursionError, UnicodeError) as error:
+    except (duckdb.Error, pa.ArrowException, RecursionError) as error:
         header = {"error": "SqlFailed", "message": f"DuckDB cannot run this query: {error}"}
     sys.stdout.buffer.write(json.dumps(header).encode() + b"\n" + body)
 
@@ -71,7 +71,7 @@ def examine(con: duckdb.DuckDBPyConnection, sql: str) -> None:
             "begin with SELECT, FROM, WITH, EXPLAIN, DESCRIBE, SUMMARIZE or SHOW."
         )
     query = "SELECT function_name FROM duckdb_functions() WHERE function_type = 'table_macro' AND NOT internal"
-    table_functions = TABLE_FUNCTIONS | {name for (name,) in con.execute(query).fetchall()}
+    table_functions = TABLE_FUNCTIONS | {name for (name,) in fetch(con, query)}
     for node in _nodes(parsed):
         _examine_node(node, table_functions)
 

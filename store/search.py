@@ -5,23 +5,26 @@ import numpy as np
 import pyarrow as pa
 
 from store.errors import StoreError
-from store.rows import first
+from store.rows import first, plain
 
 
 def features(con: duckdb.DuckDBPyConnection, run_id: int) -> tuple[np.ndarray, np.ndarray]:
     """Image ids (n,) int64, ascending, and their vectors (n, dim) float32, C-contiguous and L2-normalised."""
-    query = "SELECT image_id, vector FROM feature WHERE run_id = ? ORDER BY image_id"
-    table = con.sql(query, params=[run_id]).to_arrow_table().combine_chunks()
+    query = "SELECT image_id, vector FROM feature WHERE run_id = ?"
+    table = con.sql(query, params=plain([run_id])).to_arrow_table()
     ids = table["image_id"].to_numpy()
     if not len(ids):
         return ids, np.empty((0, 0), dtype=np.float32)
-    matrix = np.concatenate([chunk.flatten().to_numpy() for chunk in table["vector"].chunks])
-    return ids, np.ascontiguousarray(matrix.reshape(len(ids), -1))
+    matrix = np.concatenate([chunk.flatten().to_numpy() for chunk in table["vector"].chunks]).reshape(len(ids), -1)
+    if (np.diff(ids) < 0).any():  # as a rule they were stored in order, and DuckDB keeps it
+        order = np.argsort(ids)
+        ids, matrix = ids[order], matrix[order]
+    return ids, matrix
 
 
 def nearest(con: duckdb.DuckDBPyConnection, run_id: int, image_id: int, k: int) -> pa.Table:
     """The k images most like `image_id`, best first, without itself: image_id, similarity (cosine)."""
-    return con.sql("SELECT * FROM nearest(?, ?, ?)", params=[run_id, image_id, k]).to_arrow_table()
+    return con.sql("SELECT * FROM nearest(?, ?, ?)", params=plain([run_id, image_id, k])).to_arrow_table()
 
 
 def nearest_to(con: duckdb.DuckDBPyConnection, run_id: int, vector: np.ndarray, k: int) -> pa.Table:
@@ -34,4 +37,4 @@ def nearest_to(con: duckdb.DuckDBPyConnection, run_id: int, vector: np.ndarray, 
         SELECT image_id, list_cosine_similarity(vector, $vector::FLOAT[]) AS similarity
         FROM feature WHERE run_id = $run ORDER BY similarity DESC, image_id LIMIT $k
     """
-    return con.sql(query, params={"vector": vector.tolist(), "run": run_id, "k": k}).to_arrow_table()
+    return con.sql(query, params=plain({"vector": vector.tolist(), "run": run_id, "k": k})).to_arrow_table()

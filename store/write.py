@@ -35,13 +35,13 @@ def add_collection(con: Connection, name: str, source: str | None) -> int:
     if found:
         return found[0]
     number = rows.next_id(con, "collection")
-    con.execute("INSERT INTO collection VALUES (?, ?, ?, ?)", [number, name, source, rows.now()])
+    rows.fetch(con, "INSERT INTO collection VALUES (?, ?, ?, ?)", [number, name, source, rows.now()])
     return number
 
 
 def move_collection(con: Connection, collection_id: int, source: str) -> None:
     """Note that a collection's pictures now lie elsewhere."""
-    con.execute("UPDATE collection SET source = ? WHERE collection_id = ?", [source, collection_id])
+    rows.fetch(con, "UPDATE collection SET source = ? WHERE collection_id = ?", [source, collection_id])
 
 
 def add_images(con: Connection, collection_id: int, records: Iterable[ImageRecord]) -> dict[str, int]:
@@ -63,8 +63,8 @@ def add_images(con: Connection, collection_id: int, records: Iterable[ImageRecor
     rows.insert(con, "image", _added(collection_id, fresh) | _facts(fresh, ids, stored))
     rows.update(con, "image", "image_id", _facts(kept, ids, stored))
     rows.insert(con, "thumbnail", _thumbnails(fresh + replaced, ids))
-    if any(record.metadata for record in latest.values()):
-        catalogue.rebuild(con)
+    if any(record.metadata for record in fresh + kept):
+        catalogue.rebuild(con, since=None if kept else first)
     return {path: ids[path] for path in latest}
 
 
@@ -115,8 +115,10 @@ def add_projection(
     query = "SELECT projection_id FROM projection WHERE run_id = ? AND method = ? AND settings::VARCHAR = ?"
     found = rows.first(con, query, [run_id, method, text])
     number = found[0] if found else rows.next_id(con, "projection")
-    con.execute("DELETE FROM point WHERE projection_id = ?", [number])
-    con.execute("INSERT OR REPLACE INTO projection VALUES (?, ?, ?, ?, ?)", [number, run_id, method, text, rows.now()])
+    rows.fetch(con, "DELETE FROM point WHERE projection_id = ?", [number])
+    rows.fetch(
+        con, "INSERT OR REPLACE INTO projection VALUES (?, ?, ?, ?, ?)", [number, run_id, method, text, rows.now()]
+    )
     columns = {"projection_id": np.full(len(ids), number), "image_id": ids, "x": xy[:, 0], "y": xy[:, 1]}
     rows.insert(con, "point", columns)
     return number
@@ -124,8 +126,8 @@ def add_projection(
 
 def drop_projection(con: Connection, projection_id: int) -> None:
     """Forget a layout and its points."""
-    con.execute("DELETE FROM point WHERE projection_id = ?", [projection_id])
-    con.execute("DELETE FROM projection WHERE projection_id = ?", [projection_id])
+    rows.fetch(con, "DELETE FROM point WHERE projection_id = ?", [projection_id])
+    rows.fetch(con, "DELETE FROM projection WHERE projection_id = ?", [projection_id])
 
 
 def add_failures(con: Connection, collection_id: int, failures: Iterable[tuple[str, str, str]]) -> None:
@@ -133,7 +135,7 @@ def add_failures(con: Connection, collection_id: int, failures: Iterable[tuple[s
     latest = {(path, stage): error for path, stage, error in failures}
     for path, stage in latest:
         query = "DELETE FROM failure WHERE collection_id = ? AND path = ? AND stage = ?"
-        con.execute(query, [collection_id, path, stage])
+        rows.fetch(con, query, [collection_id, path, stage])
     columns = {
         "collection_id": [collection_id] * len(latest),
         "path": [path for path, _ in latest],
@@ -147,7 +149,7 @@ def add_failures(con: Connection, collection_id: int, failures: Iterable[tuple[s
 def clear_failures(con: Connection, collection_id: int, paths: Iterable[str]) -> None:
     """Forget the failures of these paths."""
     query = "DELETE FROM failure WHERE collection_id = ? AND list_contains(?::VARCHAR[], path)"
-    con.execute(query, [collection_id, list(paths)])
+    rows.fetch(con, query, [collection_id, list(paths)])
 
 
 def _same(record: ImageRecord, row: tuple) -> bool:

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, cache
+from dashboard import address, cache, words
 
 _WAITING = "_card"
 
@@ -19,15 +19,15 @@ def show_waiting() -> None:
     image_id = st.session_state.pop(_WAITING, None)
     image = None if image_id is None else cache.image(image_id)
     if image is not None:
-        st.dialog(image["title"], width="large")(_card)(image)
+        st.dialog(words.plain(image["title"]), width="large")(_card)(image)
 
 
 def _card(image: dict) -> None:
-    picture, words = st.columns([1, 1], gap="large")
+    picture, about = st.columns([1, 1], gap="large")
     with picture:
         if found := cache.picture(image["image_id"]):
             st.image(found[0], alt=image["alt"], width="stretch")
-    with words:
+    with about:
         address.link("attention", "Where does the network look?", image["image_id"], ":material/visibility:")
         address.link("similar", "What looks alike?", image["image_id"], ":material/image_search:")
         facts = {key: str(value) for key, value in image["metadata"].items() if value not in (None, "")}

@@ -1,7 +1,4 @@
-"""The example queries of the SQL page: one .sql file each, its title in the first line, in the order of their names.
-
-A file whose name starts with an underscore is no example but a question that the page itself asks.
-"""
+"""The example queries of the SQL page: one .sql file each, its title in the first line, in the order of their names."""
 
 from __future__ import annotations
 
@@ -31,18 +28,9 @@ def examples(run: int, image: int, layer: int, head: int, method: str, group: st
     return [_filled(name, values) for name in _names()]
 
 
-def views_and_macros() -> str:
-    """The question for what a query can use: kind, name, column or parameters, type."""
-    return _text("_schema.sql")
-
-
 def quoted(name: str) -> str:
     """A column's name as SQL needs it: plain where that is enough."""
-    return (
-        name
-        if name.isascii() and name.isidentifier() and name.islower()
-        else '"' + name.replace('"', '""') + '"'
-    )
+    return name if name.isascii() and name.isidentifier() and name.islower() else '"' + name.replace('"', '""') + '"'
 
 
 def _filled(name: str, values: Mapping[str, Any]) -> Example:
@@ -52,7 +40,7 @@ def _filled(name: str, values: Mapping[str, Any]) -> Example:
 
 @cache
 def _names() -> tuple[str, ...]:
-    return tuple(sorted(path.name for path in _HERE.glob("[0-9]*.sql")))
+    return tuple(sorted(path.name for path in _HERE.glob("*.sql")))
 
 
 @cache

@@ -65,14 +65,14 @@ def page() -> None:
         )
         return
     if found is None:
-        st.error(
-            "Neither the original nor a thumbnail of this image can be read, so there is nothing to draw on."
-        )
+        st.error("Neither the original nor a thumbnail of this image can be read, so there is nothing to draw on.")
         return
     rows, cols = maps.weights.shape[1:]
     size = (image["width"], image["height"])
-    scene = Scene(found[0], size, Frame(frame.x0, frame.y0, frame.x1, frame.y1, rows, cols))
+    scene = Scene(found[0], size, Frame(frame.x0, frame.y0, frame.x1, frame.y1, rows, cols), image["title"])
     sentences = [panels.seen_sentence(scene, run["fit"])]
+    if look.share is not None:
+        sentences.append(panels.mask_sentence(look))
     if not found[1]:
         sentences.append("The original file is not where it was, or has changed: this is its thumbnail.")
     shown, bar = panels.draw(maps, scene.at(_side(choice.columns)), look)
@@ -89,16 +89,7 @@ def page() -> None:
 def choose(run: dict[str, Any], stored: pd.DataFrame, mean: bool) -> Choice | None:
     """Method, layers and heads; None, with a sentence on the page, while no layer or no head is chosen."""
     known, keys = registry(), list(dict.fromkeys(stored["method"]))
-    method = st.segmented_control(
-        "Method",
-        keys,
-        default=keys[0],
-        required=True,
-        key="method",
-        bind="query-params",
-        format_func=lambda key: known[key].title if key in known else key,
-        help="\n".join(f"- **{known[key].title}**: {known[key].explanation}" for key in keys if key in known),
-    )
+    method = pick_method(keys)
     targets = sorted(stored.loc[stored["method"] == method, "target"])
     target = targets[0]
     if len(targets) > 1:
@@ -117,6 +108,30 @@ def choose(run: dict[str, Any], stored: pd.DataFrame, mean: bool) -> Choice | No
         st.info("Choose at least one layer and one head.")
         return None
     return Choice(method, target, layers, heads, mean)
+
+
+def pick_method(keys: list[str]) -> str:
+    """One of the stored methods, kept in the address by its key: a bound control would put its title there."""
+    state, address, known = st.session_state, st.query_params, registry()
+    linked = address.get("method")
+    if linked != state.get("_method_address") and linked in keys:
+        state["method"] = linked
+    elif state.get("method") not in keys:
+        state["method"] = keys[0]
+    method = st.segmented_control(
+        "Method",
+        keys,
+        required=True,
+        key="method",
+        format_func=lambda key: known[key].title if key in known else key,
+        help="\n".join(f"- **{known[key].title}**: {known[key].explanation}" for key in keys if key in known),
+    )
+    if method != keys[0] and linked != method:
+        address["method"] = method
+    elif method == keys[0] and linked is not None:
+        del address["method"]
+    state["_method_address"] = address.get("method")
+    return method
 
 
 def choose_look() -> tuple[Look, bool]:
@@ -145,9 +160,7 @@ def choose_look() -> tuple[Look, bool]:
         colours = st.selectbox("Colours", list(panels.COLOURS), key="colours", bind="query-params")
         opacity = st.slider("Opacity (%)", 0, 100, 60, 5, key="opacity", bind="query-params")
         masked = st.toggle("Only the patches that hold most of it", key="mask", bind="query-params")
-        share = st.slider(
-            "Share of the mass (%)", 5, 100, 60, 5, key="share", bind="query-params", disabled=not masked
-        )
+        share = st.slider("Share of the mass (%)", 5, 100, 60, 5, key="share", bind="query-params", disabled=not masked)
         mean = st.toggle("Mean of all heads", key="head_mean", bind="query-params")
     return Look(colours, opacity / 100, edges == "smooth", scale, share / 100 if masked else None), mean
 
@@ -198,17 +211,11 @@ def describe(run: dict[str, Any], choice: Choice) -> str:
     what = f"{kind}: {method.title}, {method.formula}." if method else f"{kind}: {choice.method}."
     target = f" Explained: {choice.target}." if choice.target else ""
     where = f" {'Depths' if choice.heads is None else 'Layers'} {_list(choice.layers)}"
-    heads = (
-        ""
-        if choice.heads is None
-        else ", mean of all heads"
-        if choice.mean
-        else f", heads {_list(choice.heads)}"
-    )
-    network = (
-        f" {run['title']}, weights {run['weights_sha256'][:8]}, run {run['run_id']} of {run['collection']}"
-    )
-    return f"{what}{target}{where}{heads}, counted from 0.{network}, {run['size']} px, {run['fit']}."
+    heads = ", mean of all heads" if choice.mean else f", heads {_list(choice.heads or ())}"
+    heads = "" if choice.heads is None else heads
+    weights = f"weights {run['weights_sha256'][:8]}"
+    network = f" Network: {run['title']}, {weights}, run {run['run_id']} of {run['collection']}"
+    return f"{what}{target}{where}{heads}, counted from 0.{network}, input of {run['size']} px, fit {run['fit']}."
 
 
 def _list(numbers: tuple[int, ...]) -> str:
@@ -218,15 +225,11 @@ def _list(numbers: tuple[int, ...]) -> str:
 # ---- below the grid ---------------------------------------------------------------------------------------------
 
 
-def downloads(
-    image: dict[str, Any], maps: Maps, scene: Scene, look: Look, choice: Choice, credit: str
-) -> None:
+def downloads(image: dict[str, Any], maps: Maps, scene: Scene, look: Look, choice: Choice, credit: str) -> None:
     """The figure for print, drawn only when somebody asks for it."""
 
     def plate() -> figure.Plate:
-        return panels.plate(
-            image["title"], image["caption"], maps, scene.at(FIGURE_SIDE), look, choice.columns, credit
-        )
+        return panels.plate(image["title"], image["caption"], maps, scene.at(FIGURE_SIDE), look, choice.columns, credit)
 
     row = st.container(horizontal=True)
     for label, ending, mime, write in (
@@ -244,15 +247,12 @@ def downloads(
         )
 
 
-def closer_look(
-    run: dict[str, Any], image_id: int, maps: Maps, scene: Scene, look: Look, choice: Choice
-) -> None:
+def closer_look(run: dict[str, Any], image_id: int, maps: Maps, scene: Scene, look: Look, choice: Choice) -> None:
     """One of the maps large, and its head in numbers."""
     st.subheader("A closer look")
-    chosen = st.selectbox(
-        "Map", range(len(maps.titles)), key="closer", format_func=lambda number: maps.titles[number]
-    )
-    number = min(chosen or 0, len(maps.titles) - 1)
+    deepest = maps.layers.index(max(maps.layers))
+    chosen = st.selectbox("Map", maps.titles, deepest, key="closer", bind="query-params")
+    number = maps.titles.index(chosen) if chosen in maps.titles else deepest
     one = panels.draw(maps, scene.at(900), look, only=number)[0][0]
     left, right = st.columns([3, 2])
     left.html(markup.large(one))
@@ -263,9 +263,7 @@ def closer_look(
         stats = stats[stats["head"] == head]
     with right:
         if choice.heads is None:
-            st.caption(
-                "Distance, entropy and masses belong to single heads: choose a method that shows heads."
-            )
+            st.caption("Distance, entropy and masses belong to single heads: choose a method that shows heads.")
         elif stats.empty:
             st.caption("No numbers about the heads are stored for this image in this run.")
         else:
@@ -275,9 +273,10 @@ def closer_look(
 def numbers(stats: pd.Series, heads: int, run: dict[str, Any]) -> None:
     """Distance, entropy and masses of one head, or their means over several."""
     of = "" if heads == 1 else f", mean of {heads} heads"
-    st.html(markup.shares(f"Where the summary looks{of}", panels.masses(stats)))
-    first, second = st.columns(2)
-    far = stats["distance"]
+    who = "the CLS token looks" if stats["mass_cls"] > 0 else "the patches look, on average"
+    st.html(markup.shares(f"Where {who}{of}", panels.masses(stats)))
+    row, far = st.container(horizontal=True, gap="large"), stats["distance"]
+    first, second = (row.container(width="content", gap=None) for _ in range(2))
     first.metric(
         "Mean attention distance",
         "unknown" if np.isnan(far) else f"{far:.0f} px",
@@ -287,10 +286,10 @@ def numbers(stats: pd.Series, heads: int, run: dict[str, Any]) -> None:
     second.metric(
         "Entropy",
         f"{stats['entropy']:.2f} nats",
-        help="How evenly the summary's attention is spread over all tokens.",
+        help="How evenly this attention is spread over all tokens.",
     )
     if not np.isnan(far):
-        first.caption(f"{stats['distance_share']:.0%} of the input's diagonal")
+        first.caption(f"{panels.percent(stats['distance_share'])} of the input's diagonal")
     second.caption(f"as even as {math.exp(stats['entropy']):.0f} tokens with equal shares")
 
 

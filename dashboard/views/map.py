@@ -6,12 +6,12 @@ import re
 from functools import partial
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import cache, colours, components, plane
+from dashboard import cache, colours, components, plane, words
 from dashboard.components import card
 
+FIGURE, MARKED = "map_figure", "_map_marked"
 SHOWN = 500  # pictures of a selection in the gallery; the CSV has them all
 NAMES = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 MEANING = {
@@ -35,22 +35,33 @@ def page() -> None:
         st.info("This run has no map yet. The same `python -m ingest run` as before, with `--project umap`, makes it.")
         return
     projection, column, scale = controls(run, projections)
-    table = points(run, projection)
-    tints = tint(table, run, column)
-    drawn = table["image_id"].iloc[plane.spread(table[["x", "y"]].to_numpy(), plane.PICTURES)]
-    sources = {item["image_id"]: item["src"] for item in cache.items(drawn)}
-    fig = plane.figure(table, sources, tints, column or "", scale)
-    state = st.plotly_chart(
+    key = (projection["projection_id"], column, scale)
+    table, drawn, tints, fig = cache.remembered(lambda: draw(run, projection, column, scale), "map", *key)
+    st.plotly_chart(
         fig,
-        key="map_figure",
-        on_select="rerun",
+        key=FIGURE,
+        on_select=mark,
         selection_mode=("points", "box", "lasso"),
         config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["autoScale2d"]},
         alt=f"Map of {len(table)} pictures by {projection['method']}. They can be chosen by their metadata below.",
     )
     explain(run, projection, len(table), len(drawn))
     export(table, drawn, tints, column, scale, run, projection)
-    selection(table, plane.selected(state.selection.points), run)
+    selection(table, st.session_state.get(MARKED, []), run)
+
+
+def draw(run: dict, projection: dict, column: str | None, scale: float) -> tuple:
+    """The table of points, the ids of those drawn as pictures, the colours of the frames, and the figure."""
+    table = points(run, projection)
+    tints = tint(table, run, column)
+    drawn = table["image_id"].iloc[plane.spread(table[["x", "y"]].to_numpy(), plane.PICTURES)]
+    sources = {item["image_id"]: item["src"] for item in cache.items(drawn)}
+    return table, drawn, tints, plane.figure(table, sources, tints, column or "", scale)
+
+
+def mark() -> None:
+    """Remember what was drawn round on the map: another colour or size makes another figure, without the drawing."""
+    st.session_state[MARKED] = plane.selected(st.session_state[FIGURE].selection.points)
 
 
 def controls(run: dict, projections: pd.DataFrame) -> tuple[dict, str | None, float]:
@@ -124,7 +135,8 @@ def explain(run: dict, projection: dict, total: int, drawn: int) -> None:
     said = ", ".join(f"{key} {value}" for key, value in settings.items()) or "no settings recorded"
     method = projection["method"]
     text = (
-        f"{NAMES.get(method, method)} of the features of run {run['run_id']} ({run['title']}): {said}. "
+        f"{NAMES.get(method, method)} of the features of run {run['run_id']} ({words.plain(run['title'])}): "
+        f"{words.plain(said)}. "
         f"{MEANING.get(method, '')} One unit is as long across as it is up."
     )
     if drawn < total:
@@ -162,13 +174,7 @@ def html(path, table: pd.DataFrame, drawn: list[int], tints, column: str, scale:
         data = cache.thumbnail_of(path, image_id)
         if data is not None:
             sources[int(image_id)] = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
-    fig = plane.figure(table, sources, tints, column, scale, title)
-    fig.update_layout(template="plotly_white", height=None, font_family="Georgia, serif")
-    return (
-        go.Figure(fig)
-        .to_html(include_plotlyjs=True, config={"scrollZoom": True, "displaylogo": False}, default_height="96vh")
-        .encode()
-    )
+    return plane.standalone(plane.figure(table, sources, tints, column, scale, title))
 
 
 def selection(table: pd.DataFrame, marked: list[int], run: dict) -> None:
@@ -181,10 +187,9 @@ def selection(table: pd.DataFrame, marked: list[int], run: dict) -> None:
         st.markdown("Nothing is selected yet. Draw a box or a lasso on the map, or choose by metadata above.")
         return
     st.markdown(f"**{len(chosen):,}** of {len(table):,} pictures.")
-    rows = cache.catalogue(run["collection"]).set_index("image_id", drop=False).loc[chosen]
-    rows = rows.merge(
-        table[["image_id", "x", "y"]].reset_index(drop=True), how="left", on="image_id", suffixes=("", "_map")
-    )
+    rows = cache.catalogue(run["collection"]).set_index("image_id").loc[chosen]
+    places = table.set_index("image_id")[["x", "y"]].rename(columns={"x": "map_x", "y": "map_y"})
+    rows = rows.drop(columns=places.columns, errors="ignore").join(places).reset_index()
     st.download_button(
         "Download the selection as CSV",
         rows.to_csv(index=False).encode("utf-8-sig"),

@@ -1,11 +1,12 @@
 """What is in this database: collections, runs, what went wrong, and all the pictures on a wall."""
 
 import json
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, components
+from dashboard import cache, components, words
 from dashboard.components import card
 
 PAGE = 120  # pictures on one page of the wall
@@ -37,7 +38,7 @@ def counts(collections: pd.DataFrame, runs: pd.DataFrame) -> None:
         "Attention maps": maps,
         "Failures": int(collections["failures"].sum()),
     }
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for name, number in numbers.items():
             st.metric(name, f"{number:,}", width="content")
 
@@ -52,12 +53,12 @@ def wall(collections: pd.DataFrame) -> None:
             collection = st.selectbox("Collection", names, index=here, key="wall_collection", width=220)
         else:
             collection = names[0]
-        words = st.text_input("Filter", key="wall_filter", placeholder="words in title or metadata", width=280)
+        typed = st.text_input("Filter", key="wall_filter", placeholder="words in title or metadata", width=280)
         orders = ["as ingested", "title", *cache.metadata_columns(collection)]
         order = st.selectbox("Order", list(dict.fromkeys(orders)), key="wall_order", width=200)
-    images = arranged(cache.images(collection), collection, words or "", order)
+    images = arranged(cache.images(collection), collection, typed or "", order)
     if images.empty:
-        st.info("No picture has these words." if words else "This collection has no pictures yet.")
+        st.info("No picture has these words." if typed else "This collection has no pictures yet.")
         return
     pages = -(-len(images) // PAGE)
     number = st.pagination(pages, key=f"wall_page_{pages}") if pages > 1 else 1
@@ -67,9 +68,9 @@ def wall(collections: pd.DataFrame) -> None:
         card.show_later(clicked)
 
 
-def arranged(images: pd.DataFrame, collection: str, words: str, order: str) -> pd.DataFrame:
+def arranged(images: pd.DataFrame, collection: str, typed: str, order: str) -> pd.DataFrame:
     """The images that hold all the words, in the order asked for; those without a value come last."""
-    for word in words.split():
+    for word in typed.split():
         text = images["title"] + "\n" + images["path"] + "\n" + images["metadata"].map(_text)
         images = images[text.str.contains(word, case=False, regex=False)]
     if order == "as ingested":
@@ -87,35 +88,40 @@ def _text(metadata: dict) -> str:
 
 def show_run(run: dict) -> None:
     """One run: which network, how, over what; everything that made it what it is behind a click."""
-    settings, collection = run["settings"], run["collection"]
+    settings, note = run["settings"], run["settings"].get("note")
     with st.container(border=True):
-        st.markdown(f"#### {run['run_id']}: {run['title']}")
+        st.markdown(f"#### {run['run_id']}: {words.plain(run['title'])}")
         st.markdown(
-            f"{run['images']:,} pictures of *{collection}* · {run['layers']} layers × {run['heads']} heads · "
-            f"features of {run['dim']} numbers · patches of {run['patch']} px · input {run['size']} px, "
-            f"fit `{run['fit']}` · weights `{run['weights_sha256'][:12]}`"
+            f"{run['images']:,} pictures of *{words.plain(run['collection'])}* · "
+            f"{run['layers']} layers × {run['heads']} heads · features of {run['dim']} numbers · "
+            f"patches of {run['patch']} px · input {run['size']} px, fit `{run['fit']}` · "
+            f"weights `{run['weights_sha256'][:12]}`"
         )
-        if settings.get("note"):
-            st.markdown(f":material/info: {settings['note']}")
+        if note:
+            st.markdown(f":material/info: {words.plain(note)}")
         stored = cache.methods(run["run_id"])
         kept = [f"{row.method} {row.target}".strip() + f" ({row.maps:,})" for row in stored.itertuples()]
         projections = cache.projections(run["run_id"])["method"].unique()
         st.caption(
-            f"Stored maps: {', '.join(kept) or 'none'}. Projections: {', '.join(projections) or 'none'}. "
+            f"Stored maps: {words.plain(', '.join(kept)) or 'none'}. Projections: {', '.join(projections) or 'none'}. "
             f"Made {run['created_at']:%d %B %Y, %H:%M} UTC."
         )
         with st.expander("Settings and versions"):
-            left, right = st.columns(2)
+            left, right = st.columns([2, 1])
             left.dataframe(_facts(settings | {"weights_sha256": run["weights_sha256"]}), width="stretch")
             right.dataframe(_facts(run["versions"]), width="stretch")
 
 
 def _facts(facts: dict) -> pd.Series:
     return pd.Series(
-        {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()},
+        {key: value if isinstance(value, str) else _json(value) for key, value in facts.items()},
         dtype=object,
         name="value",
     ).rename_axis("setting")
+
+
+def _json(value: Any) -> str:
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def show_collections(collections: pd.DataFrame) -> None:

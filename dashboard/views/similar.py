@@ -36,11 +36,10 @@ def page() -> None:
         st.info("This page needs a run. Make one with `python -m ingest run FOLDER`.")
         return
     if not run["images"]:
-        st.info(
-            f"Run {run['run_id']} holds no features yet. The same `python -m ingest run` as before adds them."
-        )
+        st.info(f"Run {run['run_id']} holds no features yet. The same `python -m ingest run` as before adds them.")
         return
-    left, right = st.columns([2, 3], gap="large")
+    row = st.container(horizontal=True, gap="large")  # columns would stay side by side until 640 pixels
+    left, right = row.container(width=400), row.container()
     with left:
         shown = st.container()
         own = bring()
@@ -63,20 +62,14 @@ def show_image(image_id: int) -> None:
         st.info("This image is not in the database any more. Choose another one.")
         return
     if found is None:
-        st.warning(
-            "Neither the original nor a thumbnail of this image can be read. Its neighbours can still be found."
-        )
+        st.warning("Neither the original nor a thumbnail of this image can be read. Its neighbours can still be found.")
     else:
         st.html(markup.portrait(fitted(found[0], SIDE), image["alt"]))
         if not found[1]:
             st.caption("The original file is not where it was, or has changed: this is its thumbnail.")
     st.html(markup.heading(image["title"]))
-    known = {
-        key: value for key, value in image["metadata"].items() if value not in (None, "", image["title"])
-    }
-    st.html(
-        markup.facts({**known, "file": image["path"], "size": f"{image['width']} × {image['height']} px"})
-    )
+    known = {key: value for key, value in image["metadata"].items() if value not in (None, "", image["title"])}
+    st.html(markup.facts({**known, "file": image["path"], "size": f"{image['width']} × {image['height']} px"}))
     components.page_link("attention", "See what the network looks at", image_id, icon=":material/visibility:")
 
 
@@ -188,9 +181,7 @@ def nearest_to_own(run: dict[str, Any], own: Query, k: int) -> pd.DataFrame | No
         try:
             with st.spinner("The network looks at your picture …"):
                 kept = (key, *_embed(run, own.picture))
-        except (
-            Exception
-        ) as error:  # weights that are gone, a library that is missing, memory: all end the same way
+        except Exception as error:  # weights that are gone, a library that is missing, memory: all end the same way
             st.error(markup.markdown(f"The network of run {run['run_id']} cannot be used here: {error}"))
             return None
         st.session_state["_own_feature"] = kept

@@ -6,9 +6,10 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard import cache, components, markup, queries, tables
-from store.connection import state
+from store import schema
+from store.connection import reading, state
 from store.errors import SqlFailed, StoreError
-from store.sandbox import LONGEST, Answer
+from store.sandbox import Answer
 
 SECONDS, ROWS = 10.0, 1000  # what a query may take, and how much of its answer is shown
 PICTURES = 60  # in the gallery
@@ -17,7 +18,8 @@ _BY = ("artist", "creator", "author", "maker", "photographer", "movement", "scho
 
 
 def page() -> None:
-    """The page. A query that came with the address runs at once: the database can only be read here."""
+    """The page. What the editor holds has been sent by Run, by an example or with the address, and is answered: the
+    form keeps back what is still being typed, and the database can only be read here."""
     st.title("SQL")
     st.html(markup.editor("sql_query"))
     offered = examples()
@@ -25,30 +27,26 @@ def page() -> None:
         sql = st.text_area(
             "Query",
             offered[0].sql,
-            height=220,
-            max_chars=LONGEST,
+            height=180,
             key="sql_query",
             bind="query-params",
             placeholder="SELECT … FROM catalogue",
         )
         row = st.container(horizontal=True, vertical_alignment="center")
         asked = row.form_submit_button("Run", key="sql_run", type="primary", icon=":material/play_arrow:")
-        row.caption(
-            f"Ctrl+Enter runs it too. At most {SECONDS:.0f} seconds and {ROWS:,} rows; nothing can be changed."
-        )
+        row.caption(f"Ctrl+Enter runs it too. At most {SECONDS:.0f} seconds and {ROWS:,} rows; nothing can be changed.")
     show_examples(offered)
-    with st.expander("Views, columns and macros", icon=":material/schema:"):
-        show_schema()
-    arrived = "_sql_run" not in st.session_state
-    if asked or arrived or st.session_state.pop("_sql_wish", False):
-        st.session_state["_sql_run"] = sql
-    ran = st.session_state["_sql_run"]
-    if not ran.strip():
+    with st.expander(
+        "Views, columns and macros", icon=":material/schema:", on_change="rerun", key="sql_schema"
+    ) as expander:
+        if expander.open:  # it costs a query
+            show_schema()
+    if not sql.strip():
         st.info("Type a query, or choose an example.")
         return
-    if ran != sql:
-        st.caption("The query has been changed since: press Run for a new answer.")
-    found = answer(ran)
+    if asked:  # for the same query too: the reason for an error may be gone
+        st.session_state.pop("_sql_answer", None)
+    found = answer(sql)
     if found is not None:
         show(found)
 
@@ -75,9 +73,7 @@ def grouping(columns: dict[str, str]) -> str:
     """The column to count pictures by: the maker if there is one, else the first text that is no title."""
     lower = {name.lower(): name for name in columns}
     named = [lower[name] for name in _BY if name in lower]
-    texts = [
-        name for name, kind in columns.items() if kind == "text" and name.lower() not in ("title", "name")
-    ]
+    texts = [name for name, kind in columns.items() if kind == "text" and name.lower() not in ("title", "name")]
     return (named + texts + ["collection"])[0]
 
 
@@ -96,24 +92,17 @@ def show_examples(offered: list[queries.Example]) -> None:
 
 
 def take(sql: str) -> None:
-    """Put a query into the editor, to be run at once."""
+    """Put a query into the editor, as if it had been typed and sent."""
     st.session_state["sql_query"] = sql
-    st.session_state["_sql_wish"] = True
 
 
 def show_schema() -> None:
     """What a query can use, as the database itself has it."""
-    try:
-        parts = cache.query(queries.views_and_macros(), rows=5000).table.to_pylist()
-    except StoreError as error:
-        st.warning(markup.markdown(str(error)))
-        return
-    views: dict[str, list[str]] = {}
-    for part in parts:
-        if part["kind"] == "view":
-            views.setdefault(part["name"], []).append(f"{part['part']} {part['type']}")
-    macros = [f"{part['name']}({part['part']})" for part in parts if part["kind"] == "macro"]
-    st.html(markup.definitions({**views, "macros, after FROM": macros}))
+    with reading(cache.db()) as con:
+        parts = schema.usable(con).to_pylist()
+    views = {part["name"]: part["parts"] for part in parts if part["kind"] == "view"}
+    macros = [f"{part['name']}({', '.join(part['parts'])})" for part in parts if part["kind"] == "macro"]
+    st.html(markup.definitions({**views, "in FROM, as functions": macros}))
 
 
 # ---- answers --------------------------------------------------------------------------------------------------------
@@ -152,11 +141,7 @@ def show(found: Answer) -> None:
     """An answer: how much it is, the pictures, the table, the files."""
     table = tables.tidy(found.table)
     count = f"{table.num_rows:,} {'row' if table.num_rows == 1 else 'rows'}"
-    more = (
-        f"The first {count}; there are more, which a LIMIT or a WHERE can choose."
-        if found.truncated
-        else count
-    )
+    more = f"The first {count}; there are more, which a LIMIT or a WHERE can choose." if found.truncated else count
     st.caption(f"{more} · {found.seconds:.2f} s")
     if "image_id" in table.column_names:
         show_pictures(table)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.signatures import HEAD, other_kind, picture_format
+from ingest.vision.signatures import HEAD, other_kind, picture_format
 
 # A file of these always counts as a picture: if it cannot be read, that is worth reporting.
 _PICTURES = """

@@ -36,7 +36,7 @@ def observe(
     statistics: bool = False,
     picture_cells: Tensor | None = None,
 ) -> Observation:
-    """One forward pass over uint8 pictures (batch, height, width, 3) of one size, and the methods `keys` over its attention.
+    """One forward pass over uint8 pictures (batch, height, width, 3), and the methods `keys` over its attention.
 
     `picture_cells` bool (batch, rows * cols) is False where padding was added. Methods must suit the backbone
     (`methods_for`). Each softmax row is computed once, whatever the number of methods that read it.

@@ -182,10 +182,8 @@ def tiles(call: AttentionCall) -> Iterator[tuple[slice, slice]]:
     """Cuts a call's (samples, queries) into tiles of bounded size, so that no attention matrix is ever held whole."""
     budget = TILE_ELEMENTS.get(call.query.device.type, TILE_ELEMENTS["cpu"])
     batch, row = len(call.query), call.heads * call.tokens
-    if call.query.device.type == "cpu":
-        samples = 1
-    else:
-        samples = max(1, min(batch, budget // (row * call.queries)))
+    on_cpu = call.query.device.type == "cpu"
+    samples = 1 if on_cpu else max(1, min(batch, budget // (row * call.queries)))
     queries = max(1, min(call.queries, budget // (row * samples)))
     for b in range(0, batch, samples):
         for i in range(0, call.queries, queries):

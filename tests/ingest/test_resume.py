@@ -17,7 +17,9 @@ WORDS = ("--model", "tiny:dinov2", "--project", "none", "--batch-size", "4", "--
 def contents(db):
     with duckdb.connect(str(db), read_only=True) as con:
         images = con.execute("SELECT path, sha256, width, height FROM images ORDER BY path").fetchall()
-        features = con.execute("SELECT path, vector FROM images JOIN features USING (image_id) ORDER BY path").fetchall()
+        features = con.execute(
+            "SELECT path, vector FROM images JOIN features USING (image_id) ORDER BY path"
+        ).fetchall()
         maps = con.execute(
             "SELECT path, method, layer, head, weights FROM images JOIN attention USING (image_id) ORDER BY ALL"
         ).fetchall()

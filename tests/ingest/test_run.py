@@ -30,11 +30,15 @@ def test_a_folder_becomes_a_database(folder, command):
     counts = result.counts
     assert (counts["collection"], counts["new"], counts["already"], counts["failed"]) == ("scans", 9, 0, 0)
     assert "metadata.csv describes 9 of 9 pictures" in result.err
-    rows = ask(command.db, "SELECT path, width, height, json_extract_string(metadata, '$.title') FROM images ORDER BY path")
+    rows = ask(
+        command.db, "SELECT path, width, height, json_extract_string(metadata, '$.title') FROM images ORDER BY path"
+    )
     assert len(rows) == 9 and rows[0] == ("inner/p1.png", 90, 70, "Picture 1")
     assert ask(command.db, "SELECT count(*), min(year), max(year) FROM catalogue") == [(9, 1500, 1508)]
     assert ask(command.db, "SELECT count(*) FROM head_stats") == [(9 * 3 * 2,)]
-    per_method = "SELECT method, count(*), min(rows), max(cols), min(len(weights)) FROM attention GROUP BY method ORDER BY 1"
+    per_method = (
+        "SELECT method, count(*), min(rows), max(cols), min(len(weights)) FROM attention GROUP BY method ORDER BY 1"
+    )
     assert ask(command.db, per_method) == [("cls", 54, 4, 4, 16), ("rollout", 27, 4, 4, 16)]
     ((settings, versions, layers, heads, dim, prefix, fit, size),) = ask(
         command.db, "SELECT settings, versions, layers, heads, dim, prefix_tokens, fit, size FROM runs"
@@ -55,7 +59,9 @@ def test_what_is_stored_is_what_the_network_computes(folder, command, fit):
     ((image_id,),) = ask(command.db, "SELECT image_id FROM images WHERE path = 'p4.jpg'")
     ((vector,),) = ask(command.db, "SELECT vector FROM features WHERE image_id = ?", image_id)
     np.testing.assert_allclose(vector, direct.features[0], atol=1e-6)
-    ((*box, rows, cols),) = ask(command.db, "SELECT x0, y0, x1, y1, rows, cols FROM frames WHERE image_id = ?", image_id)
+    ((*box, rows, cols),) = ask(
+        command.db, "SELECT x0, y0, x1, y1, rows, cols FROM frames WHERE image_id = ?", image_id
+    )
     assert (*box, rows, cols) == (frame.x0, frame.y0, frame.x1, frame.y1, 4, 4)
     for maps in direct.maps:
         order = "SELECT weights FROM attention WHERE image_id = ? AND method = ? ORDER BY layer, head"
@@ -64,7 +70,9 @@ def test_what_is_stored_is_what_the_network_computes(folder, command, fit):
         # Square-root companding: half a step of 1/255 in the root.
         bound = exact.max(axis=1, keepdims=True) * (1 / 255) + 1e-7
         assert stored.shape == exact.shape and (np.abs(stored - exact) <= bound).all()
-    query = "SELECT distance, entropy, mass_cls, mass_patches, peak FROM head_stats WHERE image_id = ? ORDER BY layer, head"
+    query = (
+        "SELECT distance, entropy, mass_cls, mass_patches, peak FROM head_stats WHERE image_id = ? ORDER BY layer, head"
+    )
     names = ("distance", "entropy", "mass_cls", "mass_patches", "peak")
     expected = np.stack([direct.statistics[name][0].flatten().numpy() for name in names], axis=1)
     np.testing.assert_allclose(np.array(ask(command.db, query, image_id)), expected, rtol=1e-4)
@@ -183,7 +191,9 @@ def test_weights_from_a_file_are_stored_with_the_run(folder, command, tmp_path):
     torch.manual_seed(1)
     file = tmp_path / "mine.pth"
     torch.save({"teacher": timm.create_model("deit_tiny_patch16_224", num_classes=0).state_dict()}, file)
-    assert command("run", folder, "--model", "deit-tiny", "--weights", file, "--limit", "2", "--project", "none").code == 0
+    assert (
+        command("run", folder, "--model", "deit-tiny", "--weights", file, "--limit", "2", "--project", "none").code == 0
+    )
     ((settings,),) = ask(command.db, "SELECT settings FROM runs")
     assert json.loads(settings)["weights"] == str(file)
     # auto comes back to the same weights, and to the same run

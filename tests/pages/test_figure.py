@@ -30,9 +30,7 @@ def places(sheet: np.ndarray, part: np.ndarray) -> list[tuple[int, int]]:
     """Where (row, column) the pixels of `part` stand in `sheet`, exactly."""
     height, width = part.shape[:2]
     corners = np.argwhere((sheet[: len(sheet) - height, : sheet.shape[1] - width] == part[0, 0]).all(axis=2))
-    return [
-        (int(y), int(x)) for y, x in corners if np.array_equal(sheet[y : y + height, x : x + width], part)
-    ]
+    return [(int(y), int(x)) for y, x in corners if np.array_equal(sheet[y : y + height, x : x + width], part)]
 
 
 def pixels_of(data: bytes) -> np.ndarray:

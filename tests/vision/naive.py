@@ -89,7 +89,16 @@ def rollout(capture, all_rows, residual: float = 0.5) -> np.ndarray:
 def statistics(capture, all_rows) -> dict[str, np.ndarray]:
     """Each statistic (batch, layers, heads)."""
     shape = (capture.batch, len(all_rows), capture.heads)
-    names = ("distance", "distance_share", "distance_raw", "entropy", "mass_cls", "mass_registers", "mass_patches", "peak")
+    names = (
+        "distance",
+        "distance_share",
+        "distance_raw",
+        "entropy",
+        "mass_cls",
+        "mass_registers",
+        "mass_patches",
+        "peak",
+    )
     out = {name: np.full(shape, np.nan) for name in names}
     P = capture.prefix_tokens
     places = [(r, c) for r in range(capture.rows) for c in range(capture.cols)]

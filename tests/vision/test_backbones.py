@@ -21,7 +21,13 @@ def packaged():
 
 
 def test_the_packaged_weights_are_a_whole_dinov2(packaged):
-    assert (packaged.layers, packaged.heads, packaged.dim, packaged.patch, packaged.prefix_tokens) == (12, 6, 384, 14, 1)
+    assert (packaged.layers, packaged.heads, packaged.dim, packaged.patch, packaged.prefix_tokens) == (
+        12,
+        6,
+        384,
+        14,
+        1,
+    )
     assert packaged.rule == InputRule(size=224, resize=256, mean=packaged.rule.mean, std=packaged.rule.std, patch=14)
     assert "saliency" in packaged.network.note and packaged.network.licence == "MIT"
 
@@ -72,7 +78,9 @@ def test_packaged_weights_attend_to_the_thing_in_the_picture(packaged):
     batch, inside = [], []
     for cy, cx in ((60, 60), (60, 160), (160, 60), (160, 160)):
         disc = ((y - cy) ** 2 + (x - cx) ** 2) < 35**2
-        batch.append(torch.where(disc[..., None], torch.tensor([230, 180, 40]), torch.tensor([70, 80, 90])).to(torch.uint8))
+        batch.append(
+            torch.where(disc[..., None], torch.tensor([230, 180, 40]), torch.tensor([70, 80, 90])).to(torch.uint8)
+        )
         inside.append(disc.float().view(rows, 14, cols, 14).mean((1, 3)).flatten())
     from ingest.vision.embedding import observe
 

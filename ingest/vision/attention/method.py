@@ -27,8 +27,8 @@ class Option:
 class Maps:
     """What a method found in a batch.
 
-    `weights` float32 (batch, maps, rows * cols); `layers` and `heads` (maps,) say which map is which, `heads` None where
-    the method has fused them. `target` is '' or says what is explained.
+    `weights` float32 (batch, maps, rows * cols); `layers` and `heads` (maps,) say which map is which, `heads` None
+    where the method has fused them. `target` is '' or says what is explained.
     """
 
     method: str

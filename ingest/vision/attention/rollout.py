@@ -1,7 +1,7 @@
 """Attention rollout at every depth, by vector-matrix products from the last layer to the first.
 
-Rollout multiplies the layers' matrices, Â = α I + (1 - α) mean over heads of A; only the row of the query that stands for
-the picture is shown. That row of the product Â_d ... Â_0 is r ← r Â_l for l = d, d-1, ..., 0, and the rows of
+Rollout multiplies the layers' matrices, Â = α I + (1 - α) mean over heads of A; only the row of the query that stands
+for the picture is shown. That row of the product Â_d ... Â_0 is r ← r Â_l for l = d, d-1, ..., 0, and the rows of
 all depths d can travel together: at layer l the rows of the depths ≥ l are multiplied by one matrix. No product of two
 matrices is formed and no attention matrix is kept.
 """

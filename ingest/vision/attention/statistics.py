@@ -11,13 +11,15 @@ from ingest.vision.tap import Capture
 class HeadStatistics:
     """A reader that gathers, for each image, layer and head:
 
-    `distance`      mean attention distance: mean over the patch queries of Σ_j A_ij D_ij / Σ_j A_ij over patches j, D the
-                    distance between patch centres in pixels of the network's input (renormalised: special tokens are left out)
+    `distance`       mean attention distance: mean over the patch queries of Σ_j A_ij D_ij / Σ_j A_ij over patches j,
+                     D the distance between patch centres in pixels of the network's input (special tokens left out)
     `distance_share` the same as a share of the input's diagonal
-    `distance_raw`  without the division, as the probing-vits notebooks plot it (biased low by the mass on special tokens)
-    `entropy`       of the summary query's row over all tokens, in nats
-    `mass_cls`, `mass_registers`, `mass_patches`  that row's shares on CLS, on the other special tokens, on picture patches
-    `peak`          its largest weight on a patch
+    `distance_raw`   without the division, as the probing-vits notebooks plot it (low by the mass on special tokens)
+    `entropy`        of the summary query's row over all tokens, in nats
+    `mass_cls`, `mass_registers`, `mass_patches`
+                     that row's shares on CLS, on the other special tokens, on the patches that show picture
+    `peak`           its largest weight on a patch
+
     The summary query is the CLS token, or the mean of the patches where there is none. Patches that show only padding
     are neither asked nor counted. Source: Dosovitskiy et al. 2021 (mean attention distance); Raghu et al. 2021.
     """

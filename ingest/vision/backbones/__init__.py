@@ -34,8 +34,10 @@ def load(
     `tiny:<name>`.
 
     `weights` is a .safetensors or PyTorch file to use instead of the published weights; `layer` takes the feature
-    after that block instead of the end; `precision` a torch dtype (float32 unless given); `converted` a file with the packaged weights
-    already converted; `offline` never asks the hub. Raises BackboneError with a sentence that says what to type.
+    after that block instead of the end; `precision` a torch dtype (float32 unless given); `converted` a file with the
+    packaged weights already converted; `offline` never asks the hub.
+
+    Raises BackboneError with a sentence that says what to type.
     """
     from ingest.vision.backbones.checkpoint import weights_sha256
 
@@ -56,7 +58,8 @@ def _network(key: str, weights: str | Path | None, layer: int | None, converted:
     if key == "packaged":
         if weights:
             raise BackboneError(
-                "--model packaged has its weights already; to use a file, name its model: --model dinov2-small --weights FILE"
+                "--model packaged has its weights already; to use a file, name its model: "
+                "--model dinov2-small --weights FILE"
             )
         from ingest.vision.backbones.packaged import load_packaged
 
@@ -82,7 +85,8 @@ def _network(key: str, weights: str | Path | None, layer: int | None, converted:
     near = [k for k in PUBLISHED if k.split("-")[0] == key.split("-")[0].lower()]
     hint = f" (perhaps {', '.join(near[:4])})" if near else ""
     raise BackboneError(
-        f"there is no model {key!r}{hint}; `python -m ingest models` lists the names, and hf:FOLDER, timm:NAME and packaged work too"
+        f"there is no model {key!r}{hint}; `python -m ingest models` lists the names, "
+        "and hf:FOLDER, timm:NAME and packaged work too"
     )
 
 
@@ -95,7 +99,8 @@ def _from_file(key: str, weights: str, layer: int | None) -> Network:
     published = PUBLISHED.get(key)
     if published is None and family != "timm":
         raise BackboneError(
-            f"--weights needs to know the network: --model timm:NAME or one of the names that `python -m ingest models` lists, not {key!r}"
+            "--weights needs to know the network: --model timm:NAME or one of the names that "
+            f"`python -m ingest models` lists, not {key!r}"
         )
     tensors = read_weights(weights)
     # Files published by the authors, and timm's, call the first block blocks.0; transformers calls it layer or layers.

@@ -133,7 +133,8 @@ def look_at(key: str, network: Network, weights_sha256: str, **settings: Any) ->
     layer = backbone.layer
     if layer is not None and not 0 <= layer < len(capture.layers):
         raise BackboneError(
-            f"--layer {layer} is not a layer of {key}: it has {len(capture.layers)}, counted from 0 to {len(capture.layers) - 1}"
+            f"--layer {layer} is not a layer of {key}: it has {len(capture.layers)}, "
+            f"counted from 0 to {len(capture.layers) - 1}"
         )
     return replace(
         backbone,

@@ -22,8 +22,10 @@ _CONTAINERS = (
     "net",
     "encoder_q",
 )
-_PREFIXES = ("module.", "_orig_mod.", "backbone.", "encoder_q.", "vision_model.", "vision_tower.", "model.", "vit.", "deit.",
-             "dinov2.", "dinov2_with_registers.", "dinov3_vit.")  # fmt: skip
+_PREFIXES = (
+    "module.", "_orig_mod.", "backbone.", "encoder_q.", "vision_model.", "vision_tower.", "model.", "vit.", "deit.",
+    "dinov2.", "dinov2_with_registers.", "dinov3_vit.",
+)  # fmt: skip
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -45,7 +47,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BackboneError(
-            f"{path} could not be read as weights ({reason}); a .safetensors file, or a PyTorch file of plain tensors, is expected"
+            f"{path} could not be read as weights ({reason}); "
+            "a .safetensors file, or a PyTorch file of plain tensors, is expected"
         ) from error
     return unwrap(loaded, path)
 
@@ -82,7 +85,7 @@ def check_loaded(path: str, missing: list[str], unexpected: list[str], total: in
 
 
 def weights_sha256(module: nn.Module) -> str:
-    """sha256 over the names, shapes and float32 values of a network's parameters and buffers, in the order of the names.
+    """sha256 over the names, shapes and float32 values of a network's parameters and buffers, ordered by name.
 
     The same weights have the same hash whichever file, library cache or precision they came from.
     """

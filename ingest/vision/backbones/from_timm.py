@@ -39,7 +39,8 @@ def load_timm(
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BackboneError(
-            f"timm's weights of {name} could not be had ({reason}); with no connection, give a weights file (--weights FILE) or use --model packaged"
+            f"timm's weights of {name} could not be had ({reason}); "
+            "with no connection, give a weights file (--weights FILE) or use --model packaged"
         ) from error
     if tensors is not None:
         _fill(timm, module, tensors, path)

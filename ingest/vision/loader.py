@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageFile
 
-from ingest.signatures import HEAD, other_kind, picture_format
+from ingest.vision.signatures import HEAD, other_kind, picture_format
 
 MAX_PIXELS = 500_000_000
 MAX_BYTES = 4 * 2**30
@@ -53,19 +53,19 @@ class Decoded:
     bytes: int
 
 
-def decode(data: bytes | str | Path) -> Decoded:
+def decode(data: bytes | str | Path, pixels: int = MAX_PIXELS) -> Decoded:
     """Read a picture from the bytes of its file or from its path; the file is read once.
 
     The picture is turned upright as its EXIF says, transparency is laid on white, grey of 16 bits or in
     floating point is scaled to 8 bits, CMYK, LAB and embedded colour profiles become sRGB. Of animations and
     of files with many pages it is the first. Safe to call from several threads. BadImage for all that cannot
-    be read: missing, empty, truncated, no picture, more than MAX_PIXELS.
+    be read: missing, empty, truncated, no picture, more than `pixels` (told by the header, before decoding).
     """
     content = data if isinstance(data, bytes) else _read(Path(data))
     if not content:
         raise BadImage("The file is empty.")
     try:
-        with _open(content) as image:
+        with _open(content, pixels) as image:
             image.load()
             upright = _UPRIGHT.get(_orientation(image))
             picture = _to_rgb(image)
@@ -111,7 +111,7 @@ def _read(path: Path) -> bytes:
         raise BadImage(f"The file could not be read: {error.strerror or error}.") from error
 
 
-def _open(content: bytes) -> ImageFile.ImageFile:
+def _open(content: bytes, pixels: int) -> ImageFile.ImageFile:
     # Pillow's own limit is a global of 89 megapixels, less than a good scan. It is only ever set to this
     # constant, so threads cannot disagree; Pillow raises at twice the limit, and the check below covers the
     # rest.
@@ -125,8 +125,8 @@ def _open(content: bytes) -> ImageFile.ImageFile:
     width, height = image.size
     if width < 1 or height < 1:
         raise BadImage("The picture has no pixels.")
-    if width * height > MAX_PIXELS:
-        limit = f"more than the {MAX_PIXELS // 10**6} megapixels that are read"
+    if width * height > pixels:
+        limit = f"more than the {pixels // 10**6} megapixels that are read"
         raise BadImage(f"The picture has {width} × {height} pixels, {limit}: save a smaller copy.")
     return image
 

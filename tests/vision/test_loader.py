@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from ingest import loader
-from ingest.loader import BadImage, decode, thumbnail
+from ingest.vision import loader
+from ingest.vision.loader import BadImage, decode, thumbnail
 
 
 def saved(image, format, **options):

@@ -1,0 +1,47 @@
+"""Thumbnails for the route that serves them, kept in memory. No Streamlit: any thread may ask."""
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from store import connection, read
+from store.errors import StoreError
+
+Held = tuple[str, dict[int, bytes]]  # the database's change token, {image_id: JPEG}
+
+
+class Thumbnails:
+    """Thumbnails by blocks of ids: a page that shows one image shows its neighbours, and opening a database costs more
+    than reading a hundred small pictures. Holds at most `blocks` blocks of `size`; the least used go first."""
+
+    def __init__(self, blocks: int = 64, size: int = 128):
+        self.blocks, self.size = blocks, size
+        self.held: OrderedDict[tuple[str, int], Held] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def get(self, path: Path, image_id: int) -> bytes | None:
+        """The JPEG of one image, or None if the database has none. Raises the StoreErrors of opening a database, but
+        not while a writer has the file and an older answer is at hand."""
+        if not 0 <= image_id < 2**63:
+            return None  # no BIGINT
+        key, token = (str(path), image_id // self.size), connection.state(path)
+        with self.lock:
+            held = self.held.get(key)
+            if held is None or held[0] != token:
+                held = self._load(path, key, token, held)
+            self.held.move_to_end(key)
+            return held[1].get(image_id)
+
+    def _load(self, path: Path, key: tuple[str, int], token: str, old: Held | None) -> Held:
+        first = key[1] * self.size
+        try:
+            with connection.reading(path, wait=2.0) as con:
+                held = (token, read.thumbnails(con, range(first, first + self.size)))
+        except StoreError:
+            if old is None:
+                raise
+            return old
+        self.held[key] = held
+        while len(self.held) > self.blocks:
+            self.held.popitem(last=False)
+        return held

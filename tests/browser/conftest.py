@@ -1,0 +1,131 @@
+"""A real server on the sample paintings, and a real browser in front of it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# No network but the test's own server: the browser's own errands are switched off.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def serve(db: Path, port: int | None = None) -> tuple[subprocess.Popen, str]:
+    """Starts the dashboard as a user does, and waits until it answers; returns the process and its address."""
+    if port is None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+    words = ["-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port), "--server.address", "127.0.0.1"]
+    environment = {**os.environ, "BILDERATLAS_DB": str(db), "HF_HUB_OFFLINE": "1"}
+    process = subprocess.Popen(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(300):
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
+                return process, address
+        except OSError:
+            if process.poll() is not None:
+                raise RuntimeError(f"the dashboard ended with exit code {process.returncode}") from None
+            time.sleep(0.2)
+    process.kill()
+    raise RuntimeError("the dashboard did not answer within a minute")
+
+
+def ingest(folder: Path, db: Path, *words: str) -> None:
+    """Runs the command line as a user does."""
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "ingest", "run", str(folder), "--db", str(db), *words]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def paintings(tmp_path_factory) -> Path:
+    """The sample collection, ingested with the packaged weights by the command line."""
+    db = tmp_path_factory.mktemp("paintings") / "paintings.duckdb"
+    ingest(ROOT / "examples" / "paintings", db, "--model", "packaged")
+    return db
+
+
+@pytest.fixture(scope="session")
+def address(paintings) -> str:
+    process, address = serve(paintings)
+    yield address
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium on this machine, and it could not be installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens pages that remember what the browser reports: the test fails on any console error or failed request."""
+    contexts, problems = [], []
+
+    def watch(response) -> None:
+        # Opened below its root, Streamlit's own page tries where the server's root may be: these are its misses.
+        if response.status >= 400 and "_stcore" not in response.url:
+            problems.append(f"{response.status} {response.url}")
+
+    def hear(message) -> None:
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            problems.append(message.text)
+
+    def make(address: str, width: int = 1400, **settings):
+        context = browser.new_context(viewport={"width": width, "height": 1000}, accept_downloads=True, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("response", watch)
+        page.on("console", hear)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(address)
+        settled(page)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not problems, problems
+
+
+def settled(page) -> None:
+    """Waits until Streamlit has finished a run and shows no exception."""
+    page.wait_for_selector("[data-testid=stApp]")
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_timeout(300)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    assert page.locator("[data-testid=stException]").count() == 0, page.locator(
+        "[data-testid=stException]"
+    ).inner_text()

@@ -1,0 +1,53 @@
+"""Takes the README's pictures anew: `make screenshots`. Real pages on the sample paintings, at 1400 px."""
+
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, ROOT, ingest, serve, settled
+
+OUT = ROOT / "docs" / "screenshots"
+# File, path, what the picture should be about
+SHOTS = (
+    ("overview", "", 1000),
+    ("map", "map", 1240),
+    ("similar", "similar?image=11", 1000),
+    ("attention", "attention?image=18", 1560),
+    ("sql", "sql", 1000),
+)
+
+
+def main() -> None:
+    """One PNG a page."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        db = Path(folder) / "paintings.duckdb"
+        ingest(ROOT / "examples" / "paintings", db, "--model", "packaged")
+        process, address = serve(db)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            for name, path, height in SHOTS:
+                page = browser.new_page(viewport={"width": 1400, "height": height}, color_scheme="light")
+                page.goto(f"{address}/{path}")
+                settled(page)
+                page.wait_for_timeout(1500)
+                page.screenshot(path=OUT / f"{name}.png")
+                page.close()
+                shrink(OUT / f"{name}.png")
+                print(OUT / f"{name}.png")
+        finally:
+            browser.close()
+            process.terminate()
+
+
+def shrink(file: Path) -> None:
+    """256 colours are enough for a page of the README, at a third of the bytes."""
+    from PIL import Image
+
+    with Image.open(file) as image:
+        image.convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(file, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""A person at the dashboard: every page, on the sample paintings, in a real browser."""
+
+import io
+import re
+import xml.etree.ElementTree as ElementTree
+from urllib.parse import parse_qs, urlparse
+
+import duckdb
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tests.browser.conftest import ROOT, serve, settled
+
+pytestmark = pytest.mark.browser
+PAGES = ("Overview", "Map", "Similar", "Attention", "SQL")
+
+
+def heading(page) -> str:
+    return page.locator("[data-testid=stMain] h1").first.inner_text()
+
+
+def go(page, title: str) -> None:
+    page.locator("[data-testid=stSidebar]").get_by_role("link", name=title, exact=False).first.click()
+    page.wait_for_function("title => document.querySelector('[data-testid=stMain] h1')?.innerText === title", arg=title)
+    settled(page)
+
+
+def pieces(page):
+    """The pictures of the gallery on the page."""
+    return page.locator("[data-testid=stMain] .wall .piece")
+
+
+def pick_image(page, title: str) -> None:
+    page.locator("[data-testid=stSidebar]").get_by_role("combobox", name=re.compile("Image")).click()
+    page.get_by_role("option", name=title).first.click()
+    settled(page)
+
+
+def query(page) -> dict[str, str]:
+    return {key: values[0] for key, values in parse_qs(urlparse(page.url).query).items()}
+
+
+def download(page, name: str) -> bytes:
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=name).click()
+    return waiting.value.path().read_bytes()
+
+
+def test_every_page_opens_by_its_link(open_page, address):
+    page = open_page(address)
+    for title in (*PAGES[1:], PAGES[0]):
+        go(page, title)
+        assert heading(page) == title
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["", "map", "similar", "attention", "sql"])
+def test_no_page_is_wider_than_a_small_window(open_page, address, path, scheme):
+    page = open_page(f"{address}/{path}", width=800, color_scheme=scheme)
+    page.wait_for_timeout(500)
+    wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+    assert wide <= 800
+
+
+def test_the_wall_shows_every_painting(open_page, address):
+    page = open_page(address)
+    assert pieces(page).count() == 29
+    pieces(page).last.scroll_into_view_if_needed()
+    page.wait_for_timeout(800)
+    loaded = page.evaluate(
+        """() => { const walls = []; const seek = root => { for (const e of root.querySelectorAll('*')) {
+        if (e.classList?.contains('wall')) walls.push(e); if (e.shadowRoot) seek(e.shadowRoot); } }; seek(document);
+        return [...walls[0].querySelectorAll('img')].map(i => [i.naturalWidth, i.alt]); }"""
+    )
+    assert len(loaded) == 29 and all(width > 0 for width, _ in loaded)
+    assert [alt for _, alt in loaded if "Mona Lisa" in alt] == ["Mona Lisa, Leonardo da Vinci, 1503"]
+
+
+def test_a_box_on_the_map_becomes_a_gallery_and_a_table(open_page, address, paintings):
+    page = open_page(f"{address}/map")
+    plot = page.locator(".js-plotly-plot")
+    plot.locator("image").first.wait_for()
+    assert plot.locator("image").count() == 29
+    page.locator('[data-title="Box Select"]').click()
+    area = plot.locator(".nsewdrag").first.bounding_box()
+    # The left half of the map.
+    page.mouse.move(area["x"] + 3, area["y"] + 3)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] - 3, steps=8)
+    page.mouse.up()
+    page.get_by_role("button", name="Download the selection as CSV").wait_for()
+    settled(page)
+    chosen = pieces(page).count()
+    assert 0 < chosen < 29
+    table = pd.read_csv(io.BytesIO(download(page, "Download the selection as CSV")))
+    assert len(table) == chosen and {"title", "artist", "map_x", "map_y"} <= set(table.columns)
+    # Exactly the pictures whose points lie left of the middle, give or take the width of a pixel.
+    left, right = page.evaluate("document.querySelector('.js-plotly-plot').layout.xaxis.range")
+    middle, pixel = (left + right) / 2, 2 * (right - left) / area["width"]
+    with duckdb.connect(str(paintings), read_only=True) as con:
+        asked = "SELECT image_id FROM points JOIN projections USING (projection_id) WHERE method = 'umap' AND x < ?"
+        surely, perhaps = ({i for (i,) in con.execute(asked, [middle + d]).fetchall()} for d in (-pixel, pixel))
+    assert surely <= set(table["image_id"]) <= perhaps
+    page.get_by_text("t-SNE", exact=True).click()
+    settled(page)
+    assert plot.locator("image").count() == 29
+
+
+def test_the_map_can_be_taken_away_as_one_page(open_page, address, browser, tmp_path):
+    page = open_page(f"{address}/map")
+    file = tmp_path / "map.html"
+    file.write_bytes(download(page, "Download the map as one HTML page"))
+    context = browser.new_context(offline=True)
+    alone = context.new_page()
+    alone.goto(file.as_uri())
+    alone.locator(".js-plotly-plot image").first.wait_for()
+    assert alone.locator(".js-plotly-plot image").count() == 29
+    context.close()
+
+
+def test_similar_goes_on_from_picture_to_picture(open_page, address):
+    page = open_page(f"{address}/similar")
+    pick_image(page, "The Great Wave off Kanagawa")
+    first = pieces(page).first
+    name = first.locator(".title").inner_text()
+    assert name != "The Great Wave off Kanagawa"
+    before = query(page)["image"]
+    first.click()
+    page.wait_for_function("before => !location.search.includes('image=' + before)", arg=before)
+    settled(page)
+    assert name in page.locator("[data-testid=stMain]").inner_text()
+    assert query(page)["image"] != before
+
+
+def test_an_uploaded_picture_is_compared_live(open_page, address, tmp_path):
+    page = open_page(f"{address}/similar")
+    page.set_input_files("input[type=file]", str(ROOT / "examples" / "paintings" / "hokusai-great-wave-1829.jpg"))
+    pieces(page).first.wait_for()
+    page.wait_for_function(
+        """() => { let found = ''; const seek = root => { for (const e of root.querySelectorAll('*')) {
+        if (e.classList?.contains('piece') && !found) found = e.innerText; if (e.shadowRoot) seek(e.shadowRoot); } };
+        seek(document); return found.includes('The Great Wave'); }""",
+        timeout=60_000,
+    )
+    settled(page)
+
+
+def test_attention_changes_with_its_controls_and_prints(open_page, address):
+    page = open_page(f"{address}/attention")
+    pick_image(page, "Mona Lisa")
+    panels = page.locator("[data-testid=stMain] figure img")
+    assert panels.count() >= 16
+    before = panels.nth(3).get_attribute("src")
+    page.get_by_text("smooth", exact=True).click()
+    page.wait_for_function(
+        "src => document.querySelectorAll('[data-testid=stMain] figure img')[3].src !== src", arg=before
+    )
+    settled(page)
+    assert all("Mona Lisa" in (panels.nth(n).get_attribute("alt") or "") for n in range(16))
+    with Image.open(io.BytesIO(download(page, "Figure as PNG, 300 dpi"))) as image:
+        assert image.format == "PNG" and min(image.size) > 1000
+    svg = download(page, "Figure as SVG")
+    text = "".join(ElementTree.fromstring(svg).itertext())
+    assert "Mona Lisa" in text and "CLS" in text
+    page.get_by_text("Attention rollout by depth", exact=True).click()
+    settled(page)
+    page.wait_for_function("() => document.querySelector('[data-testid=stMain]').innerText.includes('Depth 11')")
+
+
+def test_sql_answers_and_refuses(open_page, address):
+    page = open_page(f"{address}/sql")
+    editor = page.get_by_role("textbox", name="Query")
+    editor.fill("SELECT image_id, title FROM catalogue WHERE artist = 'Katsushika Hokusai' ORDER BY title")
+    editor.press("Control+Enter")
+    page.wait_for_function("() => location.search.includes('sql_query')")
+    settled(page)
+    assert pieces(page).count() == 7
+    editor.fill("COPY (SELECT 42) TO '/tmp/stolen.csv'")
+    page.get_by_role("button", name="Run").click()
+    page.locator("[data-testid=stAlert]").first.wait_for()
+    settled(page)
+    assert pieces(page).count() == 0
+
+
+def test_a_link_reproduces_the_view(open_page, address):
+    page = open_page(f"{address}/attention")
+    pick_image(page, "Lion")
+    page.get_by_text("shared", exact=True).click()
+    settled(page)
+    page.wait_for_timeout(300)
+    other = open_page(page.url)
+    assert "Lion" in other.locator("[data-testid=stMain] figure img").first.get_attribute("alt")
+    mine, theirs = (p.locator("[data-testid=stMain] figure img").nth(5).get_attribute("src") for p in (page, other))
+    assert mine == theirs
+
+
+def test_the_wall_obeys_the_keyboard(open_page, address):
+    page = open_page(address)
+    pieces(page).first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => new URLSearchParams(location.search).get('image') === '2'")
+    settled(page)
+
+
+def test_without_a_database_the_page_says_what_to_type(open_page, tmp_path):
+    process, address = serve(tmp_path / "none.duckdb")
+    try:
+        page = open_page(address)
+        assert "python -m ingest run" in page.locator("[data-testid=stMain]").inner_text()
+        page.goto(f"{address}/map")
+        settled(page)
+    finally:
+        process.kill()

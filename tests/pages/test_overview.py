@@ -1,0 +1,92 @@
+"""The overview: what it counts, what it says of runs and failures, how the wall is filtered and ordered."""
+
+import json
+
+from store import connection, write
+from tests.pages import database
+
+
+def wall(at) -> dict:
+    """What the gallery was given."""
+    found = [element.proto for element in at.get("bidi_component") if element.proto.id.endswith("-wall")]
+    return json.loads(found[0].json)
+
+
+def titles(at) -> list[str]:
+    return [item["title"] for item in wall(at)["items"]]
+
+
+def test_counts(db, open_page):
+    numbers = {metric.label: metric.value for metric in open_page().metric}
+    maps = len(database.NAMES) * (database.LAYERS * database.HEADS + database.LAYERS)
+    assert numbers == {
+        "Pictures": str(len(database.NAMES)),
+        "Collections": "1",
+        "Runs": "1",
+        "Attention maps": str(maps),
+        "Failures": "1",
+    }
+
+
+def test_a_run_says_what_it_is(db, open_page):
+    text = "\n".join(element.value for element in open_page().markdown)
+    assert "Tiny test network" in text
+    assert "3 layers × 2 heads" in text
+    assert "`abababababab`" in text
+    assert "it has learnt nothing" in text
+
+
+def test_settings_and_versions_are_there(db, open_page):
+    tables = [frame.value for frame in open_page().dataframe]
+    cells = {str(key): value for table in tables for key, value in table.iloc[:, 0].items()}
+    assert cells["precision"] == "float32"
+    assert cells["torch"] == "2.15.0"
+    assert cells["weights_sha256"] == "ab" * 32
+
+
+def test_failures_name_the_file_and_the_reason(db, open_page):
+    table = next(frame.value for frame in open_page().dataframe if "error" in frame.value.columns)
+    path, stage, error = database.BROKEN
+    assert table[["path", "stage", "error"]].to_numpy().tolist() == [[path, stage, error]]
+
+
+def test_the_wall_shows_every_picture_with_words_and_an_address(db, open_page):
+    data = wall(open_page(image=2))
+    assert len(data["items"]) == len(database.NAMES)
+    assert data["selected"] == 2
+    first = data["items"][0]
+    assert first["title"] == "The Great Wave off Kanagawa"
+    assert first["caption"] == "Katsushika Hokusai, 1829"
+    assert first["alt"] == "The Great Wave off Kanagawa, Katsushika Hokusai, 1829"
+    assert first["src"].startswith("/thumb/1?v=")
+
+
+def test_the_wall_is_filtered_by_words_in_any_order(db, open_page):
+    at = open_page()
+    at.text_input(key="wall_filter").set_value("kanagawa hokusai").run()
+    assert titles(at) == ["The Great Wave off Kanagawa"]
+    at.text_input(key="wall_filter").set_value(".*").run()
+    assert "No picture has these words." in [info.value for info in at.info]
+
+
+def test_the_wall_is_ordered_with_the_unknown_last(db, open_page):
+    at = open_page()
+    at.selectbox(key="wall_order").set_value("year").run()
+    assert titles(at)[0] == "Mona Lisa"
+    assert titles(at)[-1] == "The Benzaiten Shrine at Inokashira in Snow"
+
+
+def test_words_of_a_spreadsheet_stay_words(db, open_page):
+    with connection.writing(db) as con:
+        write.set_metadata(con, 1, {database.NAMES[0]: {"title": "<b>Wave</b> $x$", "artist": "**Hokusai**"}})
+    at = open_page()
+    assert titles(at)[0] == "<b>Wave</b> $x$"  # the gallery sets text, never HTML
+    assert r"\*\*Hokusai\*\*" in [caption.value for caption in at.caption]
+
+
+def test_a_collection_without_pictures(empty_db, open_page):
+    with connection.writing(empty_db) as con:
+        write.add_collection(con, "nothing", "/nowhere")
+    at = open_page()
+    assert not at.exception
+    assert "This collection has no pictures yet." in [info.value for info in at.info]

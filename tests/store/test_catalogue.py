@@ -1,0 +1,145 @@
+"""One typed column for each metadata key, whatever the keys."""
+
+import datetime
+
+import pytest
+
+from store import catalogue, read, write
+from store.connection import reading, writing
+
+
+@pytest.fixture
+def types(empty, make):
+    """Writes one image for each value under the key `v`; returns the column's type and values."""
+
+    def types(values):
+        with writing(empty) as con:
+            collection = write.add_collection(con, "c", None)
+            write.add_images(con, collection, [make.image(f"{i}.jpg", {"v": value}) for i, value in enumerate(values)])
+        with reading(empty) as con:
+            ((name, kind, *_),) = con.execute("DESCRIBE SELECT v FROM catalogue").fetchall()
+            return kind, read.catalogue(con)["v"].to_pylist()
+
+    return types
+
+
+DAY = datetime.date(1503, 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        (["1503", 1566, " 7 ", "-44", "0"], "BIGINT", [1503, 1566, 7, -44, 0]),
+        (["1503", "", None, "  "], "BIGINT", [1503, None, None, None]),
+        (["1.5", "2", 0.25, 1e-05], "DOUBLE", [1.5, 2.0, 0.25, 1e-05]),
+        (["1503-05-01", DAY], "DATE", [DAY, DAY]),
+        (["007", "008"], "VARCHAR", ["007", "008"]),
+        (["1503", "c. 1503"], "VARCHAR", ["1503", "c. 1503"]),
+        (["1503-05-01", "1503"], "VARCHAR", ["1503-05-01", "1503"]),
+        (["1503-02-30"], "VARCHAR", ["1503-02-30"]),
+        (["+49", "12E4"], "VARCHAR", ["+49", "12E4"]),
+        (["9" * 19], "VARCHAR", ["9" * 19]),
+        (["9" * 18], "BIGINT", [10**18 - 1]),
+        (["nan", "inf"], "VARCHAR", ["nan", "inf"]),
+        (["", None], "VARCHAR", [None, None]),
+        ([True, "x"], "VARCHAR", ["true", "x"]),
+        ([["a", 1], {"b": None}], "VARCHAR", ['["a",1]', '{"b":null}']),
+        ([" 北斎 ", "Ω'\"\\"], "VARCHAR", ["北斎", "Ω'\"\\"]),
+    ],
+)
+def test_a_column_has_the_narrowest_type_that_fits(types, values, kind, expected):
+    assert types(values) == (kind, expected)
+
+
+HOSTILE = [
+    "it's",
+    'say "hi"',
+    "a.b",
+    "$",
+    "$.a",
+    "/x/y",
+    "~0",
+    "*",
+    "a[0]",
+    "select",
+    "Key; DROP TABLE image; --",
+    "with space",
+    "",
+    "  ",
+    "line\nbreak",
+    "back\\slash",
+    "ключ",
+    "🖼",
+    "0",
+    "%s {x} $1 ?",
+    "x" * 300,
+]
+
+
+def test_hostile_keys_are_columns_like_any_other(empty, make):
+    metadata = {key: f"value {place}" for place, key in enumerate(HOSTILE)}
+    with writing(empty) as con:
+        write.add_images(con, write.add_collection(con, "c", None), [make.image("a.jpg", metadata)])
+    with reading(empty) as con:
+        (row,) = read.catalogue(con).to_pylist()
+        names = list(read.metadata_columns(con, "c"))
+        for name in names:
+            query = f"SELECT {catalogue.quoted(name)} FROM catalogue"
+            assert con.execute(query).fetchall() == [(row[name],)]
+    assert list(row.values()) == [1, "c", "a.jpg", *metadata.values()]
+    assert names == list(row)[3:]
+    assert names[:3] == ["it's", 'say "hi"', "a.b"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "names"),
+    [
+        (["path", "Image_ID", "COLLECTION"], ["path_2", "Image_ID_2", "COLLECTION_2"]),
+        (["Title", "title", "TITLE"], ["Title", "title_2", "TITLE_3"]),
+        (["a_2", "a", "A"], ["a_2", "a", "A_3"]),
+        (["", " "], ["column", "column_2"]),
+        (["Straße", "STRASSE"], ["Straße", "STRASSE_2"]),
+        (["É", "é"], ["É", "é_2"]),
+    ],
+)
+def test_names_that_would_collide_get_a_number(empty, make, keys, names):
+    assert catalogue.column_names(keys) == names
+    with writing(empty) as con:
+        metadata = {key: f"{place}. value" for place, key in enumerate(keys)}
+        write.add_images(con, write.add_collection(con, "c", None), [make.image("a.jpg", metadata)])
+        (row,) = read.catalogue(con).to_pylist()
+    assert row == {"image_id": 1, "collection": "c", "path": "a.jpg"} | dict(zip(names, metadata.values(), strict=True))
+
+
+def test_columns_follow_later_images_and_changes(empty, make):
+    with writing(empty) as con:
+        collection = write.add_collection(con, "c", None)
+
+        def add(name, **metadata):
+            write.add_images(con, collection, [make.image(name, metadata)])
+            return con.execute("SELECT name, type FROM catalogue_column ORDER BY position").fetchall()
+
+        assert add("1.jpg", year="", size="") == [("year", "VARCHAR"), ("size", "VARCHAR")]
+        assert add("2.jpg", year="1503") == [("year", "BIGINT"), ("size", "VARCHAR")]
+        assert add("3.jpg", year="1504", size="2.5") == [("year", "BIGINT"), ("size", "DOUBLE")]
+        assert add("4.jpg", size="3", artist="x") == [("year", "BIGINT"), ("size", "DOUBLE"), ("artist", "VARCHAR")]
+        assert add("5.jpg", year="about 1500")[0] == ("year", "VARCHAR")
+        assert add("6.jpg", year="1600")[0] == ("year", "VARCHAR")
+        write.set_metadata(con, collection, {"5.jpg": {"year": "1500"}})
+        assert read.metadata_columns(con) == {"year": "number", "size": "number", "artist": "text"}
+        assert read.catalogue(con)["year"].to_pylist() == [None, 1503, 1504, None, 1500, 1600]
+
+
+def test_columns_of_one_collection(empty, make):
+    with writing(empty) as con:
+        for name, metadata in (
+            ("one", {"year": "1503", "born": "1452-04-15"}),
+            ("two", {"artist": "Hokusai", "year": ""}),
+        ):
+            write.add_images(con, write.add_collection(con, name, None), [make.image("a.jpg", metadata)])
+    with reading(empty) as con:
+        assert read.metadata_columns(con) == {"year": "number", "born": "date", "artist": "text"}
+        assert read.metadata_columns(con, "one") == {"year": "number", "born": "date"}
+        assert read.metadata_columns(con, "two") == {"artist": "text"}
+        rows = con.execute("SELECT artist, count(*) FROM catalogue GROUP BY artist ORDER BY 2, 1").fetchall()
+        assert sorted(rows, key=str) == [("Hokusai", 1), (None, 1)]
