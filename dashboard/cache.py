@@ -191,7 +191,7 @@ def query(sql: str, seconds: float = 10.0, rows: int = 1000) -> sandbox.Answer:
 
 def picture(image_id: int) -> tuple[Image.Image, bool] | None:
     """The upright picture in RGB, and whether it is the original, which is kept at SIDE pixels at most. It is the
-    thumbnail where the original is not there any more, or is not the size that was ingested; None where there is neither.
+    thumbnail where the original is gone or has another size than was ingested; None where there is neither.
     """
     return _picture(str(db()), connection.state(db()), image_id)
 

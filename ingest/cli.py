@@ -297,7 +297,7 @@ def migrate(db: Path) -> None:
 def _finish(report: Report, counts: dict[str, Any]) -> None:
     parts = [f"{counts['new']} new", f"{counts['already']} already there", f"{counts['failed']} failed"]
     if counts["skipped"]:
-        parts.append(f"{counts['skipped']} other files left out")
+        parts.append(f"{counts['skipped']} other file{'s' * (counts['skipped'] > 1)} left out")
     line = f"{counts['collection']}: {', '.join(parts)} · run {counts['run_id']} ({counts['backbone']})"
     if counts["methods"]:
         line += f" · {', '.join(counts['methods'])}"

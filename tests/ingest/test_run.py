@@ -55,7 +55,7 @@ def test_what_is_stored_is_what_the_network_computes(folder, command, fit):
     image = Image.open(folder / "p4.jpg").convert("RGB")
     pixels, frame = fit_image(image, backbone.rule, fit)
     cells = torch.from_numpy(frame.picture_cells(90, 70).ravel())[None]
-    direct = observe(backbone, torch.from_numpy(pixels)[None], ["cls", "rollout"], True, cells)
+    direct = observe(backbone, torch.from_numpy(pixels.copy())[None], ["cls", "rollout"], True, cells)
     ((image_id,),) = ask(command.db, "SELECT image_id FROM images WHERE path = 'p4.jpg'")
     ((vector,),) = ask(command.db, "SELECT vector FROM features WHERE image_id = ?", image_id)
     np.testing.assert_allclose(vector, direct.features[0], atol=1e-6)

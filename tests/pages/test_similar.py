@@ -186,10 +186,10 @@ def test_a_pasted_picture_stays_until_put_aside(db, open_page, wall, network, mo
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "cannot be read"),
-        (b"GIF89a", "cannot be read"),
-        (b"<svg/>", "cannot be read"),
-        (png()[:60], "cannot be read"),
+        (b"", "The file is empty."),
+        (b"GIF89a", "begins as GIF"),
+        (b"<svg/>", "SVG drawing"),
+        (png()[:60], "damaged or cut short"),
     ],
 )
 def test_what_is_no_picture_is_a_sentence(db, open_page, wall, network, data, said):
