@@ -96,7 +96,7 @@ def commands() -> None:
     st.code(f"python -m ingest run FOLDER{option()}", language="bash")
     st.markdown("or, to try it, with the 29 paintings and prints that come with Bilderatlas:")
     st.code(
-        f"python -m ingest run examples/paintings --metadata examples/paintings/metadata.csv{option()}",
+        f"python -m ingest run examples/paintings{option()}",
         language="bash",
     )
     st.button("I have done that", key="again", type="primary")
