@@ -45,8 +45,10 @@ def observe(
     rows, cols = (side // backbone.patch for side in pixels.shape[2:])
     if not keys and not statistics:
         return Observation(backbone.forward(pixels).cpu(), rows, cols, [], {})
-    features, capture = backbone.capture(pixels, picture_cells)
-    readers = [methods()[key].read(capture) for key in keys]
+    chosen = [methods()[key] for key in keys]
+    tokens = statistics or any(method.read.wants_tiles for method in chosen)
+    features, capture = backbone.capture(pixels, picture_cells, tokens, values=False)
+    readers = [method.read(capture) for method in chosen]
     counting = [HeadStatistics(capture)] if statistics else []
     walk(capture, [*readers, *counting])
     maps = [_on_cpu(reader.maps()) for reader in readers]

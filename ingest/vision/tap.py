@@ -8,6 +8,7 @@ and since a function mode is per thread, several sessions can share one loaded m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,81 +26,132 @@ class NotAVisionTransformer(Exception):
 class AttentionCall:
     """One call of scaled dot-product attention.
 
-    `query` (batch, heads, queries, width); `key`, `value` (batch, heads, tokens, width); `bias` None, or what is added
-    to the scores, broadcastable to (batch, heads, queries, tokens); `output` as the call returned it.
+    `first` (batch, heads, tokens), float32, is the softmax row of the first query, which is the CLS token where there
+    is one. `query` (batch, heads, queries, width), `key`, `value` (batch, heads, tokens, width) and `output` are the
+    call's own tensors, None if the tap was told not to keep them; `bias` (batch, heads, queries, tokens) is None, or
+    what is added to the scores.
     """
 
-    query: Tensor
-    key: Tensor
-    value: Tensor
-    bias: Tensor | None
+    first: Tensor
+    queries: int
     scale: float
-    output: Tensor
+    bias: Tensor | None = None
+    query: Tensor | None = None
+    key: Tensor | None = None
+    value: Tensor | None = None
+    output: Tensor | None = None
+
+    @property
+    def batch(self) -> int:
+        return self.first.shape[0]
 
     @property
     def heads(self) -> int:
-        return self.query.shape[1]
-
-    @property
-    def queries(self) -> int:
-        return self.query.shape[2]
+        return self.first.shape[1]
 
     @property
     def tokens(self) -> int:
-        return self.key.shape[2]
+        return self.first.shape[2]
 
-    def rows(self, samples: slice = slice(None), queries: slice = slice(None)) -> Tensor:
-        """Softmax rows of the chosen samples and queries, float32 (samples, heads, queries, tokens); rows sum to 1."""
-        query = self.query[samples, :, queries].float()
-        key = self.key[samples].float()
-        if len(query) == 1:
-            # A batch of one stays a view: flattening (batch, heads) would copy the keys of every layer.
-            scores = torch.bmm(query[0] * self.scale, key[0].transpose(1, 2)).unsqueeze(0)
-        else:
-            scores = (query * self.scale) @ key.transpose(2, 3)
-        if self.bias is not None:
-            batch, heads, length = len(self.query), self.heads, self.queries
-            bias = self.bias.expand(batch, heads, length, self.tokens)[samples, :, queries]
-            scores = scores + bias.float()
-        return torch.softmax(scores, dim=-1)
+    def rows(
+        self, samples: slice = slice(None), queries: slice = slice(None), workspace: Workspace | None = None
+    ) -> Tensor:
+        """Softmax rows of the chosen samples and queries, float32 (samples, heads, queries, tokens); rows sum to 1.
+
+        With a workspace they lie in its memory, and last until the next rows are put there.
+        """
+        bias = self.bias
+        if bias is not None:
+            bias = bias[samples, :, queries]
+        return _softmax_rows(self.query[samples, :, queries], self.key[samples], bias, self.scale, workspace)
+
+
+class Workspace:
+    """Memory for one tile of scores and of softmax rows, used again for each tile: fresh memory for every tile costs
+    a page fault for each of its pages, together as much as the arithmetic."""
+
+    def __init__(self) -> None:
+        self.memory: dict[str, Tensor] = {}
+
+    def take(self, name: str, shape: tuple[int, ...], device: torch.device) -> Tensor:
+        """A float32 tensor of this shape; what it held under this name before is lost."""
+        size = math.prod(shape)
+        held = self.memory.get(name)
+        if held is None or held.numel() < size or held.device != device:
+            held = self.memory[name] = torch.empty(size, device=device)
+        return held[:size].view(shape)
+
+
+def _softmax_rows(
+    query: Tensor, key: Tensor, bias: Tensor | None, scale: float, workspace: Workspace | None = None
+) -> Tensor:
+    workspace = workspace or Workspace()
+    batch, heads, queries, width = query.shape
+    tokens, device = key.shape[2], query.device
+    scores = workspace.take("scores", (batch, heads, queries, tokens), device)
+    # Sample by sample these are views; flattening (batch, heads) would copy the keys of every layer.
+    each = range(batch) if device.type == "cpu" else [slice(None)]
+    for b in each:
+        ask, offer, out = query[b].float(), key[b].float(), scores[b]
+        ask, offer, out = (
+            ask.reshape(-1, queries, width),
+            offer.reshape(-1, tokens, width),
+            out.view(-1, queries, tokens),
+        )
+        torch.baddbmm(out, ask, offer.transpose(1, 2), beta=0, alpha=scale, out=out)
+    if bias is not None:
+        scores += bias
+    return torch.softmax(scores, dim=-1, out=workspace.take("rows", scores.shape, device))
 
 
 class Tap(TorchFunctionMode):
-    """Records the attention calls made in this thread while it is entered: `with Tap() as tap: model(x)`."""
+    """Records the attention calls made in this thread while it is entered: `with Tap() as tap: model(x)`.
 
-    def __init__(self) -> None:
+    `tokens` keeps queries and keys, from which any softmax row can be made; `values` keeps values and outputs. What is
+    not kept is freed as the pass goes on, and the pass is the quicker for it.
+    """
+
+    def __init__(self, tokens: bool = True, values: bool = True) -> None:
         super().__init__()
+        self.tokens, self.values = tokens, values
         self.calls: list[AttentionCall] = []
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         output = func(*args, **(kwargs or {}))
         if func is F.scaled_dot_product_attention:
-            self.calls.append(_record(output, *args, **(kwargs or {})))
+            self.calls.append(self._record(output, *args, **(kwargs or {})))
         return output
 
-
-def _record(
-    output: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> AttentionCall:
-    if is_causal:
-        raise NotAVisionTransformer("this network masks the future: it reads text, not pictures")
-    if enable_gqa and key.shape[1] != query.shape[1]:
-        shared = query.shape[1] // key.shape[1]
-        key, value = key.repeat_interleave(shared, dim=1), value.repeat_interleave(shared, dim=1)
-    if attn_mask is not None and attn_mask.dtype == torch.bool:
-        hidden = torch.zeros_like(attn_mask, dtype=torch.float32)
-        attn_mask = hidden.masked_fill(~attn_mask, float("-inf"))
-    if scale is None:
-        scale = query.shape[-1] ** -0.5
-    return AttentionCall(query, key, value, attn_mask, scale, output)
+    def _record(
+        self,
+        output: Tensor,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+    ) -> AttentionCall:
+        if is_causal:
+            raise NotAVisionTransformer("this network masks the future: it reads text, not pictures")
+        if enable_gqa and key.shape[1] != query.shape[1]:
+            shared = query.shape[1] // key.shape[1]
+            key, value = key.repeat_interleave(shared, dim=1), value.repeat_interleave(shared, dim=1)
+        if attn_mask is not None and attn_mask.dtype == torch.bool:
+            hidden = torch.zeros_like(attn_mask, dtype=torch.float32)
+            attn_mask = hidden.masked_fill(~attn_mask, float("-inf"))
+        if scale is None:
+            scale = query.shape[-1] ** -0.5
+        bias = None
+        if attn_mask is not None:
+            bias = attn_mask.expand(*query.shape[:3], key.shape[2])
+        first = _softmax_rows(query[:, :, :1], key, bias if bias is None else bias[:, :, :1], scale)[:, :, 0]
+        kept = {"query": query, "key": key} if self.tokens else {}
+        if self.values:
+            kept |= {"value": value, "output": output}
+        return AttentionCall(first, query.shape[2], scale, bias if self.tokens else None, **kept)
 
 
 @dataclass(frozen=True)
@@ -121,7 +173,7 @@ class Capture:
 
     @property
     def batch(self) -> int:
-        return len(self.layers[0].query)
+        return self.layers[0].batch
 
     @property
     def heads(self) -> int:
@@ -133,7 +185,7 @@ class Capture:
 
     @property
     def device(self) -> torch.device:
-        return self.layers[0].query.device
+        return self.layers[0].first.device
 
     def summary_query(self) -> Tensor:
         """Weights over the tokens (batch, tokens), summing to 1, of the query that stands for the whole picture.
@@ -163,7 +215,7 @@ def block_calls(calls: list[AttentionCall], patches: int) -> tuple[tuple[Attenti
             "no attention over patches was seen in this network; a plain vision transformer is needed "
             "(ViT, DeiT, DINO, DINOv2, DINOv3, CLIP, SigLIP, BEiT, EVA, XCiT, CaiT …)"
         )
-    shapes = {(call.tokens, call.heads, len(call.query)) for call in blocks}
+    shapes = {(call.tokens, call.heads, call.batch) for call in blocks}
     prefix = blocks[0].tokens - patches
     if len(shapes) > 1 or prefix < 0 or prefix > 64:
         raise NotAVisionTransformer(
@@ -174,15 +226,17 @@ def block_calls(calls: list[AttentionCall], patches: int) -> tuple[tuple[Attenti
     return tuple(blocks), prefix
 
 
-# Elements of one tile of softmax rows: small enough for a core's cache, large enough for a GPU to be busy.
-TILE_ELEMENTS = {"cpu": 400_000, "cuda": 1 << 26, "mps": 1 << 24}
+# Elements of one tile of softmax rows. On a CPU fewer, larger matrix products win over a tile that fits the cache
+# (measured at 1,370 tokens: 2 million elements take two thirds of the time of 400,000); a GPU wants to be busy.
+TILE_ELEMENTS = {"cpu": 2_200_000, "cuda": 1 << 26, "mps": 1 << 24}
 
 
 def tiles(call: AttentionCall) -> Iterator[tuple[slice, slice]]:
     """Cuts a call's (samples, queries) into tiles of bounded size, so that no attention matrix is ever held whole."""
-    budget = TILE_ELEMENTS.get(call.query.device.type, TILE_ELEMENTS["cpu"])
-    batch, row = len(call.query), call.heads * call.tokens
-    on_cpu = call.query.device.type == "cpu"
+    device = call.first.device.type
+    budget = TILE_ELEMENTS.get(device, TILE_ELEMENTS["cpu"])
+    batch, row = call.batch, call.heads * call.tokens
+    on_cpu = device == "cpu"
     samples = 1 if on_cpu else max(1, min(batch, budget // (row * call.queries)))
     queries = max(1, min(call.queries, budget // (row * samples)))
     for b in range(0, batch, samples):

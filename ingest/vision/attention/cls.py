@@ -28,12 +28,7 @@ class ClsRows:
 
 def cls_rows(capture: Capture) -> torch.Tensor:
     """The CLS token's softmax row in every layer and head, float32 (batch, layers, heads, tokens)."""
-    batch = range(capture.batch) if capture.device.type == "cpu" else [None]
-    per_layer = []
-    for call in capture.layers:
-        samples = [slice(None) if b is None else slice(b, b + 1) for b in batch]
-        per_layer.append(torch.cat([call.rows(b, slice(0, 1)) for b in samples])[:, :, 0])
-    return torch.stack(per_layer, dim=1)
+    return torch.stack([call.first for call in capture.layers], dim=1)
 
 
 METHOD = Method(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
-from ingest.vision.tap import Capture, tiles
+from ingest.vision.tap import Capture, Workspace, tiles
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Reader(Protocol):
     """A method at work on one captured pass.
 
     A reader that `wants_tiles` is shown the softmax rows of every query, layer by layer, the LAST LAYER FIRST:
-    `tile` with weights (samples, heads, queries, tokens) for each tile, `leave` when a layer is through.
+    `tile` with weights (samples, heads, queries, tokens) for each tile, `leave` when a layer is through. The weights
+    lie in memory that the next tile uses again: a reader keeps what it computes from them, never the weights.
     """
 
     wants_tiles: bool
@@ -56,7 +57,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Method:
-    """An entry of the registry. `read(capture, **options)` returns a Reader."""
+    """An entry of the registry. `read` is the class of its Reader, made by `read(capture, **options)`."""
 
     key: str
     title: str
@@ -64,7 +65,7 @@ class Method:
     explanation: str
     formula: str
     source: str
-    read: Callable[..., Reader]
+    read: type[Any]
     options: tuple[Option, ...] = ()
     needs_cls: bool = False
     per_head: bool = True
@@ -75,10 +76,11 @@ def walk(capture: Capture, readers: Iterable[Reader]) -> None:
     readers = [reader for reader in readers if reader.wants_tiles]
     if not readers:
         return
+    workspace = Workspace()
     for layer in reversed(range(len(capture.layers))):
         call = capture.layers[layer]
         for samples, queries in tiles(call):
-            weights = call.rows(samples, queries)
+            weights = call.rows(samples, queries, workspace)
             for reader in readers:
                 reader.tile(layer, samples, queries, weights)
         for reader in readers:

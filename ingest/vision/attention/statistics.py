@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ingest.vision.tap import Capture
+from ingest.vision.tap import Capture, Workspace
 
 
 class HeadStatistics:
@@ -34,6 +34,7 @@ class HeadStatistics:
         self.cells = capture.picture_cells.to(capture.device)
         self.all_picture = bool(self.cells.all())
         self.summary = capture.summary_query()
+        self.workspace = Workspace()
         self.distances = patch_distances(capture.rows, capture.cols, capture.patch).to(capture.device)
 
     def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
@@ -42,15 +43,16 @@ class HeadStatistics:
             asking = self.summary[samples, None, None, queries]
             self.row[samples, layer] += (asking @ weights).squeeze(2)
         elif queries.start == 0:
-            self.row[samples, layer] = weights[:, :, 0]
+            self.row[samples, layer] = weights[:, :, 0]  # copied: the tile's memory is used again
         first = max(queries.start, prefix)
         if first >= queries.stop:
             return
         asked = slice(first - prefix, queries.stop - prefix)
         over_patches = weights[:, :, first - queries.start :, prefix:]
+        weighted = self.workspace.take("weighted", tuple(over_patches.shape), over_patches.device)
         if self.all_picture:
             mass = over_patches.sum(dim=-1)
-            far = (over_patches * self.distances[asked]).sum(dim=-1)
+            far = torch.mul(over_patches, self.distances[asked], out=weighted).sum(dim=-1)
             share = far / mass
         else:
             cells = self.cells[samples]

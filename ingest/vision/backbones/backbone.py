@@ -101,10 +101,15 @@ class Backbone:
         """Features float32 (batch, dim), L2-normalised, of normalised pixels."""
         return nn.functional.normalize(self.network.forward(pixels).float(), dim=-1)
 
-    def capture(self, pixels: Tensor, picture_cells: Tensor | None = None) -> tuple[Tensor, Capture]:
-        """Features as `forward` gives them, and the Capture that attention methods read."""
+    def capture(
+        self, pixels: Tensor, picture_cells: Tensor | None = None, tokens: bool = True, values: bool = True
+    ) -> tuple[Tensor, Capture]:
+        """Features as `forward` gives them, and the Capture that attention methods read.
+
+        `tokens` and `values` say what the tap keeps of each layer beside the CLS token's row.
+        """
         rows, cols = (side // self.patch for side in pixels.shape[2:])
-        with Tap() as tap:
+        with Tap(tokens, values) as tap:
             features = self.forward(pixels)
         blocks, prefix = block_calls(tap.calls, rows * cols)
         if picture_cells is None:
