@@ -66,6 +66,10 @@ class AttentionCall:
         return _softmax_rows(self.query[samples, :, queries], self.key[samples], bias, self.scale, workspace)
 
 
+# Devices on which one sample's product fills the machine; on the others many samples go into one.
+SAMPLE_BY_SAMPLE = ("cpu",)
+
+
 class Workspace:
     """Memory for one tile of scores and of softmax rows, used again for each tile: fresh memory for every tile costs
     a page fault for each of its pages, together as much as the arithmetic."""
@@ -90,7 +94,7 @@ def _softmax_rows(
     tokens, device = key.shape[2], query.device
     scores = workspace.take("scores", (batch, heads, queries, tokens), device)
     # Sample by sample these are views; flattening (batch, heads) would copy the keys of every layer.
-    each = range(batch) if device.type == "cpu" else [slice(None)]
+    each = range(batch) if device.type in SAMPLE_BY_SAMPLE else [slice(None)]
     for b in each:
         ask, offer, out = query[b].float(), key[b].float(), scores[b]
         ask, offer, out = (
@@ -236,8 +240,7 @@ def tiles(call: AttentionCall) -> Iterator[tuple[slice, slice]]:
     device = call.first.device.type
     budget = TILE_ELEMENTS.get(device, TILE_ELEMENTS["cpu"])
     batch, row = call.batch, call.heads * call.tokens
-    on_cpu = device == "cpu"
-    samples = 1 if on_cpu else max(1, min(batch, budget // (row * call.queries)))
+    samples = 1 if device in SAMPLE_BY_SAMPLE else max(1, min(batch, budget // (row * call.queries)))
     queries = max(1, min(call.queries, budget // (row * samples)))
     for b in range(0, batch, samples):
         for i in range(0, call.queries, queries):

@@ -87,11 +87,13 @@ def test_rollout_with_another_residual_weight(residual):
         assert np.abs(expected).max() == 0  # nothing flows: the CLS token keeps everything
 
 
-@pytest.mark.parametrize("elements", [1, 100, 10**9])
-def test_the_size_of_the_tiles_changes_nothing(elements, monkeypatch):
+@pytest.mark.parametrize("together", [False, True], ids=["sample by sample", "samples together, as on a GPU"])
+@pytest.mark.parametrize("elements", [1, 100, 1500, 10**9])
+def test_the_size_of_the_tiles_changes_nothing(elements, together, monkeypatch):
     _, _, capture = captured("dinov2-registers")
     expected = [maps.weights for maps in explain(capture, ["received", "rollout"])]
     monkeypatch.setitem(tap.TILE_ELEMENTS, "cpu", elements)
+    monkeypatch.setattr(tap, "SAMPLE_BY_SAMPLE", () if together else ("cpu",))
     for maps, weights in zip(explain(capture, ["received", "rollout"]), expected, strict=True):
         torch.testing.assert_close(maps.weights, weights, atol=1e-6, rtol=0)
 
