@@ -112,22 +112,11 @@ def scan(db: Path, listing: Listing, workers: int | None, report: Report) -> Cou
 
 def observe_collection(db: Path, listing: Listing, settings: Settings, stage: str, report: Report) -> dict[str, Any]:
     """Passes every picture that is not yet done through the backbone; returns the counts of the last line."""
-    from ingest.models import choose_batch_size, choose_model, load_backbone
+    from ingest.models import choose_batch_size, load_backbone
     from ingest.vision.embedding import methods_for
 
     began = time.monotonic()
-    if settings.model == "auto":
-        chosen = choose_model(db, report.tell)
-        chosen = {
-            "key": chosen["key"],
-            "weights": settings.weights or chosen["weights"],
-            "layer": chosen["layer"] if settings.layer is None else settings.layer,
-        }
-    else:
-        chosen = {"key": settings.model, "weights": settings.weights, "layer": settings.layer}
-    if chosen["weights"]:
-        chosen["weights"] = str(Path(chosen["weights"]).expanduser().resolve())
-    backbone = load_backbone(**chosen, device=settings.device)
+    backbone = load_backbone(**_chosen_model(db, settings, report), device=settings.device)
     methods = methods_for(backbone, settings.methods)
     if methods != list(settings.methods):
         report.tell(f"{backbone.title} has no CLS token: its maps are {', '.join(methods)}")
@@ -179,6 +168,21 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
         "methods": methods,
         "seconds": round(time.monotonic() - began, 2),
         "images_per_second": round(rate, 2) if counts.done else None,
+    }
+
+
+def _chosen_model(db: Path, settings: Settings, report: Report) -> dict[str, Any]:
+    """The arguments of `load`: what the user says, and for `auto` what `choose_model` adds."""
+    from ingest.models import choose_model
+
+    chosen = {"key": settings.model, "weights": None, "layer": None}
+    if settings.model == "auto":
+        chosen = choose_model(db, report.tell)
+    weights = settings.weights or chosen["weights"]
+    return {
+        "key": chosen["key"],
+        "weights": str(Path(weights).expanduser().resolve()) if weights else None,
+        "layer": chosen["layer"] if settings.layer is None else settings.layer,
     }
 
 
