@@ -16,6 +16,10 @@ PAGES = {
     "map": "views/map.py",
     "similar": "views/similar.py",
     "attention": "views/attention.py",
+    "heads": "views/heads.py",
+    "aggregate": "views/aggregate.py",
+    "parts": "views/parts.py",
+    "probe": "views/probe.py",
     "sql": "views/sql.py",
 }
 

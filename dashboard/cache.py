@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -154,7 +155,7 @@ def failures(collection: str | None = None) -> pd.DataFrame:
 
 def nearest(run_id: int, image_id: int, k: int) -> pd.DataFrame:
     """image_id, similarity (cosine, best first, the image itself left out)."""
-    return _ask("nearest", run_id=run_id, image_id=image_id, k=k)
+    return _ask("nearest", search, run_id=run_id, image_id=image_id, k=k)
 
 
 # ---- arrays and pictures ---------------------------------------------------------------------------------------
@@ -231,15 +232,15 @@ _thumbnails = Thumbnails()
 # ---- what is kept ---------------------------------------------------------------------------------------------------
 
 
-def _ask(question: str, **how: Any) -> Any:
-    answer = _answer(str(db()), connection.state(db()), question, tuple(how.items()))
+def _ask(question: str, room: ModuleType = read, **how: Any) -> Any:
+    answer = _answer(str(db()), connection.state(db()), room.__name__, question, tuple(how.items()), room)
     return answer.copy(deep=False) if isinstance(answer, pd.DataFrame) else answer
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _answer(path: str, token: str, question: str, how: tuple) -> Any:
+def _answer(path: str, token: str, name: str, question: str, how: tuple, _room: ModuleType) -> Any:
     with connection.reading(path) as con:
-        answer = getattr(search if question == "nearest" else read, question)(con, **dict(how))
+        answer = getattr(_room, question)(con, **dict(how))
     return _frame(answer) if isinstance(answer, pa.Table) else answer
 
 

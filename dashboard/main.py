@@ -22,6 +22,10 @@ VIEWS = (
     ("map", "Map", ":material/scatter_plot:", "run"),
     ("similar", "Similar", ":material/image_search:", "run"),
     ("attention", "Attention", ":material/visibility:", "run"),
+    ("heads", "Heads", ":material/grid_on:", "run"),
+    ("aggregate", "Aggregate", ":material/stacks:", "run"),
+    ("parts", "Parts", ":material/palette:", "run"),
+    ("probe", "Probe", ":material/biotech:", "nothing"),
     ("sql", "SQL", ":material/database:", "database"),
 )
 

@@ -17,6 +17,8 @@ HEAD_STATS = (
     "mass_registers",
     "mass_patches",
     "peak",
+    "entropy_mean",
+    "effective_patches",
 )
 
 

@@ -28,6 +28,11 @@ __all__ = [
 
 Connection = duckdb.DuckDBPyConnection
 
+# What was found out about a picture, and goes when another picture takes its place.
+FOUND_OUT = (
+    "feature", "frame", "stored_map", "head_stat", "head_importance", "token_stat", "prediction", "point", "thumbnail",
+)  # fmt: skip
+
 
 def add_collection(con: Connection, name: str, source: str | None) -> int:
     """The id of the collection of this name, which is made if it is new."""
@@ -57,7 +62,7 @@ def add_images(con: Connection, collection_id: int, records: Iterable[ImageRecor
     first = rows.next_id(con, "image")
     ids = {path: row[0] for path, row in stored.items()}
     ids |= {record.path: first + place for place, record in enumerate(fresh)}
-    for table in ("feature", "frame", "stored_map", "head_stat", "point", "thumbnail"):
+    for table in FOUND_OUT:
         rows.delete(con, table, [ids[record.path] for record in replaced])
 
     rows.insert(con, "image", _added(collection_id, fresh) | _facts(fresh, ids, stored))
