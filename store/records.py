@@ -79,14 +79,39 @@ class HeadStats:
 
 
 @dataclass(frozen=True)
+class HeadImportance:
+    """How important m heads are for what `targets` (m,) say of these images."""
+
+    image_ids: np.ndarray
+    targets: list[str]
+    layers: np.ndarray
+    heads: np.ndarray
+    importance: np.ndarray
+
+
+@dataclass(frozen=True)
+class PredictionRecord:
+    """The class that a classifier thinks likeliest for one image."""
+
+    image_id: int
+    number: int
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True)
 class Results:
-    """A run's findings on n images: `vectors` (n, dim) float32, L2-normalised, or None; the rest may be empty."""
+    """A run's findings on n images: `vectors` (n, dim) float32, L2-normalised, or None; `token_stats` maps a column of
+    that view to (n,) float32; the rest may be empty."""
 
     image_ids: np.ndarray
     vectors: np.ndarray | None = None
     frames: list[FrameRecord] = field(default_factory=list)
     maps: list[MapBlock] = field(default_factory=list)
     head_stats: list[HeadStats] = field(default_factory=list)
+    token_stats: dict[str, np.ndarray] = field(default_factory=dict)
+    importance: list[HeadImportance] = field(default_factory=list)
+    predictions: list[PredictionRecord] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

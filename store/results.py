@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from store import companding, rows
 from store.errors import StoreError
-from store.records import HeadStats, MapBlock, Results
+from store.records import HeadImportance, HeadStats, MapBlock, Results
 
 HEAD_STATS = (
     "distance",
@@ -23,8 +23,8 @@ HEAD_STATS = (
 
 
 def add_results(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
-    """Store results in place of what the run had found out before: vectors, frames and head statistics of the same
-    images, maps of the same images, method and target. Raises StoreError where shapes do not fit each other."""
+    """Store results in place of what the run had found out before: vectors, frames, statistics and predictions of the
+    same images, maps of the same images, method and target. Raises StoreError where shapes do not fit each other."""
     _check(con, run_id, results)
     if results.vectors is not None:
         rows.delete(con, "feature", results.image_ids, run_id=run_id)
@@ -41,6 +41,14 @@ def add_results(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -
         rows.delete(con, "head_stat", stats.image_ids, run_id=run_id)
     for stats in results.head_stats:
         rows.insert(con, "head_stat", _stat_columns(run_id, stats))
+    if results.token_stats:
+        ids = np.asarray(results.image_ids, dtype=np.int64)
+        rows.delete(con, "token_stat", ids, run_id=run_id)
+        rows.insert(con, "token_stat", {"run_id": np.full(len(ids), run_id), "image_id": ids, **results.token_stats})
+    for important in results.importance:
+        _insert_importance(con, run_id, important)
+    if results.predictions:
+        _insert_predictions(con, run_id, results)
 
 
 def _check(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
@@ -74,6 +82,34 @@ def _insert_vectors(con: duckdb.DuckDBPyConnection, run_id: int, results: Result
     ids = np.asarray(results.image_ids, dtype=np.int64)
     vectors = rows.lists(np.asarray(results.vectors, dtype=np.float32))
     rows.insert(con, "feature", {"run_id": np.full(len(ids), run_id), "image_id": ids, "vector": vectors})
+
+
+def _insert_importance(con: duckdb.DuckDBPyConnection, run_id: int, found: HeadImportance) -> None:
+    targets, ids = np.asarray(found.targets, dtype=object), np.asarray(found.image_ids, dtype=np.int64)
+    for target in dict.fromkeys(found.targets):
+        rows.delete(con, "head_importance", ids[targets == target], run_id=run_id, target=target)
+    columns = {
+        "run_id": np.full(len(ids), run_id),
+        "image_id": ids,
+        "target": list(found.targets),
+        "layer": np.asarray(found.layers, dtype=np.int16),
+        "head": np.asarray(found.heads, dtype=np.int16),
+        "importance": np.asarray(found.importance, dtype=np.float32),
+    }
+    rows.insert(con, "head_importance", columns)
+
+
+def _insert_predictions(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
+    found = results.predictions
+    rows.delete(con, "prediction", [each.image_id for each in found], run_id=run_id)
+    columns = {
+        "run_id": np.full(len(found), run_id),
+        "image_id": [each.image_id for each in found],
+        "class": [each.number for each in found],
+        "name": [each.name for each in found],
+        "probability": np.array([each.probability for each in found], dtype=np.float32),
+    }
+    rows.insert(con, "prediction", columns)
 
 
 def _frame_columns(run_id: int, results: Results) -> dict:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +29,8 @@ class AttentionCall:
     `first` (batch, heads, tokens), float32, is the softmax row of the first query, which is the CLS token where there
     is one. `query` (batch, heads, queries, width), `key`, `value` (batch, heads, tokens, width) and `output` are the
     call's own tensors, None if the tap was told not to keep them; `bias` (batch, heads, queries, tokens) is None, or
-    what is added to the scores.
+    what is added to the scores. `gradient`, shaped as `output`, is what a target's score changes by with the output,
+    where one was asked for.
     """
 
     first: Tensor
@@ -40,6 +41,7 @@ class AttentionCall:
     key: Tensor | None = None
     value: Tensor | None = None
     output: Tensor | None = None
+    gradient: Tensor | None = None
 
     @property
     def batch(self) -> int:
@@ -64,6 +66,18 @@ class AttentionCall:
         if bias is not None:
             bias = bias[samples, :, queries]
         return _softmax_rows(self.query[samples, :, queries], self.key[samples], bias, self.scale, workspace)
+
+    def detached(self, gradient: Tensor) -> AttentionCall:
+        """The same call without its graph, and with the gradient of its output."""
+        return replace(self, output=self.output.detach(), gradient=gradient)
+
+    def gradient_rows(
+        self, samples: slice = slice(None), queries: slice = slice(None), positive: bool = False
+    ) -> Tensor:
+        """What the score changes by with each attention weight, ∂s/∂A = (∂s/∂z) vᵀ, float32 (samples, heads, queries,
+        tokens); with `positive` only the positive part of ∂s/∂z is taken, channel by channel."""
+        gradient = self.gradient[samples, :, queries].float()
+        return (gradient.relu() if positive else gradient) @ self.value[samples].float().transpose(2, 3)
 
 
 # Devices on which one sample's product fills the machine; on the others many samples go into one.
@@ -112,19 +126,38 @@ class Tap(TorchFunctionMode):
     """Records the attention calls made in this thread while it is entered: `with Tap() as tap: model(x)`.
 
     `tokens` keeps queries and keys, from which any softmax row can be made; `values` keeps values and outputs. What is
-    not kept is freed as the pass goes on, and the pass is the quicker for it.
+    not kept is freed as the pass goes on, and the pass is the quicker for it. With `gradients` the first call's output
+    is where a graph begins that `torch.autograd.grad` can follow from any score back to every output: the weights
+    are left out of it, and what lies before the first call costs nothing.
     """
 
-    def __init__(self, tokens: bool = True, values: bool = True) -> None:
+    def __init__(self, tokens: bool = True, values: bool = True, gradients: bool = False) -> None:
         super().__init__()
-        self.tokens, self.values = tokens, values
+        self.tokens, self.values, self.gradients = tokens, values, gradients
         self.calls: list[AttentionCall] = []
+        self.pooling: AttentionCall | None = None
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        output = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if func is F.multi_head_attention_forward:
+            return self._pool(func, args, kwargs)
+        output = func(*args, **kwargs)
         if func is F.scaled_dot_product_attention:
-            self.calls.append(self._record(output, *args, **(kwargs or {})))
+            if self.gradients and not output.requires_grad:
+                output.requires_grad_()
+            self.calls.append(self._record(output, *args, **kwargs))
         return output
+
+    def _pool(self, func, args, kwargs):
+        """A pooling head written as `nn.MultiheadAttention`, which multiplies its matrices itself."""
+        wanted, mean = kwargs.get("need_weights", True), kwargs.get("average_attn_weights", True)
+        output, weights = func(*args, **{**kwargs, "need_weights": True, "average_attn_weights": False})
+        queries, tokens = weights.shape[2:]
+        if queries == 1 and tokens > 1:
+            self.pooling = AttentionCall(weights[:, :, 0].detach().float(), queries, scale=1.0)
+        if not wanted:
+            return output, None
+        return output, weights.mean(dim=1) if mean else weights
 
     def _record(
         self,
@@ -138,6 +171,7 @@ class Tap(TorchFunctionMode):
         scale: float | None = None,
         enable_gqa: bool = False,
     ) -> AttentionCall:
+        query, key, value = query.detach(), key.detach(), value.detach()  # the graph goes through the output alone
         if is_causal:
             raise NotAVisionTransformer("this network masks the future: it reads text, not pictures")
         if enable_gqa and key.shape[1] != query.shape[1]:
@@ -164,7 +198,10 @@ class Capture:
 
     `layers`: the attention calls of the blocks, first to last. Tokens are `prefix_tokens` special ones (CLS first if
     `has_cls`, then distillation token or registers) followed by rows * cols patches in reading order.
-    `picture_cells`: bool (batch, rows * cols), False where a padded input shows no picture.
+    `picture_cells`: bool (batch, rows * cols), False where a padded input shows no picture. `pooling` is the call of a
+    pooling head (SigLIP), whose one learnt query asks the patches after the last block. `residual` (batch, tokens,
+    width) is what the last block leaves, before the final norm; None where it was not asked for. `positive` says that
+    the gradients are of a class score, of which DAAM takes the positive part.
     """
 
     layers: tuple[AttentionCall, ...]
@@ -174,6 +211,9 @@ class Capture:
     has_cls: bool
     patch: int
     picture_cells: Tensor
+    pooling: AttentionCall | None = None
+    residual: Tensor | None = None
+    positive: bool = False
 
     @property
     def batch(self) -> int:
@@ -194,26 +234,34 @@ class Capture:
     def summary_query(self) -> Tensor:
         """Weights over the tokens (batch, tokens), summing to 1, of the query that stands for the whole picture.
 
-        The CLS token; where there is none, the mean of the patches that show picture.
+        The CLS token; where there is none, what the pooling head asks, its heads averaged; where there is neither,
+        the mean of the patches that show picture.
         """
         weights = torch.zeros(self.batch, self.tokens, device=self.device)
         if self.has_cls:
             weights[:, 0] = 1.0
+        elif self.pooling is not None:
+            weights[:] = self.pooling.first.mean(dim=1)
         else:
             cells = self.picture_cells.to(self.device, torch.float32)
             weights[:, self.prefix_tokens :] = cells / cells.sum(1, keepdim=True)
         return weights
 
 
-def block_calls(calls: list[AttentionCall], patches: int) -> tuple[tuple[AttentionCall, ...], int]:
-    """The calls that belong to blocks, and the number of prefix tokens, given the number of patches.
+def block_calls(
+    calls: list[AttentionCall], patches: int
+) -> tuple[tuple[AttentionCall, ...], int, AttentionCall | None]:
+    """The calls that belong to blocks, the number of prefix tokens, and the call of a pooling head if there is one,
+    given the number of patches.
 
-    Self-attention models: the calls whose queries are all tokens (a pooling head with its single query is left out).
+    Self-attention models: the calls whose queries are all tokens; a call after them with a single query pools.
     Class-attention models (XCiT, CaiT) have none of these: their calls ask with the CLS token alone.
     Raises NotAVisionTransformer for windowed or hierarchical attention.
     """
     blocks = [call for call in calls if call.queries == call.tokens]
-    blocks = blocks or [call for call in calls if call.queries == 1 and call.tokens > patches]
+    single = [call for call in calls if call.queries == 1 and call.tokens >= patches]
+    pooling = single[-1] if blocks and single else None
+    blocks = blocks or [call for call in single if call.tokens > patches]
     if not blocks:
         raise NotAVisionTransformer(
             "no attention over patches was seen in this network; a plain vision transformer is needed "
@@ -227,7 +275,7 @@ def block_calls(calls: list[AttentionCall], patches: int) -> tuple[tuple[Attenti
             f"(tokens, heads and batch of its calls: {sorted(shapes)}); windowed and hierarchical transformers "
             "such as Swin have no map over the whole picture"
         )
-    return tuple(blocks), prefix
+    return tuple(blocks), prefix, pooling
 
 
 # Elements of one tile of softmax rows. On a CPU fewer, larger matrix products win over a tile that fits the cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ingest.vision.attention.method import Maps, Method
+from ingest.vision.attention.method import Maps, Method, by_head
 from ingest.vision.tap import Capture
 
 
@@ -15,15 +15,7 @@ class ClsRows:
         self.capture = capture
 
     def maps(self) -> Maps:
-        capture = self.capture
-        rows = cls_rows(capture)[..., capture.prefix_tokens :]
-        layers, heads = rows.shape[1:3]
-        return Maps(
-            "cls",
-            tuple(layer for layer in range(layers) for _ in range(heads)),
-            tuple(range(heads)) * layers,
-            rows.flatten(1, 2),
-        )
+        return by_head("cls", cls_rows(self.capture)[..., self.capture.prefix_tokens :])
 
 
 def cls_rows(capture: Capture) -> torch.Tensor:
@@ -39,5 +31,5 @@ METHOD = Method(
     formula="A[l, h, CLS, patch], the softmax of the scaled dot products; with the special tokens a row sums to 1",
     source="Caron et al. 2021, Emerging Properties in Self-Supervised Vision Transformers",
     read=ClsRows,
-    needs_cls=True,
+    needs=("cls",),
 )

@@ -13,7 +13,8 @@ from ingest.vision.tap import Capture, Workspace, tiles
 
 @dataclass(frozen=True)
 class Option:
-    """A setting of a method, as the command line and the dashboard offer it."""
+    """A setting of a method, as the command line and the dashboard offer it: a number between `low` and `high` (whole
+    if the default is), one of `choices`, or text."""
 
     key: str
     title: str
@@ -22,20 +23,36 @@ class Option:
     high: float | None = None
     choices: tuple[str, ...] = ()
 
+    def read(self, text: str) -> Any:
+        """The value that somebody typed. ValueError with a sentence."""
+        if self.choices and text not in self.choices:
+            raise ValueError(f"{self.key} is one of {', '.join(self.choices)}, not {text!r}")
+        if isinstance(self.default, str):
+            return text
+        kind = type(self.default)
+        try:
+            value = kind(text)
+        except ValueError:
+            raise ValueError(f"{self.key} is a {'whole ' * (kind is int)}number, not {text!r}") from None
+        if not (self.low is None or value >= self.low) or not (self.high is None or value <= self.high):
+            raise ValueError(f"{self.key} lies between {self.low:g} and {self.high:g}, and {text} does not")
+        return value
+
 
 @dataclass(frozen=True)
 class Maps:
     """What a method found in a batch.
 
-    `weights` float32 (batch, maps, rows * cols); `layers` and `heads` (maps,) say which map is which, `heads` None
-    where the method has fused them. `target` is '' or says what is explained.
+    `weights` float32 (batch, maps, rows * cols), never negative; `layers` and `heads` (maps,) say which map is which,
+    `heads` None where the method has fused them. `targets` (batch,) say what each picture's maps explain; empty for
+    methods that explain nothing.
     """
 
     method: str
     layers: tuple[int, ...]
     heads: tuple[int, ...] | None
     weights: Tensor
-    target: str = ""
+    targets: tuple[str, ...] = ()
 
 
 class Reader(Protocol):
@@ -57,7 +74,11 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Method:
-    """An entry of the registry. `read` is the class of its Reader, made by `read(capture, **options)`."""
+    """An entry of the registry. `read` is the class of its Reader, made by `read(capture, **options)`.
+
+    `needs`: "cls" a CLS token, "pooling" a pooling head, "target" the gradients of a target's score, "self_attention"
+    blocks in which every token asks. `one_layer`: it gives maps of one layer alone.
+    """
 
     key: str
     title: str
@@ -67,8 +88,20 @@ class Method:
     source: str
     read: type[Any]
     options: tuple[Option, ...] = ()
-    needs_cls: bool = False
+    needs: tuple[str, ...] = ()
     per_head: bool = True
+    one_layer: bool = False
+
+    @property
+    def needs_target(self) -> bool:
+        return "target" in self.needs
+
+
+def by_head(key: str, rows: Tensor) -> Maps:
+    """Maps of every layer and head from rows (batch, layers, heads, patches)."""
+    layers, heads = rows.shape[1:3]
+    which = tuple(layer for layer in range(layers) for _ in range(heads))
+    return Maps(key, which, tuple(range(heads)) * layers, rows.flatten(1, 2))
 
 
 def walk(capture: Capture, readers: Iterable[Reader]) -> None:

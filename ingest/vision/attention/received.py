@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ingest.vision.attention.method import Maps, Method
+from ingest.vision.attention.method import Maps, Method, by_head
 from ingest.vision.tap import Capture
 
 
@@ -28,13 +28,7 @@ class Received:
         pass
 
     def maps(self) -> Maps:
-        layers, heads = self.rows.shape[1:3]
-        return Maps(
-            "received",
-            tuple(layer for layer in range(layers) for _ in range(heads)),
-            tuple(range(heads)) * layers,
-            self.rows[..., self.capture.prefix_tokens :].flatten(1, 2),
-        )
+        return by_head("received", self.rows[..., self.capture.prefix_tokens :])
 
 
 METHOD = Method(
@@ -45,4 +39,5 @@ METHOD = Method(
     formula="mean over patch queries i of A[l, h, i, patch]",
     source="column mean of the attention matrix; used where a network has no CLS token",
     read=Received,
+    needs=("self_attention",),
 )

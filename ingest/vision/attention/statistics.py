@@ -19,9 +19,12 @@ class HeadStatistics:
     `mass_cls`, `mass_registers`, `mass_patches`
                      that row's shares on CLS, on the other special tokens, on the patches that show picture
     `peak`           its largest weight on a patch
+    `effective_patches` e to the entropy of that row over the patches alone, weighted to sum to 1
+    `entropy_mean`   entropy in nats of a patch's row over all tokens, mean over the patch queries
 
-    The summary query is the CLS token, or the mean of the patches where there is none. Patches that show only padding
-    are neither asked nor counted. Source: Dosovitskiy et al. 2021 (mean attention distance); Raghu et al. 2021.
+    The summary query is the CLS token, or where there is none the pooling head's, or the mean of the patches. Patches
+    that show only padding are neither asked nor counted. Source: Dosovitskiy et al. 2021 (mean attention distance);
+    Raghu et al. 2021.
     """
 
     wants_tiles = True
@@ -29,7 +32,7 @@ class HeadStatistics:
     def __init__(self, capture: Capture) -> None:
         self.capture = capture
         shape = (capture.batch, len(capture.layers), capture.heads)
-        self.raw, self.renormalised = (torch.zeros(shape, device=capture.device) for _ in range(2))
+        self.raw, self.renormalised, self.entropy = (torch.zeros(shape, device=capture.device) for _ in range(3))
         self.row = torch.zeros(*shape, capture.tokens, device=capture.device)
         self.cells = capture.picture_cells.to(capture.device)
         self.all_picture = bool(self.cells.all())
@@ -48,7 +51,12 @@ class HeadStatistics:
         if first >= queries.stop:
             return
         asked = slice(first - prefix, queries.stop - prefix)
-        over_patches = weights[:, :, first - queries.start :, prefix:]
+        patch_rows = weights[:, :, first - queries.start :]
+        entropy = torch.special.entr(
+            patch_rows, out=self.workspace.take("entropy", tuple(patch_rows.shape), patch_rows.device)
+        )
+        evenness = entropy.sum(dim=-1)
+        over_patches = patch_rows[..., prefix:]
         weighted = self.workspace.take("weighted", tuple(over_patches.shape), over_patches.device)
         if self.all_picture:
             mass = over_patches.sum(dim=-1)
@@ -61,15 +69,16 @@ class HeadStatistics:
             far = (over_patches * self.distances[asked]).sum(dim=-1)
             share = torch.where(mass > 0, far / mass, 0.0)
             queries_shown = cells[:, None, asked]
-            far, share = far * queries_shown, share * queries_shown
+            far, share, evenness = far * queries_shown, share * queries_shown, evenness * queries_shown
         self.raw[samples, layer] += far.sum(dim=-1)
         self.renormalised[samples, layer] += share.sum(dim=-1)
+        self.entropy[samples, layer] += evenness.sum(dim=-1)
 
     def leave(self, layer: int) -> None:
         pass
 
     def values(self) -> dict[str, Tensor]:
-        """Each statistic by name, float32 (batch, layers, heads); distances are NaN for class-attention layers."""
+        """Each statistic by name, float32 (batch, layers, heads); what asks the patches is NaN for class attention."""
         capture, prefix = self.capture, self.capture.prefix_tokens
         asked = self.cells.sum(dim=1)[:, None, None].float()
         if capture.layers[0].queries == 1:
@@ -77,6 +86,7 @@ class HeadStatistics:
         patches = self.row[..., prefix:] * self.cells[:, None, None]
         special = self.row[..., :prefix].sum(dim=-1)
         mass_cls = self.row[..., 0] if capture.has_cls else torch.zeros_like(special)
+        over_patches = patches / patches.sum(dim=-1, keepdim=True)
         diagonal = capture.patch * (capture.rows**2 + capture.cols**2) ** 0.5
         return {
             "distance": self.renormalised / asked,
@@ -87,7 +97,31 @@ class HeadStatistics:
             "mass_registers": special - mass_cls,
             "mass_patches": patches.sum(dim=-1),
             "peak": patches.amax(dim=-1),
+            "effective_patches": torch.special.entr(over_patches).sum(dim=-1).exp(),
+            "entropy_mean": self.entropy / asked,
         }
+
+
+ABNORMAL = 3.0  # times the median norm; in networks that have such tokens theirs is about ten times
+
+
+def token_statistics(capture: Capture) -> dict[str, Tensor]:
+    """Norms of the patch tokens before the final norm, each float32 (batch,): `outliers`, the share of patches whose
+    norm is more than ABNORMAL times the median, `norm_median` and `norm_max`. Empty where the capture holds no tokens.
+
+    Source: Darcet et al. 2024, Vision Transformers Need Registers. After the final norm the outliers cannot be seen.
+    """
+    if capture.residual is None:
+        return {}
+    norms = capture.residual[:, capture.prefix_tokens :].float().norm(dim=-1)
+    norms = norms.masked_fill(~capture.picture_cells.to(norms.device), torch.nan)
+    median = norms.nanmedian(dim=1).values
+    shown = capture.picture_cells.sum(dim=1).to(norms.device)
+    return {
+        "outliers": (norms > ABNORMAL * median[:, None]).sum(dim=1) / shown,
+        "norm_median": median,
+        "norm_max": norms.nan_to_num(0).amax(dim=1),
+    }
 
 
 def patch_distances(rows: int, cols: int, patch: int) -> Tensor:

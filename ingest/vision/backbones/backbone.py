@@ -18,21 +18,35 @@ class BackboneError(Exception):
 
 
 @dataclass(frozen=True)
+class Output:
+    """What one forward pass gives: `features` (batch, dim), not yet normalised, and where they were asked for and the
+    family can give them `tokens` (batch, special tokens + patches, width) after the final norm and `residual`, the
+    same before it."""
+
+    features: Tensor
+    tokens: Tensor | None = None
+    residual: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class Network:
     """What a family's loader returns: the module and how to call it.
 
-    `forward(pixels)` takes normalised pixels (batch, 3, height, width) and returns the features (batch, dim), not yet
-    normalised. `has_cls` says whether token 0 stands for the whole picture.
+    `forward(pixels, tokens)` takes normalised pixels (batch, 3, height, width), and whether the tokens are wanted too.
+    `has_cls` says whether token 0 stands for the whole picture. A classifier has `classify`, from pixels to logits
+    (batch, classes), and the names of its `classes`.
     """
 
     module: nn.Module
-    forward: Callable[[Tensor], Tensor]
+    forward: Callable[[Tensor, bool], Output]
     rule: InputRule
     has_cls: bool
     title: str
     licence: str = "unknown"
     note: str = ""
     feature: str = "CLS token after the final norm"
+    classify: Callable[[Tensor], Tensor] | None = None
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,8 @@ class Backbone:
     """A loaded network with what a captured pass showed of it.
 
     `layers` and `heads` of its attention, `dim` of its feature, `prefix_tokens` before the patches, `patch` in pixels.
+    `class_attention` says that only the CLS token asks (XCiT, CaiT), `pools` that a head with a learnt query pools the
+    patches (SigLIP).
     `key`, `weights`, `layer` are the settings with which `load` makes the same backbone again.
     """
 
@@ -54,6 +70,8 @@ class Backbone:
     layer: int | None = None
     device: str = "cpu"
     precision: torch.dtype = torch.float32
+    class_attention: bool = False
+    pools: bool = False
 
     @property
     def rule(self) -> InputRule:
@@ -99,22 +117,39 @@ class Backbone:
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Features float32 (batch, dim), L2-normalised, of normalised pixels."""
-        return nn.functional.normalize(self.network.forward(pixels).float(), dim=-1)
+        return nn.functional.normalize(self.network.forward(pixels, False).features.float(), dim=-1)
+
+    def look(self, pixels: Tensor, tokens: bool = False) -> Output:
+        """The Output of normalised pixels, with its tokens if they are wanted and the family can give them."""
+        return self.network.forward(pixels, tokens)
 
     def capture(
-        self, pixels: Tensor, picture_cells: Tensor | None = None, tokens: bool = True, values: bool = True
+        self,
+        pixels: Tensor,
+        picture_cells: Tensor | None = None,
+        tokens: bool = True,
+        values: bool = True,
+        residual: bool = False,
     ) -> tuple[Tensor, Capture]:
         """Features as `forward` gives them, and the Capture that attention methods read.
 
-        `tokens` and `values` say what the tap keeps of each layer beside the CLS token's row.
+        `tokens` and `values` say what the tap keeps of each layer beside the CLS token's row, `residual` whether the
+        tokens before the final norm are kept.
         """
-        rows, cols = (side // self.patch for side in pixels.shape[2:])
         with Tap(tokens, values) as tap:
-            features = self.forward(pixels)
-        blocks, prefix = block_calls(tap.calls, rows * cols)
+            output = self.network.forward(pixels, residual)
+        features = nn.functional.normalize(output.features.float(), dim=-1)
+        return features, self.captured(tap, pixels, picture_cells, residual=output.residual)
+
+    def captured(self, tap: Tap, pixels: Tensor, picture_cells: Tensor | None = None, **more: Any) -> Capture:
+        """The Capture of a pass over these pixels that a tap has seen."""
+        rows, cols = (side // self.patch for side in pixels.shape[2:])
+        blocks, prefix, pooling = block_calls(tap.calls, rows * cols)
         if picture_cells is None:
             picture_cells = torch.ones(len(pixels), rows * cols, dtype=torch.bool)
-        return features, Capture(blocks, rows, cols, prefix, self.has_cls, self.patch, picture_cells)
+        return Capture(
+            blocks, rows, cols, prefix, self.has_cls, self.patch, picture_cells, pooling or tap.pooling, **more
+        )
 
     def to(self, device: str, precision: torch.dtype) -> Backbone:
         """The same backbone on another device, in another precision."""
@@ -147,4 +182,6 @@ def look_at(key: str, network: Network, weights_sha256: str, **settings: Any) ->
         heads=capture.heads,
         dim=features.shape[1],
         prefix_tokens=capture.prefix_tokens,
+        class_attention=capture.layers[0].queries == 1,
+        pools=capture.pooling is not None,
     )

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from ingest.vision.backbones.backbone import BackboneError, Network
+from ingest.vision.backbones.backbone import BackboneError, Network, Output
 from ingest.vision.backbones.checkpoint import check_loaded
 from ingest.vision.geometry import InputRule
 
@@ -35,6 +36,14 @@ def load_timm(
         hint = f"; names like it: {', '.join(near)}" if near else ""
         raise BackboneError(f"timm has no model called {name!r}{hint}")
     try:
+        # Only a pretrained head, or one in the file, says anything about a picture.
+        has_head = (pretrained and tensors is None) or "num_classes" in arguments
+        if tensors is not None:
+            head = tensors.get("head.weight", tensors.get("fc.weight"))
+            has_head = head is not None and head.ndim == 2
+            arguments = {"num_classes": len(head) if has_head else 0, **arguments}
+        elif not has_head:
+            arguments = {"num_classes": 0, **arguments}
         module = _create(timm, name, pretrained and tensors is None, arguments)
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -48,25 +57,28 @@ def load_timm(
     has_cls = getattr(module, "cls_token", None) is not None
     # Networks trained on the mean of their patches normalise after pooling: their CLS token never meets the final norm.
     reads_cls = has_cls and not isinstance(getattr(module, "norm", None), nn.Identity)
-    if layer is not None and not _gives_tokens_of_blocks(module):
+    shows_blocks = _gives_tokens_of_blocks(module)
+    if layer is not None and not shows_blocks:
         raise BackboneError(f"{name} gives no features of inner layers; leave out --layer")
 
-    def forward(pixels: Tensor) -> Tensor:
+    def forward(pixels: Tensor, tokens: bool = False) -> Output:
+        inner: Any = {"norm": False, "return_prefix_tokens": True, "output_fmt": "NLC"}
+        if layer is None and not (tokens and shows_blocks):
+            final = module.forward_features(pixels)
+            residual = feature_layer = None
+        else:
+            # An out-of-range layer is refused with a sentence after the first pass, which counts the layers.
+            last = len(module.blocks) - 1
+            wanted = sorted({last, last if layer is None else min(layer, last)})
+            final, found = module.forward_intermediates(pixels, indices=wanted, **inner)
+            residual, feature_layer = found[-1], found[0]
+            residual = torch.cat(residual[::-1], dim=1) if isinstance(residual, tuple) else residual
         if layer is None:
-            tokens = module.forward_features(pixels)
-            return tokens[:, 0] if reads_cls else module.forward_head(tokens, pre_logits=True)
-        # An out-of-range layer is refused with a sentence after the first pass, which counts the layers.
-        index = min(layer, len(module.blocks) - 1)
-        found = module.forward_intermediates(
-            pixels,
-            indices=[index],
-            norm=False,
-            return_prefix_tokens=True,
-            output_fmt="NLC",
-            intermediates_only=True,
-        )[0]
-        patches, prefix = found if isinstance(found, tuple) else (found, None)
-        return prefix[:, 0] if has_cls else patches.mean(dim=1)
+            features = final[:, 0] if reads_cls else module.forward_head(final, pre_logits=True)
+        else:
+            patches, prefix = feature_layer if isinstance(feature_layer, tuple) else (feature_layer, None)
+            features = prefix[:, 0] if has_cls else patches.mean(dim=1)
+        return Output(features, final, residual) if tokens else Output(features)
 
     pooling = getattr(module, "global_pool", "token")
     feature = (
@@ -76,7 +88,20 @@ def load_timm(
         feature = f"{'CLS token' if has_cls else 'mean of the patches'} as block {layer} leaves it"
     licence = str(getattr(module, "pretrained_cfg", {}).get("license") or "see the model's page")
     title = f"timm {name}" + (f" ({Path(path).name})" if path else "")
-    return Network(module, forward, _rule(timm, module, patch), has_cls, title, licence, feature=feature)
+    about: dict[str, Any] = {"licence": licence, "feature": feature}
+    classes = getattr(module, "num_classes", 0)
+    if classes and has_head:
+        about |= {"classify": module, "classes": _class_names(timm, module, classes)}
+    return Network(module, forward, _rule(timm, module, patch), has_cls, title, **about)
+
+
+def _class_names(timm: Any, module: Any, count: int) -> tuple[str, ...]:
+    """What the classes are called where timm knows the set that they are of; else their numbers."""
+    subset = timm.data.infer_imagenet_subset(module) if count >= 1000 else None
+    if subset is None:
+        return tuple(str(number) for number in range(count))
+    info = timm.data.ImageNetInfo(subset)
+    return tuple(info.index_to_description(number) for number in range(count))
 
 
 def _gives_tokens_of_blocks(module: Any) -> bool:
@@ -85,7 +110,6 @@ def _gives_tokens_of_blocks(module: Any) -> bool:
 
 
 def _create(timm: Any, name: str, pretrained: bool, arguments: dict[str, Any]) -> Any:
-    arguments = {"num_classes": 0, **arguments}
     try:
         # Any grid: positions are interpolated. Families with rotary or no positions do not know the argument.
         return timm.create_model(name, pretrained=pretrained, dynamic_img_size=True, **arguments)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ingest.vision.backbones.backbone import BackboneError, Network
+from ingest.vision.backbones.backbone import BackboneError, Network, Output
 from ingest.vision.backbones.checkpoint import check_loaded
 from ingest.vision.backbones.registry import IMAGENET, Published
 from ingest.vision.geometry import InputRule
@@ -108,6 +108,9 @@ def _network_class(transformers: Any, config: Any) -> tuple[type, dict[str, Any]
     network_class = getattr(transformers, name, None) if isinstance(name, str) else None
     if network_class is None or not hasattr(getattr(config, "vision_config", config), "patch_size"):
         raise BackboneError(f"a model of type {config.model_type!r} has no vision transformer that could be used")
+    classifier = next((n for n in config.architectures or () if _classifies(n) and hasattr(transformers, n)), None)
+    if classifier is not None:
+        return getattr(transformers, classifier), {}
     takes_pooler = "add_pooling_layer" in inspect.signature(network_class.__init__).parameters
     return network_class, {"add_pooling_layer": False} if takes_pooler else {}
 
@@ -121,36 +124,58 @@ def _network(
     note: str = "",
     feature: str = "",
 ) -> Network:
-    kind = module.config.model_type
+    trunk = _trunk(module)
+    kind = trunk.config.model_type
     has_cls = kind not in _NO_CLS
-    resizes = "interpolate_pos_encoding" in inspect.signature(type(module).forward).parameters
-    trained = getattr(module.config, "image_size", None)
+    resizes = "interpolate_pos_encoding" in inspect.signature(type(trunk).forward).parameters
+    trained = getattr(trunk.config, "image_size", None)
     pooled = kind in ("clip_vision_model", "siglip_vision_model", "siglip2_vision_model")
 
-    def forward(pixels: Tensor) -> Tensor:
-        extra: dict[str, Any] = {}
+    def sized(pixels: Tensor) -> dict[str, Any]:
         if resizes and (trained is None or tuple(pixels.shape[2:]) != _pair(trained)):
-            extra["interpolate_pos_encoding"] = True
-        if layer is not None:
-            extra["output_hidden_states"] = True
-        output = module(pixel_values=pixels, **extra)
+            return {"pixel_values": pixels, "interpolate_pos_encoding": True}
+        return {"pixel_values": pixels}
+
+    def forward(pixels: Tensor, tokens: bool = False) -> Output:
+        inner = {"output_hidden_states": True} if tokens or layer is not None else {}
+        output = trunk(**sized(pixels), **inner)
+        final, states = output.last_hidden_state, output.hidden_states
         if layer is not None:
             # An out-of-range layer is refused with a sentence after the first pass, which counts the layers.
-            states = output.hidden_states
-            tokens = states[min(layer + 1, len(states) - 1)]
+            chosen = states[min(layer + 1, len(states) - 1)]
+            features = chosen[:, 0] if has_cls else chosen.mean(dim=1)
         elif pooled and output.pooler_output is not None:
-            return output.pooler_output
+            features = output.pooler_output
         else:
-            tokens = output.last_hidden_state
-        return tokens[:, 0] if has_cls else tokens.mean(dim=1)
+            features = final[:, 0] if has_cls else final.mean(dim=1)
+        if not tokens:
+            return Output(features)
+        # CLIP's final norm meets the CLS token alone; here it meets the patches too, so that they can be compared.
+        return Output(features, trunk.post_layernorm(final) if kind == "clip_vision_model" else final, states[-1])
 
+    about: dict[str, Any] = {}
+    if module is not trunk:
+        names = module.config.id2label
+        about["classify"] = lambda pixels: module(**sized(pixels)).logits
+        about["classes"] = tuple(str(names.get(number, number)) for number in range(module.config.num_labels))
     if not feature:
         feature = "CLS token after the final norm" if has_cls else "mean of the patches after the final norm"
         if kind.startswith("siglip") and pooled:
             feature = "the network's own attention pooling"
         if layer is not None:
             feature = f"{'CLS token' if has_cls else 'mean of the patches'} as block {layer} leaves it"
-    return Network(module, forward, rule, has_cls, title, licence, note, feature)
+    return Network(module, forward, rule, has_cls, title, licence, note, feature, **about)
+
+
+def _trunk(module: Any) -> Any:
+    """The vision transformer inside a classifier; any other module itself."""
+    if not _classifies(type(module).__name__):
+        return module
+    return next(part for part in module.children() if hasattr(part, "config"))
+
+
+def _classifies(name: str) -> bool:
+    return "ForImageClassification" in name
 
 
 def _pair(size: int | tuple[int, int] | list[int]) -> tuple[int, int]:

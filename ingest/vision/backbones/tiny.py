@@ -24,6 +24,8 @@ _TRANSFORMERS = {
     "deit-distilled": ("DeiTModel", "DeiTConfig", {}),
     "clip": ("CLIPVisionModel", "CLIPVisionConfig", {}),
     "siglip": ("SiglipVisionModel", "SiglipVisionConfig", {}),
+    "vit-classifier": ("ViTForImageClassification", "ViTConfig", {"num_labels": 7}),
+    "deit-distilled-classifier": ("DeiTForImageClassificationWithTeacher", "DeiTConfig", {"num_labels": 7}),
 }
 # Name: (timm model, further arguments)
 _TIMM = {
@@ -31,6 +33,9 @@ _TIMM = {
     "timm-deit-distilled": ("deit_tiny_distilled_patch16_224", dict(embed_dim=32, depth=3, num_heads=2, patch_size=14, img_size=56)),
     "timm-registers": ("vit_small_patch14_reg4_dinov2", dict(embed_dim=32, depth=3, num_heads=2, img_size=56)),
     "timm-dinov3": ("vit_small_patch16_dinov3", dict(embed_dim=32, depth=3, num_heads=2, patch_size=14, img_size=56)),
+    "timm-classifier": ("vit_tiny_patch16_224", dict(embed_dim=32, depth=3, num_heads=2, patch_size=14, img_size=56, num_classes=7)),
+    "timm-gap-classifier": ("vit_base_patch16_siglip_gap_224", dict(embed_dim=32, depth=3, num_heads=2, patch_size=14, img_size=56, num_classes=7)),
+    "timm-xcit-classifier": ("xcit_nano_12_p16_224", dict(embed_dim=32, depth=2, num_heads=2, num_classes=7)),
     "timm-gap": ("vit_base_patch16_siglip_gap_224", dict(embed_dim=32, depth=3, num_heads=2, patch_size=14, img_size=56)),
     "timm-siglip": ("vit_base_patch16_siglip_224", dict(embed_dim=32, depth=3, num_heads=2, patch_size=14, img_size=56)),
     "timm-beit": ("beit_base_patch16_224", dict(embed_dim=32, depth=3, num_heads=2, patch_size=14, img_size=56)),

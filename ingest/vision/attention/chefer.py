@@ -1,0 +1,44 @@
+"""Chefer's relevance, the rule of 2021 for attention of any kind."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ingest.vision.attention.chain import Chain
+from ingest.vision.attention.method import Maps, Method
+from ingest.vision.attention.rollout import START
+from ingest.vision.tap import Capture
+
+
+class Chefer:
+    wants_tiles = True
+
+    def __init__(self, capture: Capture, start: int = 0) -> None:
+        self.capture, self.start = capture, start
+        self.chain = Chain(capture, start)
+
+    def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
+        if layer >= self.start:
+            gradients = self.capture.layers[layer].gradient_rows(samples, queries)
+            relevance = gradients.mul_(weights).clamp_(min=0).mean(dim=1)
+            self.chain.add(layer, samples, queries, relevance)
+
+    def leave(self, layer: int) -> None:
+        self.chain.leave(layer)
+
+    def maps(self) -> Maps:
+        return Maps("chefer", self.chain.depths(), None, self.chain.weights())
+
+
+METHOD = Method(
+    key="chefer",
+    title="Relevance after Chefer by depth",
+    kind="attribution",
+    explanation="The evidence for the target that attention has carried into the picture's summary up to a depth.",
+    formula="CLS row of R, R ← R + E R from R = I, E = mean over heads of (A ⊙ ∂s/∂A)⁺, layer by layer",
+    source="Chefer, Gur and Wolf 2021 (ICCV), Generic Attention-model Explainability",
+    read=Chefer,
+    options=(START,),
+    needs=("target",),
+    per_head=False,
+)

@@ -1,0 +1,180 @@
+"""From a batch of pictures to maps: one captured pass, and every method that was asked for over it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ingest.vision.attention import Maps, Method, methods, walk
+from ingest.vision.attention.daam_heads import head_importance
+from ingest.vision.attention.statistics import HeadStatistics, token_statistics
+from ingest.vision.backbones import Backbone
+from ingest.vision.tap import Capture, Tap
+from ingest.vision.targets import Answer, Prediction, Target
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A method with those of its options that differ from the default."""
+
+    key: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def method(self) -> Method:
+        return methods()[self.key]
+
+    @property
+    def name(self) -> str:
+        """What its maps are stored under: `rollout`, `rollout(discard=0.9,fusion=max)`."""
+        if not self.options:
+            return self.key
+        return f"{self.key}({','.join(f'{key}={value}' for key, value in sorted(self.options.items()))})"
+
+    @staticmethod
+    def parse(name: str) -> Asked:
+        """The method written as `name`. ValueError with a sentence for an unknown method, option or value."""
+        found = re.fullmatch(r"([a-z_]+)(?:\((.*)\))?", name.strip())
+        known = methods()
+        if found is None or found[1] not in known:
+            raise ValueError(f"there is no attention method {name!r}; there are {', '.join(known)}")
+        offered = {option.key: option for option in known[found[1]].options}
+        options = {}
+        for part in filter(None, (found[2] or "").split(",")):
+            key, _, text = (word.strip() for word in part.partition("="))
+            if key not in offered:
+                some = f"it has {', '.join(offered)}" if offered else "it has none"
+                raise ValueError(f"{found[1]} has no option {key!r}; {some}")
+            value = offered[key].read(text)
+            if value != offered[key].default:
+                options[key] = value
+        return Asked(found[1], options)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What one batch gave, on the CPU. `features` float32 (batch, dim), L2-normalised, None where a target was
+    explained; `maps` one entry a method; `statistics` by name float32 (batch, layers, heads) and `tokens` by name
+    (batch,), empty unless asked for; `importance` (batch, layers, heads), `targets` (batch,) and a classifier's
+    `predictions` where a target was explained."""
+
+    features: Tensor | None
+    rows: int
+    cols: int
+    maps: list[Maps]
+    statistics: dict[str, Tensor] = field(default_factory=dict)
+    tokens: dict[str, Tensor] = field(default_factory=dict)
+    importance: Tensor | None = None
+    targets: tuple[str, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
+
+
+def explain_pictures(
+    backbone: Backbone,
+    batch: Tensor,
+    asked: Sequence[Asked],
+    target: Target | None = None,
+    picture_cells: Tensor | None = None,
+    image_ids: Sequence[int | None] | None = None,
+    statistics: bool = False,
+) -> Explanation:
+    """The methods `asked` over uint8 pictures (batch, height, width, 3), in one forward pass, with a target also one
+    backward pass.
+
+    `picture_cells` bool (batch, rows * cols) is False where padding was added; `image_ids` say which stored picture
+    each is, so that none becomes its own neighbour. Each softmax row is computed once, whatever the number of methods
+    that read it. ValueError with a sentence for a method that this network cannot show, or that lacks a target.
+    """
+    for each in asked:
+        refuse_unsuited(each.method, backbone, target is not None)
+    if target is None:
+        return _look(backbone, batch, asked, picture_cells, statistics)
+    image_ids = [None] * len(batch) if image_ids is None else image_ids
+    answer, capture = capture_target(backbone, backbone.pixels(batch), target, picture_cells, image_ids)
+    with torch.no_grad():
+        maps, numbers = _read(capture, asked, statistics)
+        importance = head_importance(capture).cpu()
+    maps = [
+        replace(found, targets=answer.names) if each.method.needs_target else found
+        for each, found in zip(asked, maps, strict=True)
+    ]
+    return Explanation(
+        None, capture.rows, capture.cols, maps, numbers, {}, importance, answer.names, answer.predictions
+    )
+
+
+def capture_target(
+    backbone: Backbone,
+    pixels: Tensor,
+    target: Target,
+    picture_cells: Tensor | None = None,
+    image_ids: Sequence[int | None] = (),
+) -> tuple[Answer, Capture]:
+    """The target's Answer and a Capture whose layers hold the gradients of each picture's own score, all blocks and
+    pictures in one backward pass: a picture's score depends on no other picture."""
+    with torch.inference_mode(False), torch.enable_grad(), Tap(gradients=True) as tap:
+        pixels = pixels.clone() if pixels.is_inference() else pixels
+        answer = target.ask(backbone, pixels, image_ids)
+        capture = backbone.captured(tap, pixels, picture_cells, positive=target.positive)
+        outputs = [call.output for call in capture.layers]
+        # A feature taken from an inner layer does not depend on the blocks above it: their gradients are 0.
+        gradients = torch.autograd.grad(answer.scores.sum(), outputs, allow_unused=True, materialize_grads=True)
+    layers = tuple(call.detached(gradient) for call, gradient in zip(capture.layers, gradients, strict=True))
+    return replace(answer, scores=answer.scores.detach()), replace(capture, layers=layers)
+
+
+def refuse_unsuited(method: Method, backbone: Backbone, has_target: bool) -> None:
+    """Raises ValueError with a sentence if this network cannot show the method."""
+    reasons = {
+        "cls": (backbone.has_cls, f"{backbone.title} has no CLS token; take received"),
+        "pooling": (backbone.pools, f"{backbone.title} has no pooling head"),
+        "self_attention": (
+            not backbone.class_attention,
+            f"in {backbone.title} only the CLS token asks; take cls or rollout",
+        ),
+        "target": (has_target, "it explains a target; name one with --target, such as --target neighbours:20"),
+    }
+    for need in method.needs:
+        met, reason = reasons[need]
+        if not met:
+            raise ValueError(f"{method.key} cannot be shown: {reason}")
+
+
+def suits(method: Method, backbone: Backbone) -> bool:
+    """Whether this network can show the method, given a target where it needs one."""
+    try:
+        refuse_unsuited(method, backbone, True)
+    except ValueError:
+        return False
+    return True
+
+
+@torch.inference_mode()
+def _look(
+    backbone: Backbone, batch: Tensor, asked: Sequence[Asked], picture_cells: Tensor | None, statistics: bool
+) -> Explanation:
+    pixels = backbone.pixels(batch)
+    if not asked and not statistics:
+        rows, cols = (side // backbone.patch for side in pixels.shape[2:])
+        return Explanation(backbone.forward(pixels).cpu(), rows, cols, [])
+    wants_rows = statistics or any(each.key not in ("cls", "pooling") for each in asked)
+    features, capture = backbone.capture(pixels, picture_cells, wants_rows, values=False, residual=statistics)
+    maps, numbers = _read(capture, asked, statistics)
+    tokens = {name: value.cpu() for name, value in token_statistics(capture).items()} if statistics else {}
+    return Explanation(features.cpu(), capture.rows, capture.cols, maps, numbers, tokens)
+
+
+def _read(capture: Capture, asked: Sequence[Asked], statistics: bool) -> tuple[list[Maps], dict[str, Tensor]]:
+    readers = [each.method.read(capture, **each.options) for each in asked]
+    counting = [HeadStatistics(capture)] if statistics else []
+    walk(capture, [*readers, *counting])
+    maps = []
+    for each, reader in zip(asked, readers, strict=True):
+        found = reader.maps()
+        maps.append(replace(found, method=each.name, weights=found.weights.cpu()))
+    return maps, {name: value.cpu() for counter in counting for name, value in counter.values().items()}
