@@ -23,8 +23,8 @@ from PIL import Image
 
 from dashboard import words
 from dashboard.thumbnails import Thumbnails
-from ingest.vision import loader
-from store import connection, read, sandbox, search
+from ingest.vision import film, loader
+from store import aggregate, connection, heads, read, sandbox, vectors
 from store.records import FrameRecord, MapStack
 
 SIDE = 2048  # of a picture to draw on, in pixels: more than a screen shows, less than a scan weighs
@@ -112,6 +112,11 @@ def metadata_columns(collection: str | None = None) -> dict[str, str]:
     return dict(_ask("metadata_columns", collection=collection))
 
 
+def labels(column: str, image_ids: Sequence[int]) -> list[frozenset[str]]:
+    """The values of each image in a column of the catalogue as text, or its tags for the column `tag`."""
+    return _ask("labels", column=column, ids=_tuple(image_ids))
+
+
 def runs(collection: str | None = None) -> pd.DataFrame:
     """The view `runs` and images, how many have a feature."""
     return _ask("runs", collection=collection)
@@ -138,6 +143,16 @@ def head_stats(run_id: int, image_id: int | None = None) -> pd.DataFrame:
     return _ask("head_stats", run_id=run_id, image_id=image_id)
 
 
+def outliers(run_id: int, image_id: int) -> float | None:
+    """The share of an image's patch tokens with an abnormal norm, where it is known."""
+    return _ask("outliers", run_id=run_id, image_id=image_id)
+
+
+def predicted_class(run_id: int, image_id: int) -> int | None:
+    """The class that a run's classifier thinks likeliest for an image, where it has been asked."""
+    return _ask("predicted_class", run_id=run_id, image_id=image_id)
+
+
 def projections(run_id: int | None = None) -> pd.DataFrame:
     """projection_id, run_id, method, settings (JSON text), points, created_at."""
     return _ask("projections", run_id=run_id)
@@ -154,8 +169,92 @@ def failures(collection: str | None = None) -> pd.DataFrame:
 
 
 def nearest(run_id: int, image_id: int, k: int) -> pd.DataFrame:
-    """image_id, similarity (cosine, best first, the image itself left out)."""
-    return _ask("nearest", search, run_id=run_id, image_id=image_id, k=k)
+    """image_id, similarity (cosine, best first, the image itself left out); no rows for an image without a feature."""
+    ids, matrix = features(run_id)
+    place = int(np.searchsorted(ids, image_id))
+    if place == len(ids) or ids[place] != image_id:
+        return _scored(ids[:0], np.empty(0, np.float32))
+    return _scored(*vectors.nearest(ids, matrix, matrix[place], k, ids != image_id))
+
+
+# ---- heads over many images: ids (n,) int64, None all of the run -----------------------------------------------
+
+
+def head_statistics(run_id: int) -> list[str]:
+    """The statistics of heads that this run has, `importance` among them."""
+    return list(_ask("statistics", heads, run_id=run_id))
+
+
+def head_targets(run_id: int) -> list[str]:
+    """What the importances of this run's heads are importances for."""
+    return list(_ask("targets", heads, run_id=run_id))
+
+
+def head_means(run_id: int, statistic: str, target: str = "", ids: np.ndarray | None = None) -> pd.DataFrame:
+    """layer, head, mean, spread (standard deviation over the images), images (how many)."""
+    return _ask("means", heads, run_id=run_id, statistic=statistic, target=target, ids=ids)
+
+
+def head_peaks(run_id: int, layer: int, head: int, k: int, ids: np.ndarray | None = None) -> pd.DataFrame:
+    """The k images in which a head gives one patch most: image_id, peak, x0, y0, x1, y1, rows, cols of the frame."""
+    return _ask("peaks", heads, run_id=run_id, layer=layer, head=head, k=k, ids=ids)
+
+
+def head_methods(run_id: int) -> pd.DataFrame:
+    """method, target, images: the stored maps that belong to single heads."""
+    return _ask("methods", heads, run_id=run_id)
+
+
+def head_maps(head: heads.Head, ids: Sequence[int]) -> dict[int, np.ndarray]:
+    """One head's maps of some images: {image_id: weights (rows, cols)}. Read-only."""
+    return _ask("maps", heads, head=head, ids=_tuple(ids))
+
+
+def head_mean_map(head: heads.Head, ids: np.ndarray | None = None) -> heads.MeanMap | None:
+    """The mean of one head's maps. Read-only."""
+    return _ask("mean_map", heads, head=head, ids=ids)
+
+
+def head_likeness(run_id: int, method: str, ids: np.ndarray | None = None) -> heads.Likeness | None:
+    """How alike all heads of a run look. Read-only."""
+    return _ask("likeness", heads, run_id=run_id, method=method, ids=ids)
+
+
+def head_names(run_id: int) -> pd.DataFrame:
+    """layer, head, name, note, created_at: what people called the heads."""
+    return _ask("names", heads, run_id=run_id)
+
+
+def name_head(run_id: int, layer: int, head: int, name: str, note: str) -> None:
+    """Store a head's name and note; forget it if both are empty. Waits some seconds for others to finish."""
+    with connection.writing(db(), wait=8.0) as con:
+        heads.set_name(con, run_id, layer, head, name, note)
+
+
+# ---- groups of images ---------------------------------------------------------------------------------------------
+
+
+def map_levels(run_id: int, method: str) -> tuple[list[int], list[int]]:
+    """The layers and the heads of which this method has maps; no heads where its maps belong to none."""
+    return _ask("levels", aggregate, run_id=run_id, method=method)
+
+
+def group_maps(
+    run_id: int, ids: np.ndarray, method: str, target: str | None, layer: int, head: aggregate.Head
+) -> aggregate.GroupMaps:
+    """One map of each of these images (ids (n,) int64), as `store.aggregate.group_maps` gives them. Read-only."""
+    return _group_maps(str(db()), connection.state(db()), run_id, ids.tobytes(), method, target, layer, head)
+
+
+def frames(run_id: int) -> pd.DataFrame:
+    """image_id, x0, y0, x1, y1, rows, cols, width, height (of the original) of each image that the run has seen."""
+    return _ask("frames", aggregate, run_id=run_id)
+
+
+def thumbnails(image_ids: Iterable[int]) -> dict[int, bytes]:
+    """The JPEGs of those images that have one. Remembers nothing."""
+    with connection.reading(db()) as con:
+        return read.thumbnails(con, image_ids)
 
 
 # ---- arrays and pictures ---------------------------------------------------------------------------------------
@@ -179,10 +278,10 @@ def features(run_id: int) -> tuple[np.ndarray, np.ndarray]:
     return _features(str(db()), connection.state(db()), run_id)
 
 
-def nearest_to(run_id: int, vector: np.ndarray, k: int) -> pd.DataFrame:
-    """The images most like a vector (dim,): image_id, similarity (cosine, best first). Remembers nothing."""
-    with connection.reading(db()) as con:
-        return search.nearest_to(con, run_id, vector, k).to_pandas()
+def nearest_to(run_id: int, vector: np.ndarray, k: int, among: np.ndarray | None = None) -> pd.DataFrame:
+    """The images most like a vector (dim,): image_id, similarity (cosine, best first). `among` (n,) bool leaves only
+    some of `features` in question. Remembers nothing."""
+    return _scored(*vectors.nearest(*features(run_id), vector, k, among))
 
 
 def query(sql: str, seconds: float = 10.0, rows: int = 1000) -> sandbox.Answer:
@@ -205,6 +304,11 @@ def backbone(run: Mapping[str, Any]) -> Any:
 def remembered(make: Callable[[], T], *key: Any) -> T:
     """What `make` returns, kept for as long as the database and `key` are the same. Shared by all: read-only."""
     return _remembered(str(db()), connection.state(db()), key, make)
+
+
+def looked(make: Callable[[], T], *key: Any) -> T:
+    """What `make` finds by letting a network look, kept while the database and `key` stay. Shared: read-only."""
+    return _looked(str(db()), connection.state(db()), key, make)
 
 
 # ---- thumbnails -------------------------------------------------------------------------------------------------
@@ -277,12 +381,19 @@ def _maps(
     return stack
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _features(path: str, token: str, run_id: int) -> tuple[np.ndarray, np.ndarray]:
+@st.cache_resource(max_entries=2, show_spinner="Reading the maps …")
+def _group_maps(
+    path: str, token: str, run_id: int, ids: bytes, method: str, target: str | None, layer: int, head: aggregate.Head
+) -> aggregate.GroupMaps:
     with connection.reading(path) as con:
-        ids, vectors = search.features(con, run_id)
-    vectors.flags.writeable = False
-    return ids, vectors
+        found = aggregate.group_maps(con, run_id, np.frombuffer(ids, np.int64), method, target, layer, head)
+    found.weights.flags.writeable = False
+    return found
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _features(path: str, token: str, run_id: int) -> tuple[np.ndarray, np.ndarray]:
+    return vectors.vectors(path, run_id)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -293,7 +404,7 @@ def _picture(path: str, token: str, image_id: int) -> tuple[Image.Image, bool] |
     known = collections()
     for source in known.loc[known["name"] == row["collection"], "source"].dropna():
         try:
-            found = loader.decode(Path(source) / row["path"]).image
+            found = _original(Path(source) / row["path"])
         except loader.BadImage:
             continue
         if found.size == (row["width"], row["height"]):
@@ -303,8 +414,18 @@ def _picture(path: str, token: str, image_id: int) -> tuple[Image.Image, bool] |
     return None if data is None else (Image.open(io.BytesIO(data)).convert("RGB"), False)
 
 
+def _original(path: Path) -> Image.Image:
+    reel = film.named_frame(str(path))
+    return loader.decode(path).image if reel is None or path.exists() else film.frame_at(*reel)
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _remembered(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
+    return _make()
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _looked(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
     return _make()
 
 
@@ -335,6 +456,10 @@ def _url(image_id: int, version: str) -> str:
 def _base() -> str:
     base = (st.get_option("server.baseUrlPath") or "").strip("/")
     return f"/{base}" if base else ""
+
+
+def _scored(ids: np.ndarray, similarity: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"image_id": ids, "similarity": similarity})
 
 
 def _tuple(values: Iterable[int] | None) -> tuple[int, ...] | None:

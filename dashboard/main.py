@@ -39,27 +39,43 @@ def main() -> None:
     ]
     page = st.navigation(pages, position="hidden")
     needs = next(needs for path, _, _, needs in VIEWS if path == page.url_path)
+    with st.sidebar:
+        st.markdown("## Bilderatlas")
+        above, links = st.container(), st.container(gap="xxsmall")
     try:
         address.arrive()
         with st.sidebar:
-            st.markdown("## Bilderatlas")
-            pickers.database()
-            links = st.container(gap="xxsmall")
+            with above:
+                pickers.database()
             pickers.run_and_image()
         address.leave()
-        with links:
-            for path, title, icon, _ in VIEWS:
-                address.link(path, title, icon=icon)
-        if cache.collections().empty:
-            empty("There are no pictures in this database yet.")
-        elif needs == "run" and st.session_state.get("run") is None:
-            empty("No network has looked at these pictures yet, and this page shows what one saw.")
-        elif needs == "run" and st.session_state.get("image") is None:
-            empty("The collection of this run has no pictures.")
-        else:
-            page.run()
+        problem = None
     except errors.StoreError as error:
-        explain(error)
+        problem = error
+    with links:  # when it is known what is in view
+        for path, title, icon, _ in VIEWS:
+            address.link(path, title, icon=icon)
+    if needs == "nothing":
+        page.run()
+    elif problem is not None:
+        explain(problem)
+    else:
+        try:
+            run(page, needs)
+        except errors.StoreError as error:
+            explain(error)
+
+
+def run(page, needs: str) -> None:
+    """The page, or what is to be said while it has nothing to show."""
+    if cache.collections().empty:
+        empty("There are no pictures in this database yet.")
+    elif needs == "run" and st.session_state.get("run") is None:
+        empty("No network has looked at these pictures yet, and this page shows what one saw.")
+    elif needs == "run" and st.session_state.get("image") is None:
+        empty("The collection of this run has no pictures.")
+    else:
+        page.run()
 
 
 def empty(sentence: str) -> None:

@@ -19,8 +19,6 @@ from dashboard.panels import Panel, percent
 
 _SHEET = """<style>
 .ba-sheet {display: flex; flex-wrap: wrap; gap: 1.25rem; align-items: flex-start}
-.ba-side {flex: 1 1 14rem; max-width: 26rem; min-width: 0}
-.ba-maps {flex: 8 1 26rem; min-width: 0; display: grid; gap: 0.9rem 0.6rem}
 .ba-large {flex: 1 1 15rem; max-width: 40rem}
 .ba-sheet figure {margin: 0; min-width: 0}
 .ba-sheet img {width: 100%; height: auto; display: block; border-radius: 2px}
@@ -47,34 +45,24 @@ dl.ba-list.ba-list {padding-left: 0; margin: 0}
 _SHARES = ("#b4553a", "#d9a441", "#4b7a8c", "#8a8a8a")  # told apart by colour-blind eyes too
 
 
-def picture(image: Image.Image, alt: str) -> str:
-    """An <img> that carries its pixels with it."""
+def source(image: Image.Image) -> str:
+    """The picture as a data URL."""
     file = io.BytesIO()
     # Full colour resolution: the edges of patches are edges of colour, and 4:2:0 would smear them.
     image.save(file, "JPEG", quality=88, subsampling=0)
-    data = base64.b64encode(file.getvalue()).decode()
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def picture(image: Image.Image, alt: str) -> str:
+    """An <img> that carries its pixels with it."""
     width, height = image.size
-    source = f"data:image/jpeg;base64,{data}"
-    return f'<img class="ba-picture" src="{source}" alt="{escape(alt)}" width="{width}" height="{height}">'
+    return f'<img class="ba-picture" src="{source(image)}" alt="{escape(alt)}" width="{width}" height="{height}">'
 
 
-def sheet(
-    original: Image.Image,
-    original_alt: str,
-    sentences: Sequence[str],
-    panels: Sequence[Panel],
-    columns: int,
-    bar: ColourBar,
-) -> str:
-    """The original with what is to be said of it and the colour bar; beside it, or under it on a narrow page,
-    the panels in at most `columns` columns."""
-    said = "".join(f'<p class="ba-words">{escape(sentence)}</p>' for sentence in sentences)
-    side = f"<figure>{picture(original, original_alt)}<figcaption>{said}</figcaption></figure>{colour_bar(bar)}"
-    return (
-        f'{_SHEET}<div class="ba-sheet"><div class="ba-side">{side}</div>'
-        f'<div class="ba-maps" style="grid-template-columns: {_columns(columns)}">'
-        f"{''.join(_figure(panel) for panel in panels)}</div></div>"
-    )
+def said(sentences: Sequence[str], bar: ColourBar) -> str:
+    """What is to be said of a picture, and the colours of its maps."""
+    words = "".join(f'<p class="ba-words">{escape(sentence)}</p>' for sentence in sentences)
+    return f"{_SHEET}{words}{colour_bar(bar)}"
 
 
 def editor(key: str) -> str:
@@ -88,11 +76,6 @@ def _figure(panel: Panel) -> str:
         f"<figure>{picture(panel.picture, panel.alt)}<figcaption>{escape(panel.title)}"
         f'<span class="ba-note">{escape(panel.note)}</span></figcaption></figure>'
     )
-
-
-def _columns(count: int) -> str:
-    """As many columns as asked where they fit, fewer where each would be narrower than a thumbnail."""
-    return f"repeat(auto-fill, minmax(max(6.5rem, calc((100% - {0.6 * (count - 1):.2f}rem) / {count})), 1fr))"
 
 
 def colour_bar(bar: ColourBar) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -68,25 +68,49 @@ class Scene:
         down = min(self.frame.y1, height) - max(self.frame.y0, 0)
         return max(0.0, across) * max(0.0, down) / (width * height)
 
+    def seen_box(self) -> tuple[float, float, float, float]:
+        """The frame's edges (x0, y0, x1, y1) as fractions of the picture's sides; padding lies outside 0..1."""
+        (width, height), frame = self.size, self.frame
+        return frame.x0 / width, frame.y0 / height, frame.x1 / width, frame.y1 / height
+
 
 @dataclass(frozen=True)
 class Maps:
-    """Maps to draw: weights (m, rows, cols), and of each the layer, the head (None: heads fused) and a title."""
+    """Maps to draw: weights (m, rows, cols), and of each the layer, the head (None: heads fused) and a title.
+
+    `unit` says what a weight is: "share" of a token's attention, "evidence" for a target, or "uniform", a multiple of
+    what each patch would have if all had the same.
+    """
 
     layers: tuple[int, ...]
     heads: tuple[int | None, ...]
     titles: tuple[str, ...]
     weights: np.ndarray
+    unit: str = "share"
+
+    def uniform(self, cells: np.ndarray) -> Maps:
+        """The same maps as multiples of the mean over their patches: those of other grids, networks and methods can be
+        compared with them. `cells` as Scene.cells gives them; a map of zeros stays one."""
+        inside = np.where(cells, self.weights, 0).astype(np.float64)
+        mean = inside.sum(axis=(1, 2), keepdims=True) / cells.sum()
+        weights = np.divide(inside, mean, out=np.zeros_like(inside), where=mean > 0)
+        return replace(self, weights=weights.astype(np.float32), unit="uniform")
+
+    def renormalised(self, cells: np.ndarray) -> Maps:
+        """The same maps as shares that sum to 1 over the patches: what lies on special tokens and padding left out."""
+        return replace(self, weights=self.uniform(cells).weights / cells.sum(), unit="share")
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One map over the picture; `note` says its peak and mass, `alt` says in words where it peaks."""
+    """One map over the picture; `note` says its peak and mass, `alt` says in words where it peaks, `values` the weight
+    of each patch in reading order."""
 
     title: str
     note: str
     alt: str
     picture: Image.Image
+    values: tuple[str, ...] = ()
 
 
 def draw(maps: Maps, scene: Scene, look: Look, only: int | None = None) -> tuple[list[Panel], ColourBar]:
@@ -94,38 +118,104 @@ def draw(maps: Maps, scene: Scene, look: Look, only: int | None = None) -> tuple
 
     A scale shared by all maps stays so when only one is drawn. ValueError where the grid is not the frame's.
     """
-    cells = scene.cells()
-    values, limits = scale_values(maps.weights, look.scale, cells)
-    lut = colour_table(look.colours)
-    panels = []
-    for number in range(len(values)) if only is None else [only]:
-        title, weights = maps.titles[number], maps.weights[number]
-        mask = None if look.share is None else threshold_mass(weights, look.share, cells)
-        picture = overlay(
-            scene.picture,
-            values[number],
-            scene.frame,
-            scene.size,
-            lut,
-            opacity=look.opacity,
-            smooth=look.smooth,
-            mask=mask,
-            dim=DIM,
-        )
-        seen = np.where(cells, weights, 0)
-        peak = f"peak ×{times(seen.max() * weights.size)}"
-        note = f"{peak} · {percent(seen.sum())} on patches"
-        if mask is not None:
-            note = f"{peak} · {int(mask.sum())} of {int(cells.sum())} patches"
-        alt = f"{scene.name}, {title[0].lower()}{title[1:]}: the attention peaks {_where(seen)}."
-        panels.append(Panel(title, note, alt, _outlined(picture, scene)))
-    return panels, colour_bar(look, limits, lut)
+    (values,), bar = scaled([(maps, scene)], look)
+    numbers = range(len(values)) if only is None else [only]
+    return [panel(maps, number, values[number], scene, look) for number in numbers], bar
+
+
+def draw_together(groups: Sequence[tuple[Maps, Scene]], look: Look) -> tuple[list[list[Panel]], ColourBar]:
+    """The panels of each group, all on one scale where the look shares one; the grids may differ."""
+    values, bar = scaled(groups, look)
+    drawn = [
+        [panel(maps, number, each, scene, look) for number, each in enumerate(stack)]
+        for (maps, scene), stack in zip(groups, values, strict=True)
+    ]
+    return drawn, bar
+
+
+def scaled(groups: Sequence[tuple[Maps, Scene]], look: Look) -> tuple[list[np.ndarray], ColourBar]:
+    """Of each group the values in 0..1 (m, rows, cols) that colours stand for, and the colour bar."""
+    unit, lut = groups[0][0].unit, colour_table(look.colours)
+    if look.scale == "absolute":
+        groups = [(maps if maps.unit == "share" else maps.uniform(scene.cells()), scene) for maps, scene in groups]
+        groups = [(_per_uniform(maps), scene) for maps, scene in groups]
+    values, limits = zip(
+        *(scale_values(maps.weights, look.scale, scene.cells()) for maps, scene in groups), strict=True
+    )
+    if look.scale == "shared":
+        low, high = min(each[0, 0] for each in limits), max(each[0, 1] for each in limits)
+        limits = [np.array([[low, high]])]
+        if len(groups) > 1:
+            span = (high - low) or 1.0
+            values = [np.clip((maps.weights - low) / span, 0, 1) for maps, _ in groups]
+    return list(values), colour_bar(look, limits[0], lut, unit)
+
+
+def panel(maps: Maps, number: int, values: np.ndarray, scene: Scene, look: Look) -> Panel:
+    """One of the maps, drawn with `values` in 0..1 (rows, cols) over the scene."""
+    cells, title, weights = scene.cells(), maps.titles[number], maps.weights[number]
+    mask = None if look.share is None else threshold_mass(weights, look.share, cells)
+    picture = overlay(
+        scene.picture,
+        values,
+        scene.frame,
+        scene.size,
+        colour_table(look.colours),
+        opacity=look.opacity,
+        smooth=look.smooth,
+        mask=mask,
+        dim=DIM,
+    )
+    seen = np.where(cells, weights, 0)
+    multiples = _multiples(maps, number, cells)
+    peak = f"peak ×{times(multiples[cells].max())}"
+    note = f"{peak} · {percent(seen.sum())} on patches" if maps.unit == "share" else peak
+    if mask is not None:
+        note = f"{peak} · {int(mask.sum())} of {int(cells.sum())} patches"
+    what = "evidence" if maps.unit == "evidence" else "attention"
+    alt = f"{scene.name}, {title[0].lower()}{title[1:]}: the {what} peaks {_where(seen)}."
+    return Panel(title, note, alt, _outlined(picture, scene), _texts(maps, multiples, weights))
+
+
+def _per_uniform(maps: Maps) -> Maps:
+    """Maps that scale_values multiplies by the number of patches to get multiples of uniform attention."""
+    patches = maps.weights.shape[1] * maps.weights.shape[2]
+    return replace(maps, weights=maps.weights / patches) if maps.unit == "uniform" else maps
+
+
+def _multiples(maps: Maps, number: int, cells: np.ndarray) -> np.ndarray:
+    """One map's weights as multiples of uniform attention, or of its own mean where it is evidence."""
+    if maps.unit == "share":
+        return maps.weights[number] * maps.weights[number].size
+    one = replace(maps, weights=maps.weights[number : number + 1])
+    return (one if maps.unit == "uniform" else one.uniform(cells)).weights[0]
+
+
+def _texts(maps: Maps, multiples: np.ndarray, weights: np.ndarray) -> tuple[str, ...]:
+    if maps.unit == "share":
+        both = zip(multiples.ravel().tolist(), weights.ravel().tolist(), strict=True)
+        return tuple(f"×{times(many)} · {percent(share)}" for many, share in both)
+    return tuple(f"×{times(many)}" for many in multiples.ravel().tolist())
 
 
 def plate(title: str, caption: str, maps: Maps, scene: Scene, look: Look, columns: int, credit: str) -> Plate:
     """The figure for print of what the page shows. `scene` has the size that a panel gets, `caption` says who made
     the picture and when, `credit` where the maps are from."""
     drawn, bar = draw(maps, scene, look)
+    return plate_of(title, caption, drawn, bar, scene, look, columns, credit)
+
+
+def plate_of(
+    title: str,
+    caption: str,
+    drawn: Sequence[Panel],
+    bar: ColourBar,
+    scene: Scene,
+    look: Look,
+    columns: int,
+    credit: str,
+) -> Plate:
+    """The same, of panels that have been drawn already; `scene` is for the original beside them."""
     between = "interpolated between the centres of patches" if look.smooth else "one flat square for each patch"
     drawn_as = f"Scale: {SCALES[look.scale]}; {between}; {look.colours} at an opacity of {percent(look.opacity)}."
     named = f"{title} ({caption})" if caption else title
@@ -177,17 +267,22 @@ def file_stem(words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "picture"
 
 
-def head_mean(layers: tuple[int, ...], weights: np.ndarray) -> Maps:
-    """One map a layer from maps (m, rows, cols) of these layers (m,): the mean over each layer's heads."""
+FUSIONS = {"mean": ("mean", np.mean), "max": ("maximum", np.max)}
+
+
+def fuse_heads(layers: tuple[int, ...], weights: np.ndarray, how: str) -> Maps:
+    """One map a layer from maps (m, rows, cols) of these layers (m,): the mean or the maximum over each layer's heads,
+    `how` a key of FUSIONS."""
+    named, fuse = FUSIONS[how]
     single, at = sorted(set(layers)), np.array(layers)
-    means = np.stack([weights[at == layer].mean(axis=0) for layer in single])
+    fused = np.stack([fuse(weights[at == layer], axis=0) for layer in single])
     heads = len(layers) // len(single)
-    titles = tuple(f"Layer {layer} · mean of {heads} heads" for layer in single)
-    return Maps(tuple(single), (None,) * len(single), titles, means)
+    titles = tuple(f"Layer {layer} · {named} of {heads} heads" for layer in single)
+    return Maps(tuple(single), (None,) * len(single), titles, fused)
 
 
-def colour_bar(look: Look, limits: np.ndarray, lut: np.ndarray) -> ColourBar:
-    """What the colours mean, in words and numbers; `limits` (m, 2) as scale_values gives them."""
+def colour_bar(look: Look, limits: np.ndarray, lut: np.ndarray, unit: str = "share") -> ColourBar:
+    """What the colours mean, in words and numbers; `limits` (m, 2) as scale_values gives them, `unit` of Maps."""
     if look.scale == "map":
         words = (
             "Each map runs from its own least to its own greatest weight: its colours show where it looks, "
@@ -196,14 +291,21 @@ def colour_bar(look: Look, limits: np.ndarray, lut: np.ndarray) -> ColourBar:
         return ColourBar(lut, "least", "greatest", words)
     if look.scale == "shared":
         low, high = limits[0]
+        units = {
+            "share": "as shares of a token's attention",
+            "evidence": "in units of the target's score",
+            "uniform": "as multiples of each map's mean",
+        }
         words = (
-            "One scale for all maps shown, from the least to the greatest weight among them, as shares of a "
-            "token's attention: colours can be compared."
+            f"One scale for all maps shown, from the least to the greatest weight among them, {units[unit]}: "
+            "colours can be compared."
         )
-        return ColourBar(lut, percent(low), percent(high), words)
+        ends = {"share": percent, "evidence": "{:.2g}".format, "uniform": lambda number: f"{times(number)} ×"}
+        return ColourBar(lut, ends[unit](low), ends[unit](high), words)
     low, high = ABSOLUTE_RANGE
+    times_what = "uniform attention" if unit == "share" else "each map's mean"
     words = (
-        "Times uniform attention, the same scale for every picture: 1 means as much as if all patches got "
+        f"Times {times_what}, the same scale for every picture: 1 means as much as if all patches got "
         f"the same. Above {high:g} the colour stays."
     )
     return ColourBar(lut, f"{low:g}", f"{high:g} ×", words, tuple((n / high, f"{n} ×") for n in (1, 2, 4)))
@@ -273,6 +375,11 @@ def percent(share: float) -> str:
 def times(number: float) -> str:
     """A multiple of uniform attention with the digits that matter."""
     return f"{number:.1f}" if number < 10 else f"{number:.0f}"
+
+
+def peak_place(weights: np.ndarray) -> str:
+    """Where in what the network saw the greatest of weights (rows, cols) lies, as in "at the top left of …"."""
+    return _where(weights)
 
 
 def _where(weights: np.ndarray) -> str:

@@ -38,11 +38,12 @@ class PlainCommand(click.Command):
 def _sentence(error: Exception) -> tuple[str, int]:
     from ingest.sources.folder import SourceError
     from ingest.vision.backbones import BackboneError
+    from ingest.vision.film import BadFilm
     from store.errors import StoreError
 
     if isinstance(error, SourceError | BackboneError | ValueError):
         return str(error), 2
-    if isinstance(error, StoreError | OSError):
+    if isinstance(error, StoreError | OSError | BadFilm):
         return str(error), 1
     return f"{type(error).__name__}: {error} (-v shows where)", 1
 
@@ -54,7 +55,18 @@ def _failed(sentence: str, code: int) -> click.ClickException:
 
 
 def _names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip() not in ("", "none")))
+    from ingest.explain import split_names
+
+    return tuple(dict.fromkeys(split_names(value or "")))
+
+
+def _step(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    from ingest.sources.film import parse_step
+
+    try:
+        return None if value is None else parse_step(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _options(*options: Callable) -> Callable:
@@ -80,6 +92,9 @@ source_options = _options(
     collection_option,
     click.option("--metadata", "table", help="CSV that describes the pictures.  [default: the folder's metadata.csv]"),
     click.option("--limit", type=click.IntRange(1), help="Take only the first N pictures."),
+    click.option(
+        "--every", callback=_step, help="Of a film: a frame every 0.5s, 500ms, 1:00; 0 for all.  [default: 1s]"
+    ),
 )
 model_options = _options(
     click.option(
@@ -128,19 +143,20 @@ def run(
     collection: str | None,
     table: str | None,
     limit: int | None,
+    every: float | None,
     layouts: tuple[str, ...],
     **settings: Any,
 ) -> None:
-    """Read a folder of pictures into a database: thumbnails, features, attention, layouts.
+    """Read a folder of pictures, or a film, into a database: thumbnails, features, attention, layouts.
 
-    Again on the same folder: only what is new is computed.
+    Again on the same source: only what is new is computed.
     """
     from ingest.projections import check_layouts, project
     from ingest.workflow import Settings, list_source, observe_collection
 
     report = Report(as_json)
     check_layouts(layouts)
-    listing = list_source(db, source, collection, table, limit, report)
+    listing = list_source(db, source, collection, table, limit, report, every)
     counts = observe_collection(db, listing, Settings(**settings), "run", report)
     counts["projections"] = project(db, counts["run_id"], list(layouts), report.tell)
     _finish(report, counts)
@@ -158,13 +174,14 @@ def scan(
     collection: str | None,
     table: str | None,
     limit: int | None,
+    every: float | None,
     workers: int | None,
 ) -> None:
-    """Only list the pictures of a folder, with thumbnails and metadata."""
+    """Only list the pictures of a folder or a film, with thumbnails and metadata."""
     from ingest import workflow
 
     report = Report(as_json)
-    listing = workflow.list_source(db, source, collection, table, limit, report)
+    listing = workflow.list_source(db, source, collection, table, limit, report, every)
     counts = workflow.scan(db, listing, workers, report)
     already = len(listing.tasks) - counts.done - counts.failed
     line = f"{listing.collection}: {counts.done} new, {already} already there, {counts.failed} failed → {db}"
@@ -198,17 +215,123 @@ def embed(db: Path, as_json: bool, collection: str | None, **settings: Any) -> N
 
 @main.command(cls=PlainCommand)
 @click.option("--run", "run_id", type=int, help="The run to add to.  [default: the newest]")
-@methods_option
+@click.option(
+    "--methods",
+    callback=_names,
+    help="Methods of `methods`, options in brackets: rollout(fusion=max).  [default: cls,rollout; with a target daam]",
+)
+@click.option(
+    "--target",
+    help="What is explained: class:predicted, class:NAME, neighbours:20, image:ID, label:COLUMN=VALUE, vote:COLUMN.",
+)
+@click.option("--images", help="Only these images, by id: 3,5,7.")
+@click.option("--where", help="Only the images for which this holds in the catalogue: \"artist = 'Hokusai'\".")
 @db_option
 @machine_options
 @json_option
-def explain(db: Path, as_json: bool, run_id: int | None, **settings: Any) -> None:
-    """Add attention maps to the images of a run."""
+def explain(
+    db: Path, as_json: bool, run_id: int | None, images: str | None, where: str | None, **settings: Any
+) -> None:
+    """Add maps to the images of a run: more methods, or maps that explain a target.
+
+    Again with the same words: only what is missing is computed.
+    """
+    from ingest.explain import narrow
     from ingest.workflow import Settings, list_collection, observe_collection, settings_for_run
 
     report = Report(as_json)
+    settings["methods"] = settings["methods"] or (("daam",) if settings["target"] else ("cls", "rollout"))
     collection, continued = settings_for_run(db, run_id, Settings(**settings))
-    _finish(report, observe_collection(db, list_collection(db, collection), continued, "explain", report))
+    listing = narrow(db, list_collection(db, collection), images, where)
+    _finish(report, observe_collection(db, listing, continued, "explain", report))
+
+
+@main.command(cls=PlainCommand)
+@json_option
+def methods(as_json: bool) -> None:
+    """The methods of attention and attribution, with their options and sources."""
+    from ingest.status import as_table
+    from ingest.vision.attention import methods as registry
+
+    rows = [
+        {
+            "key": method.key,
+            "kind": method.kind,
+            "title": method.title,
+            "options": ", ".join(f"{option.key}={option.default}" for option in method.options),
+            "target": "yes" if method.needs_target else "",
+            "explanation": method.explanation,
+            "formula": method.formula,
+            "source": method.source,
+        }
+        for method in registry().values()
+    ]
+    columns = {"key": "method", "kind": "kind", "target": "target", "options": "options", "title": "title"}
+    Report(as_json).finish(as_table(rows, columns), {"methods": rows})
+
+
+@main.command(cls=PlainCommand)
+@click.argument("source", metavar="FILM", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The film to write, .mp4 or .gif.  [default: FILM-METHOD.mp4]"
+)
+@click.option("--method", default="cls", show_default=True, help="A method of `methods`: cls, rollout, daam …")
+@click.option("--target", help="What an attribution explains: class:predicted, class:NAME, neighbours:20, image:ID …")
+@click.option("--run", "run_id", type=int, help="Where a target finds its neighbours.  [default: the newest run]")
+@click.option("--layer", type=click.IntRange(0), help="Of this layer, from 0.  [default: the last]")
+@click.option("--head", default="mean", show_default=True, help="A head, from 0; or mean or max of all.")
+@click.option("--view", type=click.Choice(["overlay", "side", "map", "original"]), default="overlay", show_default=True)
+@click.option(
+    "--scale",
+    type=click.Choice(["shared", "absolute", "map"]),
+    default="shared",
+    show_default=True,
+    help="One for the whole film; times uniform attention; or each frame its own.",
+)
+@click.option(
+    "--colours",
+    type=click.Choice(["inferno", "viridis", "magma", "cividis", "turbo", "greys"]),
+    default="inferno",
+    show_default=True,
+)
+@click.option("--opacity", type=click.FloatRange(0, 1), default=0.6, show_default=True)
+@click.option("--smooth/--sharp", default=True, show_default=True, help="Blended, or one flat square for each patch.")
+@click.option("--every", callback=_step, default="0", help="A frame every 0.5s, 500ms, 1:00.  [default: all frames]")
+@click.option("--side", type=click.IntRange(16), help="Longest side in pixels.  [default: 1280, of a GIF 640]")
+@click.option("--model", default="auto", show_default=True, help="A name of `models`, hf:REPO, timm:NAME, packaged.")
+@click.option("--weights", help="A .safetensors or PyTorch file with the model's weights.")
+@click.option("--fit", type=click.Choice(["crop", "stretch", "pad"]), default="crop", show_default=True)
+@click.option("--size", type=click.IntRange(1), help="Side of the network's input in pixels.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 … or mps.")
+@click.option("--batch-size", type=click.IntRange(1), help="Frames a batch.  [default: chosen from the machine]")
+@db_option
+@json_option
+def film(source: Path, out: Path | None, db: Path, as_json: bool, run_id: int | None, **options: Any) -> None:
+    """Draw what a network attends to over every frame of a film."""
+    from ingest.film import Drawing, check_output, describe, draw_film, open_eye
+    from ingest.vision.film import survey
+    from ingest.workflow import Settings
+
+    report = Report(as_json)
+    settings = {name: options.pop(name) for name in FILM_SETTINGS}
+    drawing = Drawing(**options)
+    out = out or Path(f"{source.stem}-{drawing.method}.mp4")
+    check_output(out, source)
+    found = survey(source)
+    if found.complaint:
+        report.tell(f"{source.name}: {found.complaint}")
+    eye = None
+    if drawing.view != "original":
+        eye, drawing = open_eye(db, Settings(**settings), drawing, report, run_id)
+    try:
+        made = draw_film(found, out, drawing, eye, report)
+    except KeyboardInterrupt:
+        raise _failed("stopped; no film was written", 1) from None
+    damaged = f" ({made['damaged']} more are damaged)" if made["damaged"] else ""
+    report.finish(
+        f"{made['frames']} frames{damaged}, {made['fps']:.5g} a second · {describe(made)} → {out}",
+        made | ({"model": eye.backbone.key, "backbone": eye.backbone.title} if eye else {}),
+    )
 
 
 @main.command(cls=PlainCommand)
@@ -294,13 +417,16 @@ def migrate(db: Path) -> None:
     click.echo(f"{db} is up to date")
 
 
+FILM_SETTINGS = ("model", "weights", "fit", "size", "device", "batch_size", "target")
+
+
 def _finish(report: Report, counts: dict[str, Any]) -> None:
     parts = [f"{counts['new']} new", f"{counts['already']} already there", f"{counts['failed']} failed"]
     if counts["skipped"]:
         parts.append(f"{counts['skipped']} other file{'s' * (counts['skipped'] > 1)} left out")
     line = f"{counts['collection']}: {', '.join(parts)} · run {counts['run_id']} ({counts['backbone']})"
     if counts["methods"]:
-        line += f" · {', '.join(counts['methods'])}"
+        line += f" · {', '.join(counts['methods'])}" + (f" of {counts['target']}" if counts["target"] else "")
     if counts.get("projections"):
         line += f" · {', '.join(counts['projections'])}"
     if counts["images_per_second"]:

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ingest.vision.geometry import Frame, fit_image
-from ingest.vision.loader import BadImage, decode, thumbnail
+from ingest.vision.loader import BadImage, Decoded, decode, thumbnail
 from store import write
 from store.connection import writing
 from store.records import FrameRecord, HeadImportance, HeadStats, ImageRecord, MapBlock, PredictionRecord, Results
@@ -30,18 +30,27 @@ CHUNK_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Task:
-    """A picture to read: its file, its name in the collection and what the user's table says of it."""
+    """A picture to read: its file, its name in the collection and what the user's table says of it.
+
+    `read` gives the picture where it is not a file of its own, as a film's frames are not: those are read in the order
+    of the tasks, one after the other.
+    """
 
     file: Path
     name: str
     bytes: int
     modified: float
     metadata: dict[str, Any] = field(default_factory=dict)
+    read: Callable[[], Decoded] | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done with every picture. Without a backbone the pictures are only read and listed."""
+    """What is to be done with every picture. Without a backbone the pictures are only read and listed.
+
+    `asked` are methods (`explaining.Asked`), `target` what those that need one explain; `image_ids` the ids of the
+    names that the collection holds already.
+    """
 
     db: Path
     collection_id: int
@@ -50,7 +59,9 @@ class Plan:
     run_id: int | None = None
     fit: str = "crop"
     size: int | None = None
-    methods: tuple[str, ...] = ()
+    asked: tuple[Any, ...] = ()
+    target: Any = None
+    image_ids: Mapping[str, int] = field(default_factory=dict)
     statistics: bool = False
     batch_size: int = 8
     workers: int = 2
@@ -97,7 +108,7 @@ def process(plan: Plan, tasks: Iterable[Task], advance: Callable[[int], None] = 
 
 def _prepare(plan: Plan, task: Task) -> _Prepared | _Failure:
     try:
-        decoded = decode(task.file)
+        decoded = task.read() if task.read else decode(task.file)
         small, width, height = thumbnail(decoded.image)
         record = ImageRecord(
             path=task.name,
@@ -124,11 +135,14 @@ def _prepare(plan: Plan, task: Task) -> _Prepared | _Failure:
 def _prepared(plan: Plan, tasks: Iterable[Task]) -> Iterator[_Prepared | _Failure]:
     """The tasks' pictures in order, decoded ahead in `plan.workers` threads (Pillow decodes outside Python's lock)."""
     ahead = plan.workers * 2 + plan.batch_size
-    with ThreadPoolExecutor(plan.workers, thread_name_prefix="decode") as pool:
+    with (
+        ThreadPoolExecutor(plan.workers, thread_name_prefix="decode") as pool,
+        ThreadPoolExecutor(1, thread_name_prefix="film") as in_order,
+    ):
         waiting: deque[Future] = deque()
         try:
             for task in tasks:
-                waiting.append(pool.submit(_prepare, plan, task))
+                waiting.append((in_order if task.read else pool).submit(_prepare, plan, task))
                 if len(waiting) > ahead:
                     yield waiting.popleft().result()
             while waiting:
@@ -159,12 +173,14 @@ def _observe(plan: Plan, batch: list[_Prepared]) -> Iterator[tuple[list[_Prepare
         return
     import torch
 
-    from ingest.vision.embedding import cells_of, observe
+    from ingest.vision.embedding import cells_of
+    from ingest.vision.explaining import explain_pictures
 
     pixels = torch.from_numpy(np.stack([prepared.pixels for prepared in batch]))
     cells = cells_of([p.frame for p in batch], [(p.record.width, p.record.height) for p in batch])
     try:
-        yield batch, observe(plan.backbone, pixels, plan.methods, plan.statistics, cells)
+        ids = [plan.image_ids.get(prepared.record.path) for prepared in batch]
+        yield batch, explain_pictures(plan.backbone, pixels, plan.asked, plan.target, cells, ids, plan.statistics)
     except torch.OutOfMemoryError:
         if len(batch) == 1:
             raise

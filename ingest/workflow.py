@@ -13,8 +13,10 @@ from typing import Any
 import ingest
 from ingest.pipeline import Counts, Plan, Task, process
 from ingest.report import Report
-from ingest.sources.folder import SourceError, find, raw_name
+from ingest.sources.film import EVERY, film_tasks, is_film, with_films
+from ingest.sources.folder import SourceError, find, printable, raw_name
 from ingest.sources.table import find_table, read_metadata
+from ingest.vision.film import timecode
 from store import read, write
 from store.connection import reading, writing
 from store.records import RunRecord
@@ -35,6 +37,7 @@ class Settings:
     device: str = "auto"
     batch_size: int | None = None
     workers: int | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,22 @@ class Listing:
 
 
 def list_source(
-    db: Path, source: str, collection: str | None, table: str | None, limit: int | None, report: Report
+    db: Path,
+    source: str,
+    collection: str | None,
+    table: str | None,
+    limit: int | None,
+    report: Report,
+    every: float | None = None,
 ) -> Listing:
-    """Looks through a folder, reads the table that describes it, and brings the collection's metadata up to date."""
+    """Looks through a folder, reads the table that describes it, and brings the collection's metadata up to date.
+
+    The source may be a film: its pictures are then the frames `every` so many seconds.
+    """
+    if is_film(source):
+        return _list_film(db, Path(source).expanduser().resolve(), collection, table, limit, report, every)
+    if every is not None:
+        raise SourceError(f"--every is for films, and {source} is not a film")
     found = find(source, limit)
     path = Path(source).expanduser().resolve()
     folder = path if path.is_dir() else path.parent
@@ -81,6 +97,36 @@ def list_source(
     return Listing(name, collection_id, tasks, known, len(skipped))
 
 
+def _list_film(
+    db: Path,
+    path: Path,
+    collection: str | None,
+    table: str | None,
+    limit: int | None,
+    report: Report,
+    every: float | None,
+) -> Listing:
+    film, tasks = film_tasks(path, EVERY if every is None else every, limit)
+    frames = len(tasks) - bool(film.complaint)
+    report.tell(
+        f"{path.name}: {film.width} × {film.height} pixels, {timecode(film.seconds)} long, "
+        f"{float(film.fps):.5g} frames a second, {frames} of {len(film.times)} to look at"
+    )
+    rows: dict[str, dict] = {}
+    if table:
+        described = read_metadata(Path(table).expanduser(), [path.name]).rows[path.name]
+        tasks = [replace(task, metadata={**described, **task.metadata}) for task in tasks]
+        rows = {task.name: task.metadata for task in tasks}
+    name = collection or path.stem
+    with writing(db) as con:
+        collection_id = _collection(con, name, path.parent, path.name)
+        write.clear_failures(con, collection_id, [printable(path.name)])
+        if rows:
+            write.set_metadata(con, collection_id, rows)
+        known = read.known(con, collection_id)
+    return Listing(name, collection_id, tasks, known, 0)
+
+
 def list_collection(db: Path, collection: str | None) -> Listing:
     """The pictures that a collection already holds, as tasks to read again from where they lay."""
     with reading(db) as con:
@@ -99,7 +145,7 @@ def list_collection(db: Path, collection: str | None) -> Listing:
         Task(folder / raw_name(name), name, size, modified, {})
         for name, (_, _, size, modified, _) in known.items()
     ]  # fmt: skip
-    return Listing(row["name"], row["collection_id"], tasks, known, 0)
+    return Listing(row["name"], row["collection_id"], with_films(tasks), known, 0)
 
 
 def scan(db: Path, listing: Listing, workers: int | None, report: Report) -> Counts:
@@ -112,18 +158,19 @@ def scan(db: Path, listing: Listing, workers: int | None, report: Report) -> Cou
 
 def observe_collection(db: Path, listing: Listing, settings: Settings, stage: str, report: Report) -> dict[str, Any]:
     """Passes every picture that is not yet done through the backbone; returns the counts of the last line."""
-    from ingest.models import choose_batch_size, load_backbone
-    from ingest.vision.embedding import methods_for
+    from ingest.explain import target_for
+    from ingest.models import choose_batch_size
+    from ingest.vision.explaining import Asked, refuse_unsuited
 
     began = time.monotonic()
-    backbone = load_backbone(**_chosen_model(db, settings, report), device=settings.device)
-    methods = methods_for(backbone, settings.methods)
-    if methods != list(settings.methods):
-        report.tell(f"{backbone.title} has no CLS token: its maps are {', '.join(methods)}")
-    size = _check_size(settings.size, backbone)
+    backbone, methods, size = open_backbone(db, settings, report)
+    asked = [Asked.parse(name) for name in methods]
+    for each in asked:
+        refuse_unsuited(each.method, backbone, settings.target is not None)
     run_id = add_run(db, listing.collection_id, backbone, settings.fit, size)
+    target = target_for(db, run_id, backbone, settings.target) if settings.target else None
     with reading(db) as con:
-        done = read.done(con, run_id, methods)
+        done = read.done(con, run_id, {each.name: target.text if each.method.needs_target else "" for each in asked})
     tasks = [t for t in listing.tasks if not (listing.is_unchanged(t) and listing.known[t.name][0] in done)]
     plan = Plan(
         db=db,
@@ -133,8 +180,10 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
         run_id=run_id,
         fit=settings.fit,
         size=settings.size,
-        methods=tuple(methods),
-        statistics=bool(methods),
+        asked=tuple(asked),
+        target=target,
+        image_ids={name: row[0] for name, row in listing.known.items()},
+        statistics=bool(methods) and target is None,
         batch_size=settings.batch_size or choose_batch_size(backbone, size),
         workers=settings.workers or _workers(),
     )
@@ -166,9 +215,22 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
         "model": backbone.key,
         "backbone": backbone.title,
         "methods": methods,
+        "target": target.text if target else "",
         "seconds": round(time.monotonic() - began, 2),
         "images_per_second": round(rate, 2) if counts.done else None,
     }
+
+
+def open_backbone(db: Path, settings: Settings, report: Report) -> tuple[Any, list[str], int]:
+    """The backbone that the settings mean, their methods as it can show them, and the side of its input."""
+    from ingest.models import load_backbone
+    from ingest.vision.embedding import methods_for
+
+    backbone = load_backbone(**_chosen_model(db, settings, report), device=settings.device)
+    methods = methods_for(backbone, settings.methods)
+    if methods != list(settings.methods):
+        report.tell(f"{backbone.title} has no CLS token: its maps are {', '.join(methods)}")
+    return backbone, methods, _check_size(settings.size, backbone)
 
 
 def _chosen_model(db: Path, settings: Settings, report: Report) -> dict[str, Any]:
@@ -263,13 +325,13 @@ def _workers() -> int:
     return max(2, min(8, (os.cpu_count() or 2) - 1))
 
 
-def _collection(con: Any, name: str, folder: Path) -> int:
+def _collection(con: Any, name: str, folder: Path, film: str = "") -> int:
     held = next((row for row in read.collections(con).to_pylist() if row["name"] == name), None)
     if held and held["source"] != str(folder):
-        if Path(held["source"]).is_dir():
+        if (Path(held["source"]) / film).exists():
             raise SourceError(
                 f"the collection {name!r} was made from {held['source']}; "
-                "give this folder a name of its own with --collection NAME"
+                f"give this {'film' if film else 'folder'} a name of its own with --collection NAME"
             )
         write.move_collection(con, held["collection_id"], str(folder))
     return write.add_collection(con, name, str(folder))

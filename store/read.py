@@ -4,7 +4,7 @@ Tables come back as pyarrow.Table; `collection` is a collection's name, None all
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from store import companding
 from store.catalogue import quoted, text_at
+from store.errors import StoreError
 from store.records import FrameRecord, MapStack
 from store.rows import fetch, first, plain
 
@@ -36,7 +37,7 @@ def collections(con: Connection) -> pa.Table:
 
 
 def images(con: Connection, collection: str | None = None, ids: Iterable[int] | None = None) -> pa.Table:
-    """image_id, collection, path, width, height, metadata (JSON text), title: the first that is there of the metadata's
+    """image_id, collection, path, sha256, width, height, metadata (JSON text), title: the first that is there of the metadata's
     title, name, caption, label, titel and titre, in whatever case, else the file's name without its ending."""
     keys = fetch(con, "SELECT key FROM catalogue_column ORDER BY position")
     named = sorted((TITLE_KEYS.index(key.lower()), key) for (key,) in keys if key.lower() in TITLE_KEYS)
@@ -44,7 +45,7 @@ def images(con: Connection, collection: str | None = None, ids: Iterable[int] | 
     return _table(
         con,
         f"""
-        SELECT image_id, collection, path, width, height, metadata::VARCHAR AS metadata,
+        SELECT image_id, collection, path, sha256, width, height, metadata::VARCHAR AS metadata,
             coalesce({titles} nullif(parse_filename(path, true), ''), path) AS title
         FROM images {_where(collection, ids)} ORDER BY image_id
         """,
@@ -147,6 +148,18 @@ def head_stats(con: Connection, run_id: int, image_id: int | None = None) -> pa.
     )
 
 
+def outliers(con: Connection, run_id: int, image_id: int) -> float | None:
+    """The share of an image's patch tokens with an abnormal norm; None if nobody has counted."""
+    found = first(con, "SELECT outliers FROM token_stats WHERE run_id = ? AND image_id = ?", [run_id, image_id])
+    return found[0] if found else None
+
+
+def predicted_class(con: Connection, run_id: int, image_id: int) -> int | None:
+    """The class that a run's classifier thinks likeliest for an image; None if it has not been asked."""
+    found = first(con, "SELECT class FROM predictions WHERE run_id = ? AND image_id = ?", [run_id, image_id])
+    return found[0] if found else None
+
+
 def projections(con: Connection, run_id: int | None = None) -> pa.Table:
     """projection_id, run_id, method, settings (JSON text), points (how many), created_at."""
     return _table(
@@ -198,19 +211,44 @@ def known(
     return {path: (*rest, json.loads(metadata)) for path, *rest, metadata in rows}
 
 
-def done(con: Connection, run_id: int, methods: Iterable[str]) -> set[int]:
-    """The images that have a feature in the run and maps of all these methods."""
-    wanted = sorted(set(methods))
+def done(con: Connection, run_id: int, methods: Mapping[str, str] | Iterable[str]) -> set[int]:
+    """The images that have a feature in the run and maps of all these methods, given as names or as {name: target}.
+
+    The target `class:predicted` is met by a map of the class that was predicted for the image.
+    """
+    wanted = dict(methods) if isinstance(methods, Mapping) else dict.fromkeys(methods, "")
     rows = fetch(
         con,
         """
         SELECT image_id FROM feature WHERE run_id = $run AND ($count = 0 OR image_id IN (
-            SELECT image_id FROM stored_map WHERE run_id = $run AND list_contains($methods::VARCHAR[], method)
-            GROUP BY image_id HAVING count(DISTINCT method) = $count))
+            SELECT m.image_id
+            FROM stored_map m
+            JOIN (SELECT unnest($methods::VARCHAR[]) AS method, unnest($targets::VARCHAR[]) AS target) w USING (method)
+            LEFT JOIN prediction p ON p.run_id = m.run_id AND p.image_id = m.image_id
+            WHERE m.run_id = $run
+                AND m.target = CASE w.target WHEN 'class:predicted' THEN 'class:' || p.class ELSE w.target END
+            GROUP BY m.image_id HAVING count(DISTINCT m.method) = $count))
         """,
-        {"run": run_id, "methods": wanted, "count": len(wanted)},
+        {"run": run_id, "methods": list(wanted), "targets": list(wanted.values()), "count": len(wanted)},
     )
     return {image_id for (image_id,) in rows}
+
+
+def labels(con: Connection, column: str, ids: Iterable[int]) -> list[frozenset[str]]:
+    """The values of each image, in the order of `ids`, in a column of the catalogue as text, or its tags for the column
+    `tag`; an empty set where there is none. StoreError for a column that does not exist."""
+    columns = [name for (name,) in fetch(con, "SELECT name FROM catalogue_column")]
+    if column == "tag":
+        query = "SELECT image_id, tag FROM tag"
+    elif column in columns:
+        query = f"SELECT image_id, {quoted(column)}::VARCHAR FROM catalogue WHERE {quoted(column)} IS NOT NULL"
+    else:
+        some = ", ".join(sorted(columns)) or "none"
+        raise StoreError(f"The catalogue has no column {column!r}; it has {some}, and tag.")
+    found: dict[int, set[str]] = {}
+    for image_id, value in fetch(con, query):
+        found.setdefault(image_id, set()).add(value)
+    return [frozenset(found.get(int(image_id), ())) for image_id in ids]
 
 
 def _table(con: Connection, query: str, **params: Any) -> pa.Table:

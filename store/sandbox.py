@@ -43,6 +43,15 @@ def query(path: Path | str, sql: str, seconds: float = 10.0, rows: int = 1000) -
     return Answer(pa.ipc.open_stream(body).read_all(), header["truncated"], header["seconds"])
 
 
+def matching(path: Path | str, condition: str, seconds: float = 60.0) -> list[int]:
+    """The ids of the images for which somebody's SQL condition on the catalogue holds, such as `artist = 'Hokusai'`.
+
+    Raises what `query` raises.
+    """
+    answer = query(path, f"SELECT image_id FROM catalogue WHERE ({condition}\n) ORDER BY image_id", seconds, 10_000_000)
+    return answer.table["image_id"].to_pylist()
+
+
 def _run(order: bytes, seconds: float) -> tuple[dict, bytes]:
     """What the process says: a line of JSON, then the table as an Arrow stream."""
     command = [sys.executable, "-m", "store.sandbox_child"]

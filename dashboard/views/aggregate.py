@@ -1,3 +1,211 @@
+"""Two groups of pictures: where each draws attention on average, and whether they differ by more than chance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
 import streamlit as st
 
-st.title("Aggregate")
+from dashboard import cache, figure, finding, grouping, linked, markup, panels, permutation, triptych, verdict
+from dashboard.contrast import Contrast
+from dashboard.finding import Choice, Finding, Settings
+from dashboard.groups import Pair
+from dashboard.triptych import Style, Triptych, Unit
+
+OWN = "each picture's own"
+SHUFFLES = (500, 2000, 10_000)
+
+
+def page() -> None:
+    """The page."""
+    st.title("Aggregate")
+    run = cache.current_run()
+    stored = cache.methods(run["run_id"])
+    if stored.empty:
+        st.info(
+            f"Run {run['run_id']} holds no attention maps. Choose another run, or ingest the collection "
+            "with `--methods cls,rollout`."
+        )
+        return
+    if not cache.metadata_columns(run["collection"]):
+        st.info(
+            "Groups are told by metadata, and there is none about these pictures. "
+            "`python -m ingest run FOLDER --metadata FILE` adds a table of it."
+        )
+        return
+    choice = choose(run, stored)
+    pair, named = grouping.choose(run["collection"])
+    style, chosen, settings = choose_look(choice)
+    if pair is None or not ready(pair):
+        return
+    with st.spinner("Comparing the groups …"):
+        found = finding.find(run, choice, pair, settings)
+    if found is None:
+        st.info(
+            f"Run {run['run_id']} holds no such maps of one of the groups. Choose another layer or other groups; the "
+            "same `python -m ingest run` as before adds what is missing."
+        )
+        return
+    unit = unit_of(chosen, found.contrast, settings)
+    size = triptych.canvas(found.contrast.rows, found.contrast.cols)
+    grounds = tuple(finding.average(run, ids, size) for ids in (found.a, found.b)) if style.behind else None
+    drawn = triptych.draw(found.contrast, named, unit, style, grounds)
+    maps(drawn, verdict.sentences(run, found))
+    result(found.contrast, unit)
+    credit = verdict.credit(run, choice, named, found, settings)
+    st.html(markup.small(credit))
+    downloads(run, drawn, found, f"{credit} {triptych.drawn_as(style)}")
+
+
+# ---- controls ---------------------------------------------------------------------------------------------------
+
+
+def choose(run: dict[str, Any], stored: pd.DataFrame) -> Choice:
+    """Method, target, layer and head."""
+    known, keys = finding.registry(), list(dict.fromkeys(stored["method"]))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        linked.take("aggregate_method", keys[0], lambda said: said[0])
+        grouping.keep("aggregate_method", keys)
+        method = st.selectbox(
+            "Method",
+            keys,
+            key="aggregate_method",
+            format_func=lambda key: known[key].title if key in known else key,
+            help="\n".join(f"- **{known[key].title}**: {known[key].explanation}" for key in keys if key in known),
+            width=300,
+        )
+        linked.write("aggregate_method", [method])
+        targets = sorted(stored.loc[stored["method"] == method, "target"])
+        target = targets[0]
+        if len(targets) > 1:
+            options = [OWN, *targets]
+            grouping.keep("aggregate_target", options)
+            target = st.selectbox("What is explained", options, key="aggregate_target", bind="query-params", width=240)
+        layers, heads = cache.map_levels(run["run_id"], method)
+        grouping.keep("aggregate_layer", layers)
+        label, head = ("Layer", "mean") if heads else ("Depth", None)
+        last = len(layers) - 1
+        layer = st.selectbox(label, layers, last, key="aggregate_layer", bind="query-params", width=120)
+        if heads:
+            options = ["mean", "max", *map(str, heads)]
+            grouping.keep("aggregate_head", options)
+            head = st.selectbox(
+                "Head",
+                options,
+                key="aggregate_head",
+                bind="query-params",
+                width=140,
+                help="The mean or, patch by patch, the maximum of all heads of the layer, or one head.",
+            )
+    number = int(head) if head is not None and head.isdecimal() else head
+    return Choice(method, None if target == OWN else target, layer, number)
+
+
+def choose_look(choice: Choice) -> tuple[Style, str, Settings]:
+    """How the maps are drawn, their unit, and how the groups are compared."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        edges = st.segmented_control(
+            "Patches",
+            ["sharp", "smooth"],
+            default="sharp",
+            required=True,
+            key="aggregate_edges",
+            bind="query-params",
+            help="Sharp shows one flat square for each patch: all that the network has. Smooth interpolates.",
+        )
+        even = st.segmented_control(
+            "Weights",
+            ["per picture", "raw"],
+            default="per picture",
+            required=True,
+            key="aggregate_weights",
+            bind="query-params",
+            help="Per picture: each map is divided by its sum over the patches, so that every picture counts the same. "
+            "Raw: as the method gave them; pictures with more on the patches count more.",
+        )
+        units = ["own"] if finding.attribution(choice) and even == "raw" else ["× uniform", "share"]
+        grouping.keep("aggregate_unit", units)
+        unit = st.segmented_control(
+            "Unit",
+            units,
+            default=units[0],
+            required=True,
+            key="aggregate_unit",
+            bind="query-params",
+            help="× uniform: 1 is what each patch had if all had the same.",
+        )
+        with st.popover("Pictures, test", icon=":material/tune:"):
+            behind = st.toggle("Average picture behind the means", key="aggregate_behind", bind="query-params")
+            only = st.toggle("Only patches that differ", key="aggregate_only", bind="query-params")
+            shuffles = st.selectbox("Shuffles", SHUFFLES, 1, key="aggregate_shuffles", bind="query-params")
+            seed = st.number_input("Seed", 0, 2**31, permutation.SEED, key="aggregate_seed", bind="query-params")
+    return Style(edges == "smooth", only, behind), unit, Settings(even != "raw", shuffles, int(seed))
+
+
+def unit_of(chosen: str, found: Contrast, settings: Settings) -> Unit:
+    """The unit that was chosen."""
+    if chosen == "own":
+        return Unit(1, "score", "In the method's own unit")
+    if chosen == "share":
+        of = "a token's attention" if not settings.even else "what each picture's map holds"
+        return Unit(1, "share", f"Share of {of}")
+    return Unit(found.rows * found.cols, "uniform", "Times uniform: 1 is what each patch had if all had the same")
+
+
+def ready(pair: Pair) -> bool:
+    """Whether both groups hold pictures; says so if not."""
+    if not len(pair.a):
+        st.info("Group A holds no pictures. Choose other values for it.")
+    elif not len(pair.b):
+        st.info(f"Group B holds no pictures{' that are not in A' if pair.both else ''}. Choose other values for it.")
+    return len(pair.a) > 0 and len(pair.b) > 0
+
+
+# ---- what it shows ----------------------------------------------------------------------------------------------
+
+
+def maps(drawn: Triptych, said: list[str]) -> None:
+    """The three maps beside each other, their scales below."""
+    for place, panel in zip(st.columns(3), drawn.panels, strict=True):
+        place.html(markup.large(panel))
+    means, difference = st.columns([2, 1])
+    means.html(markup.colour_bar(drawn.means))
+    difference.html(markup.colour_bar(drawn.difference))
+    st.caption(" ".join(said))
+
+
+def result(found: Contrast, unit: Unit) -> None:
+    """The test in words and numbers."""
+    st.header("Chance or difference", anchor=False)
+    st.markdown(verdict.verdict(found))
+    for caution in verdict.cautions(found):
+        st.warning(caution)
+    st.table(verdict.table(found, unit), border="horizontal", hide_index=True)
+    st.caption(
+        "p is the share of divisions, by chance alone, with as clear a difference in this patch or any other; for the "
+        "centres, in this direction or the other. It holds for groups that were chosen beforehand: of twenty layers, "
+        "heads or groups tried out, one will seem to differ."
+    )
+
+
+def downloads(run: dict[str, Any], drawn: Triptych, found: Finding, credit: str) -> None:
+    """The figure for print, drawn only when somebody asks for it, and the numbers."""
+    stem = panels.file_stem(f"aggregate-{run['collection']}-run{run['run_id']}")
+    look = {"on_click": "ignore", "icon": ":material/download:"}
+    row = st.container(horizontal=True)
+
+    def plate() -> figure.Plate:
+        return triptych.plate(f"Two groups of pictures in {run['collection']}", credit, drawn)
+
+    for label, ending, mime, write in (
+        ("Figure as PNG, 300 dpi", "png", "image/png", figure.png),
+        ("Figure as SVG", "svg", "image/svg+xml", figure.svg),
+    ):
+        build = lambda write=write: write(plate())  # noqa: E731
+        row.download_button(label, build, f"{stem}.{ending}", mime, key=f"aggregate_{ending}", **look)
+    data = found.contrast.table().to_csv(index=False).encode("utf-8-sig")
+    row.download_button("Maps as CSV", data, f"{stem}.csv", "text/csv", key="aggregate_csv", **look)
+
+
+page()

@@ -1,3 +1,355 @@
+"""Parts: what the network takes for the same kind of place, as colours shared by several pictures; and the network
+itself, as it was before it saw any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
 import streamlit as st
 
-st.title("Parts")
+from dashboard import anatomy, cache, choosing, components, figure, markup, panels, parts
+from dashboard.components.patches import Pane, patches
+from dashboard.parts import MOST, Palette, Parts, Style
+
+FIRST = 8  # pictures before anybody has chosen how many
+SIDE = 420  # pixels of a picture beside its colours
+FIGURE_SIDE = 900  # pixels of a pair in print: 3 inches at 300 dpi
+WISH = "_parts_place"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Image ids, and words for them, as in "8 pictures: …"."""
+
+    ids: tuple[int, ...]
+    words: str
+
+
+def page() -> None:
+    """The page."""
+    st.title("Parts")
+    run, image_id = cache.current_run(), cache.current_image()
+    show = st.segmented_control(
+        "Show",
+        ["pictures", "network"],
+        default="pictures",
+        required=True,
+        key="show",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    if show == "network":
+        network(run)
+    else:
+        pictures(run, image_id)
+
+
+# ---- pictures -------------------------------------------------------------------------------------------------------
+
+
+def pictures(run: dict[str, Any], image_id: int) -> None:
+    """Several pictures in one set of colours."""
+    st.markdown("Places of one colour, in whatever picture, are alike to the network.")
+    choice = choose(run, image_id)
+    style = choose_style()
+    if not choice.ids:
+        st.info("None of the pictures of this run are chosen. Choose other values.")
+        return
+    found = attempt(run, "The network looks at the pictures …", lambda: parts.find(run, choice.ids))
+    if found is None:
+        return
+    palette = found.foreground if style.foreground else found.everything
+    scenes = parts.scenes(palette)
+    clicked = components.gallery(items(palette, scenes, style), "parts_gallery", image_id, size=260)
+    explain(found, palette, choice, style)
+    credit = describe(run, palette, style)
+    st.html(markup.small(credit))
+    stem = panels.file_stem(f"parts-{run['collection']}-run{run['run_id']}")
+    title = f"Parts: {choice.words}"
+    said = f"{parts.variance(palette)} {credit}"
+    downloads("parts", stem, partial(parts.plate, palette, scenes, style, title, said, FIGURE_SIDE))
+    if clicked is not None:
+        components.open_image(clicked)
+
+
+def choose(run: dict[str, Any], image_id: int) -> Choice:
+    """Which pictures: the one in view with its nearest neighbours, or those that the metadata says."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        by = st.segmented_control(
+            "Pictures",
+            ["nearest", "metadata"],
+            default="nearest",
+            required=True,
+            key="parts_of",
+            bind="query-params",
+            help="Nearest: the picture in view and those most like it. Metadata: pictures that share a value.",
+        )
+        count = st.slider("How many at most", 1, MOST, FIRST, key="parts_count", bind="query-params", width=220)
+        if by == "nearest":
+            return nearest(run, image_id, count)
+        chosen = choosing.choose(run, "parts")
+    known = cache.images(run["collection"]).index
+    ids = [int(i) for i in (known if chosen.ids is None else chosen.ids) if i in known]
+    some = f"{count} of the {len(ids)}" if len(ids) > count else f"{len(ids)}"
+    return Choice(tuple(ids[:count]), f"{some} {chosen.words.removeprefix('all ')} of {run['collection']}")
+
+
+def nearest(run: dict[str, Any], image_id: int, count: int) -> Choice:
+    """The image in view, then its nearest neighbours in the run."""
+    others = cache.nearest(run["run_id"], image_id, count - 1)["image_id"].tolist() if count > 1 else []
+    title = cache.image(image_id)["title"]
+    and_others = f" and the {len(others)} pictures most like it" if others else ""
+    return Choice((image_id, *map(int, others)), f"{title}{and_others}")
+
+
+def choose_style() -> Style:
+    """How the colours are drawn."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        edges = st.segmented_control(
+            "Patches",
+            ["sharp", "smooth"],
+            default="sharp",
+            required=True,
+            key="edges",
+            bind="query-params",
+            help="Sharp shows one flat square for each patch: all that the network has. Smooth interpolates.",
+        )
+        opacity = st.slider("Opacity (%)", 0, 100, 85, 5, key="parts_opacity", bind="query-params", width=220)
+        foreground = st.toggle(
+            "Leave the background out",
+            key="parts_foreground",
+            bind="query-params",
+            help="The patches are parted in two by the first component; the part nearer to the middle of the pictures "
+            "counts as foreground, and the colours are made anew for it alone. A guess, not a segmentation.",
+        )
+    return Style(opacity / 100, edges == "smooth", foreground)
+
+
+def items(palette: Palette, scenes: list[panels.Scene], style: Style) -> list[dict[str, Any]]:
+    """What the gallery shows: each picture with its colours."""
+    found = cache.items([coloured.image_id for coloured in palette.pictures])
+    for item, coloured, scene in zip(found, palette.pictures, scenes, strict=True):
+        item["src"] = markup.source(parts.pair(coloured, scene.at(SIDE), style))
+        item["alt"] = f"{item['alt']}, and its patches in the colours of what they are alike to"
+    return found
+
+
+def explain(found: Parts, palette: Palette, choice: Choice, style: Style) -> None:
+    """What the colours mean, how much they show, and what has to be known of these pictures."""
+    said = [parts.variance(palette)]
+    if style.foreground:
+        cells = [np.isfinite(coloured.colours).all(-1).sum() for coloured in palette.pictures]
+        whole = [np.isfinite(coloured.colours).all(-1).sum() for coloured in found.everything.pictures]
+        said.append(f"{panels.percent(sum(cells) / sum(whole))} of the patches count as foreground.")
+    many = len(palette.pictures)
+    said.append(
+        f"{many} {'pictures' if many > 1 else 'picture'} went through the network in {found.seconds:.1f} seconds."
+    )
+    if found.missing:
+        said.append(f"{found.missing} could not be read and are left out.")
+    if found.thumbnails:
+        said.append(
+            f"Of {found.thumbnails} the original file is not where it was, or has changed: the network saw thumbnails."
+        )
+    row = st.container(horizontal=True, gap="large")
+    with row.container(width=360):
+        st.html(markup.said([], parts.legend(palette)))
+    with row.container():
+        st.html(markup.small(" ".join(said)))
+        st.caption("Click a picture to go on from it.")
+
+
+def describe(run: dict[str, Any], palette: Palette, style: Style) -> str:
+    """What was done, for the page and for print."""
+    which = "the foreground patches" if style.foreground else "all patches"
+    between = "interpolated between the centres of patches" if style.smooth else "one flat square for each patch"
+    apart = (
+        " Foreground: the side of the first component of all patches that lies nearer to the middle of the pictures."
+        if style.foreground
+        else ""
+    )
+    return (
+        f"Principal components of the patch tokens after the final norm, {which} of {len(palette.pictures)} pictures "
+        f"together; the first three as red, green and blue, from the 2nd to the 98th percentile of each.{apart} Drawn "
+        f"at an opacity of {panels.percent(style.opacity)}, {between}. {credit(run)}"
+    )
+
+
+# ---- the network itself ---------------------------------------------------------------------------------------------
+
+
+def network(run: dict[str, Any]) -> None:
+    """The network before any picture: the filters that cut its patches, and its sense of place."""
+    st.markdown(f"What the network {markup.markdown(run['title'])} brings along before it looks at any picture.")
+    if attempt(run, "", lambda: cache.backbone(run)) is None:
+        return
+    st.header("Patch filters", anchor=False)
+    filters(run)
+    st.header("Positions", anchor=False)
+    positions(run)
+
+
+def filters(run: dict[str, Any]) -> None:
+    """The first 128 filters."""
+    found = attempt(run, "", lambda: cache.looked(partial(_filters, run), "filters", run["run_id"]))
+    if found is None:
+        return
+    wall = anatomy.filter_wall(found)
+    st.image(wall, alt=f"{len(found)} patch filters as small squares of colour", width=min(wall.width, 1000))
+    side = found.shape[1]
+    said = (
+        f"The first {len(found)} of {run['dim']} filters, which turn {side} × {side} pixels into a token. Each answers "
+        "most to patches that look like it: to a colour, an edge, a stripe. Each is stretched from its own least to "
+        "its own greatest weight."
+    )
+    st.html(markup.small(said))
+    title, stem = "Patch filters", panels.file_stem(f"filters-{run['title']}")
+    plate = partial(anatomy.plate, title, wall, anatomy.filter_legend(), f"{said} {credit(run)}")
+    downloads("filters", stem, plate)
+
+
+def positions(run: dict[str, Any]) -> None:
+    """How alike places are to the network: of one place, and of all."""
+    found = attempt(run, "", lambda: cache.looked(partial(_positions, run), "positions", run["run_id"]))
+    if found is None:
+        return
+    st.markdown("A bright place is near, to the network, to the one that is marked. Click another one.")
+    kind, row, col = choose_place(found.rows, found.cols)
+    similarity = getattr(found, kind)
+    low, high = anatomy.limits(similarity)
+    here = similarity[row * found.cols + col].reshape(found.rows, found.cols)
+    sides = st.container(horizontal=True, gap="large")
+    with sides.container(width=400):
+        one_place(here, row, col, low, high)
+        st.html(markup.said([], anatomy.legend(kind, low, high)))
+    with sides.container():
+        key = ("grid of maps", run["run_id"], kind)
+        grid, step = cache.looked(lambda: anatomy.grid_of_maps(similarity, found.rows, found.cols, low, high), *key)
+        st.image(grid, alt=f"The similarity maps of all places, {found.rows} by {found.cols}", width="stretch")
+    every = "each place" if step == 1 else f"every {_ordinal(step)} place"
+    said = (
+        f"The large picture holds a small map for {every}, where that place is: how alike all places are to it. "
+        f"Position embeddings as learnt, on their own grid of {found.rows} × {found.cols}; those of special tokens "
+        "are left out."
+    )
+    st.html(markup.small(said))
+    bar = anatomy.legend(kind, low, high)
+    title, stem = "Similarity of positions", panels.file_stem(f"positions-{kind}-{run['title']}")
+    downloads("positions", stem, partial(anatomy.plate, title, grid, bar, f"{said} {credit(run)}"))
+
+
+def choose_place(rows: int, cols: int) -> tuple[str, int, int]:
+    """The kind of similarity, and the row and column of one place, at first the middle."""
+    state = st.session_state
+    if WISH in state:
+        state["parts_row"], state["parts_col"] = state.pop(WISH)
+    for key, count in (("parts_row", rows), ("parts_col", cols)):
+        if key in state and not 0 <= state[key] < count:  # of a network with a larger grid
+            del state[key]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        kind = st.segmented_control(
+            "Similarity",
+            ["cosine", "dot"],
+            default="cosine",
+            required=True,
+            key="parts_similarity",
+            bind="query-params",
+            help="The cosine compares directions alone; the dot product, as probing-vits shows it, lengths too.",
+        )
+        row = st.number_input("Row", 0, rows - 1, rows // 2, key="parts_row", bind="query-params", width=130)
+        col = st.number_input("Column", 0, cols - 1, cols // 2, key="parts_col", bind="query-params", width=130)
+    return kind, row, col
+
+
+def one_place(here: np.ndarray, row: int, col: int, low: float, high: float) -> None:
+    """The map of one place, in which another can be clicked; ends the run then."""
+    rows, cols = here.shape
+    picture = anatomy.similarity_map(here, low, high)
+    values = tuple(f"{value:.3f}" for value in here.ravel().tolist())
+    pane = Pane(
+        markup.source(picture),
+        f"Row {row}, column {col}",
+        "counted from 0",
+        f"How alike all places are to row {row}, column {col}.",
+        (0.0, 0.0, 1.0, 1.0),
+        rows,
+        cols,
+        values,
+    )
+    box = (col / cols, row / rows, (col + 1) / cols, (row + 1) / rows)
+    picked = patches([pane], "parts_place", group="positions", chosen=box)
+    if picked is not None and (picked.row, picked.col) != (row, col):
+        st.session_state[WISH] = (picked.row, picked.col)
+        st.rerun()
+
+
+def _filters(run: dict[str, Any]) -> np.ndarray:
+    from ingest.vision.anatomy import patch_filters
+
+    return patch_filters(cache.backbone(run))
+
+
+def _positions(run: dict[str, Any]) -> Any:
+    from ingest.vision.anatomy import position_similarity
+
+    return position_similarity(cache.backbone(run))
+
+
+def _ordinal(number: int) -> str:
+    return {2: "second", 3: "third"}.get(number, f"{number}th")
+
+
+# ---- both -----------------------------------------------------------------------------------------------------------
+
+
+def attempt(run: dict[str, Any], waiting: str, ask: Callable[[], Any]) -> Any:
+    """What `ask` finds; None, with a sentence on the page, where the network cannot be used or has no such part."""
+    from ingest.vision.anatomy import AnatomyError
+
+    try:
+        if not waiting:
+            return ask()
+        with st.spinner(waiting):
+            found = ask()
+    except AnatomyError as error:
+        st.info(markup.markdown(f"{error}."))
+        return None
+    except Exception as error:  # weights that are gone, a library that is missing, memory: all end the same way
+        st.error(markup.markdown(f"The network of run {run['run_id']} cannot be used here: {error}"))
+        return None
+    if found is None:
+        st.error("Neither the originals nor thumbnails of these pictures can be read, so there is nothing to look at.")
+    return found
+
+
+def credit(run: dict[str, Any]) -> str:
+    """Which network it was."""
+    return (
+        f"Network: {run['title']}, weights {run['weights_sha256'][:8]}, run {run['run_id']} of {run['collection']}, "
+        f"input of {run['size']} px, fit {run['fit']}."
+    )
+
+
+def downloads(key: str, stem: str, plate: Callable[[], figure.Plate]) -> None:
+    """The figure for print, drawn only when somebody asks for it."""
+    with st.container(horizontal=True):
+        for ending, label, write in (
+            ("png", "Figure as PNG, 300 dpi", figure.png),
+            ("svg", "Figure as SVG", figure.svg),
+        ):
+            st.download_button(
+                label,
+                lambda write=write: write(plate()),
+                f"{stem}.{ending}",
+                "image/png" if ending == "png" else "image/svg+xml",
+                key=f"{key}_{ending}",
+                on_click="ignore",
+                icon=":material/download:",
+            )
+
+
+page()

@@ -1,3 +1,80 @@
-import streamlit as st
+"""Probe: any picture before any network on this machine. Nothing is ingested, nothing is kept."""
 
-st.title("Probe")
+from __future__ import annotations
+
+import hashlib
+
+import streamlit as st
+from PIL import Image
+
+from dashboard import controls, markup, microscope, networks, uploads, viewer
+from dashboard.components.paste import paste
+from ingest.vision.geometry import FITS
+
+
+def page() -> None:
+    """The page: a picture of one's own, a network, and the attention microscope."""
+    st.title("Probe")
+    own = bring()
+    choice, fit = choose()
+    if choice is None:
+        st.info("No network was found on this machine. `python -m ingest models` lists those that can be had.")
+        return
+    if own is None:
+        st.info("Choose a picture of your own above, or paste one. It is looked at and then forgotten.")
+        return
+    try:
+        with st.spinner("Loading the network …"):
+            run = networks.as_run(choice, fit)
+    except Exception as error:  # weights that are gone, a library that is missing, memory: all end the same way
+        st.error(markup.markdown(f"{choice.title} cannot be used here: {error}"))
+        return
+    viewer.show(microscope.subject_of_own(run, *own), suited=networks.suited(run))
+
+
+def choose() -> tuple[networks.Choice | None, str]:
+    """The network, None where there is none, and how the picture is brought to its size."""
+    found = {each.key: each for each in networks.choices()}
+    if not found:
+        return None, "crop"
+    if (linked := controls.news("network")) in found:
+        st.session_state["network"] = linked
+    controls.settle("network", list(found))
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    key = row.selectbox("Network", list(found), key="network", format_func=lambda each: found[each].title)
+    controls.write("network", None if key == next(iter(found)) else key)
+    fits = list(FITS)
+    fit = row.segmented_control(
+        "Fit",
+        fits,
+        default=fits[0],
+        required=True,
+        key="fit",
+        bind="query-params",
+        help="\n".join(f"- **{name}**: {words}" for name, words in FITS.items()),
+    )
+    return found[key], fit
+
+
+def bring() -> tuple[str, Image.Image] | None:
+    """The controls for a picture of one's own, and its name and the picture if there is one."""
+    file = st.file_uploader("A picture of your own", list(uploads.TYPES), max_upload_size=uploads.MEGABYTES, key="own")
+    pasted = paste("probe_paste")
+    try:
+        if pasted:
+            st.session_state["_probe"] = _decoded("Pasted picture", uploads.from_data_url(pasted))
+        elif file is not None and (data := file.getvalue()):
+            digest = hashlib.sha256(data).hexdigest()
+            if st.session_state.get("_probe_file") != digest:
+                st.session_state["_probe"], st.session_state["_probe_file"] = _decoded(file.name, data), digest
+    except uploads.BadPicture as error:
+        st.error(str(error), icon=":material/broken_image:")
+        st.session_state.pop("_probe", None)
+    return st.session_state.get("_probe")
+
+
+def _decoded(name: str, data: bytes) -> tuple[str, Image.Image]:
+    return name, uploads.decode(data)
+
+
+page()

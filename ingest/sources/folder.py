@@ -22,10 +22,16 @@ _OTHERS = """
     .db .sqlite .duckdb .wal .parquet .arrow .feather .npy .npz .pkl .pt .pth .safetensors .onnx .h5 .hdf5
     .zip .gz .tar .bz2 .xz .7z .rar .pdf .eps .ps .ai .doc .docx .odt .rtf .xls .xlsx .ods .ppt .pptx .odp
     .bib .ris .xmp .aux .thm .lnk .exe .dll .so .iso .dmg
-    .mp4 .mov .avi .mkv .webm .mpg .mpeg .m4v .wmv .mp3 .wav .flac .ogg
 """
+_FILMS = """
+    .mp4 .m4v .mov .qt .avi .divx .mkv .webm .mpg .mpeg .mpe .vob .m2v .mts .m2ts .wmv .asf .flv .f4v .ogv .ogm
+    .3gp .3g2 .mxf .dv .rm .rmvb
+"""
+_SOUNDS = ".mp3 .wav .flac .ogg .oga .opus .m4a .aac .wma .aif .aiff"
 _RAW = ".cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .dng .orf .rw2 .raf .pef .srw .3fr .iiq"
-PICTURE_SUFFIXES, _OTHER_SUFFIXES, _RAW_SUFFIXES = (frozenset(text.split()) for text in (_PICTURES, _OTHERS, _RAW))
+PICTURE_SUFFIXES, _OTHER_SUFFIXES, _RAW_SUFFIXES, FILM_SUFFIXES, SOUND_SUFFIXES = (
+    frozenset(text.split()) for text in (_PICTURES, _OTHERS, _RAW, _FILMS, _SOUNDS)
+)
 # Folders that systems leave behind: copies of other pictures, or what was thrown away.
 _SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information"})
 
@@ -187,7 +193,9 @@ def _no_picture(path: Path) -> str | None:
     suffix = path.suffix.lower()
     if suffix in PICTURE_SUFFIXES:
         return None
-    if suffix in _OTHER_SUFFIXES:
+    if suffix in FILM_SUFFIXES:
+        return f"a film ({suffix}): give the film itself as the source"
+    if suffix in _OTHER_SUFFIXES | SOUND_SUFFIXES:
         return f"not a picture ({suffix})"
     if suffix in _RAW_SUFFIXES:
         return f"a camera's raw file ({suffix}): export it as JPEG or TIFF"

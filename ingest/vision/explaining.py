@@ -137,7 +137,10 @@ def refuse_unsuited(method: Method, backbone: Backbone, has_target: bool) -> Non
             not backbone.class_attention,
             f"in {backbone.title} only the CLS token asks; take cls or rollout",
         ),
-        "target": (has_target, "it explains a target; name one with --target, such as --target neighbours:20"),
+        "target": (
+            has_target,
+            f"it explains a target; name one: python -m ingest explain --methods {method.key} --target neighbours:20",
+        ),
     }
     for need in method.needs:
         met, reason = reasons[need]

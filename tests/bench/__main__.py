@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
-from tests.bench import capture, drawing, ingest_rate, storage
+from tests.bench import capture, drawing, ingest_rate, memory, storage
 
 REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-BENCHES = {"capture": capture, "ingest": ingest_rate, "storage": storage, "drawing": drawing}
+BENCHES = {"capture": capture, "memory": memory, "ingest": ingest_rate, "storage": storage, "drawing": drawing}
 
 
 def main() -> None:

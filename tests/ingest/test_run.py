@@ -230,9 +230,9 @@ def test_the_same_name_from_another_folder_is_asked_about(folder, command, tmp_p
 
 
 def test_memory_that_does_not_suffice_halves_the_batch(folder, command, monkeypatch):
-    from ingest.vision import embedding
+    from ingest.vision import explaining
 
-    sizes, real = [], embedding.observe
+    sizes, real = [], explaining.explain_pictures
 
     def short_of_memory(backbone, batch, *rest):
         sizes.append(len(batch))
@@ -240,7 +240,7 @@ def test_memory_that_does_not_suffice_halves_the_batch(folder, command, monkeypa
             raise torch.OutOfMemoryError("out of memory")
         return real(backbone, batch, *rest)
 
-    monkeypatch.setattr(embedding, "observe", short_of_memory)
+    monkeypatch.setattr(explaining, "explain_pictures", short_of_memory)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     assert command("run", folder, *TINY, "--batch-size", "8", "--json").counts["new"] == 9
     assert sizes[:4] == [8, 4, 2, 2]
@@ -249,10 +249,10 @@ def test_memory_that_does_not_suffice_halves_the_batch(folder, command, monkeypa
 
 def test_chunks_are_committed_on_the_way(folder, command, monkeypatch):
     """Whatever ends the run in the middle, the chunks before stay, and the next run does the rest."""
-    from ingest.vision import embedding
+    from ingest.vision import explaining
 
     monkeypatch.setattr(pipeline, "CHUNK_IMAGES", 2)
-    calls, real = [], embedding.observe
+    calls, real = [], explaining.explain_pictures
 
     def fails_at_the_fourth(*arguments):
         calls.append(1)
@@ -260,10 +260,10 @@ def test_chunks_are_committed_on_the_way(folder, command, monkeypatch):
             raise RuntimeError("the graphics driver went away")
         return real(*arguments)
 
-    monkeypatch.setattr(embedding, "observe", fails_at_the_fourth)
+    monkeypatch.setattr(explaining, "explain_pictures", fails_at_the_fourth)
     result = command("run", folder, *TINY, "--batch-size", "2")
     assert result.code == 1 and "the graphics driver went away" in result.err and "Traceback" not in result.err
     assert ask(command.db, "SELECT count(*) FROM features") == [(6,)]
-    monkeypatch.setattr(embedding, "observe", real)
+    monkeypatch.setattr(explaining, "explain_pictures", real)
     assert command("run", folder, *TINY, "--json").counts["new"] == 3
     assert ask(command.db, "SELECT count(DISTINCT image_id), count(*) FROM features") == [(9, 9)]

@@ -1,0 +1,316 @@
+"""The attention microscope: one picture before one network, and all that can be asked about it.
+
+The page Attention shows the images of the database with it, the page Probe any other picture.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from dashboard import (
+    cache,
+    closer,
+    controls,
+    faithful,
+    figure,
+    markup,
+    microscope,
+    panels,
+    played,
+    trust,
+    wall,
+)
+from dashboard.controls import Drawing
+from dashboard.microscope import CannotLook, Found, Question, Subject
+from dashboard.panels import Maps, Scene
+from store import connection
+
+FIGURE_SIDE = 600  # pixels of a panel in print: 2 inches at 300 dpi
+SPECIAL = "special token"
+
+
+def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Sequence[str] | None = None) -> None:
+    """Controls, maps and what is to be said of them. `stored` are the (method, target) that the database holds,
+    `suited` the methods that the network can show (None: what its run tells of it decides)."""
+    try:
+        question, drawing = ask(subject, stored, suited)
+        if question is None:
+            return
+        with st.spinner("The network looks at the picture …"):
+            found = microscope.find(subject, question)
+    except CannotLook as reason:
+        st.info(markup.markdown(str(reason)))
+        return
+    scene = subject.scene(found.frame)
+    maps = found.maps.renormalised(scene.cells()) if drawing.over_patches else found.maps
+    for words in trust.warnings(question.key, found.maps, scene, subject.run["prefix_tokens"], outliers(subject)):
+        st.warning(words, icon=":material/visibility_off:")
+    if question.key == "query":
+        query_bar(subject, question, found)
+    draw_wall(subject, question, drawing, found, maps, scene)
+    credit = describe(subject, question, found)
+    st.html(markup.small(credit))
+    if found.live is not None:
+        st.html(markup.small(how_to_store(subject, question, found)))
+    downloads(subject, maps, scene, drawing, question, credit)
+    if question.target.startswith("image:"):
+        other_side(subject, question, drawing)
+    about_method(question, credit)
+    number = None
+    if maps.heads == (None,) * len(maps.heads) and not question.fuse:
+        if len(played.blocks(subject, question).layers) > 1:
+            played.show(subject, question, scene, drawing.look)
+    else:
+        number = closer.show(subject, question, maps, scene, drawing.look)
+    faithful.show(subject, question, found, number)
+
+
+# ---- what is asked --------------------------------------------------------------------------------------------------
+
+
+def ask(
+    subject: Subject, stored: Sequence[tuple[str, str]], suited: Sequence[str] | None
+) -> tuple[Question | None, Drawing]:
+    """All controls above the maps. Raises CannotLook where nothing can be explained."""
+    names = list(dict.fromkeys(method for method, _ in stored))
+    name = controls.pick_method(controls.offered(subject.run, names, suited), names)
+    method = microscope.registry().get(name.partition("(")[0])
+    target = ""
+    if method is None or method.needs_target:
+        kept = [target for one, target in stored if one == name]
+        target = controls.pick_target(subject.run, subject.image_id, kept)
+    above = st.container()
+    drawing = controls.choose_drawing(method is None or method.per_head)
+    with above:
+        return controls.pick_question(subject.run, name, target, drawing.fuse), drawing
+
+
+def query_bar(subject: Subject, question: Question, found: Found) -> None:
+    """Which token is asked where it looks, the other tokens that may be asked, and the way back."""
+    token, prefix = token_of(question, found), subject.run["prefix_tokens"]
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    tokens = [token] if token.startswith("r") else [f"r{found.frame.rows // 2}c{found.frame.cols // 2}"]
+    tokens += [f"special{number}" for number in range(prefix)]
+    st.session_state["asks"] = token
+    row.selectbox(
+        "The token that looks",
+        tokens,
+        key="asks",
+        format_func=lambda each: _token_words(each, prefix),
+        on_change=lambda: _ask_token(st.session_state["asks"]),
+        width=280,
+    )
+    row.button("Back to the whole picture", on_click=_ask_later, args=("",), icon=":material/undo:")
+
+
+def token_of(question: Question, found: Found) -> str:
+    """The token of the method `query`, as it is written: r3c5, special1."""
+    _, _, inside = question.method.partition("(token=")
+    return inside.rstrip(")") or f"r{found.frame.rows // 2}c{found.frame.cols // 2}"
+
+
+def _token_words(token: str, prefix: int) -> str:
+    if token.startswith("special"):
+        number = int(token.removeprefix("special"))
+        if number == 0:
+            return "CLS token"
+        return "distillation token" if prefix == 2 else f"register {number}"
+    row, _, col = token.removeprefix("r").partition("c")
+    return f"patch in row {row}, column {col}"
+
+
+def _ask_token(token: str) -> None:
+    _ask_later(f"query(token={token})")
+
+
+def _ask_later(name: str) -> None:
+    """Set the method at the next run; '' is the one before a patch was asked."""
+    st.session_state["_ask"] = name or st.session_state.get("_before_query", "")
+
+
+# ---- the maps -------------------------------------------------------------------------------------------------------
+
+
+def draw_wall(
+    subject: Subject, question: Question, drawing: Drawing, found: Found, maps: Maps, scene: Scene, key: str = "maps"
+) -> None:
+    """The maps beside their picture. A click on a patch asks where it looks."""
+    columns = columns_of(question, maps)
+    drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.look)
+    probes = controls.kind_of(question.method) == "attention" and subject.run["layers"] > 2
+    chosen = wall.chosen_box(scene, token_of(question, found)) if question.key == "query" else None
+    sentences = sentences_of(subject, question, drawing, found, scene)
+    if probes:
+        sentences.append("Click a patch, or press Enter on it, to see where it looks.")
+    patch = wall.sheet(scene, subject.alt, drawn, bar, sentences, columns, key, subject.group, chosen, probes)
+    closer.strip(subject, question, found)
+    if patch is not None:
+        if question.key != "query":
+            st.session_state["_before_query"] = question.method
+        _ask_token(f"r{patch.row}c{patch.col}")
+        st.rerun()
+
+
+def columns_of(question: Question, maps: Maps) -> int:
+    """Columns of the wall: one a head, or a few where a map belongs to no head."""
+    single = [head for head in maps.heads if head is not None]
+    return controls.GRID if not single else len(set(single))
+
+
+def sentences_of(subject: Subject, question: Question, drawing: Drawing, found: Found, scene: Scene) -> list[str]:
+    """What is said beside the maps."""
+    said = [panels.seen_sentence(scene, subject.run["fit"])]
+    if drawing.look.share is not None:
+        said.append(panels.mask_sentence(drawing.look))
+    if not subject.original:
+        said.append("The original file is not where it was, or has changed: this is its thumbnail.")
+        if found.live is not None:
+            said.append("The network looked at the thumbnail too, and missed what is finer.")
+    if found.live is not None and found.live.predicted is not None:
+        _, name, share = found.live.predicted
+        said.append(f"The network takes this for: {name} ({panels.percent(share)}).")
+    if question.target.startswith("label:"):
+        said.append(microscope.probe_sentence(subject.run, question.target))
+    return said
+
+
+def _side(columns: int) -> int:
+    """Pixels of a panel's long side: what the page has room for, and some more for dense screens."""
+    return min(960, max(240, 1280 // max(1, columns)))
+
+
+def other_side(subject: Subject, question: Question, drawing: Drawing) -> None:
+    """Why are these two similar: the other picture, explained by this one."""
+    other_id = int(question.target.partition(":")[2])
+    try:
+        other = microscope.subject_of(subject.run, other_id)
+        asked = Question(question.method, f"image:{subject.image_id}", question.layers, question.heads, question.fuse)
+        with st.spinner("The network looks at the other picture …"):
+            found = microscope.find(other, asked)
+    except CannotLook as reason:
+        st.info(markup.markdown(str(reason)))
+        return
+    likeness = microscope.similarity(subject.run, subject.image_id, other_id)
+    st.subheader("And in the other picture")
+    if likeness is not None:
+        st.markdown(
+            f"To this network the two pictures have a similarity of **{likeness:.3f}** (cosine). Above: what "
+            f"makes {markup.markdown(subject.title)} like {markup.markdown(other.title)}. Below: the other way round."
+        )
+    scene = other.scene(found.frame)
+    maps = found.maps.renormalised(scene.cells()) if drawing.over_patches else found.maps
+    columns = columns_of(asked, maps)
+    drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.look)
+    said = sentences_of(other, asked, drawing, found, scene)
+    wall.sheet(scene, other.alt, drawn, bar, said, columns, "other", other.group, pick=False)
+
+
+def outliers(subject: Subject) -> float | None:
+    """The share of the picture's patch tokens with an abnormal norm, where the database knows it."""
+    if subject.run["run_id"] is None:
+        return None
+    return cache.outliers(subject.run["run_id"], subject.image_id)
+
+
+# ---- what is said of them -------------------------------------------------------------------------------------------
+
+
+def describe(subject: Subject, question: Question, found: Found) -> str:
+    """What the maps are, for the page and for print: kind, method, formula, target, layers and heads, network, run."""
+    run, method = subject.run, microscope.registry().get(question.key)
+    kind = controls.kind_of(question.method).capitalize()
+    settings = question.method.partition("(")[2].rstrip(")")
+    settings = f" ({settings.replace(',', ', ')})" if settings else ""
+    what = f"{kind}: {method.title}{settings}, {method.formula}." if method else f"Map: {question.method}."
+    target = f" Explained: {explained(run, found.target)}." if found.target else ""
+    layers = sorted(set(found.maps.layers))
+    noun = f"{microscope.depth_noun(question.method)}s" if method and not method.per_head else "Layers"
+    where = f" {noun} {_list(layers)}"
+    heads = sorted({head for head in found.maps.heads if head is not None})
+    if question.fuse:
+        where += f", {panels.FUSIONS[question.fuse][0]} of all heads"
+    elif heads:
+        where += f", heads {_list(heads)}"
+    network = f" Network: {run['title']}, weights {run['weights_sha256'][:8]}"
+    if run["run_id"] is not None:
+        network += f", run {run['run_id']} of {run['collection']}"
+    return f"{what}{target}{where}, counted from 0.{network}, input of {run['size']} px, fit {run['fit']}."
+
+
+def explained(run: dict[str, Any], target: str) -> str:
+    """A target as it is written, with the name of the class or picture that it means."""
+    kind, _, rest = target.partition(":")
+    if kind == "class" and rest.isdecimal():
+        names = microscope.classes_of(run)
+        return f"{target} ({names[int(rest)]})" if int(rest) < len(names) else target
+    if kind == "image" and rest.isdecimal() and (image := cache.image(int(rest))):
+        return f"{target} ({image['title']})"
+    return target
+
+
+def how_to_store(subject: Subject, question: Question, found: Found) -> str:
+    """How long the maps took, and the command that stores them."""
+    took = f"Computed now in {found.live.seconds:.1f} s"
+    if subject.run["run_id"] is None:
+        return f"{took}; nothing of it is stored."
+    words = ["python", "-m", "ingest", "explain", "--run", str(subject.run["run_id"]), "--methods", question.method]
+    words += ["--target", question.target] if question.target else []
+    words += [] if cache.db() == connection.default_path() else ["--db", str(cache.db())]
+    return f"{took}, and not stored. This stores it for the collection: {shlex.join(words)}"
+
+
+def about_method(question: Question, credit: str) -> None:
+    """The method in full, and a text to cite a map with."""
+    method = microscope.registry().get(question.key)
+    with st.expander("Method, formula, source; cite this map", icon=":material/format_quote:"):
+        if method is not None:
+            facts = {"kind": controls.KINDS[method.kind], "shows": method.explanation}
+            st.html(markup.facts({**facts, "formula": method.formula, "source": method.source}))
+        st.code(f"{credit} {link()}".strip(), language=None, wrap_lines=True)
+
+
+def link() -> str:
+    """The address of this view; empty where nobody knows it."""
+    base = (getattr(st.context, "url", None) or "").partition("?")[0]
+    return f"{base}?{urlencode(st.query_params.to_dict())}" if base else ""
+
+
+def _list(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def downloads(
+    subject: Subject, maps: Maps, scene: Scene, drawing: Drawing, question: Question, credit: str, key: str = "figure"
+) -> None:
+    """The figure for print, drawn only when somebody asks for it."""
+    seen = panels.seen_sentence(scene, subject.run["fit"])
+
+    def plate() -> figure.Plate:
+        columns = columns_of(question, maps)
+        print_scene, words = scene.at(FIGURE_SIDE), f"{credit} {seen}"
+        return panels.plate(subject.title, subject.caption, maps, print_scene, drawing.look, columns, words)
+
+    figure_buttons(plate, f"{panels.file_stem(subject.title)}-{question.key}", key)
+
+
+def figure_buttons(plate: Any, stem: str, key: str) -> None:
+    """Buttons for the figure that `plate` makes, as PNG and as SVG."""
+    row = st.container(horizontal=True)
+    for label, ending, mime, write in (
+        ("Figure as PNG, 300 dpi", "png", "image/png", figure.png),
+        ("Figure as SVG", "svg", "image/svg+xml", figure.svg),
+    ):
+        row.download_button(
+            label,
+            lambda write=write: write(plate()),
+            f"{stem}.{ending}",
+            mime,
+            key=f"{key}_{ending}",
+            on_click="ignore",
+            icon=":material/download:",
+        )

@@ -1,0 +1,64 @@
+"""What `explain` needs beside the pipeline: the pictures somebody means, and the target."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ingest.sources.folder import SourceError
+from ingest.workflow import Listing
+from store import read, sandbox, search
+from store.connection import reading
+from store.errors import SqlFailed, SqlRefused
+
+
+def split_names(text: str) -> list[str]:
+    """Methods separated by commas; a comma between brackets belongs to the options of one."""
+    return [part.strip() for part in re.split(r",(?![^()]*\))", text) if part.strip() not in ("", "none")]
+
+
+def narrow(db: Path, listing: Listing, images: str | None, where: str | None) -> Listing:
+    """The listing with only the images named by id (`3,5,7`), or for which an SQL condition on the catalogue holds.
+
+    SourceError with a sentence for an id that the collection does not hold, a condition that is no SQL, or no image.
+    """
+    if images is None and where is None:
+        return listing
+    held = {row[0]: name for name, row in listing.known.items()}
+    if images is not None:
+        chosen = _ids(images)
+        strange = [number for number in chosen if number not in held]
+        if strange:
+            raise SourceError(f"the collection {listing.collection!r} holds no image {strange[0]}")
+    else:
+        try:
+            chosen = sandbox.matching(db, where)
+        except (SqlFailed, SqlRefused) as error:
+            raise SourceError(f"--where {where!r} cannot be asked of the catalogue: {error}") from error
+    names = {held[number] for number in chosen if number in held}
+    if not names:
+        raise SourceError(f"no image of the collection {listing.collection!r} is meant by {where or images!r}")
+    return replace(listing, tasks=[task for task in listing.tasks if task.name in names])
+
+
+def target_for(db: Path, run_id: int, backbone: Any, text: str) -> Any:
+    """The target written as `text`, with the features and labels of the run that it needs. TargetError, StoreError."""
+    from ingest.vision.targets import Bank, make_target
+
+    with reading(db) as con:
+        bank = Bank(*search.features(con, run_id))
+
+    def labels(column: str) -> list[frozenset[str]]:
+        with reading(db) as con:
+            return read.labels(con, column, bank.ids)
+
+    return make_target(text, backbone, bank, labels)
+
+
+def _ids(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise SourceError(f"--images expects ids such as 3,5,7, not {text!r}") from None

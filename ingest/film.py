@@ -1,0 +1,362 @@
+"""A film drawn over with what a network attends to, frame by frame.
+
+It is gone through twice: the first time for the maps, which wait on the disk until the scale of all of them is known,
+the second time to draw. Neither frames nor maps pile up in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from ingest.explain import target_for
+from ingest.models import choose_batch_size
+from ingest.report import Report
+from ingest.vision.encode import KINDS, Encoder
+from ingest.vision.film import BadFilm, Film, Reel
+from ingest.vision.geometry import Frame, fit_image
+from ingest.vision.overlay import ABSOLUTE_RANGE, overlay, scale_values
+from ingest.workflow import Settings, newest_run, open_backbone
+
+VIEWS = {
+    "overlay": "the map over the picture",
+    "side": "the picture, and beside it the map over the picture",
+    "map": "the map alone",
+    "original": "the picture alone",
+}
+COLOURS = ("inferno", "viridis", "magma", "cividis", "turbo", "greys")
+SIDES = {"mp4": 1280, "gif": 640}  # the longest side of a picture, in pixels
+DIM = 0.55  # what the network did not see stands back, as on the pages
+GROUND = (24, 24, 24)  # under a map alone
+AHEAD = 8  # frames by which reading may be ahead of looking, and drawing of encoding
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How a film is drawn: which map of which method, and how it looks.
+
+    `layer` None is the last; `head` a number, "mean" or "max"; `view` a key of VIEWS; `scale` "shared" (one for the
+    whole film), "absolute" or "map" (each frame its own); `every` seconds, 0 for every frame; `side` the longest side
+    of a picture in pixels, None as in SIDES. ValueError for a head that is none of these.
+    """
+
+    method: str = "cls"
+    layer: int | None = None
+    head: str = "mean"
+    view: str = "overlay"
+    scale: str = "shared"
+    colours: str = "inferno"
+    opacity: float = 0.6
+    smooth: bool = True
+    every: float = 0.0
+    side: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.head not in ("mean", "max") and not self.head.isdecimal():
+            raise ValueError(f"--head is mean, max or the number of a head, not {self.head!r}")
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the network saw: which map of it is drawn, over which part of pictures of `size` (width, height), and the
+    least and greatest weight of the whole film on patches that show picture."""
+
+    layer: int
+    heads: str
+    frame: Frame
+    size: tuple[int, int]
+    low: float
+    high: float
+
+    def cells(self) -> np.ndarray:
+        """bool (rows, cols): patches that show some of the picture, not padding."""
+        return self.frame.picture_cells(*self.size)
+
+
+@dataclass(frozen=True)
+class Eye:
+    """A backbone, how pictures are fitted to it, and the target that its maps explain, if they explain one."""
+
+    backbone: Any
+    fit: str = "crop"
+    size: int | None = None
+    batch_size: int = 8
+    target: Any = None
+
+
+def check_output(out: Path, source: Path) -> None:
+    """ValueError unless a film can be written under the name `out`."""
+    if out.suffix.lower().removeprefix(".") not in KINDS:
+        raise ValueError(f"{out} should end in {' or '.join(f'.{kind}' for kind in KINDS)}")
+    if not out.parent.is_dir():
+        raise ValueError(f"there is no folder {out.parent} for {out.name}")
+    if out.is_dir():
+        raise ValueError(f"{out} is a folder")
+    if out.exists() and out.samefile(source):
+        raise ValueError(f"{out} is the film itself; name another file with --out")
+
+
+def open_eye(
+    db: Path, settings: Settings, drawing: Drawing, report: Report, run_id: int | None = None
+) -> tuple[Eye, Drawing]:
+    """The network that the settings mean, and the drawing with its method as that network can show it.
+
+    A target that asks for neighbours, images or labels finds them in the run `run_id` of the database, the newest
+    unless given. ValueError for a method that the network cannot show, or a target that does not suit.
+    """
+    from ingest.vision.explaining import Asked, refuse_unsuited
+    from ingest.vision.targets import make_target
+
+    backbone, (method,), size = open_backbone(db, replace(settings, methods=(drawing.method,)), report)
+    refuse_unsuited(Asked.parse(method).method, backbone, settings.target is not None)
+    if settings.target is not None and drawing.scale == "absolute":
+        raise ValueError("--scale absolute is for attention: an attribution has no uniform share; take shared or map")
+    target = None
+    if settings.target is not None and settings.target.startswith("class:"):
+        target = make_target(settings.target, backbone)
+    elif settings.target is not None:
+        target = target_for(db, newest_run(db, run_id)["run_id"], backbone, settings.target)
+    batch_size = settings.batch_size or choose_batch_size(backbone, size)
+    return Eye(backbone, settings.fit, size, batch_size, target), replace(drawing, method=method)
+
+
+def draw_film(film: Film, out: Path, drawing: Drawing, eye: Eye | None, report: Report) -> dict[str, Any]:
+    """Writes the film `out` and returns what it shows; no `eye` is needed for the view "original".
+
+    BadFilm if no frame can be decoded, ValueError for a map that the network does not have: nothing is written then.
+    """
+    kind = out.suffix.lower().removeprefix(".")
+    drawing = replace(drawing, side=drawing.side or SIDES[kind])
+    moments = film.moments(drawing.every)
+    fps = Fraction(1 / drawing.every).limit_denominator(1000) if drawing.every else film.fps
+    with tempfile.TemporaryFile() as maps:
+        sight = None
+        if drawing.view != "original":
+            with report.progress(len(moments), "looking") as advance:
+                sight = _look(_frames(film, moments), drawing, eye, maps, advance)
+        shown = _told(drawing, sight, eye)
+        with (
+            report.progress(len(moments), "drawing") as advance,
+            _unfinished(out) as file,
+            Encoder(file, kind, fps, note=describe(shown)) as encoder,
+        ):
+            for at, picture in _ahead(_drawn(_ahead(_frames(film, moments)), drawing, sight, maps)):
+                encoder.write(picture, at)
+                advance(1)
+    return {
+        "film": str(film.path),
+        "file": str(out),
+        "frames": encoder.written,
+        "damaged": len(moments) - encoder.written,
+        "seconds": round(film.seconds, 3),
+        "fps": float(fps),
+        "width": encoder.size[0],
+        "height": encoder.size[1],
+        **shown,
+    }
+
+
+def describe(shown: dict[str, Any]) -> str:
+    """What a film shows, in a line, from the result of `draw_film`."""
+    if shown["view"] == "original":
+        return "the picture alone"
+    low, high = shown["limits"] or (0, 0)
+    scales = {
+        "shared": f"one scale for the film, {low:.3g} to {high:.3g}",
+        "absolute": f"{low:g} to {high:g} times uniform attention",
+        "map": "each frame on its own scale",
+    }
+    method = shown["method"] + (f" of {shown['target']}" if shown["target"] else "")
+    return " · ".join([method, f"layer {shown['layer']}", shown["heads"], scales[shown["scale"]]])
+
+
+def _told(drawing: Drawing, sight: Sight | None, eye: Eye | None) -> dict[str, Any]:
+    if sight is None:
+        return {"view": drawing.view}
+    limits = {"shared": (sight.low, sight.high), "absolute": ABSOLUTE_RANGE, "map": None}[drawing.scale]
+    return {
+        "view": drawing.view,
+        "method": drawing.method,
+        "target": eye.target.text if eye.target else "",
+        "layer": sight.layer,
+        "head": drawing.head,
+        "heads": sight.heads,
+        "scale": drawing.scale,
+        "limits": limits,
+    }
+
+
+# ---- the first time: looking ------------------------------------------------------------------------------------
+
+
+def _look(
+    frames: Iterable[tuple[float, Image.Image]],
+    drawing: Drawing,
+    eye: Eye,
+    maps: BinaryIO,
+    advance: Callable[[int], None],
+) -> Sight:
+    """Writes the map of each frame, float32 (rows, cols), into the file `maps`."""
+    sight = None
+    fitted = ((fit_image(picture, eye.backbone.rule, eye.fit, eye.size), picture.size) for _, picture in frames)
+    fitted = _ahead(fitted)
+    while batch := list(islice(fitted, eye.batch_size)):
+        (_, frame), size = batch[0]
+        found = _observe(eye, np.stack([pixels for (pixels, _), _ in batch]), drawing.method, frame, size)
+        if sight is None:
+            layer, heads, chosen = _choose(found, drawing)
+            sight = Sight(layer, heads, frame, size, np.inf, -np.inf)
+            cells = sight.cells()
+        weights = found.weights[:, chosen].numpy()
+        weights = (weights.max(axis=1) if drawing.head == "max" else weights.mean(axis=1)).reshape(-1, *cells.shape)
+        maps.write(weights.astype(np.float32).tobytes())
+        on_picture = weights[:, cells]
+        sight = replace(
+            sight, low=min(sight.low, float(on_picture.min())), high=max(sight.high, float(on_picture.max()))
+        )
+        advance(len(batch))
+    if sight is None:
+        raise BadFilm("None of the frames that were asked for can be decoded.")
+    return sight
+
+
+def _observe(eye: Eye, pixels: np.ndarray, method: str, frame: Frame, size: tuple[int, int]) -> Any:
+    """The Maps of a method for uint8 pictures (batch, side, side, 3), all of the same frame and size."""
+    import torch
+
+    from ingest.vision.embedding import cells_of
+    from ingest.vision.explaining import Asked, explain_pictures
+
+    cells = cells_of([frame] * len(pixels), [size] * len(pixels))
+    asked = [Asked.parse(method)]
+    (maps,) = explain_pictures(eye.backbone, torch.from_numpy(pixels), asked, eye.target, cells).maps
+    return maps
+
+
+def _choose(found: Any, drawing: Drawing) -> tuple[int, str, list[int]]:
+    """The layer, its heads in words, and which of the maps that is. ValueError if there is no such layer or head."""
+    layers = sorted(set(found.layers))
+    layer = layers[-1] if drawing.layer is None else drawing.layer
+    if layer not in layers:
+        raise ValueError(f"there is no layer {layer}: {drawing.method} has maps of the layers {_span(layers)}")
+    chosen = [number for number, each in enumerate(found.layers) if each == layer]
+    if found.heads is None:
+        if drawing.head.isdecimal():
+            raise ValueError(f"{drawing.method} has joined its heads: leave --head out")
+        return layer, "heads joined", chosen
+    heads = [found.heads[number] for number in chosen]
+    if not drawing.head.isdecimal():
+        word = "mean" if drawing.head == "mean" else "greatest"
+        return layer, f"{word} of {len(heads)} heads", chosen
+    head = int(drawing.head)
+    if head not in heads:
+        raise ValueError(f"there is no head {head}: layer {layer} has the heads {_span(heads)}")
+    return layer, f"head {head}", [chosen[heads.index(head)]]
+
+
+def _span(numbers: list[int]) -> str:
+    return f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]} alone"
+
+
+# ---- the second time: drawing -----------------------------------------------------------------------------------
+
+
+def _drawn(
+    frames: Iterable[tuple[float, Image.Image]], drawing: Drawing, sight: Sight | None, maps: BinaryIO
+) -> Iterator[tuple[float, Image.Image]]:
+    """(moment, picture) as it goes into the film; the maps are read in the order in which they were written."""
+    maps.seek(0)
+    lut = _colour_table(drawing.colours)
+    for at, picture in frames:
+        small = _fitted(picture, drawing.side)
+        if sight is not None:
+            rows, cols = sight.frame.rows, sight.frame.cols
+            weights = np.frombuffer(maps.read(4 * rows * cols), np.float32).reshape(rows, cols)
+            small = _draw(small, _values(weights, drawing.scale, sight), drawing, sight, lut)
+        yield at, small
+
+
+def _draw(picture: Image.Image, values: np.ndarray, drawing: Drawing, sight: Sight, lut: np.ndarray) -> Image.Image:
+    alone = drawing.view == "map"
+    ground = Image.new("RGB", picture.size, GROUND) if alone else picture
+    opacity = 1.0 if alone else drawing.opacity
+    drawn = overlay(ground, values, sight.frame, sight.size, lut, opacity, drawing.smooth, dim=0 if alone else DIM)
+    if drawing.view != "side":
+        return drawn
+    both = Image.new("RGB", (2 * picture.width, picture.height))
+    both.paste(picture, (0, 0))
+    both.paste(drawn, (picture.width, 0))
+    return both
+
+
+def _values(weights: np.ndarray, scale: str, sight: Sight) -> np.ndarray:
+    """A map (rows, cols) as values in 0..1; "shared" as `scale_values` would do with all maps of the film in one."""
+    if scale != "shared":
+        return scale_values(weights[None], scale, sight.cells())[0][0]
+    spread = sight.high - sight.low
+    if spread <= 1e-6 * max(abs(sight.low), abs(sight.high)):
+        return np.zeros_like(weights)
+    return np.clip((weights - sight.low) / spread, 0, 1)
+
+
+def _fitted(picture: Image.Image, side: int) -> Image.Image:
+    factor = side / max(picture.size)
+    if factor >= 1:
+        return picture
+    width, height = (max(1, round(edge * factor)) for edge in picture.size)
+    return picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2)
+
+
+def _colour_table(name: str) -> np.ndarray:
+    """uint8 (256, 3): the colours of one of COLOURS, from matplotlib."""
+    import matplotlib
+
+    table = matplotlib.colormaps["gray" if name == "greys" else name](np.arange(256))[:, :3]
+    return np.rint(table * 255).astype(np.uint8)
+
+
+# ---- both times ---------------------------------------------------------------------------------------------------
+
+
+def _frames(film: Film, moments: list[float]) -> Iterator[tuple[float, Image.Image]]:
+    """(moment, upright picture) of those frames that can be decoded: both times the same."""
+    with Reel(film.path, film) as reel:
+        for at in moments:
+            try:
+                yield at, reel.at(at)
+            except BadFilm:
+                continue
+
+
+def _ahead(items: Iterable[T]) -> Iterator[T]:
+    """The items, made in a thread, AHEAD of them at most waiting."""
+    source, end = iter(items), object()
+    with ThreadPoolExecutor(1, thread_name_prefix="film") as pool:
+        waiting = deque(pool.submit(next, source, end) for _ in range(AHEAD))
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(pool.submit(next, source, end))
+            yield item
+
+
+@contextmanager
+def _unfinished(out: Path) -> Iterator[Path]:
+    """A name to write under until all is well: `out` is there whole or not at all."""
+    file = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        yield file
+        file.replace(out)
+    finally:
+        file.unlink(missing_ok=True)

@@ -1,0 +1,382 @@
+"""Does a map show what the network goes by? Curves of taking patches away, and maps of networks that forget.
+
+Both checks are about the network, not about taste. Deletion and insertion (Petsiuk et al. 2018, RISE) take patches away
+in the order of a map and watch the network's answer; a map that explains nothing does no better than a random order. No
+pixels are invented for that: a vision transformer can do without patches, so a patch that is taken away is made
+invisible to all tokens, which equals dropping its token after the embedding with all other positions kept. The
+randomisation test (Adebayo et al. 2018) replaces the network's weights by noise, last blocks first: a map that does not
+change explains the picture, not the network.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from ingest.vision.backbones import Backbone
+
+BATCH = 8  # pictures with different patches taken away that go through the network together
+LEAK = 1e-2  # distance of two unit features from which on hidden pixels are said to shine through
+
+Score = Callable[[Tensor], Tensor]
+Explain = Callable[[Backbone, Tensor], Any]
+
+
+class FaithfulnessError(Exception):
+    """A network or a map that cannot be checked; the message says why."""
+
+
+# ---- taking patches away ------------------------------------------------------------------------------------------
+
+
+class Veil(TorchFunctionMode):
+    """Hides patches from all tokens in this thread while it is entered: `with Veil(visible, prefix): model(x)`.
+
+    `visible` bool (batch, patches) says which patches are left; `prefix` is the number of special tokens before them,
+    which always are. No token attends to a hidden patch, whether a block, class attention or a pooling head asks, and
+    a mean over the patches is that over the visible ones. `averaged` tells whether such a mean was seen.
+    """
+
+    def __init__(self, visible: Tensor, prefix: int) -> None:
+        super().__init__()
+        self.visible, self.prefix = visible, prefix
+        self.averaged = False
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is F.scaled_dot_product_attention:
+            return self._attend(*args, **kwargs)
+        if func is F.multi_head_attention_forward:
+            return self._pool(args, kwargs)
+        if func in (Tensor.mean, torch.mean) and self._over_patches(*args, **kwargs):
+            return self._average(*args, **kwargs)
+        return func(*args, **kwargs)
+
+    def _attend(self, query, key, value, attn_mask=None, *rest, **more):
+        seen = self._tokens(key.shape[0], key.shape[2])[:, None, None]
+        if attn_mask is None:
+            attn_mask = seen
+        elif attn_mask.dtype == torch.bool:
+            attn_mask = attn_mask & seen
+        else:
+            attn_mask = torch.where(seen, attn_mask, float("-inf"))
+        return F.scaled_dot_product_attention(query, key, value, attn_mask, *rest, **more)
+
+    def _pool(self, args, kwargs):
+        """A pooling head written as `nn.MultiheadAttention`, whose key is (tokens, batch, width)."""
+        call = inspect.signature(F.multi_head_attention_forward).bind(*args, **kwargs)
+        tokens, batch = call.arguments["key"].shape[:2]
+        hidden, padding = ~self._tokens(batch, tokens), call.arguments.get("key_padding_mask")
+        if padding is None:
+            padding = hidden
+        elif padding.dtype == torch.bool:
+            padding = padding | hidden
+        else:
+            padding = padding.masked_fill(hidden, float("-inf"))
+        call.arguments["key_padding_mask"] = padding
+        return F.multi_head_attention_forward(*call.args, **call.kwargs)
+
+    def _over_patches(self, tokens: Tensor, dim: Any = None, *rest, **more) -> bool:
+        batch, patches = self.visible.shape
+        over = dim[0] if isinstance(dim, tuple | list) and len(dim) == 1 else dim
+        shape = tuple(tokens.shape)
+        return (
+            len(shape) == 3 and over in (1, -2) and shape[0] == batch and shape[1] in (patches, patches + self.prefix)
+        )
+
+    def _average(self, tokens: Tensor, dim: Any, keepdim: bool = False, *, dtype: torch.dtype | None = None) -> Tensor:
+        self.averaged = True
+        tokens = tokens if dtype is None else tokens.to(dtype)
+        seen = self._tokens(*tokens.shape[:2])[..., None]
+        return torch.where(seen, tokens, 0).sum(1, keepdim) / seen.sum(1, keepdim)
+
+    def _tokens(self, batch: int, tokens: int) -> Tensor:
+        """bool (batch, tokens): the visible tokens, special ones included where there are any among these."""
+        wanted, patches = self.visible.shape
+        if batch != wanted or tokens not in (patches, patches + self.prefix):
+            raise FaithfulnessError(
+                f"this network attends to {tokens} tokens where {patches + self.prefix} were expected, so single "
+                "patches cannot be taken away from it"
+            )
+        return F.pad(self.visible, (tokens - patches, 0), value=True)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The network's score while patches go (deletion) and come (insertion), each (steps + 1,) float64.
+
+    `fractions` of the patches, from 0 to 1, rounded to whole patches: the share that is gone, or that has come, most
+    important first. `random_deletion` and `random_insertion` are the means over random orders. The areas lie under the
+    curves; a good map has a deletion ratio below 1 and an insertion ratio above 1.
+    """
+
+    fractions: np.ndarray
+    deletion: np.ndarray
+    insertion: np.ndarray
+    random_deletion: np.ndarray
+    random_insertion: np.ndarray
+
+    @property
+    def deletion_area(self) -> float:
+        return self._area(self.deletion)
+
+    @property
+    def insertion_area(self) -> float:
+        return self._area(self.insertion)
+
+    @property
+    def random_deletion_area(self) -> float:
+        return self._area(self.random_deletion)
+
+    @property
+    def random_insertion_area(self) -> float:
+        return self._area(self.random_insertion)
+
+    @property
+    def deletion_ratio(self) -> float:
+        """Area under deletion by area under random deletion; NaN where the latter is 0."""
+        return _ratio(self.deletion_area, self.random_deletion_area)
+
+    @property
+    def insertion_ratio(self) -> float:
+        """Area under insertion by area under random insertion; NaN where the latter is 0."""
+        return _ratio(self.insertion_area, self.random_insertion_area)
+
+    def _area(self, curve: np.ndarray) -> float:
+        return float(np.trapezoid(curve, self.fractions))
+
+
+def _ratio(area: float, random: float) -> float:
+    return area / random if random else float("nan")
+
+
+@torch.inference_mode()
+def faithfulness(
+    backbone: Backbone,
+    pixels: Tensor,
+    weights: np.ndarray | Tensor,
+    steps: int = 20,
+    orders: int = 5,
+    seed: int = 20,
+    score: Score | None = None,
+    cells: np.ndarray | None = None,
+) -> Curves:
+    """Deletion and insertion curves of a map, weights (rows, cols), of one picture, normalised pixels (1, 3, H, W).
+
+    `score` takes normalised pixels (batch, 3, H, W) and returns (batch,), a class probability say; without one it is
+    the cosine of the feature to that of the whole picture. `orders` random orders give the baseline. `cells` bool
+    (rows, cols) is False on padding, which is never ranked and stays as it is. Equal weights go in random order.
+
+    Special tokens always stay: with a CLS token the last point of deletion is what the network says of no patch at all.
+    A network without one, or that averages its patches, must see something: the last patch of an order stays to the
+    end of deletion, and the first is there from the beginning of insertion.
+
+    The measure is RISE's (Petsiuk, Das and Saenko 2018, Randomized Input Sampling for Explanation of Black-box Models)
+    with tokens dropped where RISE paints them grey. Raises FaithfulnessError for networks that mix patches outside
+    attention, ValueError for a map on another grid.
+    """
+    grid = tuple(side // backbone.patch for side in pixels.shape[2:])
+    weights = torch.as_tensor(weights).float().cpu().numpy()
+    shown = np.ones(grid, bool) if cells is None else np.asarray(cells, bool).reshape(grid)
+    if weights.shape != grid or len(pixels) != 1 or not shown.any() or not np.isfinite(weights[shown]).all():
+        raise ValueError(
+            f"expected one picture and a map of finite weights on its grid of {grid[0]} × {grid[1]} patches, "
+            f"got {len(pixels)} and a map of shape {weights.shape}"
+        )
+    if min(steps, orders) < 1:
+        raise ValueError(f"steps and orders are at least 1, not {steps} and {orders}")
+    needs_one = _check(backbone, pixels)
+    if score is None:
+        whole = backbone.forward(pixels)[0]
+        score = lambda batch: backbone.forward(batch) @ whole  # noqa: E731
+    random, places = np.random.default_rng(seed), np.flatnonzero(shown)
+    order = places[np.lexsort((random.random(len(places)), -weights.ravel()[places]))]
+    gone = np.rint(np.linspace(0, len(places), steps + 1)).astype(int)
+    gone = np.minimum(gone, len(places) - needs_one)
+    # Inserting in an order is deleting in the reversed one, read backwards; so random deletion gives random insertion.
+    every = [order, order[::-1], *(random.permutation(places) for _ in range(orders))]
+    masks = np.concatenate([_left(one, gone, shown.size) for one in every])
+    curves = _scores(backbone, pixels, masks, score).reshape(len(every), steps + 1)
+    return Curves(
+        np.linspace(0, 1, steps + 1),
+        deletion=curves[0],
+        insertion=curves[1, ::-1],
+        random_deletion=curves[2:].mean(0),
+        random_insertion=curves[2:, ::-1].mean(0),
+    )
+
+
+def _left(order: np.ndarray, gone: np.ndarray, patches: int) -> np.ndarray:
+    """bool (steps, patches): what is left when the first `gone` (steps,) patches of an order are taken away."""
+    rank = np.full(patches, len(order))
+    rank[order] = np.arange(len(order))
+    return rank >= gone[:, None]
+
+
+def _scores(backbone: Backbone, pixels: Tensor, masks: np.ndarray, score: Score) -> np.ndarray:
+    """The score of each mask (masks, patches), float64; equal masks are looked at once."""
+    masks, which = np.unique(masks, axis=0, return_inverse=True)
+    found = []
+    for visible in torch.from_numpy(masks).to(pixels.device).split(BATCH):
+        with Veil(visible, backbone.prefix_tokens):
+            found.append(score(pixels.expand(len(visible), -1, -1, -1)).double().cpu().numpy())
+    return np.concatenate(found)[which.ravel()]
+
+
+def _check(backbone: Backbone, pixels: Tensor) -> bool:
+    """Whether the network needs at least one patch. Raises FaithfulnessError where hidden pixels shine through."""
+    mixes = FaithfulnessError(
+        f"{backbone.title} mixes its patches outside attention, as XCiT and CaiT do, so single patches cannot be taken "
+        "away from it: choose a run of a plain vision transformer such as DINOv2 or CLIP"
+    )
+    if backbone.class_attention:
+        raise mixes
+    rows, cols = (side // backbone.patch for side in pixels.shape[2:])
+    visible = torch.arange(rows * cols, device=pixels.device) % 2 == 0
+    shines = visible.view(1, 1, rows, cols).repeat_interleave(backbone.patch, 2).repeat_interleave(backbone.patch, 3)
+    other = pixels.clone()
+    other[..., : shines.shape[2], : shines.shape[3]] *= torch.where(shines, 1, -1)
+    with Veil(visible.expand(2, -1), backbone.prefix_tokens) as veil:
+        one, two = backbone.forward(torch.cat([pixels, other]))
+    if (one - two).norm() > LEAK:
+        raise mixes
+    return backbone.prefix_tokens == 0 or veil.averaged
+
+
+# ---- networks that forget -----------------------------------------------------------------------------------------
+
+
+class Swap(TorchFunctionMode):
+    """Lets the operations in this thread meet other tensors in place of a network's own while it is entered: the
+    network, which other threads may be using, stays as it is. `tensors` goes from the id of one to the other."""
+
+    def __init__(self, tensors: dict[int, Tensor]) -> None:
+        super().__init__()
+        self.tensors = tensors
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return func(*self._other(args), **{key: self._other(value) for key, value in (kwargs or {}).items()})
+
+    def _other(self, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return self.tensors.get(id(value), value)
+        if type(value) in (tuple, list):
+            return type(value)(map(self._other, value))
+        return value
+
+
+def block_parameters(module: nn.Module) -> list[list[str]]:
+    """The names of each block's parameters, first block to last, found by the number in their names.
+
+    The blocks are the numbered list that holds most of the weights. What the network registers after them (further
+    blocks of class attention, the final norm, a pooling head) is put with the last block. Raises FaithfulnessError for
+    a network without such a list.
+    """
+    names, lists, sizes = [], {}, {}
+    for name, parameter in module.named_parameters():
+        names.append(name)
+        parts = name.split(".")
+        at = next((i for i, part in enumerate(parts) if part.isdecimal()), None)
+        if at is not None:
+            where = ".".join(parts[:at])
+            lists.setdefault(where, {}).setdefault(int(parts[at]), []).append(name)
+            sizes[where] = sizes.get(where, 0) + parameter.numel()
+    if not lists:
+        raise FaithfulnessError("no numbered blocks were found in this network, so they cannot be drawn anew")
+    blocks = lists[max(sizes, key=sizes.get)]
+    found = [blocks[number] for number in sorted(blocks)]
+    found[-1] = names[min(map(names.index, found[-1])) :]
+    return found
+
+
+def randomised(backbone: Backbone, blocks: int, seed: int = 20) -> Backbone:
+    """The backbone with the weights of its last `blocks` blocks, and of what follows them, drawn anew.
+
+    Each tensor comes from the normal distribution of its own mean and deviation. The same seed draws the same weights
+    for the last block whatever `blocks` is, as cascading randomisation wants it (Adebayo et al. 2018, Sanity Checks for
+    Saliency Maps). The given backbone stays as it is; what is not drawn is shared with it. ValueError for more blocks
+    than there are.
+    """
+    module, network = backbone.network.module, backbone.network
+    every = block_parameters(module)
+    if not 0 <= blocks <= len(every):
+        raise ValueError(f"the network has {len(every)} blocks, so 0 to {len(every)} can be drawn anew, not {blocks}")
+    if blocks == 0:
+        return backbone
+    own, generator = dict(module.named_parameters()), torch.Generator().manual_seed(seed)
+    drawn = {}
+    for name in reversed([name for names in every[-blocks:] for name in names]):
+        drawn[id(own[name])] = _drawn(own[name], generator)
+    kept = {id(parameter): parameter for parameter in own.values()}
+    return replace(
+        backbone,
+        network=replace(
+            network,
+            module=copy.deepcopy(module, {**kept, **drawn}),
+            forward=_swapped(network.forward, drawn),
+            classify=network.classify and _swapped(network.classify, drawn),
+            title=f"{network.title}, its last {blocks} blocks random",
+        ),
+        weights_sha256="",
+    )
+
+
+def _drawn(parameter: Tensor, generator: torch.Generator) -> nn.Parameter:
+    with torch.no_grad():
+        values = parameter.detach().float()
+        noise = torch.randn(values.shape, generator=generator).to(values.device)
+        fresh = values.mean() + values.std(correction=0) * noise
+    return nn.Parameter(fresh.to(parameter.dtype), requires_grad=parameter.requires_grad)
+
+
+def _swapped(call: Callable[..., Any], tensors: dict[int, Tensor]) -> Callable[..., Any]:
+    def swapped(*args: Any, **kwargs: Any) -> Any:
+        with Swap(tensors):
+            return call(*args, **kwargs)
+
+    return swapped
+
+
+@dataclass(frozen=True)
+class Randomisation:
+    """How a map changes with its network: `blocks` (n,) drawn anew, counted from the end of the network, and
+    `correlations` (n,) float64, Spearman's rank correlation with the original map; NaN where a map is constant."""
+
+    blocks: tuple[int, ...]
+    correlations: np.ndarray
+
+
+def randomisation(
+    backbone: Backbone, pixels: Tensor, explain: Explain, steps: Sequence[int] | None = None, seed: int = 20
+) -> Randomisation:
+    """The randomisation test of a map: `explain(backbone, pixels)` gives weights (rows, cols), and is asked again for
+    networks of which 0, 1, … all blocks are drawn anew (or those numbers of blocks that `steps` names).
+
+    A map that stays much the same does not explain the network (Adebayo et al. 2018).
+    """
+    numbers = tuple(range(len(block_parameters(backbone.network.module)) + 1)) if steps is None else tuple(steps)
+    original = torch.as_tensor(explain(backbone, pixels)).cpu()
+    maps = (torch.as_tensor(explain(randomised(backbone, number, seed), pixels)).cpu() for number in numbers)
+    return Randomisation(numbers, np.array([rank_correlation(original, other) for other in maps]))
+
+
+def rank_correlation(one: Any, other: Any) -> float:
+    """Spearman's rank correlation of two maps of one shape; equal weights share their mean rank. NaN for a constant."""
+    one, other = (_ranks(np.asarray(values, np.float64).ravel()) for values in (one, other))
+    spread = np.sqrt((one @ one) * (other @ other))
+    return float(one @ other / spread) if spread else float("nan")
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks with their mean taken away."""
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[which] - (len(values) + 1) / 2

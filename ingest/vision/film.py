@@ -1,0 +1,388 @@
+"""Films: how long they last, the picture on screen at a moment, and the names that single frames go by.
+
+Times are seconds from the film's beginning. The frame at a moment is the one that a player shows then: the last that
+begins at it or before. Only a few frames are in memory at once, however long the film.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import stat
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ingest.vision.encode import encode_gif, encode_mp4
+from ingest.vision.loader import BadImage
+
+__all__ = [
+    "BadFilm", "Film", "Reel", "encode_gif", "encode_mp4", "frame_at", "frame_name", "named_frame", "survey",
+    "timecode",
+]  # fmt: skip
+
+_NAME = re.compile(r"(.+)#t=([0-9]+\.[0-9]{3})", re.DOTALL)
+_EARLY = 0.0006  # names hold milliseconds: a frame may begin up to half of one after its name says
+_REACH = 10.0  # seconds that are rather decoded than jumped over: about the distance of key frames
+_PATIENCE = 3000  # frames to decode for a single picture, where one cannot jump
+_PEEK = 64  # packets that tell whether there are time stamps
+_SLACK = 1.0  # seconds by which headers and pictures may disagree
+_HD = 720  # from so many rows on, players take colours without a tag for those of HD television
+_NO_TAG = 2
+_TURNS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
+
+
+class BadFilm(BadImage):
+    """A film, or a frame of one, that cannot be read; `reason` says why in a plain sentence."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """What a look through the whole file tells.
+
+    `width` and `height` are those of the upright picture in pixels; `fps` frames a second, on average where they
+    vary; `times` float64 (frames,) when each frame begins, ascending; `seconds` when the last one ends. `complaint`
+    says what is damaged or missing, and is empty for a sound film. The frames of a `counted` film carry no reliable
+    times: they are counted from the beginning, and one cannot jump.
+    """
+
+    path: Path
+    width: int
+    height: int
+    fps: Fraction
+    times: np.ndarray
+    seconds: float
+    complaint: str = ""
+    counted: bool = False
+
+    def moments(self, every: float) -> list[float]:
+        """The moments of a look every so many seconds, from 0 on, to the millisecond; for 0 those of every frame."""
+        if every <= 0:
+            return [max(0.0, round(float(time), 3)) for time in self.times]
+        count = math.ceil(round(self.seconds / every, 6))
+        return [round(number * every, 3) for number in range(max(1, count))]
+
+    def begins(self, seconds: float) -> float:
+        """When the frame began that is on screen at this moment."""
+        return float(self.times[max(0, int(np.searchsorted(self.times, seconds + _EARLY, side="right")) - 1)])
+
+
+def survey(path: str | Path) -> Film:
+    """Look through a film from end to end; only its first frame is decoded.
+
+    Damage is told in the `complaint`. BadFilm if there is nothing to see: no such file, no film, sound alone, no frame
+    or none that can be decoded.
+    """
+    path = Path(path)
+    with _opened(path) as container:
+        stream = _pictures(container)
+        found = _look_through(container, stream)
+        if not found.times:
+            raise BadFilm("The film has no frames.")
+        counted = _is_counted(container, stream, found.times)
+        fps = _rate(stream, None if counted else found.times)
+        if counted:
+            times = np.arange(len(found.times)) / float(fps)
+        else:
+            times = found.in_order(_is_cut(container, stream, found, fps), fps) - _start(stream)
+        end = float(times[-1]) + (float(1 / fps) if counted else found.last or float(1 / fps))
+        complaint = _complaint(container, stream, found, fps, end)
+    width, height = frame_at(path, 0).size
+    return Film(path, width, height, fps, times, end, complaint, counted)
+
+
+def frame_at(path: str | Path, seconds: float) -> Image.Image:
+    """The upright RGB picture on screen at a moment. BadFilm if it cannot be had, or not without decoding thousands."""
+    with Reel(path) as reel:
+        if reel.counted and seconds * reel.fps > _PATIENCE:
+            raise BadFilm("The film has no time stamps to jump to, and this frame is too far from its beginning.")
+        return reel.at(seconds)
+
+
+def timecode(seconds: float) -> str:
+    """12.5 is 00:00:12.500."""
+    minutes, milliseconds = divmod(round(seconds * 1000), 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"
+
+
+def frame_name(film: str, seconds: float) -> str:
+    """What the frame of a film at a moment is called: film.mp4#t=12.500."""
+    return f"{film}#t={seconds:.3f}"
+
+
+def named_frame(name: str) -> tuple[str, float] | None:
+    """The film and the moment behind the result of `frame_name`; None for other names."""
+    match = _NAME.fullmatch(name)
+    return (match[1], float(match[2])) if match else None
+
+
+class Reel:
+    """A film that is being read.
+
+    Asked for moments in ascending order it decodes each frame once at most, and jumps where the next moment is far.
+    With the `film` that `survey` found, a damaged frame is told from one that stays on screen for long. One thread
+    at a time.
+    """
+
+    def __init__(self, path: str | Path, film: Film | None = None) -> None:
+        self.path, self.film = Path(path), film
+        self.counted = film.counted if film else self._counts()
+        self._reach = _REACH
+        self._rewind()
+        self.fps = film.fps if film else _rate(self._stream)
+
+    def __enter__(self) -> Reel:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._container.close()
+
+    def at(self, seconds: float) -> Image.Image:
+        """The upright RGB picture on screen at a moment; BadFilm if it is damaged or the film is over."""
+        if self.film and seconds > self.film.seconds + _EARLY:
+            raise BadFilm(f"The film ends at {timecode(self.film.seconds)}, before {timecode(seconds)}.")
+        self._wind(seconds)
+        if self._shown is None:
+            raise BadFilm("None of the film's frames can be decoded.")
+        begins, frame = self._shown
+        if self.film and abs(begins - self.film.begins(seconds)) > (0.5 if self.counted else 0.5 / self.fps):
+            raise BadFilm(f"The frame at {timecode(seconds)} is damaged.")
+        return self._upright(frame)
+
+    def _wind(self, seconds: float) -> None:
+        """Make the frame of this moment the one that is shown."""
+        back = self._shown is not None and seconds + _EARLY < self._shown[0]
+        coming = self._peek()
+        if back or (coming and seconds - coming[0] > self._reach and not self.counted):
+            self._jump(seconds, coming[0] if coming and not back else None)
+        while (coming := self._peek()) and (self._shown is None or coming[0] <= seconds + _EARLY):
+            self._shown, self._coming = coming, None
+
+    def _jump(self, seconds: float, position: float | None) -> None:
+        """Go to a key frame at this moment or before it; `position` is where a jump forward starts."""
+        import av
+
+        for earlier in () if self.counted else (0.0, 1.0, 10.0):  # some files lead to the key frame behind
+            try:
+                target = max(0.0, seconds - earlier) + _start(self._stream)
+                self._container.seek(int(target / self._stream.time_base), stream=self._stream)
+            except av.FFmpegError:
+                break
+            self._begin()
+            if (landed := self._peek()) and landed[0] <= seconds + _EARLY:
+                if position is not None and landed[0] <= position:
+                    self._reach *= 2  # key frames are rare here: jumping back for each picture would take for ever
+                return
+        self.close()
+        self._rewind()
+        self._reach = math.inf
+
+    def _rewind(self) -> None:
+        self._container = _opened(self.path)
+        self._stream = _pictures(self._container)
+        # Threads that decode whole frames ahead lose some sound ones along with a damaged one.
+        self._stream.thread_type = "SLICE" if self.film and self.film.complaint else "AUTO"
+        ratio = self._stream.sample_aspect_ratio or 1
+        context = self._stream.codec_context
+        self._size = (max(1, round(context.width * ratio)), context.height)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._frames = self._decoded()
+        self._shown: tuple[float, Any] | None = None
+        self._coming: tuple[float, Any] | None = None
+
+    def _peek(self) -> tuple[float, Any] | None:
+        if self._coming is None:
+            self._coming = next(self._frames, None)
+        return self._coming
+
+    def _decoded(self) -> Iterator[tuple[float, Any]]:
+        """(when it begins, frame), ascending; what cannot be decoded is passed over."""
+        import av
+
+        start, length = _start(self._stream), float(1 / _rate(self._stream))
+        last, number = -math.inf, 0
+        for packet in _packets(self._container, self._stream):
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                continue
+            for frame in frames:
+                begins = number * length if self.counted else _seconds(frame, self._stream, last + length) - start
+                number += 1
+                if begins > last and not frame.is_corrupt:
+                    last = begins
+                    yield begins, frame
+
+    def _counts(self) -> bool:
+        with _opened(self.path) as container:
+            stream = _pictures(container)
+            packets = islice(_packets(container, stream), _PEEK)
+            return _is_counted(container, stream, [_seconds(packet, stream) for packet in packets if packet.size])
+
+    def _upright(self, frame: Any) -> Image.Image:
+        width, height = self._size
+        colours = {}
+        if frame.colorspace == _NO_TAG and frame.height >= _HD and frame.format.name.startswith("yuv"):
+            colours = {"src_colorspace": "ITU709"}
+        image = frame.to_image(width=width, height=height, **colours)
+        turn = _TURNS.get(round(frame.rotation / 90) * 90 % 360)
+        return image if turn is None else image.transpose(turn)
+
+
+@dataclass
+class _Found:
+    """What the packets of a film tell: when its frames begin (NaN: not told) and how long the last one stays."""
+
+    times: array = field(default_factory=lambda: array("d"))
+    last: float = 0.0
+    reached: float = -math.inf  # what begins before has arrived: packets come in the order of decoding
+    end: float = 0.0  # of the pictures or the sound, whichever is later
+    damaged: int = 0
+    broken: str = ""
+
+    def in_order(self, is_cut: bool, fps: Fraction) -> np.ndarray:
+        """The times, ascending. Where the file `is_cut`, a frame may have come whose forerunners were cut off: the
+        film ends before the first such gap."""
+        times = np.sort(np.array(self.times))
+        if is_cut:
+            gaps = np.flatnonzero((times[1:] > self.reached) & (np.diff(times) > 1.5 / float(fps)))
+            times = times[: gaps[0] + 1] if len(gaps) else times
+        return times
+
+
+def _is_cut(container: Any, stream: Any, found: _Found, fps: Fraction) -> bool:
+    return bool(found.broken) or _told(container) - found.end > _SLACK or _missing(stream, found) > _SLACK * fps
+
+
+def _complaint(container: Any, stream: Any, found: _Found, fps: Fraction, end: float) -> str:
+    told, missing = _told(container), _missing(stream, found)
+    if told - found.end > _SLACK:
+        return f"The film is cut short: it should last {timecode(told)}, and its pictures end at {timecode(end)}."
+    if missing > _SLACK * fps:
+        return f"The film is cut short: {missing} of its {stream.frames} frames are missing."
+    if found.damaged:
+        return f"The film is damaged: {found.damaged} of its {len(found.times)} frames are incomplete."
+    return f"The film is damaged: {found.broken}." if found.broken else ""
+
+
+def _told(container: Any) -> float:
+    """When the film ends, as its header says; 0 if it says nothing."""
+    return ((container.duration or 0) + (container.start_time or 0)) / 1e6
+
+
+def _missing(stream: Any, found: _Found) -> int:
+    return stream.frames - len(found.times)
+
+
+def _look_through(container: Any, stream: Any) -> _Found:
+    found, latest = _Found(), -math.inf
+    for packet in _packets(container, None, found):
+        begins = _seconds(packet, packet.stream)
+        length = float((packet.duration or 0) * (packet.time_base or 0))
+        if not math.isnan(begins):
+            found.end = max(found.end, begins + length)
+        if packet.stream.index != stream.index or packet.is_discard or (packet.dts is None and not packet.size):
+            continue
+        found.times.append(begins)
+        found.reached = max(found.reached, float((packet.dts or 0) * stream.time_base))
+        found.damaged += packet.is_corrupt
+        if begins > latest:
+            latest, found.last = begins, length
+    return found
+
+
+def _packets(container: Any, stream: Any | None, found: _Found | None = None) -> Iterator[Any]:
+    """The packets of a stream, or of all, up to where the file breaks off; `found` is told why it does."""
+    import av
+
+    packets = container.demux(*([] if stream is None else [stream]))
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError as error:
+            if found:
+                found.broken = error.strerror or type(error).__name__
+            return
+        if packet is None:
+            return
+        yield packet
+
+
+def _opened(path: Path) -> Any:
+    import av
+
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # asked before opening: a pipe would block for ever
+            raise BadFilm("This is a folder, not a film." if path.is_dir() else "This is not a file.")
+        if not found.st_size:
+            raise BadFilm("The file is empty.")
+        # Playlists among the formats could name files and addresses elsewhere; old files have tags that are not UTF-8.
+        container = av.open(str(path), metadata_errors="replace", options={"protocol_whitelist": "file"})
+    except FileNotFoundError:
+        raise BadFilm("There is no such file.") from None
+    except PermissionError:
+        raise BadFilm("There is no permission to read this file.") from None
+    except (av.FFmpegError, OSError) as error:
+        raise BadFilm(_unopened(path)) from error
+    if container.format.name.endswith("_pipe") or container.format.name in ("image2", "tty"):
+        container.close()
+        raise BadFilm("This is a picture or a text, not a film.")
+    return container
+
+
+def _unopened(path: Path) -> str:
+    with open(path, "rb") as file:
+        head = file.read(12)
+    if head[4:8] == b"ftyp":
+        return "The film is damaged or cut short: the index of its frames is missing."
+    return "This is not a film in a format that can be read."
+
+
+def _pictures(container: Any) -> Any:
+    """The stream of the film's pictures; a sound file's cover is none."""
+    from av.stream import Disposition
+
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        raise BadFilm(f"There are no pictures in this file{', only sound' if container.streams.audio else ''}.")
+    if streams[0].codec_context is None:
+        raise BadFilm("The film's pictures are in a code that cannot be read here.")
+    return streams[0]
+
+
+def _is_counted(container: Any, stream: Any, times: Any) -> bool:
+    """Whether the frames' times are missing, or stand for the order of decoding, as in AVI, and not of showing."""
+    reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
+    return bool(reordered or np.isnan(np.asarray(times)).any())
+
+
+def _seconds(timed: Any, stream: Any, missing: float = math.nan) -> float:
+    return missing if None in (timed.pts, stream.time_base) else float(timed.pts * stream.time_base)
+
+
+def _start(stream: Any) -> float:
+    return float((stream.start_time or 0) * stream.time_base)
+
+
+def _rate(stream: Any, times: Any = None) -> Fraction:
+    """Frames a second: as the file says, unless the frames' times (seconds) say something quite different."""
+    told = stream.average_rate or stream.guessed_rate or Fraction(0)
+    span = max(times) - min(times) if times else 0
+    if span > 0:
+        measured = Fraction((len(times) - 1) / span).limit_denominator(1001)
+        if not measured / 2 < told < measured * 2:
+            return measured
+    return told or Fraction(25)

@@ -1,0 +1,101 @@
+"""The maps of many images at once, one for each image, on one grid: what groups of pictures are compared by."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from store import companding
+from store.rows import fetch, plain
+
+Head = int | None | Literal["mean", "max"]
+
+BATCH = 2048  # maps decoded at a time: DuckDB's own vector
+
+
+@dataclass(frozen=True)
+class GroupMaps:
+    """One map for each of n images: `ids` (n,) int64, ascending, `weights` (n, rows, cols) float32 as they are stored.
+
+    `without` are the asked images that have no such map, `off_grid` those whose map has another grid than most.
+    """
+
+    ids: np.ndarray
+    weights: np.ndarray
+    without: np.ndarray
+    off_grid: np.ndarray
+
+
+def group_maps(
+    con: duckdb.DuckDBPyConnection,
+    run_id: int,
+    image_ids: Iterable[int],
+    method: str,
+    target: str | None,
+    layer: int,
+    head: Head = None,
+) -> GroupMaps:
+    """The maps of these images in one layer, on the grid that most of them have.
+
+    `head` is a number, "mean" or "max" over the layer's heads, or None for maps that belong to no head. With the target
+    None, whatever is explained counts: the mean, or maximum, over all targets of an image. Memory holds the n maps and
+    BATCH more, whatever the number of heads.
+    """
+    wanted = np.unique(np.fromiter(image_ids, dtype=np.int64))
+    which, params = _chosen(wanted, head, run_id=run_id, method=method, target=target, layer=layer)
+    grids = _grids(con, which, params)
+    if not grids:
+        return GroupMaps(wanted[:0], np.empty((0, 0, 0), np.float32), wanted, wanted[:0])
+    (rows, cols), ids = max(grids.items(), key=lambda grid: len(grid[1]))
+    off = np.setdiff1d(np.concatenate(list(grids.values())), ids)
+    weights = np.zeros((len(ids), rows * cols), np.float32)
+    maps = np.zeros(len(ids), np.int64)
+    query = f"SELECT image_id, scale, codes FROM stored_map {which} AND rows = $rows AND cols = $cols"
+    for batch in con.sql(query, params=params | {"rows": rows, "cols": cols}).to_arrow_reader(BATCH):
+        place = np.searchsorted(ids, batch["image_id"].to_numpy())
+        codes = batch["codes"].flatten().to_numpy().reshape(-1, rows * cols)
+        decoded = companding.decode(codes, batch["scale"].to_numpy())
+        (np.maximum if head == "max" else np.add).at(weights, place, decoded)
+        maps += np.bincount(place, minlength=len(ids))
+    if head != "max":
+        weights /= maps[:, None].astype(np.float32)
+    return GroupMaps(ids, weights.reshape(-1, rows, cols), np.setdiff1d(np.setdiff1d(wanted, ids), off), off)
+
+
+def levels(con: duckdb.DuckDBPyConnection, run_id: int, method: str) -> tuple[list[int], list[int]]:
+    """The layers that have maps of this method, and the heads; no heads where its maps belong to none."""
+    query = "SELECT DISTINCT layer, head FROM stored_map WHERE run_id = ? AND method = ?"
+    found = fetch(con, query, [run_id, method])
+    return sorted({layer for layer, _ in found}), sorted({head for _, head in found if head is not None})
+
+
+def frames(con: duckdb.DuckDBPyConnection, run_id: int) -> pa.Table:
+    """image_id, x0, y0, x1, y1, rows, cols of each image that the run has seen, and the width and height of its
+    original, by image_id."""
+    query = """
+        SELECT f.image_id, f.x0, f.y0, f.x1, f.y1, f.rows, f.cols, i.width, i.height
+        FROM frame f JOIN image i USING (image_id) WHERE f.run_id = ? ORDER BY f.image_id
+    """
+    return con.sql(query, params=plain([run_id])).to_arrow_table()
+
+
+def _chosen(ids: np.ndarray, head: Head, **same: Any) -> tuple[str, dict[str, Any]]:
+    """The WHERE of some images' maps, and its parameters."""
+    params = plain({name: value for name, value in same.items() if value is not None})
+    tests = [f"{name} = ${name}" for name in params]
+    params["ids"] = ids.tolist()
+    if head is None:
+        tests.append("head IS NULL")
+    elif head not in ("mean", "max"):
+        tests.append("head = $head")
+        params["head"] = int(head)
+    return f"WHERE {' AND '.join(tests)} AND image_id IN (SELECT unnest($ids::BIGINT[]))", params
+
+
+def _grids(con: duckdb.DuckDBPyConnection, which: str, params: dict) -> dict[tuple[int, int], np.ndarray]:
+    """The image ids of each grid, ascending."""
+    rows = fetch(con, f"SELECT rows, cols, list(DISTINCT image_id) FROM stored_map {which} GROUP BY ALL", params)
+    return {(rows, cols): np.sort(np.array(ids, np.int64)) for rows, cols, ids in sorted(rows, key=lambda r: r[:2])}

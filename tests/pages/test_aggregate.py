@@ -1,0 +1,524 @@
+"""The page of two groups: what it compares, what it finds where something is planted, and what it says otherwise."""
+
+import base64
+import csv
+import io
+import re
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from dashboard import cache, contrast, figure, finding, grouping, groups, triptych, verdict
+from dashboard.groups import Condition, Group
+from dashboard.triptych import Style, Unit
+from ingest.vision.geometry import Frame
+from store import connection, write
+from store.records import FrameRecord, ImageRecord, MapBlock, Results
+from tests.pages import database
+
+ROWS, COLS, LAYERS, HEADS = 5, 4, 2, 2
+PLANTED = (4, 1)  # the patch that portraits draw attention to, in layer 1
+FIGURE = re.compile(r'<figure><img[^>]*src="data:image/jpeg;base64,([^"]+)"[^>]*alt="([^"]*)".*?</figure>', re.DOTALL)
+UNIFORM = Unit(ROWS * COLS, "uniform", "Times uniform")
+
+
+def facts(number: int) -> dict:
+    """Every second picture is a portrait; a year for all but the last, a date, a length and a title of its own."""
+    known = {"title": f"No. {number}", "genre": "portrait" if number % 2 else "landscape", "year": 1600 + 10 * number}
+    if number == 29:
+        known.pop("year")
+    return known | {"seen": date(2001, 1, 1 + number % 28).isoformat(), "length": 0.5 + number / 8}
+
+
+def jpeg(shade: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (32, 24), (shade, shade, shade)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def plant(path, count: int = 30, fit: str = "crop") -> list[int]:
+    """A database of invented pictures whose maps are noise, but for one patch in layer 1; returns the image ids."""
+    random = np.random.default_rng(3)
+    with connection.writing(path) as con:
+        collection = write.add_collection(con, "planted", "/nowhere")
+        records = [
+            ImageRecord(f"{n}.jpg", f"{n:064d}", 640, 480, 1, 0.0, facts(n), jpeg(8 * n), 32, 24) for n in range(count)
+        ]
+        ids = list(write.add_images(con, collection, records).values())
+        run = write.add_run(con, collection, database.run_record(layers=LAYERS, heads=HEADS, fit=fit))
+        image, layer, head = (part.ravel() for part in np.meshgrid(ids, range(LAYERS), range(HEADS), indexing="ij"))
+        weights = random.dirichlet(np.full(ROWS * COLS, 3.0), len(image)).astype(np.float32)
+        portrait = np.isin(image, ids[1::2]) & (layer == 1)
+        weights[portrait, PLANTED[0] * COLS + PLANTED[1]] += 0.2
+        depths = random.dirichlet(np.full(ROWS * COLS, 3.0), count).astype(np.float32)
+        maps = [
+            MapBlock("cls", "", ROWS, COLS, image, layer, head, weights),
+            MapBlock("rollout", "", ROWS, COLS, np.array(ids), np.ones(count, int), None, depths),
+        ]
+        frames = [FrameRecord(i, 80.0, 0.0, 560.0, 480.0, ROWS, COLS) for i in ids]
+        write.add_results(con, run, Results(np.array(ids), frames=frames, maps=maps))
+    return ids
+
+
+@pytest.fixture
+def planted(tmp_path, monkeypatch):
+    path = tmp_path / "planted.duckdb"
+    plant(path)
+    monkeypatch.setenv("BILDERATLAS_DB", str(path))
+    return path
+
+
+def panels(at) -> list[tuple[str, str, str, np.ndarray]]:
+    """Title, note, alternative text and pixels of A, B and A minus B."""
+    found = []
+    for html in at.main.html:
+        if match := FIGURE.search(html.value):
+            title, note = re.search(r'<figcaption>(.*?)<span class="ba-note">(.*?)</span>', html.value).groups()
+            pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(match[1]))))
+            found.append((title, note, match[2], pixels))
+    return found
+
+
+def choose(at, key: str, value):
+    """Sets the control of this key and runs the page."""
+    controls = (*at.get("button_group"), *at.multiselect, *at.selectbox, *at.number_input, *at.date_input, *at.toggle)
+    for widget in controls:
+        if widget.key == key:
+            return widget.set_value(value).run()
+    raise AssertionError(f"there is no control {key}")
+
+
+def address(at, key: str) -> str:
+    """The one word that the address says under this key."""
+    value = at.query_params[key]
+    return value if isinstance(value, str) else value[-1]
+
+
+def said(at) -> str:
+    """All words of the page."""
+    parts = [*at.main.markdown, *at.main.caption, *at.main.info, *at.main.warning]
+    return " ".join([*(part.value for part in parts), *(html.value for html in at.main.html)])
+
+
+# ---- the page ---------------------------------------------------------------------------------------------------
+
+
+def test_finds_what_was_planted_and_where(planted, open_page):
+    at = open_page("aggregate", aggregate_a="genre", aggregate_a_is_genre="portrait", aggregate_layer=1)
+    assert not at.exception
+    (a, b, difference) = panels(at)
+    assert (a[0], b[0], difference[0]) == ("A: genre portrait", "B: all other pictures", "A minus B")
+    assert a[1].startswith("15 pictures · peak") and b[1].startswith("15 pictures · peak")
+    assert "1 of 20 patches with p &lt; 0.05" in difference[1]
+    assert "at the bottom left" in difference[2] and "where A has more" in difference[2]
+    assert "**The groups differ** (p = 0.0005), in 1 of 20 patches" in said(at)
+    table = at.main.table[0].value
+    assert table.iloc[1, 0] == f"Clearest difference, row {PLANTED[0]}, column {PLANTED[1]}"
+    assert table.iloc[0, 1:3].tolist() == ["15", "15"] and table.iloc[1, 4] == "0.0005"
+    assert float(table.iloc[2, 1].split("\u00a0")[0]) > float(table.iloc[2, 2].split("\u00a0")[0])  # lower down
+
+
+def test_finds_nothing_where_nothing_is(planted, open_page):
+    at = open_page("aggregate", aggregate_a="genre", aggregate_a_is_genre="portrait", aggregate_layer=0)
+    assert "No difference beyond chance" in said(at) and "0 of 20 patches" in panels(at)[2][1]
+
+
+def test_at_first_compares_the_commonest_value_with_all_others(planted, open_page):
+    at = open_page("aggregate")
+    assert not at.exception
+    assert at.multiselect(key="aggregate_a").value == ["genre"]
+    assert at.multiselect(key="aggregate_a_is_genre").value == ["landscape"]
+    assert address(at, "aggregate_a") == "genre" and address(at, "aggregate_a_is_genre") == "landscape"
+    assert panels(at)[0][0] == "A: genre landscape"
+
+
+def test_ranges_of_years_and_several_columns(planted, open_page):
+    at = open_page("aggregate", aggregate_b="year", aggregate_b_from_year=1700, aggregate_b_to_year=1800)
+    choose(at, "aggregate_a", ["genre", "year"])
+    choose(at, "aggregate_a_is_genre", ["portrait"])
+    choose(at, "aggregate_a_to_year", 1750)
+    assert not at.exception
+    assert [part[0] for part in panels(at)[:2]] == [
+        "A: genre portrait, year 1600 to 1750",
+        "B: year 1700 to 1800, without A",
+    ]
+    assert [part[1].split(" ·")[0] for part in panels(at)[:2]] == ["8 pictures", "8 pictures"]
+    assert "In both, and counted in A alone: 3 pictures." in said(at)
+
+
+@pytest.mark.parametrize(("column", "first"), [("seen", date(2001, 1, 1)), ("length", 0.5)])
+def test_ranges_of_dates_and_fractions(planted, open_page, column, first):
+    at = open_page("aggregate", aggregate_a=column)
+    assert not at.exception and len(panels(at)) == 3
+    key = f"aggregate_a_from_{column}"
+    value = (at.date_input if column == "seen" else at.number_input)(key=key).value
+    assert value == first and address(at, key) == str(first)
+    again = open_page("aggregate", **{key: address(at, key) for key in at.query_params})
+    assert panels(again)[0][:2] == panels(at)[0][:2]
+
+
+def test_pictures_of_which_nothing_is_known_are_in_neither_group(planted, open_page):
+    at = open_page("aggregate", aggregate_a="year", aggregate_a_to_year=1700)
+    assert "does not say whether they belong to A: 1 picture." in said(at)
+    assert [part[1].split(" ·")[0] for part in panels(at)[:2]] == ["11 pictures", "18 pictures"]
+
+
+def test_a_link_reproduces_the_view(planted, open_page):
+    at = open_page("aggregate", aggregate_a="genre")
+    bound = {  # the browser puts these into the address
+        "aggregate_layer": 0,
+        "aggregate_head": "1",
+        "aggregate_edges": "smooth",
+        "aggregate_weights": "raw",
+        "aggregate_unit": "share",
+        "aggregate_seed": 5,
+    }
+    for key, value in (bound | {"aggregate_b": ["year"]}).items():
+        choose(at, key, value)
+    choose(at, "aggregate_b_to_year", 1860)
+    fresh = open_page("aggregate", **bound, **{key: address(at, key) for key in at.query_params})
+    assert [part[:3] for part in panels(fresh)] == [part[:3] for part in panels(at)]
+    assert all(np.array_equal(one[3], other[3]) for one, other in zip(panels(at), panels(fresh), strict=True))
+    for part in ("seed 5", "head 1", "year 1750 to 1860, without A", "Maps as the method gave them"):
+        assert part in said(at) and part in said(fresh)
+
+
+def test_a_column_that_is_given_up_leaves_the_address(planted, open_page):
+    at = open_page("aggregate", aggregate_a="genre", aggregate_b="year")
+    assert "aggregate_b_from_year" in at.query_params
+    choose(at, "aggregate_b", [])
+    assert not [key for key in at.query_params if key.startswith("aggregate_b")]
+    assert panels(at)[1][0] == "B: all other pictures"
+
+
+def test_the_address_is_followed_when_it_changes(planted, open_page):
+    at = open_page("aggregate", aggregate_a="genre", aggregate_a_is_genre="portrait")
+    at.query_params["aggregate_a_is_genre"] = "landscape"  # the browser's back button
+    at.run()
+    assert panels(at)[0][0] == "A: genre landscape"
+    at.query_params["aggregate_method"] = "no such method"
+    at.run()
+    assert not at.exception and at.selectbox(key="aggregate_method").value == "cls"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "changes"),
+    [
+        ("aggregate_edges", "smooth", (True, True, True)),
+        ("aggregate_behind", True, (True, True, False)),
+        ("aggregate_only", True, (False, False, True)),
+        ("aggregate_head", "max", (True, True, True)),
+        ("aggregate_unit", "share", (False, False, False)),
+        ("aggregate_weights", "raw", (True, True, True)),
+    ],
+)
+def test_each_control_changes_what_it_should(planted, open_page, key, value, changes):
+    at = open_page("aggregate", aggregate_a="genre", aggregate_layer=1)
+    before = panels(at)
+    choose(at, key, value)
+    after = panels(at)
+    assert not at.exception
+    found = tuple(not np.array_equal(one[3], other[3]) for one, other in zip(before, after, strict=True))
+    assert found == changes
+
+
+def test_units_and_weights_are_said(planted, open_page):
+    at = open_page("aggregate", aggregate_a="genre")
+    assert "Times uniform" in said(at) and "Each map divided by its sum over the patches." in said(at)
+    choose(at, "aggregate_unit", "share")
+    choose(at, "aggregate_weights", "raw")
+    assert "Share of a token's attention" in said(at).replace("&#x27;", "'")
+    assert "Maps as the method gave them." in said(at)
+
+
+def test_rollout_has_depths_and_no_heads(planted, open_page):
+    at = open_page("aggregate", aggregate_method="rollout", aggregate_a="genre")
+    assert not at.exception and len(panels(at)) == 3
+    assert at.selectbox(key="aggregate_layer").label == "Depth"
+    assert at.selectbox(key="aggregate_layer").options == ["1"]
+    assert "aggregate_head" not in [box.key for box in at.selectbox]
+
+
+def test_says_what_the_maps_are(planted, open_page):
+    at = open_page("aggregate", aggregate_a="genre", aggregate_layer=1)
+    for part in (
+        "Attention: CLS attention by head",
+        "Layer 1, mean of all heads",
+        "A = genre landscape (15 pictures); B = all other pictures (15 pictures)",
+        "2,000 shuffles of the labels, seed 0",
+        "corrected for 20 patches by the maximum statistic",
+        "Tiny test network",
+        "run 1 of planted",
+        "in the frame of what the network saw, the centre of each picture",
+    ):
+        assert part in said(at), part
+
+
+def test_few_pictures_get_a_caution(db, open_page):
+    at = open_page("aggregate", aggregate_a="artist", aggregate_a_is_artist="Katsushika Hokusai")
+    assert not at.exception
+    warnings = [warning.value for warning in at.main.warning]
+    assert any("Group A holds only 2 pictures" in warning for warning in warnings)
+    assert any("only 15 ways" in warning and "smaller than 0.067" in warning for warning in warnings)
+    assert "all 15 divisions" in said(at)
+
+
+def test_a_group_of_none_is_a_sentence(planted, open_page):
+    at = open_page("aggregate", aggregate_a="year", aggregate_a_from_year=2000, aggregate_a_to_year=2100)
+    assert not at.exception and "Group A holds no pictures." in at.main.info[0].value
+    at = open_page("aggregate", aggregate_a="genre", aggregate_b="genre", aggregate_b_is_genre="landscape")
+    assert not at.exception and "Group B holds no pictures that are not in A." in at.main.info[0].value
+    choose(at, "aggregate_b_is_genre", [])
+    assert not at.exception and "Say which pictures" in at.main.info[0].value
+    choose(at, "aggregate_a", [])
+    assert not at.exception and "Say which pictures" in at.main.info[0].value
+
+
+def test_pictures_without_maps_are_counted(planted, open_page):
+    with connection.writing(planted) as con:
+        con.execute("DELETE FROM stored_map WHERE image_id IN (1, 2, 3)")
+        con.execute("UPDATE stored_map SET rows = 4, cols = 5 WHERE image_id = 4")
+        con.execute("UPDATE stored_map SET scale = 0 WHERE image_id IN (5, 6)")
+    at = open_page("aggregate", aggregate_a="genre", aggregate_a_is_genre="portrait")
+    assert "Left out without such a map: 3 pictures." in said(at)
+    assert "Left out with maps of another grid: 1 picture." in said(at)
+    assert "Left out with an empty map: 2 pictures." in said(at)
+    assert [part[1].split(" ·")[0] for part in panels(at)[:2]] == ["12 pictures", "12 pictures"]
+    with connection.writing(planted) as con:
+        con.execute("DELETE FROM stored_map WHERE image_id % 2 = 0")
+    at = open_page("aggregate", aggregate_a="genre", aggregate_a_is_genre="portrait")
+    assert not at.exception and "no such maps of one of the groups" in at.main.info[0].value
+
+
+def test_without_maps_or_metadata_there_is_a_sentence(planted, open_page):
+    with connection.writing(planted) as con:
+        write.set_metadata(con, 1, {f"{n}.jpg": {} for n in range(30)})
+    at = open_page("aggregate")
+    assert not at.exception and "--metadata" in at.main.info[0].value
+    with connection.writing(planted) as con:
+        con.execute("DELETE FROM stored_map")
+    at = open_page("aggregate")
+    assert not at.exception and "no attention maps" in at.main.info[0].value
+
+
+def test_an_empty_database_is_a_page(empty_db, open_page):
+    at = open_page("aggregate")
+    assert not at.exception and at.title[0].value == "Nothing to show yet"
+
+
+def test_hostile_metadata_is_text(planted, open_page):
+    harmful = '<img src=x onerror="alert(1)"> **bold** $x$'
+    with connection.writing(planted) as con:
+        write.set_metadata(con, 1, {f"{n}.jpg": {harmful: harmful if n % 3 else "plain"} for n in range(30)})
+    at = open_page("aggregate")
+    assert not at.exception and len(panels(at)) == 3
+    assert "<img src=x" not in "".join(html.value for html in at.main.html)
+
+
+def test_of_too_many_pictures_some_are_drawn_by_lot(planted, open_page, monkeypatch):
+    monkeypatch.setattr(finding, "HOLD", 36 * 20)  # the run says 84 pixels in patches of 14: a grid of 6 × 6
+    at = open_page("aggregate", aggregate_a="genre", aggregate_a_is_genre="portrait", aggregate_layer=1)
+    assert not at.exception
+    assert [part[1].split(" ·")[0] for part in panels(at)[:2]] == ["10 pictures", "10 pictures"]
+    assert "by lot" in said(at) and "The groups differ" in said(at)
+
+
+def test_a_second_look_compares_nothing_again(planted, open_page, monkeypatch):
+    compared = []
+    real = contrast.contrast
+    monkeypatch.setattr(contrast, "contrast", lambda *args: compared.append(1) or real(*args))
+    at = open_page("aggregate", aggregate_a="genre", aggregate_layer=1)
+    choose(at, "aggregate_edges", "smooth")
+    assert len(compared) == 1
+    choose(at, "aggregate_layer", 0)
+    assert len(compared) == 2
+
+
+# ---- groups -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def catalogue() -> pd.DataFrame:
+    years = pd.array([1600, 1650, None, 1700, 1750], dtype="Int64")
+    genres = ["portrait", None, "portrait", "still life", "landscape"]
+    days = [date(2020, 1, 1), None, date(2020, 6, 1), date(2021, 1, 1), date(1500, 3, 4)]
+    return pd.DataFrame({"image_id": [5, 1, 2, 3, 4], "year": years, "genre": genres, "day": days})
+
+
+def members(catalogue, a: Group, b: Group | None = None) -> tuple:
+    pair = groups.divide(catalogue, a, b or Group())
+    return pair.a.tolist(), pair.b.tolist(), pair.both, pair.unknown
+
+
+def test_all_others_are_known_not_to_be_in_the_group(catalogue):
+    portraits = Condition("genre", "text", ("portrait",))
+    early = Condition("year", "number", (1600, 1650))
+    assert members(catalogue, Group((portraits,))) == ([2, 5], [3, 4], 0, 1)
+    assert members(catalogue, Group((portraits, early))) == ([5], [3, 4], 0, 2)  # 1 has no genre, 2 no year
+
+
+def test_ranges_hold_both_ends_and_nothing_unknown(catalogue):
+    assert members(catalogue, Group((Condition("year", "number", (1650, 1700)),))) == ([1, 3], [4, 5], 0, 1)
+    spring = Condition("day", "date", (date(1500, 1, 1), date(2020, 1, 1)))
+    assert members(catalogue, Group((spring,))) == ([4, 5], [2, 3], 0, 1)
+
+
+def test_a_picture_of_both_groups_counts_in_the_first(catalogue):
+    early, late = (Condition("year", "number", ends) for ends in ((1600, 1700), (1650, 1800)))
+    assert members(catalogue, Group((early,)), Group((late,))) == ([1, 3, 5], [4], 2, 0)
+
+
+def test_groups_are_named():
+    genre, year = Condition("genre", "text", ("portrait", "still life")), Condition("year", "number", (1600, 1700))
+    day = Condition("day", "date", (date(2020, 1, 1), date(2020, 1, 1)))
+    assert Group((genre, year)).words() == "genre portrait or still life, year 1600 to 1700"
+    assert Group((day,)).words() == "day 2020-01-01" and Group().words() == "all other pictures"
+    assert Condition("x", "text", tuple("abcdefg")).words() == "x a or b or c or d or e or 2 others"
+
+
+@pytest.mark.parametrize(
+    ("values", "lower", "upper"), [([3, 1, 2, 4], (1, 2), (3, 4)), ([1, 1, 1], (1, 1), (1, 1)), ([5], (5, 5), (5, 5))]
+)
+def test_ranges_start_as_halves(values, lower, upper):
+    assert grouping.halves(pd.Series(values)) == (lower, upper)
+
+
+# ---- maps, drawing and words ------------------------------------------------------------------------------------
+
+
+def two(shift: float = 0.0, seed: int = 0, count: int = 20) -> contrast.Contrast:
+    random = np.random.default_rng(seed)
+    a, b = (random.dirichlet(np.full(ROWS * COLS, 2.0), count).astype(np.float32) for _ in range(2))
+    a[:, 0] += shift
+    shape = (count, ROWS, COLS)
+    return contrast.contrast(a.reshape(shape), b.reshape(shape), 200, 0)
+
+
+def test_the_centre_of_a_map_is_where_its_mass_lies():
+    maps = np.zeros((3, 4, 2), np.float32)
+    maps[0, 0, 1] = 5
+    maps[1] = 1
+    maps[2, [0, 3], 0] = 0.5
+    np.testing.assert_allclose(contrast.centres(maps), [[0.125, 0.75], [0.5, 0.5], [0.5, 0.25]])
+
+
+def test_evened_maps_sum_to_one():
+    maps = np.random.default_rng(0).random((3, 4, 2), dtype=np.float32)
+    np.testing.assert_allclose(contrast.evened(maps).sum(axis=(1, 2)), 1, rtol=1e-6)
+
+
+def test_padding_counts_as_nothing():
+    frames = pd.DataFrame(
+        {"x0": [0.0, -50.0], "y0": [-50.0, 0.0], "x1": [200.0, 150.0], "y1": [150.0, 200.0]}
+        | {"width": [200, 100], "height": [100, 200]}
+    )
+    found = contrast.on_pictures(np.ones((2, 4, 4), np.float32), frames)
+    assert found[0].sum(axis=1).tolist() == [0, 4, 4, 0] and found[1].sum(axis=0).tolist() == [0, 4, 4, 0]
+    assert (found[0] > 0).tolist() == Frame(0, -50, 200, 150, 4, 4).picture_cells(200, 100).tolist()
+
+
+def test_padded_runs_compare_pictures_only(tmp_path, monkeypatch, open_page):
+    path = tmp_path / "padded.duckdb"
+    plant(path, fit="pad")
+    with connection.writing(path) as con:
+        con.execute("UPDATE frame SET x0 = 0, x1 = 640, y0 = -80, y1 = 560")
+    monkeypatch.setenv("BILDERATLAS_DB", str(path))
+    at = open_page("aggregate", aggregate_a="genre")
+    assert not at.exception and "on a plain ground, which counts as 0" in said(at)
+    top, middle = (panels(at)[0][3][place].mean() for place in (slice(5, 60), slice(200, 400)))
+    assert top < middle / 3
+
+
+def test_both_means_share_a_scale_and_the_difference_is_centred_on_zero():
+    found = two(shift=0.3)
+    drawn = triptych.draw(found, ("these", "those"), UNIFORM, Style())
+    lut, each = triptych.diverging().astype(int), triptych.canvas(ROWS, COLS)[0] // COLS
+    a, b, difference = (np.asarray(panel.picture, int)[each // 2 :: each, each // 2 :: each] for panel in drawn.panels)
+    means = np.stack([found.patches.mean_a, found.patches.mean_b]).reshape(2, ROWS, COLS)
+    places = np.rint(255 * (means - means.min()) / np.ptp(means)).astype(int)
+    assert np.abs(a - drawn.means.lut[places[0]].astype(int)).max() <= 2
+    assert np.abs(b - drawn.means.lut[places[1]].astype(int)).max() <= 2
+    reach = np.abs(found.patches.difference).max()
+    expected = lut[np.rint(255 * (0.5 + found.grid(found.patches.difference) / (2 * reach))).astype(int)]
+    assert np.abs(difference - expected).max() <= 4
+    assert difference[0, 0, 0] > difference[0, 0, 2]  # red: A has more
+    assert drawn.difference.low == UNIFORM.signed(-reach) and drawn.difference.high == UNIFORM.signed(reach)
+
+
+def test_a_line_surrounds_the_patches_that_differ():
+    found = two(shift=0.3)
+    assert found.clear().tolist()[0][0] and found.clear().sum() == 1
+    picture = np.asarray(triptych.draw(found, ("a", "b"), UNIFORM, Style()).panels[2].picture)
+    each = triptych.canvas(ROWS, COLS)[0] // COLS
+    dark = (picture < 40).all(axis=2)
+    assert dark[1, : each - 1].all() and dark[: each - 1, each - 2].all()  # above and on the right of the first patch
+    assert not dark[each + 1 :].any() and not dark[:, each + 1 :].any()
+
+
+def test_only_patches_that_differ_are_coloured_if_asked_for():
+    found = two(shift=0.3)
+    picture = np.asarray(triptych.draw(found, ("a", "b"), UNIFORM, Style(only_clear=True)).panels[2].picture, int)
+    each = triptych.canvas(ROWS, COLS)[0] // COLS
+    rest = picture[each + 2 :]
+    assert (rest.max(axis=2) == rest.min(axis=2)).all()
+
+
+def test_the_average_picture_is_cut_to_what_the_network_saw():
+    left = Image.new("RGB", (40, 20), (200, 0, 0))
+    left.paste((0, 0, 200), (20, 0, 40, 20))
+    file = io.BytesIO()
+    left.save(file, "PNG")
+    cut = triptych.average([(file.getvalue(), (0.5, 0, 1, 1))], (8, 8))
+    assert cut.size == (8, 8) and cut.getpixel((4, 4)) == (0, 0, 200)
+    both = triptych.average([(file.getvalue(), (0.5, 0, 1, 1)), (file.getvalue(), (0, 0, 0.5, 1))], (8, 8))
+    assert both.getpixel((4, 4)) == (100, 0, 100)
+    padded = triptych.average([(file.getvalue(), (0, -0.5, 1, 1.5))], (8, 8))
+    assert padded.getpixel((1, 0)) == triptych.GROUND and padded.getpixel((1, 4)) == (200, 0, 0)
+
+
+def test_the_printed_figure_has_both_scales_and_the_pixels_of_the_page():
+    drawn = triptych.draw(two(shift=0.3), ("portraits " * 9, "all other pictures"), UNIFORM, Style())
+    plate = triptych.plate("Two groups", "Run 1, permutation test.", drawn)
+    assert [picture.tobytes() for _, picture in plate.panels] == [panel.picture.tobytes() for panel in drawn.panels]
+    assert plate.bar.lut[0].tolist() == drawn.means.lut[0].tolist()
+    assert plate.bar.lut[-1].tolist() == drawn.difference.lut[-1].tolist()
+    assert plate.panels[0][0].endswith("…") and len(plate.panels[0][0]) < 40
+    text = " ".join(figure.svg(plate).decode().split())  # no-break spaces too
+    for part in ("Run 1, permutation test.", drawn.means.high, drawn.difference.low, "all other pictures"):
+        assert part.replace("\u00a0", " ") in text
+    assert figure.png(plate)[:4] == b"\x89PNG"
+
+
+def test_the_csv_has_a_row_for_each_patch():
+    found = two(shift=0.3)
+    rows = list(csv.DictReader(io.StringIO(found.table().to_csv(index=False))))
+    assert list(rows[0]) == ["row", "col", "mean_a", "mean_b", "difference", "p_corrected"]
+    assert len(rows) == ROWS * COLS and [int(rows[5][key]) for key in ("row", "col")] == [1, 1]
+    assert float(rows[0]["p_corrected"]) < 0.05 < min(float(row["p_corrected"]) for row in rows[1:])
+    assert float(rows[7]["difference"]) == pytest.approx(float(rows[7]["mean_a"]) - float(rows[7]["mean_b"]))
+
+
+@pytest.mark.parametrize(
+    ("p", "words"), [(0.5, "0.50"), (0.0713, "0.071"), (0.0051, "0.0051"), (1 / 2001, "0.0005"), (1 / 10001, "0.0001")]
+)
+def test_p_has_the_digits_that_matter(p, words):
+    assert verdict.p_value(p) == words
+
+
+def test_units_are_said():
+    share = Unit(1, "share", "")
+    assert UNIFORM.say(0.05) == "1.0\u00a0×" and UNIFORM.say(0.01) == "0.2\u00a0×" and UNIFORM.signed(-0.05)[0] == "−"
+    assert share.say(0.25) == "25\u00a0%" and share.signed(0.02) == "+2\u00a0%" and share.signed(0) == "0\u00a0%"
+    assert Unit(1, "score", "").say(0.01234) == "0.0123"
+
+
+def test_the_maps_are_read_once_for_all_groups(planted, open_page, monkeypatch):
+    asked = []
+    real = cache.group_maps
+    monkeypatch.setattr(cache, "group_maps", lambda *args: asked.append(args[1]) or real(*args))
+    at = open_page("aggregate", aggregate_a="genre")
+    choose(at, "aggregate_a_is_genre", ["portrait"])
+    assert len(asked) == 2 and np.array_equal(asked[0], asked[1]) and len(asked[0]) == 30

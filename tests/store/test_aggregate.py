@@ -1,0 +1,114 @@
+"""One map for each of many images: the same as reading them one by one."""
+
+import numpy as np
+import pytest
+
+from store import aggregate, read, write
+from store.connection import reading, writing
+from store.records import MapBlock, Results
+from tests.store.conftest import COLS, HEADS, LAYERS, ROWS
+
+
+def one_by_one(con, run: int, ids, method: str, layer: int, head) -> np.ndarray:
+    """What `group_maps` should give, from the maps of each image."""
+    found = []
+    for image_id in ids:
+        chosen = None if head in (None, "mean", "max") else [head]
+        weights = read.maps(con, run, image_id, method, layers=[layer], heads=chosen).weights
+        found.append(weights.max(axis=0) if head == "max" else weights.mean(axis=0))
+    return np.stack(found)
+
+
+@pytest.mark.parametrize(
+    ("method", "layer", "head"),
+    [("cls", 0, 1), ("cls", 2, 0), ("cls", 1, "mean"), ("cls", 1, "max"), ("rollout", 2, None)],
+)
+def test_gives_each_image_its_map(filled, method, layer, head):
+    ids = sorted(filled.ids.values())
+    with reading(filled.path) as con:
+        found = aggregate.group_maps(con, filled.run, ids[::-1], method, "", layer, head)
+        wanted = one_by_one(con, filled.run, ids, method, layer, head)
+    assert found.ids.tolist() == ids and found.weights.dtype == np.float32
+    assert found.weights.shape == (5, ROWS, COLS)
+    np.testing.assert_allclose(found.weights, wanted, rtol=1e-6)
+    assert len(found.without) == len(found.off_grid) == 0
+
+
+def test_is_true_to_what_was_written(filled):
+    block = filled.results.maps[0]
+    chosen = (block.layers == 1) & (block.heads == 0)
+    with reading(filled.path) as con:
+        found = aggregate.group_maps(con, filled.run, block.image_ids[chosen], "cls", "", 1, 0)
+    order = np.argsort(block.image_ids[chosen])
+    bound = 0.004 * block.weights.max()  # of the code in which maps are stored
+    np.testing.assert_allclose(found.weights.reshape(5, -1), block.weights[chosen][order], atol=bound)
+
+
+def test_many_batches_give_the_same(filled, monkeypatch):
+    with reading(filled.path) as con:
+        whole = aggregate.group_maps(con, filled.run, filled.ids.values(), "cls", "", 1, "mean")
+        monkeypatch.setattr(aggregate, "BATCH", 3)
+        pieces = aggregate.group_maps(con, filled.run, filled.ids.values(), "cls", "", 1, "mean")
+    np.testing.assert_allclose(pieces.weights, whole.weights, rtol=1e-6)
+
+
+def test_reads_only_the_images_that_were_asked_for(filled):
+    some = sorted(filled.ids.values())[1:3]
+    with reading(filled.path) as con:
+        found = aggregate.group_maps(con, filled.run, np.array([*some, some[0]]), "cls", "", 0, 0)
+    assert found.ids.tolist() == some
+
+
+def test_tells_images_without_maps_and_on_another_grid(filled, make):
+    ids = sorted(filled.ids.values())
+    with writing(filled.path) as con:
+        more = list(write.add_images(con, filled.collection, [make.image("x.jpg"), make.image("y.jpg")]).values())
+        write.add_results(con, filled.run, make.results(more[:1], rows=COLS, cols=ROWS))  # as many patches, turned
+    with reading(filled.path) as con:
+        found = aggregate.group_maps(con, filled.run, [*ids, *more], "cls", "", 0, "mean")
+        turned = aggregate.group_maps(con, filled.run, more[:1], "cls", "", 0, "mean")
+    assert found.ids.tolist() == ids and found.weights.shape[1:] == (ROWS, COLS)
+    assert found.off_grid.tolist() == more[:1] and found.without.tolist() == more[1:]
+    assert turned.weights.shape == (1, COLS, ROWS)
+
+
+@pytest.mark.parametrize("asked", [("none such", 0, 0), ("cls", 99, 0), ("cls", 0, None), ("rollout", 0, 0)])
+def test_no_such_maps_are_no_maps(filled, asked):
+    method, layer, head = asked
+    with reading(filled.path) as con:
+        found = aggregate.group_maps(con, filled.run, filled.ids.values(), method, "", layer, head)
+    assert len(found.ids) == len(found.weights) == 0
+    assert found.without.tolist() == sorted(filled.ids.values())
+
+
+def test_a_target_chooses_maps_and_none_takes_each_images_own(filled):
+    one, other = sorted(filled.ids.values())[:2]
+    weights = np.eye(3, ROWS * COLS, dtype=np.float32)
+
+    def block(target: str, ids: list[int], rows: np.ndarray) -> MapBlock:
+        return MapBlock("daam", target, ROWS, COLS, np.array(ids), np.zeros(len(ids), int), None, rows)
+
+    with writing(filled.path) as con:
+        blocks = [block("class:1", [one], weights[:1]), block("class:2", [one, other], weights[1:])]
+        write.add_results(con, filled.run, Results(np.array([one, other]), maps=blocks))
+    with reading(filled.path) as con:
+        first = aggregate.group_maps(con, filled.run, [one, other], "daam", "class:1", 0)
+        own = aggregate.group_maps(con, filled.run, [one, other], "daam", None, 0)
+    assert first.ids.tolist() == [one] and first.without.tolist() == [other]
+    np.testing.assert_allclose(own.weights.reshape(2, -1), [weights[:2].mean(axis=0), weights[2]])
+
+
+def test_levels_are_the_layers_and_heads_that_are_stored(filled):
+    with reading(filled.path) as con:
+        assert aggregate.levels(con, filled.run, "cls") == (list(range(LAYERS)), list(range(HEADS)))
+        assert aggregate.levels(con, filled.run, "rollout") == (list(range(LAYERS)), [])
+        assert aggregate.levels(con, filled.run, "none such") == ([], [])
+
+
+def test_frames_come_with_the_size_of_the_originals(filled):
+    with reading(filled.path) as con:
+        table = aggregate.frames(con, filled.run).to_pylist()
+        first = read.frame(con, filled.run, table[0]["image_id"])
+    assert [row["image_id"] for row in table] == sorted(filled.ids.values())
+    assert (table[0]["x0"], table[0]["y1"], table[0]["rows"]) == (first.x0, first.y1, first.rows)
+    assert (table[0]["width"], table[0]["height"]) == (640, 480)
