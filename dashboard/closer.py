@@ -20,9 +20,9 @@ _OF_SUMMARY = ("cls", "received")  # the methods whose maps the stored numbers a
 def show(subject: Subject, question: Question, maps: Maps, scene: Scene, look: Look) -> int:
     """The section; returns the number of the map that was chosen."""
     st.subheader("A closer look")
-    deepest = maps.layers.index(max(maps.layers))
-    chosen = st.selectbox("Map", maps.titles, deepest, key="closer", bind="query-params")
-    number = maps.titles.index(chosen) if chosen in maps.titles else deepest
+    first = panels.deepest(maps)
+    chosen = st.selectbox("Map", maps.titles, first, key="closer", bind="query-params")
+    number = maps.titles.index(chosen) if chosen in maps.titles else first
     one = panels.draw(maps, scene.at(LARGE), look, only=number)[0][0]
     left, right = st.columns([3, 2])
     with left:

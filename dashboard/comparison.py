@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import cache, controls, markup, microscope, panels, pickers, trust, viewer, wall
+from dashboard import cache, controls, markup, microscope, panels, pickers, targeting, trust, viewer, wall
 from dashboard.components.patches import patches
 from dashboard.figure import ColourBar
 from dashboard.microscope import CannotLook, Found, Question, Subject
@@ -72,11 +72,11 @@ def show(subject: Subject) -> None:
         "Kind", list(controls.KINDS), key="kinds", required=True, format_func=controls.KINDS.get
     )
     try:
-        target = "" if kind == "attention" else controls.pick_target(subject.run, subject.image_id)
+        target = "" if kind == "attention" else targeting.pick_target(subject.run, subject.image_id)
     except CannotLook as reason:
         st.info(markup.markdown(str(reason)))
         return
-    drawing = controls.choose_drawing(per_head=False, scale="shared")
+    drawing = controls.choose_drawing(per_head=False, scale="shared", key="common_scale")
     places = st.container(horizontal=True, gap="medium", vertical_alignment="top")
     columns, sides = [], []
     for number in range(count):

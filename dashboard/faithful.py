@@ -10,15 +10,14 @@ import streamlit as st
 from dashboard import cache, markup
 from dashboard.colours import NAMED
 from dashboard.microscope import Found, Question, Subject
+from dashboard.panels import Maps
 
 STEPS, ORDERS = 20, 5
 
 
-def show(subject: Subject, question: Question, found: Found, number: int | None) -> None:
-    """The section about one of the maps found, the deepest if `number` is None. The network works when asked to."""
-    layers = found.maps.layers
-    number = layers.index(max(layers)) if number is None else number
-    title = found.maps.titles[number]
+def show(subject: Subject, question: Question, found: Found, one: Maps) -> None:
+    """The section about `one` map of those that were found. The network works when asked to."""
+    title = one.titles[0]
     with st.expander("Does this map explain the network?", icon=":material/science:"):
         st.markdown(
             f"A test of *{title}*: its brightest patches are hidden from the network first, and one sees how soon it "
@@ -32,7 +31,7 @@ def show(subject: Subject, question: Question, found: Found, number: int | None)
             return
         try:
             with st.spinner("The network looks at the picture with patches hidden …"):
-                curves = cache.looked(lambda: _curves(subject, found, number), "curves", *map(str, key))
+                curves = cache.looked(lambda: _curves(subject, found, one), "curves", *map(str, key))
         except Exception as error:  # networks that cannot do without patches, weights that are gone: a sentence each
             st.info(markup.markdown(f"This cannot be tested: {error}"))
             return
@@ -65,7 +64,7 @@ def verdict(curves: Any) -> str:
     return f"{sentence} The two do not agree, so little follows from this map."
 
 
-def _curves(subject: Subject, found: Found, number: int) -> Any:
+def _curves(subject: Subject, found: Found, one: Maps) -> Any:
     import torch
 
     from ingest.vision.faithfulness import faithfulness
@@ -78,7 +77,7 @@ def _curves(subject: Subject, found: Found, number: int) -> Any:
     score = None
     if (number_of := _class(found.target)) is not None:
         score = lambda pixels: backbone.network.classify(pixels).float().softmax(dim=1)[:, number_of]  # noqa: E731
-    return faithfulness(backbone, batch, found.maps.weights[number], STEPS, ORDERS, score=score, cells=cells)
+    return faithfulness(backbone, batch, one.weights[0], STEPS, ORDERS, score=score, cells=cells)
 
 
 def _class(target: str) -> int | None:

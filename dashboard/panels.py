@@ -281,6 +281,33 @@ def fuse_heads(layers: tuple[int, ...], weights: np.ndarray, how: str) -> Maps:
     return Maps(tuple(single), (None,) * len(single), titles, fused)
 
 
+def deepest(maps: Maps) -> int:
+    """The number of the first map of the deepest layer in which any map shows something."""
+    shows = maps.weights.max(axis=(1, 2)) > 0
+    layers = [layer for layer, any_weight in zip(maps.layers, shows, strict=True) if any_weight or not shows.any()]
+    return maps.layers.index(max(layers))
+
+
+def single(maps: Maps, number: int) -> Maps:
+    """One of the maps alone."""
+    one = slice(number, number + 1)
+    return replace(
+        maps, layers=maps.layers[one], heads=maps.heads[one], titles=maps.titles[one], weights=maps.weights[one]
+    )
+
+
+def answer(maps: Maps, gathered: bool = False) -> Maps:
+    """One map that stands for all: the mean over the deepest layer's heads, or with `gathered` all blocks added up."""
+    layer = maps.layers[deepest(maps)]
+    if gathered:
+        weights, words = maps.weights.sum(axis=0, keepdims=True), "All blocks gathered"
+    else:
+        at = np.array(maps.layers) == layer
+        weights, words = maps.weights[at].mean(axis=0, keepdims=True), maps.titles[int(at.argmax())]
+        words = words if at.sum() == 1 else f"Layer {layer} · mean of the {at.sum()} heads shown"
+    return replace(maps, layers=(layer,), heads=(None,), titles=(words,), weights=weights)
+
+
 def colour_bar(look: Look, limits: np.ndarray, lut: np.ndarray, unit: str = "share") -> ColourBar:
     """What the colours mean, in words and numbers; `limits` (m, 2) as scale_values gives them, `unit` of Maps."""
     if look.scale == "map":

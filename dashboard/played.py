@@ -14,8 +14,8 @@ from dashboard.panels import Look, Maps, Scene
 RATES = (0.5, 1, 2, 4, 8)  # frames a second
 
 
-def show(subject: Subject, question: Question, scene: Scene, look: Look) -> None:
-    """The section: a player of all blocks, what its frames are, and the film as a file."""
+def show(subject: Subject, question: Question, scene: Scene, look: Look) -> Maps:
+    """The section: a player of all blocks, what its frames are, and the film as a file. Returns the blocks' maps."""
     st.subheader("Block by block")
     maps = blocks(subject, question)
     stage, beside = st.columns([3, 2])
@@ -45,6 +45,7 @@ def show(subject: Subject, question: Question, scene: Scene, look: Look) -> None
                 on_click="ignore",
                 icon=":material/download:",
             )
+    return maps
 
 
 def blocks(subject: Subject, question: Question) -> Maps:

@@ -38,7 +38,7 @@ def warnings(method: str, maps: Maps, scene: Scene, prefix: int, outliers: float
     empty = int((np.where(cells, maps.weights, 0).sum(axis=(1, 2)) <= 0).sum())
     if empty:
         which = "These maps are" if empty == len(maps.weights) else "One map is" if empty == 1 else f"{empty} maps are"
-        said.append(f"{which} empty: nothing in there counts for what is shown.")
+        said.append(f"{which} empty: no patch there speaks for what is explained.")
     return said
 
 

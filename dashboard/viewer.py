@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,16 +23,18 @@ from dashboard import (
     microscope,
     panels,
     played,
+    targeting,
     trust,
     wall,
 )
+from dashboard.components.patches import patches
 from dashboard.controls import Drawing
 from dashboard.microscope import CannotLook, Found, Question, Subject
 from dashboard.panels import Maps, Scene
 from store import connection
 
+LARGE = 720  # pixels of the long side of a map beside another
 FIGURE_SIDE = 600  # pixels of a panel in print: 2 inches at 300 dpi
-SPECIAL = "special token"
 
 
 def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Sequence[str] | None = None) -> None:
@@ -59,15 +62,15 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
         st.html(markup.small(how_to_store(subject, question, found)))
     downloads(subject, maps, scene, drawing, question, credit)
     if question.target.startswith("image:"):
-        other_side(subject, question, drawing)
+        other_side(subject, question, drawing, found)
     about_method(question, credit)
-    number = None
-    if maps.heads == (None,) * len(maps.heads) and not question.fuse:
-        if len(played.blocks(subject, question).layers) > 1:
-            played.show(subject, question, scene, drawing.look)
+    method = microscope.registry().get(question.key)
+    if method is None or method.per_head or method.one_layer:
+        one = panels.single(found.maps, closer.show(subject, question, maps, scene, drawing.look))
     else:
-        number = closer.show(subject, question, maps, scene, drawing.look)
-    faithful.show(subject, question, found, number)
+        every = played.show(subject, question, scene, drawing.look)
+        one = panels.answer(every, question.key == "daam")
+    faithful.show(subject, question, found, one)
 
 
 # ---- what is asked --------------------------------------------------------------------------------------------------
@@ -83,7 +86,7 @@ def ask(
     target = ""
     if method is None or method.needs_target:
         kept = [target for one, target in stored if one == name]
-        target = controls.pick_target(subject.run, subject.image_id, kept)
+        target = targeting.pick_target(subject.run, subject.image_id, kept)
     above = st.container()
     drawing = controls.choose_drawing(method is None or method.per_head)
     with above:
@@ -184,8 +187,8 @@ def _side(columns: int) -> int:
     return min(960, max(240, 1280 // max(1, columns)))
 
 
-def other_side(subject: Subject, question: Question, drawing: Drawing) -> None:
-    """Why are these two similar: the other picture, explained by this one."""
+def other_side(subject: Subject, question: Question, drawing: Drawing, here: Found) -> None:
+    """Why are these two similar: the other picture, explained by this one, whose own maps are `here`."""
     other_id = int(question.target.partition(":")[2])
     try:
         other = microscope.subject_of(subject.run, other_id)
@@ -196,18 +199,34 @@ def other_side(subject: Subject, question: Question, drawing: Drawing) -> None:
         st.info(markup.markdown(str(reason)))
         return
     likeness = microscope.similarity(subject.run, subject.image_id, other_id)
-    st.subheader("And in the other picture")
+    st.subheader("Why are these two similar?")
     if likeness is not None:
         st.markdown(
-            f"To this network the two pictures have a similarity of **{likeness:.3f}** (cosine). Above: what "
-            f"makes {markup.markdown(subject.title)} like {markup.markdown(other.title)}. Below: the other way round."
+            f"To this network the two pictures have a similarity of **{likeness:.3f}** (cosine). Left: what "
+            f"makes {markup.markdown(subject.title)} like {markup.markdown(other.title)}. Right: the other way round."
         )
     scene = other.scene(found.frame)
+    side_by_side([(subject, question, here), (other, asked, found)], drawing)
     maps = found.maps.renormalised(scene.cells()) if drawing.over_patches else found.maps
     columns = columns_of(asked, maps)
     drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.look)
     said = sentences_of(other, asked, drawing, found, scene)
     wall.sheet(scene, other.alt, drawn, bar, said, columns, "other", other.group, pick=False)
+
+
+def side_by_side(pair: Sequence[tuple[Subject, Question, Found]], drawing: Drawing) -> None:
+    """One large map of each of two pictures, on one scale where the look shares one."""
+    groups = []
+    for subject, question, found in pair:
+        every = played.blocks(subject, question) if question.key == "daam" else found.maps
+        one = panels.answer(every, question.key == "daam")
+        groups.append((one, subject.scene(found.frame).at(LARGE)))
+    drawn, _ = panels.draw_together(groups, drawing.look)
+    columns = st.columns(2)
+    for column, (subject, _, _), (panel,), (_, scene) in zip(columns, pair, drawn, groups, strict=True):
+        panel = replace(panel, title=f"{subject.title}: {panel.title[0].lower()}{panel.title[1:]}")
+        with column:
+            patches([wall.pane(panel, scene)], f"pair_{subject.image_id}", group=subject.group, large=True, pick=False)
 
 
 def outliers(subject: Subject) -> float | None:

@@ -228,7 +228,7 @@ def open_backbone(db: Path, settings: Settings, report: Report) -> tuple[Any, li
 
     backbone = load_backbone(**_chosen_model(db, settings, report), device=settings.device)
     methods = methods_for(backbone, settings.methods)
-    if methods != list(settings.methods):
+    if "cls" in settings.methods and "cls" not in methods:
         report.tell(f"{backbone.title} has no CLS token: its maps are {', '.join(methods)}")
     return backbone, methods, _check_size(settings.size, backbone)
 

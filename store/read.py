@@ -130,8 +130,11 @@ def maps(
 
 
 def methods(con: Connection, run_id: int) -> pa.Table:
-    """method, target, maps (how many are stored)."""
-    query = "SELECT method, target, count(*) AS maps FROM stored_map WHERE run_id = $id GROUP BY ALL ORDER BY ALL"
+    """method, target, maps (how many are stored); first what `run` stores by itself."""
+    query = """
+        SELECT method, target, count(*) AS maps FROM stored_map WHERE run_id = $id GROUP BY method, target
+        ORDER BY method NOT IN ('cls', 'received'), method <> 'rollout', method, target
+    """
     return _table(con, query, id=run_id)
 
 

@@ -14,6 +14,10 @@ SHOTS = (
     ("map", "map", 1240),
     ("similar", "similar?image=11", 1000),
     ("attention", "attention?image=18", 1560),
+    ("daam", "attention?image=11&method=daam&target=neighbours:20", 1300),
+    ("heads", "heads?head_layer=11&head_number=2", 1900),
+    ("aggregate", "aggregate", 1240),
+    ("parts", "parts?image=9", 1500),
     ("sql", "sql", 1000),
 )
 

@@ -550,7 +550,7 @@ def test_padding_and_outliers_and_emptiness_are_said():
     assert "3\u00a0% of this picture's patches" in trusted(even, outliers=0.03)[0]
     assert trusted(even, outliers=0.009) == []
     assert trusted(np.zeros((1, 4, 4)), prefix=0) == [
-        "These maps are empty: nothing in there counts for what is shown."
+        "These maps are empty: no patch there speaks for what is explained."
     ]
 
 
