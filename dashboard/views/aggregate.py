@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, figure, finding, grouping, linked, markup, panels, permutation, triptych, verdict
-from dashboard.contrast import Contrast
-from dashboard.finding import Choice, Finding, Settings
-from dashboard.groups import Pair
-from dashboard.triptych import Style, Triptych, Unit
+from dashboard import cache, figure, linked, markup, panels
+from dashboard.aggregate import finding, grouping, permutation, triptych, verdict
+from dashboard.aggregate.contrast import Contrast
+from dashboard.aggregate.finding import Choice, Finding, Settings
+from dashboard.aggregate.groups import Pair
+from dashboard.aggregate.triptych import Style, Triptych, Unit
 
 OWN = "each picture's own"
 SHUFFLES = (500, 2000, 10_000)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import cache, comparison, controls, markup, microscope, viewer
-from dashboard.microscope import CannotLook
+from dashboard import cache, markup
+from dashboard.microscope import comparison, controls, looking, viewer
+from dashboard.microscope.looking import CannotLook
 
 
 def page() -> None:
@@ -16,7 +17,7 @@ def page() -> None:
         st.info("This page needs a run and an image. Make them with `python -m ingest run FOLDER`.")
         return
     try:
-        subject = microscope.subject_of(run, image_id)
+        subject = looking.subject_of(run, image_id)
     except CannotLook as reason:
         st.error(markup.markdown(str(reason)))
         return

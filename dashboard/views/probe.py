@@ -7,8 +7,9 @@ import hashlib
 import streamlit as st
 from PIL import Image
 
-from dashboard import controls, markup, microscope, networks, uploads, viewer
+from dashboard import markup, uploads
 from dashboard.components.paste import paste
+from dashboard.microscope import controls, looking, networks, viewer
 from ingest.vision.geometry import FITS
 
 
@@ -29,7 +30,7 @@ def page() -> None:
     except Exception as error:  # weights that are gone, a library that is missing, memory: all end the same way
         st.error(markup.markdown(f"{choice.title} cannot be used here: {error}"))
         return
-    viewer.show(microscope.subject_of_own(run, *own), suited=networks.suited(run))
+    viewer.show(looking.subject_of_own(run, *own), suited=networks.suited(run))
 
 
 def choose() -> tuple[networks.Choice | None, str]:

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dashboard import cache, contrast, figure, finding, grouping, groups, triptych, verdict
-from dashboard.groups import Condition, Group
-from dashboard.triptych import Style, Unit
+from dashboard import cache, figure
+from dashboard.aggregate import contrast, finding, grouping, groups, triptych, verdict
+from dashboard.aggregate.groups import Condition, Group
+from dashboard.aggregate.triptych import Style, Unit
 from ingest.vision.geometry import Frame
 from store import connection, write
 from store.records import FrameRecord, ImageRecord, MapBlock, Results

@@ -11,8 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from dashboard import cache, comparison, figure, frames, panels, trust, wall
+from dashboard import cache, figure, panels
 from dashboard.components.patches import Patch
+from dashboard.microscope import comparison, frames, trust, wall
 from dashboard.panels import Look, Maps, Scene
 from ingest.vision import loader
 from ingest.vision.backbones import load

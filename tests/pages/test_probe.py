@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import networks
+from dashboard.microscope import networks
 from ingest.vision.backbones import load
 from tests.pages import database
 

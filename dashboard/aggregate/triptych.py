@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from dashboard import panels
-from dashboard.contrast import CLEAR, Contrast
+from dashboard.aggregate.contrast import CLEAR, Contrast
+from dashboard.aggregate.groups import pictures
 from dashboard.figure import ColourBar, Plate
-from dashboard.groups import pictures
 from dashboard.panels import Panel, percent, times
 from ingest.vision.geometry import Frame
 from ingest.vision.overlay import overlay

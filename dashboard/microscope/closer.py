@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, markup, panels, wall
+from dashboard import cache, markup, panels
 from dashboard.components.patches import patches
-from dashboard.microscope import Found, Question, Subject
+from dashboard.microscope import wall
+from dashboard.microscope.looking import Found, Question, Subject
 from dashboard.panels import Look, Maps, Scene
 
 LARGE = 900  # pixels of the large map's long side

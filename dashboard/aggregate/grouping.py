@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, groups, linked, words
-from dashboard.groups import Condition, Group, Pair, pictures
+from dashboard import cache, linked, words
+from dashboard.aggregate import groups
+from dashboard.aggregate.groups import Condition, Group, Pair, pictures
 
 PARTS = ("is", "from", "to")  # what the address says of a column
 

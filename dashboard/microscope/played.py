@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import frames, microscope, panels
+from dashboard import panels
 from dashboard.components.player import player
-from dashboard.microscope import Question, Subject
+from dashboard.microscope import frames, looking
+from dashboard.microscope.looking import Question, Subject
 from dashboard.panels import Look, Maps, Scene
 
 RATES = (0.5, 1, 2, 4, 8)  # frames a second
@@ -50,7 +51,7 @@ def show(subject: Subject, question: Question, scene: Scene, look: Look) -> Maps
 
 def blocks(subject: Subject, question: Question) -> Maps:
     """The maps of every block, not only of the chosen ones."""
-    return microscope.find(subject, replace(question, layers=None)).maps
+    return looking.find(subject, replace(question, layers=None)).maps
 
 
 def choose_frames(question: Question) -> tuple[bool, str]:
@@ -89,5 +90,5 @@ def words(gathered: bool, scale: str) -> str:
 
 
 def _kind(question: Question) -> str:
-    method = microscope.registry().get(question.key)
+    method = looking.registry().get(question.key)
     return question.method if method is None else f"{method.kind}: {question.method}"

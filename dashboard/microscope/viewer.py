@@ -13,23 +13,11 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from dashboard import (
-    cache,
-    closer,
-    controls,
-    faithful,
-    figure,
-    markup,
-    microscope,
-    panels,
-    played,
-    targeting,
-    trust,
-    wall,
-)
+from dashboard import cache, figure, markup, panels
 from dashboard.components.patches import patches
-from dashboard.controls import Drawing
-from dashboard.microscope import CannotLook, Found, Question, Subject
+from dashboard.microscope import closer, controls, faithful, looking, played, targeting, trust, wall
+from dashboard.microscope.controls import Drawing
+from dashboard.microscope.looking import CannotLook, Found, Question, Subject
 from dashboard.panels import Maps, Scene
 from store import connection
 
@@ -45,7 +33,7 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
         if question is None:
             return
         with st.spinner("The network looks at the picture …"):
-            found = microscope.find(subject, question)
+            found = looking.find(subject, question)
     except CannotLook as reason:
         st.info(markup.markdown(str(reason)))
         return
@@ -64,7 +52,7 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
     if question.target.startswith("image:"):
         other_side(subject, question, drawing, found)
     about_method(question, credit)
-    method = microscope.registry().get(question.key)
+    method = looking.registry().get(question.key)
     if method is None or method.per_head or method.one_layer:
         one = panels.single(found.maps, closer.show(subject, question, maps, scene, drawing.look))
     else:
@@ -82,7 +70,7 @@ def ask(
     """All controls above the maps. Raises CannotLook where nothing can be explained."""
     names = list(dict.fromkeys(method for method, _ in stored))
     name = controls.pick_method(controls.offered(subject.run, names, suited), names)
-    method = microscope.registry().get(name.partition("(")[0])
+    method = looking.registry().get(name.partition("(")[0])
     target = ""
     if method is None or method.needs_target:
         kept = [target for one, target in stored if one == name]
@@ -178,7 +166,7 @@ def sentences_of(subject: Subject, question: Question, drawing: Drawing, found: 
         _, name, share = found.live.predicted
         said.append(f"The network takes this for: {name} ({panels.percent(share)}).")
     if question.target.startswith("label:"):
-        said.append(microscope.probe_sentence(subject.run, question.target))
+        said.append(looking.probe_sentence(subject.run, question.target))
     return said
 
 
@@ -191,14 +179,14 @@ def other_side(subject: Subject, question: Question, drawing: Drawing, here: Fou
     """Why are these two similar: the other picture, explained by this one, whose own maps are `here`."""
     other_id = int(question.target.partition(":")[2])
     try:
-        other = microscope.subject_of(subject.run, other_id)
+        other = looking.subject_of(subject.run, other_id)
         asked = Question(question.method, f"image:{subject.image_id}", question.layers, question.heads, question.fuse)
         with st.spinner("The network looks at the other picture …"):
-            found = microscope.find(other, asked)
+            found = looking.find(other, asked)
     except CannotLook as reason:
         st.info(markup.markdown(str(reason)))
         return
-    likeness = microscope.similarity(subject.run, subject.image_id, other_id)
+    likeness = looking.similarity(subject.run, subject.image_id, other_id)
     st.subheader("Why are these two similar?")
     if likeness is not None:
         st.markdown(
@@ -241,14 +229,14 @@ def outliers(subject: Subject) -> float | None:
 
 def describe(subject: Subject, question: Question, found: Found) -> str:
     """What the maps are, for the page and for print: kind, method, formula, target, layers and heads, network, run."""
-    run, method = subject.run, microscope.registry().get(question.key)
+    run, method = subject.run, looking.registry().get(question.key)
     kind = controls.kind_of(question.method).capitalize()
     settings = question.method.partition("(")[2].rstrip(")")
     settings = f" ({settings.replace(',', ', ')})" if settings else ""
     what = f"{kind}: {method.title}{settings}, {method.formula}." if method else f"Map: {question.method}."
     target = f" Explained: {explained(run, found.target)}." if found.target else ""
     layers = sorted(set(found.maps.layers))
-    noun = f"{microscope.depth_noun(question.method)}s" if method and not method.per_head else "Layers"
+    noun = f"{looking.depth_noun(question.method)}s" if method and not method.per_head else "Layers"
     where = f" {noun} {_list(layers)}"
     heads = sorted({head for head in found.maps.heads if head is not None})
     if question.fuse:
@@ -265,7 +253,7 @@ def explained(run: dict[str, Any], target: str) -> str:
     """A target as it is written, with the name of the class or picture that it means."""
     kind, _, rest = target.partition(":")
     if kind == "class" and rest.isdecimal():
-        names = microscope.classes_of(run)
+        names = looking.classes_of(run)
         return f"{target} ({names[int(rest)]})" if int(rest) < len(names) else target
     if kind == "image" and rest.isdecimal() and (image := cache.image(int(rest))):
         return f"{target} ({image['title']})"
@@ -285,7 +273,7 @@ def how_to_store(subject: Subject, question: Question, found: Found) -> str:
 
 def about_method(question: Question, credit: str) -> None:
     """The method in full, and a text to cite a map with."""
-    method = microscope.registry().get(question.key)
+    method = looking.registry().get(question.key)
     with st.expander("Method, formula, source; cite this map", icon=":material/format_quote:"):
         if method is not None:
             facts = {"kind": controls.KINDS[method.kind], "shows": method.explanation}

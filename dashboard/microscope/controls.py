@@ -12,8 +12,9 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import microscope, panels
-from dashboard.microscope import Question
+from dashboard import panels
+from dashboard.microscope import looking
+from dashboard.microscope.looking import Question
 from dashboard.panels import Look
 
 GRID = 4  # layers and heads shown before anybody has chosen: all depths, and still on one page
@@ -67,7 +68,7 @@ def choose_view() -> str:
 def offered(run: dict[str, Any], stored: Sequence[str], suited: Sequence[str] | None = None) -> list[str]:
     """The keys of the methods that a run's network can show, the stored ones first. `suited` names them where the
     network itself has been asked; else what the run tells of it decides."""
-    known = microscope.registry()
+    known = looking.registry()
     names = {name.partition("(")[0] for name in stored}
     patches = (run["size"] // run["patch"]) ** 2
     suited = [
@@ -84,7 +85,7 @@ def offered(run: dict[str, Any], stored: Sequence[str], suited: Sequence[str] | 
 
 def pick_method(keys: Sequence[str], stored: Sequence[str]) -> str:
     """One of the methods with its options, by the name that its maps are stored under; `stored` are such names."""
-    state, known = st.session_state, microscope.registry()
+    state, known = st.session_state, looking.registry()
     if (linked := news("method")) is not None:
         ask_for(linked)
     if (asked := state.pop("_ask", None)) is not None:  # by a click on a patch
@@ -124,7 +125,7 @@ def pick_options(method: str, row: Any, stored: Sequence[str] = (), prefix: str 
     default."""
     from ingest.vision.explaining import Asked
 
-    entry = microscope.registry().get(method)
+    entry = looking.registry().get(method)
     if entry is None:
         return method
     values = {}
@@ -156,7 +157,7 @@ def ask_for(name: str, prefix: str = "") -> None:
 
 def kind_of(method: str) -> str:
     """ "attention" or "attribution"; a method that this version does not know counts as attention."""
-    entry = microscope.registry().get(method.partition("(")[0])
+    entry = looking.registry().get(method.partition("(")[0])
     return "attention" if entry is None else entry.kind
 
 
@@ -180,7 +181,7 @@ def _other_kind(keys: tuple[str, ...]) -> None:
 
 def title_of(key: str) -> str:
     """What a method is called."""
-    known = microscope.registry()
+    known = looking.registry()
     return known[key].title if key in known else key
 
 
@@ -189,13 +190,13 @@ def title_of(key: str) -> str:
 
 def pick_question(run: dict[str, Any], name: str, target: str, fuse: str) -> Question | None:
     """Layers and heads for a method; None, with a sentence on the page, while no layer or no head is chosen."""
-    method = microscope.registry().get(name.partition("(")[0])
+    method = looking.registry().get(name.partition("(")[0])
     per_head = method is None or method.per_head
     left, right = st.columns(2)
     layers = heads = None
     if method is None or not method.one_layer:
         with left:
-            label = "Layers" if per_head else f"{microscope.depth_noun(name)}s"
+            label = "Layers" if per_head else f"{looking.depth_noun(name)}s"
             layers = pick(label, "layer", run["layers"], GRID if per_head else DEPTHS)
     if per_head:
         with right:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dashboard import panels, permutation
-from dashboard.contrast import CLEAR, Contrast
-from dashboard.finding import Choice, Finding, Settings, registry
-from dashboard.groups import pictures
-from dashboard.triptych import Unit
+from dashboard import panels
+from dashboard.aggregate import permutation
+from dashboard.aggregate.contrast import CLEAR, Contrast
+from dashboard.aggregate.finding import Choice, Finding, Settings, registry
+from dashboard.aggregate.groups import pictures
+from dashboard.aggregate.triptych import Unit
 
 FEW = 5  # pictures; the mean of fewer says little
 

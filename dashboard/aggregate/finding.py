@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dashboard import cache, contrast, panels, triptych
-from dashboard.contrast import Contrast
-from dashboard.groups import Pair
+from dashboard import cache, panels
+from dashboard.aggregate import contrast, triptych
+from dashboard.aggregate.contrast import Contrast
+from dashboard.aggregate.groups import Pair
 
 HOLD = 2**25  # weights in memory at a time, 128 MB; of more pictures some are drawn by lot
 AVERAGED = 100  # thumbnails in an average picture

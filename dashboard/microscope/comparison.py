@@ -8,10 +8,11 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import cache, controls, markup, microscope, panels, pickers, targeting, trust, viewer, wall
+from dashboard import cache, markup, panels, pickers
 from dashboard.components.patches import patches
 from dashboard.figure import ColourBar
-from dashboard.microscope import CannotLook, Found, Question, Subject
+from dashboard.microscope import controls, looking, targeting, trust, viewer, wall
+from dashboard.microscope.looking import CannotLook, Found, Question, Subject
 from dashboard.panels import Look, Panel, Scene
 
 MOST = 4
@@ -43,7 +44,7 @@ class Column:
         return Column(int(parts[0]), parts[1], int(parts[2]), parts[3])
 
     def question(self, target: str) -> Question:
-        method = microscope.registry().get(self.method.partition("(")[0])
+        method = looking.registry().get(self.method.partition("(")[0])
         target = target if method is not None and method.needs_target else ""
         layers = None if method is not None and method.one_layer else (self.layer,)
         if self.head in panels.FUSIONS:
@@ -99,12 +100,12 @@ def pick_column(number: int, runs: Sequence[int], kind: str) -> Column:
     controls.settle(f"{prefix}method", keys)
     key = st.selectbox("Method", keys, key=f"{prefix}method", format_func=controls.title_of)
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    method = microscope.registry().get(key)
+    method = looking.registry().get(key)
     layer, head = run["layers"] - 1, ""
     if method is None or not method.one_layer:
         layers = range(run["layers"])
         controls.settle(f"{prefix}layer", layers, layer)
-        label = "Layer" if method is None or method.per_head else microscope.depth_noun(key)
+        label = "Layer" if method is None or method.per_head else looking.depth_noun(key)
         layer = row.selectbox(label, layers, key=f"{prefix}layer")
     if method is None or method.per_head:
         heads = [*FUSIONS, *map(str, range(run["heads"]))]
@@ -121,7 +122,7 @@ def _look(subject: Subject, number: int, column: Column, target: str) -> Side | 
         own = replace(subject, run=cache.run(column.run_id))
         question = column.question(target)
         with st.spinner("The network looks at the picture …"):
-            found = microscope.find(own, question)
+            found = looking.find(own, question)
     except CannotLook as reason:
         st.info(markup.markdown(str(reason)))
         return None

@@ -8,9 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import cache, choosing, microscope, pickers
-from dashboard.controls import news, settle, write
-from dashboard.microscope import CannotLook
+from dashboard import cache, choosing, pickers
+from dashboard.microscope import looking
+from dashboard.microscope.controls import news, settle, write
+from dashboard.microscope.looking import CannotLook
 
 NEIGHBOURS = 20
 TARGETS = {
@@ -46,7 +47,7 @@ class Reach:
 
 def reach(run: dict[str, Any], image_id: int | None) -> Reach:
     """What may be asked of a run's network about an image."""
-    classes = microscope.classes_of(run)
+    classes = looking.classes_of(run)
     if run["run_id"] is None:
         return Reach(classes, (), ())
     ids, _ = cache.features(run["run_id"])

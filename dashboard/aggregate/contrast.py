@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dashboard import permutation
-from dashboard.permutation import Comparison
+from dashboard.aggregate import permutation
+from dashboard.aggregate.permutation import Comparison
 from ingest.vision.geometry import Frame
 
 CLEAR = 0.05  # a corrected p below it counts as a difference

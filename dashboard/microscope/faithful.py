@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import cache, markup
 from dashboard.colours import NAMED
-from dashboard.microscope import Found, Question, Subject
+from dashboard.microscope.looking import Found, Question, Subject
 from dashboard.panels import Maps
 
 STEPS, ORDERS = 20, 5
