@@ -1,18 +1,23 @@
-"""Does a map explain the network? Curves of taking away and putting back what it marks."""
+"""Does a map explain the network? Curves of taking away and putting back what it marks, and maps of networks that have
+forgotten what they learnt."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import cache, markup
 from dashboard.colours import NAMED
+from dashboard.microscope import looking
 from dashboard.microscope.looking import Found, Question, Subject
 from dashboard.panels import Maps
 
 STEPS, ORDERS = 20, 5
+SHARES = 6  # of the blocks that forget, from none to all
 
 
 def show(subject: Subject, question: Question, found: Found, one: Maps) -> None:
@@ -25,27 +30,85 @@ def show(subject: Subject, question: Question, found: Found, one: Maps) -> None:
             "patches say nothing: a map that does no better than that does not explain what the network goes by."
         )
         key = (subject.digest, subject.run["run_id"], subject.run["weights_sha256"], question, title)
-        if st.button("Test this map", key="faithful"):
-            st.session_state["_faithful"] = key
-        if st.session_state.get("_faithful") != key:
-            return
-        try:
-            with st.spinner("The network looks at the picture with patches hidden …"):
-                curves = cache.looked(lambda: _curves(subject, found, one), "curves", *map(str, key))
-        except Exception as error:  # networks that cannot do without patches, weights that are gone: a sentence each
-            st.info(markup.markdown(f"This cannot be tested: {error}"))
-            return
-        st.markdown(verdict(curves))
-        left, right = st.columns(2)
-        score = "likeness" if _class(found.target) is None else "probability"
-        left.plotly_chart(_chart("Hidden first", "patches hidden", score, curves, "deletion"), key="deletion")
-        right.plotly_chart(_chart("Shown first", "patches shown", score, curves, "insertion"), key="insertion")
-        measured = "Likeness to the whole picture (cosine of the features)"
-        measured = measured if score == "likeness" else f"Probability of {found.target}"
-        st.caption(
-            f"{measured}, in {STEPS} steps; random: mean of {ORDERS} orders. "
-            "After Petsiuk, Das and Saenko 2018 (RISE), with tokens dropped where RISE paints pixels grey."
+        curves = _asked(
+            "Hide patches",
+            "faithful",
+            "The network looks at the picture with patches hidden …",
+            key,
+            lambda: _curves(subject, found, one),
         )
+        if curves is not None:
+            _draw_curves(curves, found)
+        st.markdown(
+            "Another test: the network's blocks are filled with random weights, from the last one to the first. A map "
+            "that stays the same then shows the picture, and nothing that the network has learnt."
+        )
+        forgetting = _asked(
+            "Let the network forget",
+            "forgetting",
+            "The network forgets, block by block …",
+            key,
+            lambda: _forgetting(subject, question, found, one),
+        )
+        if forgetting is not None:
+            _draw_forgetting(forgetting)
+
+
+def _asked(label: str, name: str, spinner: str, key: tuple, make: Callable[[], Any]) -> Any:
+    """What `make` finds, once somebody has pressed the button; None before, or with a sentence where it fails."""
+    if st.button(label, key=name):
+        st.session_state[f"_{name}"] = key
+    if st.session_state.get(f"_{name}") != key:
+        return None
+    try:
+        with st.spinner(spinner):
+            return cache.looked(make, name, *map(str, key))
+    except Exception as error:  # networks that cannot do without patches, weights that are gone: a sentence each
+        st.info(markup.markdown(f"This cannot be tested: {error}"))
+        return None
+
+
+def _draw_curves(curves: Any, found: Found) -> None:
+    st.markdown(verdict(curves))
+    left, right = st.columns(2)
+    score = "likeness" if _class(found.target) is None else "probability"
+    left.plotly_chart(_chart("Hidden first", "patches hidden", score, curves, "deletion"), key="deletion")
+    right.plotly_chart(_chart("Shown first", "patches shown", score, curves, "insertion"), key="insertion")
+    measured = "Likeness to the whole picture (cosine of the features)"
+    measured = measured if score == "likeness" else f"Probability of {found.target}"
+    st.caption(
+        f"{measured}, in {STEPS} steps; random: mean of {ORDERS} orders. "
+        "After Petsiuk, Das and Saenko 2018 (RISE), with tokens dropped where RISE paints pixels grey."
+    )
+
+
+def _draw_forgetting(forgetting: Any) -> None:
+    st.markdown(forgotten(forgetting))
+    chart = go.Figure(
+        go.Scatter(x=forgetting.blocks, y=forgetting.correlations, mode="lines+markers", line={"color": NAMED[0]})
+    )
+    chart.update_layout(
+        height=280,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        xaxis={"title": "blocks with random weights, from the last"},
+        yaxis={"title": "likeness to this map"},
+    )
+    st.plotly_chart(chart, key="forgetting_chart")
+    st.caption("Likeness: Spearman's rank correlation of the patches. After Adebayo et al. 2018, Sanity Checks.")
+
+
+def forgotten(forgetting: Any) -> str:
+    """What the last correlation says, in words."""
+    last = forgetting.correlations[-1]
+    if not np.isfinite(last):
+        return "Once all blocks are random the map is the same everywhere: it depends on what the network has learnt."
+    blocks = forgetting.blocks[-1]
+    told = f"Once all {blocks} blocks are random, the map is like this one to **{last:.2f}** (1: the same)."
+    if last < 0.3:
+        return f"{told} The map depends on what the network has learnt."
+    if last < 0.7:
+        return f"{told} A part of the map depends on the picture alone."
+    return f"{told} The map hardly depends on what the network has learnt: it does not explain it."
 
 
 def verdict(curves: Any) -> str:
@@ -78,6 +141,38 @@ def _curves(subject: Subject, found: Found, one: Maps) -> Any:
     if (number_of := _class(found.target)) is not None:
         score = lambda pixels: backbone.network.classify(pixels).float().softmax(dim=1)[:, number_of]  # noqa: E731
     return faithfulness(backbone, batch, one.weights[0], STEPS, ORDERS, score=score, cells=cells)
+
+
+def _forgetting(subject: Subject, question: Question, found: Found, one: Maps) -> Any:
+    import torch
+
+    from ingest.vision.embedding import cells_of
+    from ingest.vision.explaining import Asked, explain_pictures
+    from ingest.vision.faithfulness import block_parameters, randomisation
+    from ingest.vision.geometry import fit_image
+
+    backbone, asked, ids = cache.backbone(subject.run), Asked.parse(question.method), [subject.image_id]
+    pixels, frame = fit_image(subject.picture, backbone.rule, subject.run["fit"], subject.run["size"])
+    cells = cells_of([frame], [subject.picture.size])
+    batch = torch.from_numpy(pixels[None].copy())
+    target = None
+    if question.target:  # what was explained stays the same while the network forgets
+        target = looking.target_of(subject, question.target, backbone).held(backbone, backbone.pixels(batch), ids)
+    heads = one.heads[0]
+
+    def explain(forgetful: Any, _: Any) -> np.ndarray:
+        maps = explain_pictures(forgetful, batch, [asked], target, cells, ids).maps[0]
+        chosen = [
+            number
+            for number, layer in enumerate(maps.layers)
+            if layer == one.layers[0] and (heads is None or maps.heads[number] == heads)
+        ]
+        weights = maps.weights[0, chosen].numpy()
+        return weights.max(axis=0) if question.fuse == "max" else weights.mean(axis=0)
+
+    blocks = len(block_parameters(backbone.network.module))
+    steps = sorted({round(blocks * share / SHARES) for share in range(SHARES + 1)})
+    return randomisation(backbone, backbone.pixels(batch), explain, steps)
 
 
 def _class(target: str) -> int | None:

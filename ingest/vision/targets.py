@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -79,6 +79,8 @@ class Target(Protocol):
     text: str
     positive: bool
 
+    def held(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> Target: ...
+
     def ask(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> Answer: ...
 
 
@@ -89,6 +91,17 @@ class ClassTarget:
     text: str
     number: int | None
     positive: bool = True
+
+    def held(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> ClassTarget:
+        """The same target with the class that is predicted for these pictures now, whatever network is asked next.
+        ValueError for pictures of several classes."""
+        if self.number is not None:
+            return self
+        with torch.no_grad():
+            found = set(backbone.network.classify(pixels).argmax(dim=1).tolist())
+        if len(found) > 1:
+            raise ValueError("one predicted class can be held, not several")
+        return replace(self, number=found.pop())
 
     def ask(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> Answer:
         logits = backbone.network.classify(pixels).float()
@@ -120,6 +133,12 @@ class DirectionTarget:
         direction = self.direction(unit.detach(), image_ids).to(unit.device, torch.float32)
         scores = ((features if self.raw else unit) * direction).sum(dim=1)
         return Answer(scores, (self.text,) * len(pixels))
+
+    def held(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> DirectionTarget:
+        """The same target with the directions that it has for these pictures now, whatever network is asked next."""
+        with torch.no_grad():
+            directions = self.direction(normalize(backbone.look(pixels).features.float(), dim=-1), image_ids)
+        return replace(self, direction=lambda features, ids: directions)
 
 
 @dataclass(frozen=True)

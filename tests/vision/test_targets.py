@@ -286,6 +286,20 @@ def test_neighbours_are_the_nearest_without_the_picture_itself():
     torch.testing.assert_close(answer.scores, (features * direction).sum(dim=1), atol=1e-6, rtol=0)
 
 
+def test_a_held_target_keeps_what_it_meant():
+    """While the network forgets, the question stays: the same centroid, the same class."""
+    backbone, other = load("tiny:dinov2"), load("tiny:vit")
+    pixels, bank = pictures(backbone)[:1], bank_of(backbone)
+    target = make_target("neighbours:3", backbone, bank)
+    held = target.held(backbone, pixels, [None])
+    direction = target.direction(backbone.forward(pixels), [None])
+    torch.testing.assert_close(held.direction(other.forward(pixels), [None]), direction)
+    capture_target(other, pixels, held, image_ids=[None])
+    classifier = load("tiny:vit-classifier")
+    number = int(classifier.network.classify(pixels).argmax())
+    assert make_target("class:predicted", classifier).held(classifier, pixels, [None]).number == number
+
+
 def test_a_pair_is_scored_by_its_cosine():
     backbone = load("tiny:dinov2")
     bank = bank_of(backbone)
