@@ -112,17 +112,18 @@ def forgotten(forgetting: Any) -> str:
 
 
 def verdict(curves: Any) -> str:
-    """The two ratios in words."""
-    gone, come = curves.deletion_ratio, curves.insertion_ratio
+    """What the curves say in words: what is lost beside what a random order loses, and the areas' ratios."""
+    lost, missing = curves.deletion_loss_ratio, curves.insertion_loss_ratio
     sentence = (
-        f"With the map's patches hidden first, the area under the curve is **{gone:.2f}** of a random order's (below 1 "
-        f"is better); with them shown first **{come:.2f}** (above 1 is better)."
+        f"Hidden first, the map's patches cost **{lost:.1f} times** as much as patches in random order (above 1 is "
+        f"better); shown first, **{missing:.1f} times** as much is still missing (below 1 is better). Areas under the "
+        f"curves, by those of a random order: {curves.deletion_ratio:.2f} and {curves.insertion_ratio:.2f}."
     )
-    if gone < 0.95 and come > 1.05:
+    if lost > 1.1 and missing < 0.9:
         return f"{sentence} The network goes by what this map marks."
-    if gone > 1.05 and come < 0.95:
+    if lost < 0.9 and missing > 1.1:
         return f"{sentence} The network goes by what this map leaves dark."
-    if 0.95 <= gone <= 1.05 and 0.95 <= come <= 1.05:
+    if 0.9 <= lost <= 1.1 and 0.9 <= missing <= 1.1:
         return f"{sentence} That is no better than chance."
     return f"{sentence} The two do not agree, so little follows from this map."
 
@@ -165,9 +166,9 @@ def _forgetting(subject: Subject, question: Question, found: Found, one: Maps) -
         chosen = [
             number
             for number, layer in enumerate(maps.layers)
-            if layer == one.layers[0] and (heads is None or maps.heads[number] == heads)
+            if question.key == "daam" or (layer == one.layers[0] and (heads is None or maps.heads[number] == heads))
         ]
-        weights = maps.weights[0, chosen].numpy()
+        weights = maps.weights[0, chosen].numpy()  # of DAAM all blocks, added up
         return weights.max(axis=0) if question.fuse == "max" else weights.mean(axis=0)
 
     blocks = len(block_parameters(backbone.network.module))

@@ -151,6 +151,20 @@ class Curves:
         """Area under insertion by area under random insertion; NaN where the latter is 0."""
         return _ratio(self.insertion_area, self.random_insertion_area)
 
+    @property
+    def deletion_loss_ratio(self) -> float:
+        """What deletion takes from the whole picture's score, on average, by what random deletion takes: above 1 the
+        map marks what counts. It is not damped, as the ratio of areas is, where no patch at all still scores highly."""
+        whole = self.deletion[0]
+        return _ratio(whole - self.deletion_area, whole - self.random_deletion_area)
+
+    @property
+    def insertion_loss_ratio(self) -> float:
+        """What is missing during insertion, on average, by what is missing in random order: below 1 the map marks what
+        counts."""
+        whole = self.insertion[-1]
+        return _ratio(whole - self.insertion_area, whole - self.random_insertion_area)
+
     def _area(self, curve: np.ndarray) -> float:
         return float(np.trapezoid(curve, self.fractions))
 

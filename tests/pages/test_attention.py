@@ -465,7 +465,7 @@ def test_the_faithfulness_of_a_map_is_tested_when_it_is_asked_for(network, open_
     assert not at.get("plotly_chart")
     at.button(key="faithful").click().run()
     assert not at.exception and len(at.get("plotly_chart")) == 2
-    assert any("of a random order" in text.value for text in at.main.markdown)
+    assert any("as patches in random order" in text.value for text in at.main.markdown)
     at.button(key="forgetting").click().run()
     assert not at.exception and len(at.get("plotly_chart")) == 3
     assert any("blocks are random" in text.value for text in at.main.markdown)

@@ -408,3 +408,18 @@ def test_no_more_than_a_batch_goes_through_at_once(monkeypatch):
         score=lambda batch: sizes.append(len(batch)) or brightness(batch),
     )
     assert max(sizes) == 3 and sum(sizes) < 3 * 5  # the whole picture is looked at once
+
+
+def test_losses_are_told_beside_those_of_a_random_order():
+    """A score that never falls below 0.8: the areas hardly differ, the losses do."""
+    fractions = np.array([0.0, 0.5, 1.0])
+    curves = Curves(
+        fractions,
+        deletion=np.array([1.0, 0.8, 0.8]),
+        insertion=np.array([0.8, 1.0, 1.0]),
+        random_deletion=np.array([1.0, 0.9, 0.8]),
+        random_insertion=np.array([0.8, 0.9, 1.0]),
+    )
+    assert curves.deletion_ratio == pytest.approx(0.85 / 0.9)
+    assert curves.deletion_loss_ratio == pytest.approx(0.15 / 0.1)
+    assert curves.insertion_loss_ratio == pytest.approx(0.05 / 0.1)
