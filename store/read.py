@@ -37,8 +37,8 @@ def collections(con: Connection) -> pa.Table:
 
 
 def images(con: Connection, collection: str | None = None, ids: Iterable[int] | None = None) -> pa.Table:
-    """image_id, collection, path, sha256, width, height, metadata (JSON text), title: the first that is there of the metadata's
-    title, name, caption, label, titel and titre, in whatever case, else the file's name without its ending."""
+    """image_id, collection, path, sha256, width, height, metadata (JSON text), title: the first that is there of the
+    metadata's title, name, caption, label, titel and titre, in any case, else the file's name without its ending."""
     keys = fetch(con, "SELECT key FROM catalogue_column ORDER BY position")
     named = sorted((TITLE_KEYS.index(key.lower()), key) for (key,) in keys if key.lower() in TITLE_KEYS)
     titles = "".join(f"{text_at('metadata', key)}, " for _, key in named)

@@ -83,7 +83,9 @@ def test_neighbours_leave_out_the_picture_itself(explained, folder):
     image, _, path = rows[0]
     pixels, _ = fit_image(decode(folder / path).image, backbone.rule, "crop")
     target = make_target("neighbours:2", backbone, bank)
-    alone = explain_pictures(backbone, torch.from_numpy(pixels.copy())[None], [Asked("daam")], target, image_ids=[image])
+    alone = explain_pictures(
+        backbone, torch.from_numpy(pixels.copy())[None], [Asked("daam")], target, image_ids=[image]
+    )
     stored = ask(explained.db, "SELECT weights FROM attention_map(1, ?, 'daam', 2, NULL)", image)[0][0]
     expected = alone.maps[0].weights[0, 2].numpy()
     np.testing.assert_allclose(stored, expected, atol=expected.max() * 6e-3)
