@@ -8,7 +8,7 @@ MODEL ?= auto
 ARGS ?=
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: help setup demo ingest dashboard test test-slow bench screenshots lint browser clean
+.PHONY: help setup demo ingest dashboard test test-slow bench bench-search bench-map screenshots lint browser clean
 
 help:
 	@echo "make demo                     set up, read the sample paintings, open the dashboard"
@@ -16,6 +16,7 @@ help:
 	@echo "make dashboard                open the dashboard (DB=file)"
 	@echo "make test | test-slow         all tests | the long ones"
 	@echo "make bench                    measure speed and storage; writes docs/benchmarks.md"
+	@echo "make bench-map                measure the map of pictures in a browser (ARGS=--quick)"
 	@echo "make screenshots              take the README's pictures anew"
 
 setup: $(READY)
@@ -58,6 +59,12 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m tests.bench
+
+bench-search: setup
+	$(BIN)/python -m tests.bench.search $(ARGS)
+
+bench-map: setup browser
+	$(BIN)/python -m tests.bench.map $(ARGS)
 
 screenshots: setup browser
 	$(BIN)/python -m tests.browser.screenshots

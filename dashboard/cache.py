@@ -24,7 +24,7 @@ from PIL import Image
 from dashboard import words
 from dashboard.thumbnails import Thumbnails
 from ingest.vision import film, loader
-from store import aggregate, connection, heads, read, sandbox, vectors
+from store import aggregate, atlas, connection, heads, read, sandbox, vectors
 from store.records import FrameRecord, MapStack
 
 SIDE = 2048  # of a picture to draw on, in pixels: more than a screen shows, less than a scan weighs
@@ -161,6 +161,11 @@ def projections(run_id: int | None = None) -> pd.DataFrame:
 def points(projection_id: int) -> pd.DataFrame:
     """image_id, x, y."""
     return _ask("points", projection_id=projection_id)
+
+
+def layout(projection_id: int) -> atlas.Layout | None:
+    """A projection in the order in which the canvas of the map takes its pictures; None without points. Read-only."""
+    return _ask("layout", atlas, projection_id=projection_id)
 
 
 def failures(collection: str | None = None) -> pd.DataFrame:
@@ -320,6 +325,18 @@ def thumb_url(image_id: int) -> str:
     return _url(image_id, known.at[image_id, "version"] if image_id in known.index else "0")
 
 
+def version() -> str:
+    """A short word that changes whenever the database in view does."""
+    return hashlib.sha256(connection.state(db()).encode()).hexdigest()[:12]
+
+
+def route(path: str, version: str) -> str:
+    """The address of one of the routes of dashboard/app.py for the database in view."""
+    chosen = db()
+    which = "" if chosen == databases()[0] else f"&db={quote(chosen.name)}"
+    return f"{_base()}{path}?v={version}{which}"
+
+
 def thumbnail(image_id: int) -> bytes | None:
     """The JPEG of one image in the database in view."""
     return thumbnail_of(db(), image_id)
@@ -448,9 +465,7 @@ def _neighbours(folder: str) -> list[Path]:
 
 
 def _url(image_id: int, version: str) -> str:
-    chosen = db()
-    which = "" if chosen == databases()[0] else f"&db={quote(chosen.name)}"
-    return f"{_base()}/thumb/{int(image_id)}?v={version}{which}"
+    return route(f"/thumb/{int(image_id)}", version)
 
 
 def _base() -> str:

@@ -1,6 +1,6 @@
 """The map as a Plotly figure: the pictures themselves at their points. No Streamlit, no database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -103,17 +103,6 @@ def hover(title: str, facts: Mapping[str, Any], most: int = 8) -> str:
         if value not in (None, "", title) and len(lines) <= most:
             lines.append(f"{_short(key, 30)}: {_short(value, 80)}")
     return "<br>".join(lines)
-
-
-def selected(points: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The image ids of a selection as Streamlit reports it, each once, in its order."""
-    ids = []
-    for point in points:
-        data = point.get("customdata")
-        data = data[0] if isinstance(data, list | tuple) and data else data
-        if isinstance(data, int | float) and int(data) not in ids:
-            ids.append(int(data))
-    return ids
 
 
 def _points(table: pd.DataFrame, kind: type, **marker: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ingest import atlas
 from store import read, search, write
 from store.connection import reading, writing
 
@@ -21,7 +22,8 @@ MANY = 5_000
 def project(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None] = lambda line: None) -> list[str]:
     """Computes the layouts `methods` of a run's features and stores them; returns those that were not there already.
 
-    A layout that holds exactly the run's images with the same settings is left as it is.
+    A layout that holds exactly the run's images with the same settings is left as it is. The pictures are made small
+    for the map as well, where that has not been done yet.
     """
     with reading(db) as con:
         ids, vectors = search.features(con, run_id)
@@ -40,6 +42,7 @@ def project(db: Path, run_id: int, methods: list[str], tell: Callable[[str], Non
                     write.drop_projection(con, row["projection_id"])
             write.add_projection(con, run_id, method, settings, ids, points)
         made.append(method)
+    atlas.make(db, run_id, tell)
     return made
 
 
@@ -66,6 +69,8 @@ def settings_of(method: str, images: int) -> dict[str, Any]:
 
 def _same(row: dict[str, Any], method: str, settings: dict[str, Any], images: int) -> bool:
     stored = json.loads(row["settings"]) if isinstance(row["settings"], str) else row["settings"]
+    if "fitted" in stored:  # and extended since: what it was made with suits the images of then
+        settings = settings_of(method, stored["fitted"])
     shared = {key: stored.get(key) for key in settings}
     return row["method"] == method and shared == settings and row.get("points") == images
 

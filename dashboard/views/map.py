@@ -5,13 +5,15 @@ import json
 import re
 from functools import partial
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, colours, components, plane, words
-from dashboard.components import card
+from dashboard import cache, choosing, colours, components, plane, words
+from dashboard.components import canvas, card
+from store.atlas import Layout
 
-FIGURE, MARKED = "map_figure", "_map_marked"
+FIGURE, MARKED = "map", "_map_marked"
 SHOWN = 500  # pictures of a selection in the gallery; the CSV has them all
 NAMES = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 MEANING = {
@@ -34,34 +36,66 @@ def page() -> None:
     if projections.empty:
         st.info("This run has no map yet. The same `python -m ingest run` as before, with `--project umap`, makes it.")
         return
-    projection, column, scale = controls(run, projections)
-    key = (projection["projection_id"], column, scale)
-    table, drawn, tints, fig = cache.remembered(lambda: draw(run, projection, column, scale), "map", *key)
-    st.plotly_chart(
-        fig,
-        key=FIGURE,
-        on_select=mark,
-        selection_mode=("points", "box", "lasso"),
-        config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["autoScale2d"]},
-        alt=f"Map of {len(table)} pictures by {projection['method']}. They can be chosen by their metadata below.",
+    projection, column, size = controls(run, projections)
+    layout = cache.layout(projection["projection_id"])
+    tints = tint(layout, run, column)
+    above = st.container()
+    explain(run, projection, layout)
+    export(layout, tints, column, size, run, projection)
+    st.header("Selection", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = choosing.choose(run, "map").ids
+    with above:
+        opened = draw(layout, projection, tints, column, size, wanted)
+    clicked = selection(layout, wanted, run)
+    if opened is not None or clicked is not None:
+        card.show_later(clicked if opened is None else opened)
+
+
+def draw(
+    layout: Layout,
+    projection: dict,
+    tints: colours.Colours | None,
+    column: str | None,
+    size: float,
+    wanted: np.ndarray | None,
+) -> int | None:
+    """The canvas; returns the picture that was opened just now, if one was."""
+    source = source_of(layout, projection["projection_id"])
+    answer = canvas.canvas(
+        source,
+        FIGURE,
+        f"Map of {len(layout.ids)} pictures by {NAMES.get(projection['method'], projection['method'])}. "
+        "They can be chosen by their metadata below.",
+        tints=None
+        if tints is None
+        else cache.remembered(lambda: canvas.rgb(tints.of), "tints", layout.version, column),
+        legend=None if tints is None else legend(tints, column),
+        kept=None if wanted is None else np.isin(layout.ids, wanted),
+        marked=np.isin(layout.ids, st.session_state.get(MARKED, [])),
+        size=size,
+        on_marked=partial(mark, source, layout),
     )
-    explain(run, projection, len(table), len(drawn))
-    export(table, drawn, tints, column, scale, run, projection)
-    selection(table, st.session_state.get(MARKED, []), run)
+    return answer.opened
 
 
-def draw(run: dict, projection: dict, column: str | None, scale: float) -> tuple:
-    """The table of points, the ids of those drawn as pictures, the colours of the frames, and the figure."""
-    table = points(run, projection)
-    tints = tint(table, run, column)
-    drawn = table["image_id"].iloc[plane.spread(table[["x", "y"]].to_numpy(), plane.PICTURES)]
-    sources = {item["image_id"]: item["src"] for item in cache.items(drawn)}
-    return table, drawn, tints, plane.figure(table, sources, tints, column or "", scale)
+def source_of(layout: Layout, projection_id: int) -> canvas.Source:
+    """Where the browser finds the points and pictures of a layout."""
+    page = f"/atlas/page/{layout.collection_id}/{layout.atlas}/{{cell}}/{{page}}"
+    return canvas.Source(
+        n=len(layout.ids),
+        points=cache.route(f"/atlas/points/{projection_id}", layout.version),
+        thumb=cache.route("/thumb/{id}", layout.version),
+        about=cache.route("/atlas/about/{id}", cache.version()),
+        page=cache.route(page, layout.atlas) if layout.atlas else "",
+    )
 
 
-def mark() -> None:
-    """Remember what was drawn round on the map: another colour or size makes another figure, without the drawing."""
-    st.session_state[MARKED] = plane.selected(st.session_state[FIGURE].selection.points)
+def mark(source: canvas.Source, layout: Layout) -> None:
+    """Remember what was selected on the map: by id, so that it stays with another projection."""
+    chosen = canvas.selection(st.session_state[FIGURE], source)
+    if chosen is not None:
+        st.session_state[MARKED] = layout.ids[chosen].tolist()
 
 
 def controls(run: dict, projections: pd.DataFrame) -> tuple[dict, str | None, float]:
@@ -75,18 +109,22 @@ def controls(run: dict, projections: pd.DataFrame) -> tuple[dict, str | None, fl
             default=next(iter(labels)),
             format_func=labels.get,
             key="projection",
+            bind="query-params",
             required=True,
         )
-        columns = colourable(run["collection"])
+        columns = choosing.choosable(run["collection"])
         column = st.selectbox(
             "Frame colour",
             [None, *columns],
             key="map_colour",
+            bind="query-params",
             width=220,
             format_func=lambda name: "none" if name is None else name,
         )
-        scale = st.slider("Picture size", 0.3, 3.0, 1.0, 0.1, key="map_size", format="%.1f ×", width=240)
-    return rows[chosen if chosen in rows else next(iter(rows))], column, scale
+        size = st.slider(
+            "Picture size", 0.3, 3.0, 1.0, 0.1, key="map_size", bind="query-params", format="%.1f ×", width=240
+        )
+    return rows[chosen if chosen in rows else next(iter(rows))], column, size
 
 
 def labels_of(rows: dict[int, dict]) -> dict[int, str]:
@@ -99,62 +137,55 @@ def labels_of(rows: dict[int, dict]) -> dict[int, str]:
     }
 
 
-def colourable(collection: str) -> list[str]:
-    """The metadata columns worth a colour: not those in which every picture has a text of its own, like titles."""
-    kinds, catalogue = cache.metadata_columns(collection), cache.catalogue(collection)
-    return [
-        name
-        for name, kind in kinds.items()
-        if kind != "text" or catalogue[name].nunique() <= max(8, 0.6 * catalogue[name].count())
-    ]
-
-
-def points(run: dict, projection: dict) -> pd.DataFrame:
-    """image_id, x, y, width, height and hover (HTML) of each picture on the map."""
-    images = cache.images(run["collection"])
-    table = cache.points(projection["projection_id"])
-    table = table[table["image_id"].isin(images.index)].reset_index(drop=True)
-    found = images.loc[table["image_id"]]
-    table["width"], table["height"] = found["width"].to_numpy(), found["height"].to_numpy()
-    table["hover"] = [plane.hover(title, facts) for title, facts in zip(found["title"], found["metadata"], strict=True)]
-    return table
-
-
-def tint(table: pd.DataFrame, run: dict, column: str | None) -> colours.Colours | None:
-    """The colours of the frames."""
+def tint(layout: Layout, run: dict, column: str | None) -> colours.Colours | None:
+    """The colours of the frames, in the order of the layout."""
     if column is None:
         return None
-    values = cache.catalogue(run["collection"]).set_index("image_id")[column].reindex(table["image_id"])
-    kind = cache.metadata_columns(run["collection"])[column]
-    return colours.colour(values.astype(object).where(values.notna(), None).tolist(), kind)
+
+    def make() -> colours.Colours:
+        values = cache.catalogue(run["collection"]).set_index("image_id")[column].reindex(layout.ids)
+        kind = cache.metadata_columns(run["collection"])[column]
+        return colours.colour(values.astype(object).where(values.notna(), None).tolist(), kind)
+
+    return cache.remembered(make, "map", layout.version, run["run_id"], column)
 
 
-def explain(run: dict, projection: dict, total: int, drawn: int) -> None:
+def legend(tints: colours.Colours, column: str) -> canvas.Legend:
+    """What the colours mean."""
+    if tints.bar is None:
+        return canvas.Legend(column, tints.legend)
+    low, high = tints.bar
+    marks = tints.ticks or [(value, f"{value:.6g}") for value in ([low, high] if high > low else [low])]
+    ticks = [((value - low) / ((high - low) or 1), text) for value, text in marks]
+    return canvas.Legend(column, tints.legend, ticks, colours.SCALE)
+
+
+def explain(run: dict, projection: dict, layout: Layout) -> None:
     """How this map was made, for whoever has to judge it, and how to use it."""
     settings = json.loads(projection["settings"] or "{}")
     said = ", ".join(f"{key} {value}" for key, value in settings.items()) or "no settings recorded"
     method = projection["method"]
     text = (
-        f"{NAMES.get(method, method)} of the features of run {run['run_id']} ({words.plain(run['title'])}): "
-        f"{words.plain(said)}. "
+        f"{len(layout.ids):,} pictures by {NAMES.get(method, method)} of the features of run {run['run_id']} "
+        f"({words.plain(run['title'])}): {words.plain(said)}. "
         f"{MEANING.get(method, '')} One unit is as long across as it is up."
     )
-    if drawn < total:
-        text += f" {drawn:,} of the {total:,} pictures are drawn, evenly spread over the map; the others are dots."
+    if layout.places is None and len(layout.ids) > plane.PICTURES:
+        text += " Reading the collection again with the same `python -m ingest run` makes this map quicker."
     st.caption(text)
     st.caption(
-        "Drag to move, scroll to zoom, double-click for the whole map. Box and lasso are in the toolbar of the map; "
-        "a click takes one picture, with Shift also more."
+        "Drag to move, scroll or pinch to come closer. Click to select, with Shift more; double-click opens a picture. "
+        "With the keyboard: arrows, plus and minus, space to select, Enter to open."
     )
 
 
-def export(table, drawn, tints, column, scale, run, projection) -> None:
+def export(layout: Layout, tints, column, size, run, projection) -> None:
     """The map as a page of its own, with the pictures in it: made only when it is asked for."""
     name = f"map-{run['collection']}-run{run['run_id']}-{projection['method']}"
     title = plane.hover(
         f"{run['collection']}: {NAMES.get(projection['method'], projection['method'])}, {run['title']}", {}
     )
-    build = partial(html, cache.db(), table, list(drawn), tints, column or "", scale, title)
+    build = partial(html, cache.db(), layout, cache.images(run["collection"]), tints, column or "", size, title)
     st.download_button(
         "Download the map as one HTML page",
         build,
@@ -167,59 +198,54 @@ def export(table, drawn, tints, column, scale, run, projection) -> None:
     )
 
 
-def html(path, table: pd.DataFrame, drawn: list[int], tints, column: str, scale: float, title: str) -> bytes:
+def html(path, layout: Layout, images: pd.DataFrame, tints, column: str, size: float, title: str) -> bytes:
     """The map as stand-alone HTML. Streamlit calls this outside of the page, so all it needs is handed over."""
+    found = images.loc[layout.ids]
+    table = pd.DataFrame({"image_id": layout.ids, "x": layout.xy[:, 0], "y": layout.xy[:, 1]})
+    table["width"], table["height"] = layout.sizes[:, 0], layout.sizes[:, 1]
+    table["hover"] = [plane.hover(name, facts) for name, facts in zip(found["title"], found["metadata"], strict=True)]
     sources = {}
-    for image_id in drawn:
+    for image_id in layout.ids[plane.spread(layout.xy, plane.PICTURES)].tolist():
         data = cache.thumbnail_of(path, image_id)
         if data is not None:
-            sources[int(image_id)] = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
-    return plane.standalone(plane.figure(table, sources, tints, column, scale, title))
+            sources[image_id] = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+    return plane.standalone(plane.figure(table, sources, tints, column, size, title))
 
 
-def selection(table: pd.DataFrame, marked: list[int], run: dict) -> None:
-    """The chosen pictures, large, with their metadata and as a file."""
-    st.header("Selection", anchor=False)
-    chosen = [*marked, *(i for i in by_value(table, run) if i not in marked)]
-    known = set(table["image_id"].tolist())
-    chosen = [image_id for image_id in chosen if image_id in known]
-    if not chosen:
+def selection(layout: Layout, wanted: np.ndarray | None, run: dict) -> int | None:
+    """The chosen pictures, large, with their metadata and as a file; returns the one that was clicked just now."""
+    chosen = np.isin(layout.ids, st.session_state.get(MARKED, []))
+    if wanted is not None:
+        chosen |= np.isin(layout.ids, wanted)
+    if not chosen.any():
         st.markdown("Nothing is selected yet. Draw a box or a lasso on the map, or choose by metadata above.")
-        return
-    st.markdown(f"**{len(chosen):,}** of {len(table):,} pictures.")
-    rows = cache.catalogue(run["collection"]).set_index("image_id").loc[chosen]
-    places = table.set_index("image_id")[["x", "y"]].rename(columns={"x": "map_x", "y": "map_y"})
+        return None
+    st.markdown(f"**{chosen.sum():,}** of {len(layout.ids):,} pictures.")
+    ids, xy = layout.ids[chosen], layout.xy[chosen]
+    places = pd.DataFrame({"map_x": xy[:, 0], "map_y": xy[:, 1]}, index=pd.Index(ids, name="image_id")).sort_index()
+    rows = cache.catalogue(run["collection"]).set_index("image_id").loc[places.index]
     rows = rows.drop(columns=places.columns, errors="ignore").join(places).reset_index()
     st.download_button(
         "Download the selection as CSV",
-        rows.to_csv(index=False).encode("utf-8-sig"),
+        partial(csv, rows),
         f"{file_name('selection-' + run['collection'])}.csv",
         "text/csv",
         key="map_csv",
         on_click="ignore",
         icon=":material/download:",
     )
-    clicked = components.gallery(cache.items(chosen[:SHOWN]), "map_gallery", cache.current_image(), size=130)
-    if len(chosen) > SHOWN:
+    shown = rows["image_id"].head(SHOWN)
+    clicked = components.gallery(cache.items(shown), "map_gallery", cache.current_image(), size=130)
+    if len(rows) > SHOWN:
         st.caption(f"The first {SHOWN} are shown; the table and the CSV have all.")
-    with st.expander("Metadata of the selection", expanded=len(chosen) <= 50):
+    with st.expander("Metadata of the selection", expanded=len(rows) <= 50):
         st.dataframe(rows, hide_index=True, width="stretch")
-    if clicked is not None:
-        card.show_later(clicked)
+    return clicked
 
 
-def by_value(table: pd.DataFrame, run: dict) -> list[int]:
-    """Choosing without a mouse: by a column of the metadata and its values."""
-    columns = colourable(run["collection"])
-    if not columns:
-        return []
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        column = st.selectbox("Choose by", columns, key="map_by", width=220)
-        values = cache.catalogue(run["collection"]).set_index("image_id")[column].dropna()
-        texts = values.astype(str)
-        wanted = st.multiselect("Values", sorted(texts.unique()), key=f"map_values_{column}", width=420)
-    hits = set(texts.index[texts.isin(wanted)])
-    return [image_id for image_id in table["image_id"].tolist() if image_id in hits]
+def csv(rows: pd.DataFrame) -> bytes:
+    """The selection as a file for spreadsheets."""
+    return rows.to_csv(index=False).encode("utf-8-sig")
 
 
 def file_name(text: str) -> str:

@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT, serve, settled
+from tests.browser.picture_map import PictureMap
 
 pytestmark = pytest.mark.browser
 PAGES = ("Overview", "Map", "Similar", "Attention", "SQL")
@@ -82,11 +83,10 @@ def test_the_wall_shows_every_painting(open_page, address):
 
 def test_a_box_on_the_map_becomes_a_gallery_and_a_table(open_page, address, paintings):
     page = open_page(f"{address}/map")
-    plot = page.locator(".js-plotly-plot")
-    plot.locator("image").first.wait_for()
-    expect(plot.locator("image")).to_have_count(29)
-    page.locator('[data-title="Box Select"]').click()
-    area = plot.locator(".nsewdrag").first.bounding_box()
+    canvas = PictureMap(page)
+    assert (canvas["drawn"], canvas["points"]) == (29, 29)
+    area = canvas.stage.bounding_box()
+    page.get_by_role("button", name="Select with a box").click()
     # The left half of the map.
     page.mouse.move(area["x"] + 3, area["y"] + 3)
     page.mouse.down()
@@ -96,19 +96,19 @@ def test_a_box_on_the_map_becomes_a_gallery_and_a_table(open_page, address, pain
     settled(page)
     pieces(page).first.wait_for()
     chosen = pieces(page).count()
-    assert 0 < chosen < 29
+    assert 0 < chosen < 29 and canvas["selected"] == chosen
     table = pd.read_csv(io.BytesIO(download(page, "Download the selection as CSV")))
     assert len(table) == chosen and {"title", "artist", "map_x", "map_y"} <= set(table.columns)
     # Exactly the pictures whose points lie left of the middle, give or take the width of a pixel.
-    left, right = page.evaluate("document.querySelector('.js-plotly-plot').layout.xaxis.range")
-    middle, pixel = (left + right) / 2, 2 * (right - left) / area["width"]
+    middle, pixel = canvas["x"], 2 / canvas["scale"]
     with duckdb.connect(str(paintings), read_only=True) as con:
         asked = "SELECT image_id FROM points JOIN projections USING (projection_id) WHERE method = 'umap' AND x < ?"
         surely, perhaps = ({i for (i,) in con.execute(asked, [middle + d]).fetchall()} for d in (-pixel, pixel))
     assert surely <= set(table["image_id"]) <= perhaps
     page.get_by_text("t-SNE", exact=True).click()
     settled(page)
-    expect(plot.locator("image")).to_have_count(29)
+    canvas.still()
+    assert (canvas["drawn"], canvas["selected"]) == (29, chosen)
 
 
 def test_the_map_can_be_taken_away_as_one_page(open_page, address, browser, tmp_path):
@@ -157,9 +157,7 @@ def test_attention_changes_with_its_controls_and_prints(open_page, address):
     assert panels.count() >= 16
     before = panels.nth(3).get_attribute("src")
     page.get_by_text("smooth", exact=True).click()
-    page.wait_for_function(
-        "src => document.querySelectorAll('[data-testid=stMain] figure img')[3].src !== src", arg=before
-    )
+    expect(panels.nth(3)).not_to_have_attribute("src", before, timeout=30_000)
     settled(page)
     assert all("Mona Lisa" in (panels.nth(n).get_attribute("alt") or "") for n in range(16))
     with Image.open(io.BytesIO(download(page, "Figure as PNG, 300 dpi"))) as image:
@@ -167,9 +165,12 @@ def test_attention_changes_with_its_controls_and_prints(open_page, address):
     svg = download(page, "Figure as SVG")
     text = "".join(ElementTree.fromstring(svg).itertext())
     assert "Mona Lisa" in text and "CLS" in text
-    page.get_by_text("Attention rollout by depth", exact=True).click()
+    picker = page.locator("[data-testid=stMain]").get_by_role("combobox", name=re.compile("Method"))
+    picker.click()
+    picker.fill("rollout")
+    page.get_by_role("option", name="Attention rollout by depth").click()
     settled(page)
-    page.wait_for_function("() => document.querySelector('[data-testid=stMain]').innerText.includes('Depth 11')")
+    expect(page.locator("[data-testid=stMain] .title", has_text="Depth 11")).to_be_visible()
 
 
 def test_sql_answers_and_refuses(open_page, address):

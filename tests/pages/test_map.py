@@ -1,5 +1,6 @@
-"""The map: what is drawn where and in which colour, and what a selection gives."""
+"""The map: what the canvas is given, what a selection gives, and the map that can be taken away."""
 
+import base64
 import json
 from datetime import date
 
@@ -7,18 +8,31 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import colours, plane
-from store import connection, write
+from dashboard import colours, layouts, plane
+from dashboard.components import canvas
+from ingest import atlas as pages
+from store import atlas, connection, write
 from tests.pages import database
 
-
-def spec(at) -> dict:
-    """The Plotly figure of the page."""
-    return json.loads(at.get("plotly_chart")[0].proto.spec)
+HARMFUL = "<img src=x onerror=alert(1)>"
 
 
-def pictures(figure: dict) -> list[dict]:
-    return [image for image in figure["layout"]["images"] if image["source"].startswith("/thumb/")]
+def given(at) -> dict:
+    """What the canvas of the page was given."""
+    return next(
+        json.loads(element.proto.json)
+        for element in at.get("bidi_component")
+        if element.proto.id.rsplit("-", 1)[1] == "map"
+    )
+
+
+def layout_of(db, projection_id: int = 1) -> atlas.Layout:
+    with connection.reading(db) as con:
+        return atlas.layout(con, projection_id)
+
+
+def source(n: int = 3) -> canvas.Source:
+    return canvas.Source(n, "/points", "/thumb/{id}", "/about/{id}", "")
 
 
 def table(n: int, seed: int = 0) -> pd.DataFrame:
@@ -35,73 +49,102 @@ def table(n: int, seed: int = 0) -> pd.DataFrame:
     )
 
 
-def test_every_picture_is_drawn_at_its_point_in_its_shape(db, open_page):
-    figure = spec(open_page("map"))
-    drawn = pictures(figure)
-    assert len(drawn) == len(database.NAMES)
+def unpacked(data: bytes) -> dict[str, np.ndarray]:
+    """What the browser reads out of the points."""
+    n, placed = np.frombuffer(data, "<i4", 2)
+    found, at = {}, 8
+    for name, kind in (("ids", "<f8"), ("x", "<f4"), ("y", "<f4"), ("logs", "<f4"), *([("places", "<i4")] * placed)):
+        found[name] = np.frombuffer(data, kind, n, at)
+        at += found[name].nbytes
+    assert at == len(data)
+    return found
+
+
+def test_every_picture_has_its_point_and_its_shape(db, open_page):
+    assert given(open_page("map"))["n"] == len(database.NAMES)
+    points = unpacked(layouts.points(db, 1))
+    assert sorted(points["ids"]) == list(range(1, len(database.NAMES) + 1))
     with connection.reading(db) as con:
-        x, y = con.execute("SELECT x, y FROM points WHERE projection_id = 1 AND image_id = 1").fetchone()
-        width, height = con.execute("SELECT width, height FROM images WHERE image_id = 1").fetchone()
-    assert (drawn[0]["x"], drawn[0]["y"]) == pytest.approx((x, y))
-    assert drawn[0]["sizex"] / drawn[0]["sizey"] == pytest.approx(width / height)
-    assert figure["layout"]["yaxis"]["scaleanchor"] == "x"
+        stored = con.execute("SELECT image_id, x, y FROM points WHERE projection_id = 1").fetchall()
+        shapes = dict(con.execute("SELECT image_id, width / height FROM images").fetchall())
+    for image_id, x, y in stored:
+        at = points["ids"].tolist().index(image_id)
+        assert (points["x"][at], points["y"][at]) == pytest.approx((x, y))
+        assert 2.0 ** points["logs"][at] == pytest.approx(shapes[image_id])
 
 
-def test_another_projection_moves_the_pictures_and_shows_its_settings(db, open_page):
+def test_another_projection_has_other_points_and_shows_its_settings(db, open_page):
     at = open_page("map")
     assert "n\\_neighbors 5" in at.main.caption[0].value
-    before = pictures(spec(at))[0]["x"]
+    before = given(at)["points"]
+    assert before.startswith("/atlas/points/1?v=")
     at.button_group(key="projection").set_value(2).run()
     assert not at.exception
-    assert pictures(spec(at))[0]["x"] != before
+    assert given(at)["points"].startswith("/atlas/points/2?v=")
     assert "perplexity 2\\.0" in at.main.caption[0].value
 
 
 def test_frames_take_their_colour_from_the_metadata(db, open_page):
     at = open_page("map")
-    assert len(spec(at)["layout"]["images"]) == len(database.NAMES)  # no frames without a column
+    assert given(at)["tints"] is None and given(at)["legend"] is None
     at.selectbox(key="map_colour").set_value("artist").run()
-    figure = spec(at)
-    images = figure["layout"]["images"]
-    assert len(images) == 2 * len(database.NAMES)
-    frame, picture = images[0], images[1]
-    assert (frame["x"], frame["y"]) == (picture["x"], picture["y"])
-    assert frame["sizex"] - picture["sizex"] == pytest.approx(frame["sizey"] - picture["sizey"])
-    assert "Katsushika Hokusai (2)" in [trace.get("name") for trace in figure["data"]]
+    legend = given(at)["legend"]
+    hokusai = next(entry for entry in legend["names"] if entry[0] == "Katsushika Hokusai")
+    assert (legend["title"], hokusai[2]) == ("artist", 2)
+    tints = np.frombuffer(base64.b64decode(given(at)["tints"]), np.uint8).reshape(-1, 3)
+    ids = layout_of(db).ids
+    same = [tuple(tints[ids.tolist().index(image_id)]) for image_id in (1, 2)]
+    assert same == [tuple(bytes.fromhex(hokusai[1][1:]))] * 2
+    assert len({tuple(tint) for tint in tints}) == 5
 
 
-def test_numbers_get_a_colour_bar(db, open_page):
+def test_numbers_get_a_scale(db, open_page):
     at = open_page("map")
     at.selectbox(key="map_colour").set_value("year").run()
     assert not at.exception
-    bar = next(trace for trace in spec(at)["data"] if "colorbar" in trace.get("marker", {}))
-    assert (bar["marker"]["cmin"], bar["marker"]["cmax"]) == (1503, 1894)
+    legend = given(at)["legend"]
+    assert [text for _, text in legend["ticks"]] == ["1503", "1894"]
+    assert [share for share, _ in legend["ticks"]] == [0, 1]
+    assert legend["scale"] == list(colours.SCALE)
 
 
-def test_the_size_slider_scales_the_pictures(db, open_page):
+def test_the_size_slider_reaches_the_canvas_and_the_points_stay_where_they_are(db, open_page):
     at = open_page("map")
-    before = pictures(spec(at))[0]["sizex"]
+    before = given(at)
     at.slider(key="map_size").set_value(2.0).run()
-    assert pictures(spec(at))[0]["sizex"] == pytest.approx(2 * before)
+    assert given(at) == before | {"size": 2.0}
 
 
-def test_choosing_by_metadata_needs_no_mouse(db, open_page):
+def test_choosing_by_metadata_needs_no_mouse_and_the_others_fade(db, open_page):
     at = open_page("map")
+    assert given(at)["kept"] is None
     at.selectbox(key="map_by").set_value("artist").run()
-    at.multiselect(key="map_values_artist").set_value(["Katsushika Hokusai"]).run()
+    at.multiselect(key="map_values").set_value(["Katsushika Hokusai"]).run()
     assert not at.exception
     assert any("**2** of 6 pictures" in text.value for text in at.markdown)
     chosen = at.dataframe[0].value
     assert chosen["title"].tolist() == ["The Great Wave off Kanagawa", "Ejiri in Suruga Province"]
     assert {"map_x", "map_y"} <= set(chosen.columns)
     assert at.get("download_button")
+    kept = canvas.mask(given(at)["kept"], len(database.NAMES))
+    assert sorted(layout_of(db).ids[kept]) == [1, 2]
 
 
-def test_a_selection_on_the_map_is_listed_below_it(db, open_page):
+def test_a_selection_on_the_map_is_listed_below_it_and_goes_back_to_the_canvas(db, open_page):
     at = open_page("map")
     at.session_state["_map_marked"] = [3, 99]  # 99: of another run, say
     at.run()
     assert at.dataframe[0].value["image_id"].tolist() == [3]
+    at.button_group(key="projection").set_value(3).run()
+    marked = canvas.mask(given(at)["marked"], len(database.NAMES))
+    assert layout_of(db, 3).ids[marked].tolist() == [3]
+
+
+def test_a_link_opens_the_map_as_it_was(db, open_page):
+    at = open_page("map", projection="PCA", map_colour="artist", map_by="artist", map_values="Katsushika Hokusai")
+    assert given(at)["points"].startswith("/atlas/points/3?")
+    assert given(at)["legend"]["title"] == "artist"
+    assert any("**2** of 6 pictures" in text.value for text in at.markdown)
 
 
 def test_a_run_without_a_map_says_how_to_make_one(db, open_page):
@@ -112,15 +155,66 @@ def test_a_run_without_a_map_says_how_to_make_one(db, open_page):
     assert "--project umap" in at.info[0].value
 
 
-def test_metadata_cannot_inject_html_into_the_map(db, open_page):
+def test_metadata_is_text_to_the_canvas_and_escaped_in_what_is_taken_away(db, open_page):
     with connection.writing(db) as con:
-        write.set_metadata(con, 1, {database.NAMES[0]: {"title": "<img src=x onerror=alert(1)>", "artist": "<i>H</i>"}})
+        write.set_metadata(con, 1, {database.NAMES[0]: {"title": HARMFUL, "artist": f"{HARMFUL}!"}})
     at = open_page("map")
     at.selectbox(key="map_colour").set_value("artist").run()
-    text = json.dumps(spec(at))
-    assert "<img src=x" not in text
-    assert "<i>H" not in text
-    assert "&lt;img src=x" in text
+    assert f"{HARMFUL}!" in [name for name, *_ in given(at)["legend"]["names"]]  # the browser's tests see it as text
+    assert json.loads(layouts.about(db, 1)) == {"title": HARMFUL, "caption": f"{HARMFUL}!"}
+    assert HARMFUL not in plane.hover(HARMFUL, {"artist": HARMFUL})
+
+
+def test_there_is_no_atlas_until_one_is_made(db, open_page):
+    assert given(open_page("map"))["page"] == ""
+    assert "places" not in unpacked(layouts.points(db, 1))
+    assert pages.make(db, 1)
+    given_then = given(open_page("map"))
+    assert given_then["page"].startswith(f"/atlas/page/1/{layout_of(db).atlas}/{{cell}}/{{page}}?v=")
+    assert unpacked(layouts.points(db, 1))["places"].tolist() == list(range(len(database.NAMES)))
+    assert layouts.page(db, 1, layout_of(db).atlas, 64, 0)[:2] == b"\xff\xd8"
+    assert layouts.page(db, 1, "another", 64, 0) is None
+    assert layouts.page(db, 1, layout_of(db).atlas, 64, 1) is None
+
+
+def test_what_is_not_there_is_none(db):
+    assert layouts.points(db, 99) is None
+    assert layouts.about(db, 99) is None
+
+
+# ---- masks and colours on their way to the browser ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 127, 128, 129, 1000, 70_000])
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 1.0])
+def test_a_mask_survives_the_journey(n, share):
+    chosen = np.random.default_rng(n).random(n) < share
+    text = canvas.ranges(chosen)
+    assert (canvas.mask(text, n) == chosen).all()
+    assert len(text) <= 8 + 1.5 * n
+
+
+def test_runs_are_shorter_than_masks():
+    chosen = np.zeros(100_000, bool)
+    chosen[20_000:40_000] = True
+    assert len(canvas.ranges(chosen)) < 20
+
+
+def test_a_mask_of_other_points_is_refused():
+    with pytest.raises(ValueError, match="3 points"):
+        canvas.mask(canvas.ranges(np.ones(5, bool)), 3)
+
+
+def test_a_selection_counts_for_its_own_points_alone():
+    text = canvas.ranges(np.array([True, False, True]))
+    assert canvas.selection({"marked": {"points": "/points", "ranges": text}}, source()).tolist() == [True, False, True]
+    assert canvas.selection({"marked": {"points": "/others", "ranges": text}}, source()) is None
+    assert canvas.selection({}, source()) is None
+
+
+def test_colours_become_three_bytes():
+    assert canvas.rgb(["#ff0080", "#000000", "#ff008066"]).tolist() == [[255, 0, 128], [0, 0, 0], [255, 0, 128]]
+    assert canvas.rgb([]).shape == (0, 3)
 
 
 # ---- the figure alone -------------------------------------------------------------------------------------------------
@@ -159,11 +253,6 @@ def test_a_scroll_is_held_to_three_sides():
     wide, high = plane.sides(8000, 200, 1.0)
     assert wide == pytest.approx(3)
     assert wide / high == pytest.approx(40)
-
-
-def test_selected_reads_customdata_however_it_comes():
-    points = [{"customdata": [3]}, {"customdata": 4}, {"customdata": [3]}, {}, {"customdata": []}]
-    assert plane.selected(points) == [3, 4]
 
 
 def test_hover_is_short_and_escaped():

@@ -1,0 +1,154 @@
+"""The map as a canvas: every picture of a layout at its point, drawn by WebGL, and what somebody selects on it.
+
+Points and pictures come from the routes of dashboard/app.py, so that a browser keeps them; a rerun sends only what is
+small. The JavaScript lies beside this file as modules; Streamlit takes one text, so they are joined.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from store.atlas import CELLS, SIDE
+
+_HERE = Path(__file__).parent
+# In the order in which one needs the other.
+MODULES = ("ranges", "camera", "thinning", "layout", "sheets", "webgl", "flat", "scene", "gestures", "chrome", "main")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the browser finds n pictures: addresses of the points, of a thumbnail, and of what is said about a picture,
+    both with {id} in them, and of an atlas page with {cell} and {page}, '' where there is no atlas."""
+
+    n: int
+    points: str
+    thumb: str
+    about: str
+    page: str
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the colours of the frames mean: `title`, `names` as (name, colour, how many), and for numbers and dates
+    `ticks`, (share of the scale 0..1, text), over `scale`, its colours from low to high."""
+
+    title: str
+    names: Sequence[tuple[str, str, int]] = ()
+    ticks: Sequence[tuple[float, str]] = ()
+    scale: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What somebody did in this very run: `opened`, the id of a picture, or None."""
+
+    opened: int | None
+
+
+def canvas(
+    source: Source,
+    key: str,
+    alt: str,
+    tints: np.ndarray | None = None,
+    legend: Legend | None = None,
+    kept: np.ndarray | None = None,
+    marked: np.ndarray | None = None,
+    size: float = 1.0,
+    on_marked: Callable[[], None] | None = None,
+) -> Answer:
+    """The map. All arrays are in the order of the points that `source` names: `tints` (n, 3) uint8, the colours of the
+    frames; `kept` (n,) bool, False for what fades; `marked` (n,) bool, what is selected.
+
+    `on_marked` is called when somebody selects; `selection(st.session_state[key], n)` says what.
+    """
+    data = {
+        **vars(source),
+        "cells": list(CELLS),
+        "side": SIDE,
+        "alt": alt,
+        "tints": None if tints is None else base64.b64encode(np.ascontiguousarray(tints, np.uint8)).decode(),
+        "legend": None if legend is None else _plain(legend),
+        "kept": None if kept is None or kept.all() else ranges(kept),
+        "marked": ranges(np.zeros(source.n, bool) if marked is None else marked),
+        "size": float(size),
+    }
+    answer = _canvas()(
+        key=key, data=data, on_marked_change=on_marked or _nothing, on_opened_change=_nothing, height="content"
+    )
+    return Answer(None if answer.opened is None else int(answer.opened))
+
+
+def selection(state: Mapping[str, Any], source: Source) -> np.ndarray | None:
+    """What is selected (n,) bool, from a canvas' session state; None if that was said of other points."""
+    said = state.get("marked") or {}
+    if said.get("points") != source.points:
+        return None
+    return mask(said["ranges"], source.n)
+
+
+def rgb(css: Sequence[str]) -> np.ndarray:
+    """Colours (n, 3) uint8 of n CSS texts #rrggbb; what follows them, their opacity, is left out."""
+    names, which = np.unique(np.asarray(css, dtype=str), return_inverse=True)
+    known = [[int(name[at : at + 2], 16) for at in (1, 3, 5)] for name in names.tolist()]
+    return np.array(known, dtype=np.uint8).reshape(-1, 3)[which]
+
+
+def ranges(chosen: np.ndarray) -> str:
+    """A mask (n,) as text: the lengths of its runs, not chosen first, as numbers of seven bits a byte, in base64."""
+    chosen = np.asarray(chosen, dtype=bool)
+    edges = np.flatnonzero(np.diff(chosen, prepend=False))
+    out = bytearray()
+    for length in np.diff(edges, prepend=0, append=len(chosen)).tolist() if chosen.any() else []:
+        while length > 127:
+            out.append(length & 127 | 128)
+            length >>= 7
+        out.append(length)
+    return base64.b64encode(out).decode()
+
+
+def mask(text: str, n: int) -> np.ndarray:
+    """The mask (n,) that `ranges` turned into text; ValueError if it is none of n."""
+    chosen, at, length, shift, filled = np.zeros(n, dtype=bool), 0, 0, 0, False
+    for byte in base64.b64decode(text, validate=True):
+        length |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            chosen[at : at + length] = filled
+            at, length, shift, filled = at + length, 0, 0, not filled
+    if at not in (0, n) or shift:
+        raise ValueError(f"these ranges are not those of {n} points")
+    return chosen
+
+
+def script(names: Sequence[str] = MODULES) -> str:
+    """The modules as one: without their imports of each other, and with the export that Streamlit looks for alone."""
+    texts = [(_HERE / f"{name}.js").read_text(encoding="utf-8") for name in names]
+    texts = [re.sub(r"^import .*?;\n", "", text, flags=re.M | re.S) for text in texts]
+    return "\n".join(re.sub(r"^export (?!default)", "", text, flags=re.M) for text in texts)
+
+
+def _plain(legend: Legend) -> dict[str, Any]:
+    return {key: list(map(list, value)) if key in ("names", "ticks") else value for key, value in vars(legend).items()}
+
+
+def _nothing() -> None:
+    """Streamlit names a trigger by its callback, so there has to be one."""
+
+
+@cache
+def _canvas():
+    return st.components.v2.component(
+        "bilderatlas_canvas",
+        html=(_HERE / "canvas.html").read_text(encoding="utf-8"),
+        css=(_HERE / "canvas.css").read_text(encoding="utf-8"),
+        js=script(),
+    )

@@ -1,0 +1,253 @@
+// The map of pictures as a Streamlit component. Streamlit calls the function below at every rerun with the same element;
+// what is on the canvas outlives that.
+
+import { encodeRanges, decodeRanges, decodeBytes } from "./ranges.js";
+import { loadLayout } from "./layout.js";
+import { Scene } from "./scene.js";
+import { listen } from "./gestures.js";
+import { Chrome } from "./chrome.js";
+
+const ADDRESS = "map_view"; // what part of the map is in view, in the page's address
+const maps = new WeakMap(); // the element -> PictureMap
+
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
+  const root = parentElement.querySelector(".map");
+  const map = maps.get(root) ?? new PictureMap(root);
+  maps.set(root, map);
+  map.tell = setStateValue;
+  map.trigger = setTriggerValue;
+  map.update(data);
+  return () => {
+    if (!root.isConnected) map.close(); // Streamlit may also call this for an update that another overtook
+  };
+}
+
+class PictureMap {
+  constructor(root) {
+    Object.assign(this, { root, data: null, shown: null, tool: "move", echoes: new Set(), heard: null, saving: 0, turn: 0 });
+    this.stage = root.querySelector(".stage");
+    this.scene = new Scene(root.querySelector(".pictures"), () => this.framed());
+    this.chrome = new Chrome(root, (name) => this.press(name));
+    this.chrome.setTool("move");
+    this.keyed = false;
+    listen(this.stage, this.actions());
+    this.mini(root.querySelector(".mini"));
+    this.watch = new ResizeObserver(() => this.fit());
+    this.watch.observe(this.stage);
+    this.stage.addEventListener("blur", () => this.point(-1));
+  }
+
+  close() {
+    this.watch.disconnect();
+    clearTimeout(this.saving);
+    this.chrome.point(this.scene, -1);
+  }
+
+  fit() {
+    this.scene.resize(this.stage.clientWidth, this.stage.clientHeight, Math.min(3, devicePixelRatio || 1));
+  }
+
+  // ---- from Python -------------------------------------------------------------------------------------------------
+
+  update(data) {
+    const asked = this.data?.points;
+    this.data = data;
+    this.stage.setAttribute("aria-label", data.alt);
+    this.chrome.legend(data.legend);
+    this.fit();
+    if (asked !== data.points) this.load(data);
+    else if (this.shown?.points === data.points) this.dress(data, this.shown); // else it is on its way, and will look so
+  }
+
+  async load(data) {
+    const turn = (this.turn += 1);
+    const first = !this.scene.layout;
+    if (first) this.chrome.note("The pictures are on their way …");
+    let layout;
+    try {
+      layout = await loadLayout(data.points);
+    } catch {
+      if (turn === this.turn) this.chrome.note("The map could not be loaded. Reload the page to try again.");
+      return;
+    }
+    if (turn !== this.turn) return; // another layout was asked for meanwhile
+    this.fit();
+    this.scene.size = this.data.size;
+    this.chrome.forgetMini();
+    this.point(-1);
+    this.scene.show(layout, this.data, first ? this.linked(layout) : undefined, this.dressOf(this.data, null, layout.n));
+    this.shown = this.data;
+    this.chrome.setSelected(this.scene.selected);
+    this.saveView();
+  }
+
+  // What may change without another layout: colours, what fades, what is selected, sizes.
+  dress(data, before) {
+    const { scene } = this;
+    if (data.size !== before.size) {
+      const whole = scene.isWhole();
+      scene.size = data.size;
+      if (whole) scene.view = scene.whole();
+    }
+    scene.addresses = data;
+    const { tints, kept, marked } = this.dressOf(data, before, scene.layout.n);
+    scene.dress(tints, kept, marked);
+    this.shown = data;
+    this.chrome.setSelected(scene.selected);
+    this.saveView();
+  }
+
+  // Colours, what fades and what is selected of n points; what is the same as before is not read again.
+  dressOf(data, before, n) {
+    const { scene } = this;
+    return {
+      tints: before && data.tints === before.tints ? scene.tints : data.tints && decodeBytes(data.tints),
+      kept: before && data.kept === before.kept ? scene.kept : data.kept && decodeRanges(data.kept, n),
+      marked: this.selectionFrom(data, before, n),
+    };
+  }
+
+  // What Python says is selected counts if it is news, and not the echo of what was selected here.
+  selectionFrom(data, before, n) {
+    const said = `${data.points} ${data.marked}`;
+    const echo = this.echoes.delete(said);
+    const news = said !== this.heard;
+    this.heard = said;
+    return before && (echo || !news) ? this.scene.marked : decodeRanges(data.marked, n);
+  }
+
+  // ---- what somebody does --------------------------------------------------------------------------------------------
+
+  actions() {
+    return {
+      scene: () => this.scene,
+      tool: () => this.tool,
+      setTool: (name) => this.setTool(name),
+      select: (mask, adding) => this.select(mask, adding),
+      pick: (i, adding) => this.pick(i, adding),
+      open: (i) => i >= 0 && this.trigger("opened", this.scene.layout.ids[i]),
+      hover: (i) => this.hover(i),
+      keyed: () => {
+        this.keyed = true;
+        this.scene.ask();
+      },
+      clear: () => this.select(new Uint8Array(this.scene.layout.n), false),
+      outline: (points) => this.chrome.outline(points),
+      aroundSelection: () => this.aroundSelection(),
+    };
+  }
+
+  press(name) {
+    const { scene } = this;
+    if (!scene.layout) return;
+    const acts = {
+      closer: () => scene.zoomBy(1.5, undefined, undefined, true),
+      farther: () => scene.zoomBy(1 / 1.5, undefined, undefined, true),
+      whole: () => scene.goTo(scene.whole()),
+      selection: () => this.aroundSelection(),
+      clear: () => this.select(new Uint8Array(scene.layout.n), false),
+    };
+    (acts[name] ?? (() => this.setTool(name)))();
+  }
+
+  setTool(name) {
+    this.tool = name;
+    this.chrome.setTool(name);
+  }
+
+  aroundSelection() {
+    const view = this.scene.around(this.scene.marked);
+    if (view) this.scene.goTo(view, 400);
+  }
+
+  pick(i, adding) {
+    if (!this.scene.layout || (i < 0 && adding)) return;
+    const mask = adding ? this.scene.marked.slice() : new Uint8Array(this.scene.layout.n);
+    if (i >= 0) mask[i] = adding ? 1 - mask[i] : 1;
+    this.select(mask, false);
+  }
+
+  select(mask, adding) {
+    const { scene } = this;
+    if (adding) scene.marked.forEach((chosen, i) => (mask[i] |= chosen));
+    if (mask.every((chosen, i) => chosen === scene.marked[i])) return;
+    scene.dress(scene.tints, scene.kept, mask);
+    this.chrome.setSelected(scene.selected);
+    this.chrome.say(`${scene.selected.toLocaleString("en")} selected`);
+    const said = { points: this.shown.points, ranges: encodeRanges(mask) };
+    this.echoes.add(`${said.points} ${said.ranges}`);
+    this.tell("marked", said);
+  }
+
+  hover(i) {
+    if (!this.scene.layout) return;
+    this.keyed = false;
+    this.stage.classList.toggle("over", i >= 0);
+    this.point(i);
+  }
+
+  point(i, aloud = false) {
+    this.chrome.point(this.scene, i, aloud);
+  }
+
+  // ---- after every frame ---------------------------------------------------------------------------------------------
+
+  framed() {
+    const { scene, chrome } = this;
+    const { drawn, waiting, empty, frames } = scene.counts;
+    chrome.showMini(scene);
+    if (this.keyed && !scene.glide && !scene.flight) {
+      const i = scene.nearest(scene.width / 2, scene.height / 2);
+      this.point(i, i !== chrome.pointed);
+    } else if (!this.keyed && chrome.pointed >= 0) this.point(chrome.pointed);
+    chrome.note(scene.thinned ? "Where pictures would cover each other, one stands for them. Move closer for the others." : "");
+    const { view, zoom, selected, layout, painter } = scene;
+    const moving = scene.glide || scene.flight ? 1 : 0;
+    // For tests and whoever else wants to know.
+    Object.assign(this.root.dataset, { drawn, waiting, empty, frames, ...view, zoom, selected, moving, points: layout.n });
+    this.root.dataset.painter = painter.name;
+    if (!scene.glide && !scene.flight) this.saveView();
+  }
+
+  // ---- the address ---------------------------------------------------------------------------------------------------
+
+  // The view that the address names, if it does.
+  linked(layout) {
+    const numbers = (new URLSearchParams(location.search).get(ADDRESS) ?? "").split(",").map(Number);
+    if (numbers.length !== 3 || !numbers.every(Number.isFinite) || numbers[2] <= 0) return undefined;
+    const scene = { layout, size: this.data.size, __proto__: this.scene };
+    return scene.held({ x: numbers[0], y: numbers[1], scale: numbers[2] * scene.whole().scale });
+  }
+
+  // Written by us and not by Python, so that moving the map costs no rerun; written again after each rerun, because
+  // Streamlit puts back an address that it knows.
+  saveView() {
+    clearTimeout(this.saving);
+    this.saving = setTimeout(() => {
+      const { scene } = this;
+      if (!scene.layout || !this.root.isConnected) return;
+      const here = new URL(location.href);
+      const digits = (value) => Number(value.toPrecision(6));
+      const text = [scene.view.x, scene.view.y, scene.zoom].map(digits).join(",");
+      if (scene.isWhole()) here.searchParams.delete(ADDRESS);
+      else here.searchParams.set(ADDRESS, text);
+      const address = here.href.replaceAll("%2C", ",");
+      if (address !== location.href) history.replaceState(history.state, "", address);
+    }, 250);
+  }
+
+  // ---- the mini-map --------------------------------------------------------------------------------------------------
+
+  mini(element) {
+    const go = (event) => {
+      const box = element.querySelector("canvas").getBoundingClientRect();
+      const at = this.chrome.mini.toMap(event.clientX - box.left, event.clientY - box.top);
+      this.scene.look({ ...this.scene.view, ...at });
+    };
+    element.onpointerdown = (event) => {
+      element.setPointerCapture(event.pointerId);
+      go(event);
+    };
+    element.onpointermove = (event) => element.hasPointerCapture(event.pointerId) && go(event);
+  }
+}

@@ -1,0 +1,412 @@
+// What is on the canvas: the layout, the view, what is selected and what fades; and each frame made of that.
+
+import { viewOf, moved, nearer, between, boxOf, FARTHEST, CLOSEST } from "./camera.js";
+import { Thinning, DEPTHS } from "./thinning.js";
+import { boundsOf, numberOf } from "./layout.js";
+import { Sheets } from "./sheets.js";
+import { FLOATS, webglPainter } from "./webgl.js";
+import { FlatPainter } from "./flat.js";
+
+const SMALLEST = 19; // the side of a picture, in CSS pixels: smaller ones are no pictures any more
+const LARGEST = 240;
+const COVER = 0.7; // of its side is left to each picture, at most, and half of that at least
+const FEW = 2000; // of so many points all are drawn, however they overlap
+const LOOSE = 1.25; // how far a picture may be enlarged before a sharper one is wanted
+const MOVING = 700; // milliseconds from layout to layout
+const FADE = 0.86;
+const RING = 5; // pixels, the gap to the frame among them
+const WHOLE = [0, 0, 1, 1];
+
+export class Scene {
+  // `changed` is called after every frame.
+  constructor(canvas, changed) {
+    const painter = webglPainter(canvas) ?? new FlatPainter(canvas);
+    Object.assign(this, { canvas, changed, painter, layout: null, view: null, width: 1, height: 1, size: 1 });
+    Object.assign(this, { tints: null, kept: null, marked: null, flight: null, glide: null, waiting: false, lost: false });
+    this.counts = { drawn: 0, empty: 0, waiting: 0, frames: 0 };
+    this.sheets = new Sheets(painter, () => this.ask());
+    this.calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    canvas.addEventListener("webglcontextlost", (event) => {
+      event.preventDefault();
+      this.lost = true;
+    });
+    canvas.addEventListener("webglcontextrestored", () => {
+      painter.start();
+      this.sheets.forget();
+      this.lost = false;
+      this.ask();
+    });
+  }
+
+  // ---- what is shown ---------------------------------------------------------------------------------------------
+
+  // Another layout, dressed as below; pictures that were in the one before fly from there. Without `view` it is shown
+  // whole.
+  show(layout, addresses, view, { tints, kept, marked }) {
+    const before = this.layout && { layout: this.layout, view: this.view };
+    Object.assign(this, { layout, addresses, thinning: new Thinning(layout), found: new Uint32Array(layout.n) });
+    Object.assign(this, { pages: new Map(), emphasis: null, instances: new Float32Array(1024 * FLOATS) });
+    this.drawn = [];
+    this.glide = null;
+    this.view = view ?? this.whole();
+    this.flight = before && !this.calm ? { start: performance.now(), ...this.places(before) } : null;
+    this.dress(tints, kept, marked);
+  }
+
+  // Where on the screen each point was in the layout before; NaN for those that were not in it.
+  places({ layout, view }) {
+    const [x, y] = [new Float32Array(this.layout.n).fill(NaN), new Float32Array(this.layout.n)];
+    this.layout.ids.forEach((id, i) => {
+      const old = numberOf(layout, id);
+      if (old === undefined) return;
+      x[i] = this.width / 2 + (layout.x[old] - view.x) * view.scale;
+      y[i] = this.height / 2 - (layout.y[old] - view.y) * view.scale;
+    });
+    return { x, y };
+  }
+
+  // `tints` (3 n) bytes or null, `kept` and `marked` (n) of 0 and 1; `kept` may be null: all.
+  dress(tints, kept, marked) {
+    const { n } = this.layout;
+    const emphasis = new Uint8Array(n);
+    this.selected = 0;
+    for (let i = 0; i < n; i++) {
+      emphasis[i] = marked[i] ? 2 : kept && !kept[i] ? 0 : 1;
+      this.selected += marked[i];
+    }
+    const same = this.emphasis?.every((known, i) => known === emphasis[i]);
+    Object.assign(this, { tints, kept, marked, emphasis });
+    if (!same) this.thinning.emphasise(emphasis);
+    this.ask();
+  }
+
+  resize(width, height, ratio) {
+    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (!wide || !high || (this.canvas.width === wide && this.canvas.height === high && this.width === width)) return;
+    const whole = this.view && this.isWhole();
+    Object.assign(this.canvas, { width: wide, height: high });
+    Object.assign(this, { width, height, ratio });
+    if (whole) this.view = this.whole();
+    if (this.layout) this.paint(); // at once: a canvas that has changed its size is blank
+  }
+
+  // ---- where we look ---------------------------------------------------------------------------------------------
+
+  whole() {
+    const side = this.layout.side * this.size;
+    const rough = viewOf(this.layout.bounds, this.width, this.height, 16);
+    const margin = Math.min(120, 10 + this.clamped(side * rough.scale) * 0.6);
+    return viewOf(this.layout.bounds, this.width, this.height, margin);
+  }
+
+  isWhole() {
+    const whole = this.whole();
+    const near = (a, b) => Math.abs(a - b) * whole.scale < 1;
+    return Math.abs(this.view.scale / whole.scale - 1) < 0.001 && near(this.view.x, whole.x) && near(this.view.y, whole.y);
+  }
+
+  // How near we are: 1 shows the whole map.
+  get zoom() {
+    return this.view.scale / this.whole().scale;
+  }
+
+  look(view) {
+    this.glide = null;
+    this.view = this.held(view);
+    this.ask();
+  }
+
+  // Go there within a moment, or at once for those who asked for no motion.
+  goTo(view, milliseconds = 220) {
+    if (this.calm) return this.look(view);
+    this.glide = { from: this.view, to: this.held(view), start: performance.now(), milliseconds };
+    this.ask();
+  }
+
+  // Some of the map always stays in the window.
+  held({ x, y, scale }) {
+    const { x0, y0, x1, y1 } = this.layout.bounds;
+    return { x: Math.min(x1, Math.max(x0, x)), y: Math.min(y1, Math.max(y0, y)), scale };
+  }
+
+  move(dx, dy) {
+    this.look(moved(this.view, dx, dy));
+  }
+
+  // Nearer by a factor about a place of the window, in pixels from its upper left corner.
+  zoomBy(factor, px = this.width / 2, py = this.height / 2, gliding = false) {
+    const whole = this.whole().scale;
+    const from = gliding && this.glide ? this.glide.to : this.view;
+    const to = nearer(from, factor, px - this.width / 2, py - this.height / 2, whole * FARTHEST, whole * CLOSEST);
+    if (gliding) this.goTo(to);
+    else this.look(to);
+  }
+
+  // The view that shows the selected pictures, or null if there are none.
+  around(mask) {
+    if (!mask.includes(1)) return null;
+    const whole = this.whole().scale;
+    const box = boundsOf(this.layout.x, this.layout.y, mask);
+    const rough = viewOf(box, this.width, this.height, 20).scale;
+    const margin = 20 + 0.7 * this.clamped(this.layout.side * this.size * Math.min(rough, whole * 32));
+    const view = viewOf(box, this.width, this.height, margin);
+    return { ...view, scale: Math.min(view.scale, whole * 32) };
+  }
+
+  // Where a point is in the window, in pixels from its upper left corner.
+  toScreen(i) {
+    const { layout, view } = this;
+    return {
+      x: this.width / 2 + (layout.x[i] - view.x) * view.scale,
+      y: this.height / 2 - (layout.y[i] - view.y) * view.scale,
+    };
+  }
+
+  toMap(px, py) {
+    return {
+      x: this.view.x + (px - this.width / 2) / this.view.scale,
+      y: this.view.y - (py - this.height / 2) / this.view.scale,
+    };
+  }
+
+  // ---- what is where -----------------------------------------------------------------------------------------------
+
+  clamped(side) {
+    return Math.min(LARGEST * Math.max(1, this.size), Math.max(SMALLEST * Math.min(1.6, Math.max(0.7, this.size)), side));
+  }
+
+  // The side, in pixels, of a square picture.
+  side() {
+    return this.clamped(this.layout.side * this.size * this.view.scale);
+  }
+
+  box(i, side = this.side()) {
+    const { x, y } = this.toScreen(i);
+    const [w, h] = [this.layout.wide[i] * side, this.layout.high[i] * side];
+    return { x: x - w / 2, y: y - h / 2, w, h };
+  }
+
+  // The picture at a place of the window, -1 if there is none: the uppermost of those drawn.
+  at(px, py) {
+    if (!this.layout) return -1;
+    const side = this.side();
+    let best = -1;
+    for (const i of this.drawn) {
+      const { x, y, w, h } = this.box(i, side);
+      const inside = px >= x && px <= x + w && py >= y && py <= y + h;
+      if (inside && (best < 0 || this.depthOf(i) < this.depthOf(best))) best = i;
+    }
+    return best;
+  }
+
+  // The drawn picture whose centre is nearest to a place of the window, -1 if none is drawn.
+  nearest(px, py) {
+    let [best, least] = [-1, Infinity];
+    for (const i of this.drawn) {
+      const { x, y } = this.toScreen(i);
+      const distance = Math.hypot(x - px, y - py);
+      if (distance < least && x >= 0 && y >= 0 && x <= this.width && y <= this.height) [best, least] = [i, distance];
+    }
+    return best;
+  }
+
+  // All points, drawn or not, within a closed line of the window, [x, y] in pixels; what fades is left out.
+  within(line) {
+    const { n, x, y } = this.layout;
+    const mask = new Uint8Array(n);
+    const shape = line.map(([px, py]) => this.toMap(px, py));
+    const box = boundsOf(shape.map((p) => p.x), shape.map((p) => p.y));
+    for (let i = 0; i < n; i++) {
+      if (x[i] < box.x0 || x[i] > box.x1 || y[i] < box.y0 || y[i] > box.y1 || !this.emphasis[i]) continue;
+      let inside = false;
+      for (let a = 0, b = shape.length - 1; a < shape.length; b = a++) {
+        const [p, q] = [shape[a], shape[b]];
+        if (p.y > y[i] !== q.y > y[i] && x[i] < ((q.x - p.x) * (y[i] - p.y)) / (q.y - p.y) + p.x) inside = !inside;
+      }
+      mask[i] = inside ? 1 : 0;
+    }
+    return mask;
+  }
+
+  depthOf(i) {
+    return (2 - this.emphasis[i] + (i + 1) / (this.layout.n + 2)) / 3;
+  }
+
+  // ---- a frame -----------------------------------------------------------------------------------------------------
+
+  ask() {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      if (this.layout && !this.lost && this.canvas.isConnected) this.paint();
+    });
+  }
+
+  paint() {
+    const now = performance.now();
+    const going = this.advance(now);
+    const side = this.side();
+    const count = this.choose(side);
+    const batches = this.gather(count, side, now);
+    this.painter.paint(this.instances.subarray(0, count * FLOATS), batches, { width: this.width, height: this.height, colours: this.colours() });
+    this.counts.frames += 1;
+    this.changed();
+    if (going) this.ask();
+  }
+
+  // Moves a view that glides and pictures that fly; says whether there is more to come.
+  advance(now) {
+    if (this.glide) {
+      const { from, to, start, milliseconds } = this.glide;
+      const share = Math.min(1, Math.max(0, now - start) / milliseconds);
+      this.view = share < 1 ? between(from, to, eased(share)) : to;
+      if (share === 1) this.glide = null;
+    }
+    if (this.flight && now - this.flight.start >= MOVING) this.flight = null;
+    return Boolean(this.glide || this.flight);
+  }
+
+  // The pictures to draw, into `this.found`; returns how many.
+  choose(side) {
+    const { layout, thinning, view, width, height } = this;
+    const box = boxOf(view, width, height, this.flight ? 1e6 : 0.9 * side);
+    const all = layout.n <= Math.min(FEW, this.painter.most);
+    const depth = all ? DEPTHS + 1 : thinning.depthFor(view.scale, (this.painter.most < Infinity ? 2 : 1) * COVER * side);
+    const count = thinning.visible(box, depth, this.found);
+    this.drawn = this.found.subarray(0, count);
+    this.counts.drawn = count;
+    this.thinned = !all && depth <= DEPTHS && count > 0;
+    return count;
+  }
+
+  // The numbers of each picture for the painter, those of one sheet together.
+  gather(count, side, now) {
+    this.sheets.begin();
+    const sharp = side * this.ratio;
+    const groups = new Map();
+    let [waiting, empty] = [0, 0];
+    for (let at = 0; at < count; at++) {
+      const i = this.found[at];
+      const { sheet, place, late } = this.sheetOf(i, sharp * Math.max(this.layout.wide[i], this.layout.high[i]));
+      waiting += late;
+      empty += sheet ? 0 : 1;
+      if (!groups.has(sheet)) groups.set(sheet, []);
+      groups.get(sheet).push(i, place);
+    }
+    this.sheets.end();
+    Object.assign(this.counts, { waiting, empty });
+    if (this.instances.length < count * FLOATS) this.instances = new Float32Array(2 * count * FLOATS);
+    const share = this.flight ? eased(Math.max(0, now - this.flight.start) / MOVING) : 1;
+    const batches = [];
+    let first = 0;
+    for (const [sheet, members] of groups) {
+      for (let at = 0; at < members.length; at += 2) this.put(first + at / 2, members[at], members[at + 1], sheet, side, share);
+      batches.push({ sheet, first, count: members.length / 2 });
+      first += members.length / 2;
+    }
+    return batches;
+  }
+
+  put(slot, i, place, sheet, side, share) {
+    const { layout, tints, emphasis, flight, view, instances } = this;
+    let x = this.width / 2 + (layout.x[i] - view.x) * view.scale;
+    let y = this.height / 2 - (layout.y[i] - view.y) * view.scale;
+    if (flight && flight.x[i] === flight.x[i]) {
+      x = flight.x[i] + (x - flight.x[i]) * share;
+      y = flight.y[i] + (y - flight.y[i]) * share;
+    }
+    let at = slot * FLOATS;
+    instances[at++] = x;
+    instances[at++] = y;
+    instances[at++] = layout.wide[i] * side;
+    instances[at++] = layout.high[i] * side;
+    at = place < 0 || !sheet ? this.putWhole(at) : this.putCell(at, place, sheet);
+    instances[at++] = this.depthOf(i);
+    instances[at++] = tints ? tints[3 * i] * 65536 + tints[3 * i + 1] * 256 + tints[3 * i + 2] : 0;
+    instances[at++] = tints ? Math.min(6, Math.max(2, 0.055 * side)) : 0;
+    instances[at++] = emphasis[i] === 2 ? RING : 0;
+    instances[at] = emphasis[i] === 0 ? FADE : 0;
+  }
+
+  putWhole(at) {
+    this.instances.set(WHOLE, at);
+    return at + 4;
+  }
+
+  putCell(at, place, { width, height, cell }) {
+    const columns = Math.floor(this.addresses.side / cell);
+    const number = place % (columns * columns);
+    const [x, y] = [(number % columns) * cell, Math.floor(number / columns) * cell];
+    this.instances[at] = x / width;
+    this.instances[at + 1] = y / height;
+    this.instances[at + 2] = (x + cell) / width;
+    this.instances[at + 3] = (y + cell) / height;
+    return at + 4;
+  }
+
+  // The best picture of a point that is here: {sheet, place, late}; `place` is -1 for a sheet that holds it alone, `late`
+  // is 1 if a better one is on its way.
+  sheetOf(i, pixels) {
+    const { layout, addresses, sheets } = this;
+    const cells = layout.places ? addresses.cells : [];
+    const place = layout.places ? layout.places[i] : -1;
+    const wanted = cells.find((cell) => pixels <= cell * LOOSE) ?? Infinity; // Infinity: the thumbnail
+    let late = 0;
+    if (wanted === Infinity) {
+      const single = addresses.thumb.replace("{id}", layout.ids[i]);
+      const sheet = sheets.get(single);
+      if (sheet) return { sheet, place: -1, late };
+      late = sheets.want(single, pixels * 1e-3, !cells.length);
+    }
+    for (let at = cells.length - 1; at >= 0; at--) {
+      if (cells[at] > wanted) continue;
+      const address = this.pageOf(place, cells[at]);
+      const sheet = sheets.get(address);
+      if (sheet) {
+        sheet.cell = cells[at];
+        return { sheet, place, late };
+      }
+      // The far pages, which are few, come before all that is sharper: no place stays empty for long.
+      late |= sheets.want(address, 1, at === 0);
+    }
+    return { sheet: null, place, late };
+  }
+
+  // The address of the page that holds a place.
+  pageOf(place, cell) {
+    const columns = Math.floor(this.addresses.side / cell);
+    const page = Math.floor(place / (columns * columns));
+    const key = page * 4096 + cell;
+    let address = this.pages.get(key);
+    if (!address) {
+      address = this.addresses.page.replace("{cell}", cell).replace("{page}", page);
+      this.pages.set(key, address);
+    }
+    return address;
+  }
+
+  // The theme's colours, as three numbers 0..1 each.
+  colours() {
+    const style = getComputedStyle(this.canvas);
+    const read = (name, otherwise) => rgb(style.getPropertyValue(name).trim()) ?? otherwise;
+    const paper = read("--st-background-color", [1, 1, 1]);
+    return {
+      paper,
+      empty: read("--st-border-color", paper.map((part) => 0.85 * part + 0.07)),
+      accent: read("--st-primary-color", [0.6, 0.3, 0.2]),
+    };
+  }
+}
+
+function eased(share) {
+  const left = 1 - Math.min(1, share);
+  return 1 - left * left * left;
+}
+
+function rgb(text) {
+  const hex = /^#([0-9a-f]{6})/i.exec(text);
+  if (hex) return [0, 2, 4].map((at) => parseInt(hex[1].slice(at, at + 2), 16) / 255);
+  const parts = /^rgba?\(([^)]*)\)/.exec(text)?.[1].split(/[ ,/]+/).map(Number);
+  return parts?.length >= 3 ? parts.slice(0, 3).map((part) => part / 255) : null;
+}

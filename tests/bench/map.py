@@ -1,0 +1,323 @@
+"""The map of pictures in a real browser that draws in software: `python -m tests.bench.map [--quick] [--sizes 1000 ...]`.
+
+Synthetic collections, the thumbnails of the sample paintings repeated with jitter, beside the same pictures as Plotly
+layout images. A frame is the time from one animation frame to the next while a mouse drags the map or turns its wheel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageEnhance
+from playwright.sync_api import Locator, Page, sync_playwright
+
+from dashboard import plane
+from ingest import atlas
+from store import connection, write
+from store.records import ImageRecord, RunRecord
+from tests.bench.timing import table
+from tests.browser.conftest import CHROMIUM, ROOT, serve
+
+SIZES, PLOTLY = (1_000, 10_000, 100_000), (1_000, 3_000, 10_000)
+VARIANTS = 12  # of each painting
+SIDE = 192  # of a thumbnail, in pixels
+FRAMES = 60
+WINDOW = {"width": 1400, "height": 1000}
+BROWSER = (
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+    "--disable-component-update",
+)
+# Looks into shadow roots for the map, and notes when it is complete and when it is sharp.
+WATCH = """
+window.__map = () => { let found = null; const seek = root => { for (const e of root.querySelectorAll('*')) {
+  if (e.classList?.contains('map') && e.dataset) found = e; if (e.shadowRoot) seek(e.shadowRoot); } };
+  seek(document); return found; };
+window.__times = {};
+const look = () => { const d = window.__map()?.dataset;
+  if (window.__map()) window.__times.mounted ??= performance.now();
+  if (d && Number(d.drawn) > 0) { const t = window.__times, now = performance.now();
+    if (d.empty === '0') t.complete ??= now; if (d.waiting === '0') t.sharp ??= now; }
+  if (!window.__times.sharp) setTimeout(look, 15); };
+look();
+"""
+# Notes the time of every animation frame until told to stop.
+CLOCK = """
+window.__clock = {times: [], on: true};
+const tick = now => { window.__clock.times.push(now); if (window.__clock.on) requestAnimationFrame(tick); };
+requestAnimationFrame(tick);
+"""
+STOP = "window.__clock.on = false, window.__clock.times.slice(1).map((t, i) => t - window.__clock.times[i])"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Seconds from the start of the page to the first complete picture, cold and warm, to a sharp one, and from the map's
+    place on the page to a complete one; milliseconds a frame, median and 95th percentile; megabytes over the wire."""
+
+    cold: float
+    warm: float
+    sharp: float
+    alone: float
+    pan: tuple[float, float]
+    zoom: tuple[float, float] | None
+    megabytes: float
+    drawn: int
+
+
+def measure(
+    sizes: tuple[int, ...] = SIZES, plotly: tuple[int, ...] = PLOTLY, rounds: int = 3, keep: Path | None = None
+) -> str:
+    """The table, with ratios to the smallest map and to Plotly at the same size. Databases are taken from the folder
+    `keep`, and left there."""
+    canvas: dict[int, Figures] = {}
+    layout: dict[int, Figures] = {}
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(BROWSER))
+        for n in sorted({*sizes, *plotly}):
+            db = (keep or Path(folder)) / f"{n}.duckdb"
+            if not db.exists():
+                print(f"{n:,} pictures written, their atlas in {make(db, n):.0f} s", flush=True)
+            with served(db) as address:
+                if n in sizes:
+                    canvas[n] = of_canvas(browser, address, rounds)
+                    print(n, canvas[n], flush=True)
+                if n in plotly:
+                    layout[n] = of_plotly(browser, address, db, n, Path(folder), rounds)
+                    print(n, layout[n], flush=True)
+            if keep is None:
+                db.unlink()
+        browser.close()
+    return report(canvas, layout)
+
+
+def report(canvas: dict[int, Figures], layout: dict[int, Figures]) -> str:
+    """Both as one Markdown table."""
+    base = canvas[min(canvas)].pan[0]
+    rows = [_row(f"canvas, {n:,}", f, f"{f.pan[0] / base:.2f}", layout.get(n)) for n, f in canvas.items()]
+    rows += [_row(f"Plotly, {n:,}", f, f"{f.pan[0] / base:.2f}", None) for n, f in layout.items()]
+    head = [
+        "case",
+        "drawn",
+        "first picture, cold s",
+        "warm s",
+        "sharp, warm s",
+        "map alone, warm s",
+        "pan ms (p95)",
+        "zoom ms (p95)",
+    ]
+    head += ["MB", f"pan / canvas {min(canvas):,}", "warm / Plotly"]
+    return (
+        "## The map of pictures\n\nHeadless Chromium drawing in software (SwiftShader), "
+        f"{WINDOW['width']} × {WINDOW['height']}. Median and 95th percentile of {FRAMES} frames, medians of the rounds.\n\n"
+        + table(head, rows)
+    )
+
+
+def _row(name: str, f: Figures, ratio: str, plotly: Figures | None) -> list[str]:
+    zoom = "" if f.zoom is None else f"{f.zoom[0]:.0f} ({f.zoom[1]:.0f})"
+    cells = [
+        name,
+        f"{f.drawn:,}",
+        f"{f.cold:.2f}",
+        f"{f.warm:.2f}",
+        f"{f.sharp:.2f}",
+        f"{f.alone:.2f}",
+        f"{f.pan[0]:.0f} ({f.pan[1]:.0f})",
+    ]
+    return [*cells, zoom, f"{f.megabytes:.1f}", ratio, "" if plotly is None else f"{f.warm / plotly.warm:.2f}"]
+
+
+# ---- collections that nobody collected ---------------------------------------------------------------------------
+
+
+def make(db: Path, n: int, seed: int = 0) -> float:
+    """Writes a database of n pictures with two layouts and an atlas; returns the seconds that the atlas took."""
+    random = np.random.default_rng(seed)
+    jpegs = variants(random)
+    with connection.writing(db) as con:
+        collection = write.add_collection(con, "synthetic", "/nowhere")
+        records = [record(number, *jpegs[random.integers(len(jpegs))]) for number in range(n)]
+        ids = np.array(list(write.add_images(con, collection, records).values()))
+        versions: dict[str, str] = {}
+        run = RunRecord("none", "0" * 64, 1, 1, 2, 14, 1, "crop", 224, {"title": "synthetic"}, versions)
+        number = write.add_run(con, collection, run)
+        for method in ("umap", "tsne"):
+            write.add_projection(
+                con, number, method, {"synthetic": True}, ids, clusters(n, np.random.default_rng(seed + 1))
+            )
+    began = time.perf_counter()
+    atlas.make(db, number)
+    return time.perf_counter() - began
+
+
+def variants(random: np.random.Generator) -> list[tuple[bytes, int, int]]:
+    """(JPEG, width, height) of the paintings, each cut and lit in some ways."""
+    made = []
+    for file in sorted((ROOT / "examples" / "paintings").glob("*.jpg")):
+        with Image.open(file) as opened:
+            picture = opened.convert("RGB")
+        picture.thumbnail((2 * SIDE, 2 * SIDE))
+        for _ in range(VARIANTS):
+            cut = (random.uniform(0, 0.25, 4) * [*picture.size, *picture.size]).astype(int)
+            part = picture.crop((cut[0], cut[1], picture.width - cut[2], picture.height - cut[3]))
+            part.thumbnail((SIDE, SIDE))
+            data = io.BytesIO()
+            ImageEnhance.Brightness(part).enhance(random.uniform(0.7, 1.3)).save(data, "JPEG", quality=80)
+            made.append((data.getvalue(), *part.size))
+    return made
+
+
+def record(number: int, jpeg: bytes, width: int, height: int) -> ImageRecord:
+    sha = hashlib.sha256(f"{number}".encode()).hexdigest()
+    facts = {"title": f"Picture {number}", "year": 1500 + number % 500, "school": f"school {number % 7}"}
+    return ImageRecord(f"{number}.jpg", sha, 4 * width, 4 * height, len(jpeg), 0.0, facts, jpeg, width, height)
+
+
+def clusters(n: int, random: np.random.Generator) -> np.ndarray:
+    """Points (n, 2) as UMAP leaves them: clusters of many sizes and little between."""
+    count = max(4, int(np.sqrt(n) / 3))
+    centres, spread = random.uniform(0, 20, (count, 2)), random.gamma(2.0, 0.25, count)
+    which = random.choice(count, n, p=random.dirichlet(np.full(count, 1.5)))
+    return centres[which] + random.normal(size=(n, 2)) * spread[which, None]
+
+
+# ---- the browser ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def served(db: Path) -> Iterator[str]:
+    process, address = serve(db)
+    try:
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def of_canvas(browser: Any, address: str, rounds: int) -> Figures:
+    cold, warm, sharp, alone, pans, zooms, drawn = [], [], [], [], [], [], 0
+    with page_of(browser) as (page, wire):
+        for turn in range(rounds + 1):
+            page.goto(f"{address}/map")
+            page.wait_for_function("window.__times.sharp !== undefined", timeout=300_000, polling=50)
+            times = page.evaluate("window.__times")
+            if turn == 0:
+                cold, megabytes = [times["complete"] / 1000], wire() / 1e6
+                continue
+            warm.append(times["complete"] / 1000)
+            sharp.append(times["sharp"] / 1000)
+            alone.append((times["complete"] - times["mounted"]) / 1000)
+            drawn = int(page.evaluate("window.__map().dataset.drawn"))
+            page.wait_for_timeout(1000)
+            pans += frames(page, page.locator(".map .stage"), pan)
+            zooms += frames(page, page.locator(".map .stage"), zoom)
+    return Figures(cold[0], middle(warm), middle(sharp), middle(alone), both(pans), both(zooms), megabytes, drawn)
+
+
+def of_plotly(browser: Any, address: str, db: Path, n: int, folder: Path, rounds: int) -> Figures:
+    from store import atlas as stored
+
+    with connection.reading(db) as con:
+        layout = stored.layout(con, 1)
+    frame = pd.DataFrame({"image_id": layout.ids, "x": layout.xy[:, 0], "y": layout.xy[:, 1], "hover": ""})
+    frame["width"], frame["height"] = layout.sizes[:, 0], layout.sizes[:, 1]
+    sources = {int(i): f"{address}/thumb/{i}?v=0" for i in layout.ids}
+    file = folder / "plotly.html"
+    file.write_text(plane.figure(frame, sources).to_html(include_plotlyjs=True))
+    done = f"performance.getEntriesByType('resource').filter(e => e.name.includes('/thumb/')).length >= {n}"
+    times, pans = [], []
+    with page_of(browser) as (page, wire):
+        page.add_init_script("performance.setResourceTimingBufferSize(50000)")
+        for turn in range(min(rounds, 2) + 1):
+            page.goto(file.as_uri())
+            page.wait_for_function(done, timeout=300_000, polling=20)
+            page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            times.append(page.evaluate("performance.now()") / 1000)
+            if turn == 0:
+                megabytes = wire() / 1e6
+        pans = frames(page, page.locator(".nsewdrag").first, pan)
+    return Figures(times[0], middle(times[1:]), middle(times[1:]), middle(times[1:]), both(pans), None, megabytes, n)
+
+
+@contextmanager
+def page_of(browser: Any) -> Iterator[tuple[Page, Callable[[], float]]]:
+    """A page with an empty cache, and what asks for the bytes that came over the wire."""
+    context = browser.new_context(viewport=WINDOW)
+    page = context.new_page()
+    page.add_init_script(WATCH)
+    client, total = context.new_cdp_session(page), [0.0]
+
+    def add(size: float) -> None:
+        total[0] += size
+
+    client.send("Network.enable")
+    client.on("Network.loadingFinished", lambda event: add(event["encodedDataLength"]))
+    client.on("Network.webSocketFrameReceived", lambda event: add(len(event["response"]["payloadData"]) * 0.75))
+    yield page, lambda: total[0]
+    context.close()
+
+
+def frames(page: Page, area: Locator, move: Callable[[Page, float, float], None]) -> list[float]:
+    """The milliseconds between animation frames while a mouse moves in the middle of an area."""
+    box = area.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.45, box["y"] + box["height"] * 0.5)
+    page.evaluate(CLOCK)
+    move(page, box["x"] + box["width"] * 0.45, box["y"] + box["height"] * 0.5)
+    return page.evaluate(STOP)
+
+
+def pan(page: Page, x: float, y: float) -> None:
+    """Round in a circle with the button held down."""
+    page.mouse.down()
+    for turn in np.linspace(0, 2 * np.pi, FRAMES):
+        page.mouse.move(x + 150 * np.sin(turn), y + 100 * (1 - np.cos(turn)))
+    page.mouse.up()
+
+
+def zoom(page: Page, x: float, y: float) -> None:
+    """All the way in and half the way out again."""
+    for step in range(FRAMES):
+        page.mouse.wheel(0, -150 if step < 2 * FRAMES // 3 else 150)
+        page.evaluate("new Promise(requestAnimationFrame)")  # a turn of the wheel waits for nothing by itself
+
+
+def both(times: list[float]) -> tuple[float, float]:
+    return statistics.median(times), float(np.percentile(times, 95))
+
+
+def middle(times: list[float]) -> float:
+    return statistics.median(times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="1,000 and 10,000 pictures, one round")
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--plotly", type=int, nargs="*", default=list(PLOTLY))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--keep", type=Path, help="a folder for the databases, to be used again")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        print(measure((1_000, 10_000), (1_000,), 1, arguments.keep))
+    else:
+        print(measure(tuple(arguments.sizes), tuple(arguments.plotly), arguments.rounds, arguments.keep))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The map of pictures as a test sees it: what its element says of itself, and hands that move on it."""
+
+from collections.abc import Iterable
+
+from playwright.sync_api import Page
+
+
+class PictureMap:
+    """The canvas on a page, from when it is complete."""
+
+    def __init__(self, page: Page):
+        self.page = page
+        self.root, self.stage = page.locator(".map"), page.locator(".map .stage")
+        self.still()
+
+    def __getitem__(self, name: str) -> float:
+        """One of drawn, waiting, empty, frames, x, y, scale, zoom, selected, points."""
+        return float(self.root.get_attribute(f"data-{name}"))
+
+    def still(self) -> None:
+        """Waits until nothing moves and no picture is on its way, for three looks in a row."""
+        calm = 0
+        for _ in range(400):
+            told = self.root.evaluate("element => ({...element.dataset})")
+            done = told.get("waiting") == "0" and told.get("moving") == "0" and float(told["drawn"]) > 0
+            calm = calm + 1 if done else 0
+            if calm == 3:
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"the map is not complete after 20 seconds: {told}")
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point of the layout is in the window, in pixels."""
+        box = self.stage.bounding_box()
+        across, up = (x - self["x"]) * self["scale"], (y - self["y"]) * self["scale"]
+        return box["x"] + box["width"] / 2 + across, box["y"] + box["height"] / 2 - up
+
+    def click(self, x: float, y: float, **how) -> None:
+        self.page.mouse.click(*self.place(x, y), **how)
+
+    def draw(self, points: Iterable[tuple[float, float]]) -> None:
+        """A line through points of the layout with the button held down."""
+        places = [self.place(*point) for point in points]
+        self.page.mouse.move(*places[0])
+        self.page.mouse.down()
+        for place in places[1:]:
+            self.page.mouse.move(*place, steps=4)
+        self.page.mouse.up()

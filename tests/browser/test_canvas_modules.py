@@ -1,0 +1,112 @@
+"""The canvas' JavaScript by itself: masks as text, and which pictures stand for which part of the plane."""
+
+import base64
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from dashboard.components import canvas
+from dashboard.layouts import packed
+from store.atlas import Layout
+
+pytestmark = pytest.mark.browser
+NAMES = "encodeRanges, decodeRanges, unpacked, Thinning, nearer, between, viewOf"
+
+
+@pytest.fixture(scope="module")
+def javascript(browser):
+    """Evaluates an expression with the modules' functions and an argument at hand."""
+    page = browser.new_page()
+    text = f"{canvas.script(('ranges', 'camera', 'thinning', 'layout'))}\nexport {{ {NAMES} }};"
+    address = f"data:text/javascript;base64,{base64.b64encode(text.encode()).decode()}"
+
+    def evaluate(expression: str, given=None):
+        return page.evaluate(
+            f"async given => {{ const {{ {NAMES} }} = await import('{address}'); {expression} }}", given
+        )
+
+    yield evaluate
+    page.close()
+
+
+@pytest.mark.parametrize("n", [1, 127, 128, 129, 5000, 70_000])
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 1.0])
+def test_python_and_the_browser_write_and_read_the_same_masks(javascript, n, share):
+    chosen = np.random.default_rng(n).random(n) < share
+    text = canvas.ranges(chosen)
+    script = (
+        "const mask = decodeRanges(given.text, given.n); return [encodeRanges(mask), mask.reduce((a, b) => a + b, 0)];"
+    )
+    assert javascript(script, {"text": text, "n": n}) == [text, int(chosen.sum())]
+
+
+def layout(n: int, seed: int = 0) -> Layout:
+    random = np.random.default_rng(seed)
+    xy = np.vstack([random.normal(0, 0.05, (n // 2, 2)), random.uniform(-3, 4, (n - n // 2, 2))]).astype(np.float32)
+    random.shuffle(xy)
+    sizes = random.integers(20, 900, (n, 2)).astype(np.int32)
+    return Layout(1, np.arange(1, n + 1), xy, sizes, None, "", "v")
+
+
+def load(made: Layout) -> str:
+    return (
+        "const bytes = Uint8Array.from(atob(given.packed), c => c.charCodeAt(0));"
+        "const made = unpacked(bytes.buffer), thinning = new Thinning(made);"
+        "thinning.emphasise(Uint8Array.from(given.emphasis)); const found = new Uint32Array(made.n);"
+    )
+
+
+def stand_for(made: Layout, emphasis: np.ndarray, depth: int) -> set[int]:
+    """The first of the most emphasised in each square, the long way round."""
+    low, extent = made.xy.min(0).astype(float), np.ptp(made.xy, axis=0).max().astype(float)
+    cells = ((made.xy - low) * (65535 / extent)).astype(int) >> (16 - depth)
+    best: dict[tuple, tuple] = {}
+    for i, cell in enumerate(map(tuple, cells.tolist())):
+        best[cell] = min(best.get(cell, (9, 0)), (-int(emphasis[i]), i))
+    return {i for _, i in best.values()}
+
+
+@pytest.mark.parametrize("emphasised", [False, True])
+def test_one_picture_stands_for_each_square_and_more_of_them_further_in(javascript, emphasised):
+    made = layout(1500)
+    emphasis = np.random.default_rng(3).integers(0, 3, 1500) if emphasised else np.ones(1500, int)
+    script = load(made) + (
+        "return [0, 1, 2, 4, 6, 9, 17].map(depth => Array.from("
+        "found.subarray(0, thinning.visible({x0: -9, y0: -9, x1: 9, y1: 9}, depth, found))));"
+    )
+    given = {"packed": base64.b64encode(packed(made)).decode(), "emphasis": emphasis.tolist()}
+    shown = [set(found) for found in javascript(script, given)]
+    for depth, found in zip((0, 1, 2, 4, 6, 9), shown, strict=False):
+        assert found == stand_for(made, emphasis, depth)
+    assert all(outer <= inner for outer, inner in pairwise(shown))
+    assert shown[-1] == set(range(1500))
+
+
+def test_only_what_lies_in_the_box_is_visible(javascript):
+    made = layout(1500)
+    script = load(made) + (
+        "return Array.from(found.subarray(0, thinning.visible({x0: 0.5, y0: -1, x1: 2, y1: 0.25}, 17, found)));"
+    )
+    given = {"packed": base64.b64encode(packed(made)).decode(), "emphasis": [1] * 1500}
+    x, y = made.xy.T
+    inside = np.flatnonzero((x >= 0.5) & (x <= 2) & (y >= -1) & (y <= 0.25))
+    assert sorted(javascript(script, given)) == inside.tolist()
+
+
+def test_shapes_keep_their_ratio_and_a_scroll_is_held_to_three_sides(javascript):
+    made = Layout(1, np.array([1, 2]), np.zeros((2, 2), np.float32), np.array([[300, 200], [4000, 100]]), None, "", "v")
+    given = {"packed": base64.b64encode(packed(made)).decode(), "emphasis": [1, 1]}
+    wide, high = javascript(load(made) + "return [Array.from(made.wide), Array.from(made.high)];", given)
+    assert (wide[0] / high[0], wide[0] * high[0]) == pytest.approx((1.5, 1))
+    assert (wide[1], wide[1] / high[1]) == pytest.approx((3, 40), rel=1e-4)
+
+
+def test_coming_nearer_leaves_the_place_under_the_pointer_where_it_is(javascript):
+    after = javascript("return nearer({x: 2, y: 3, scale: 10}, 4, 100, -50, 1, 1000);")
+    # 100 pixels right and 50 up of the centre lay the point (12, 8).
+    assert (after["scale"], (12 - after["x"]) * 40, (8 - after["y"]) * 40) == pytest.approx((40, 100, 50))
+    assert javascript("return nearer({x: 2, y: 3, scale: 10}, 4, 0, 0, 1, 20).scale;") == 20
+    middle = javascript("return between({x: 0, y: 0, scale: 1}, {x: 8, y: 4, scale: 16}, 0.5);")
+    assert middle["scale"] == pytest.approx(4)
+    assert middle["x"] == pytest.approx(8 * (1 - 1 / 4) / (1 - 1 / 16))
