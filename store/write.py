@@ -22,6 +22,7 @@ __all__ = [
     "add_run",
     "clear_failures",
     "drop_projection",
+    "extend_projection",
     "move_collection",
     "set_metadata",
 ]
@@ -127,6 +128,19 @@ def add_projection(
     columns = {"projection_id": np.full(len(ids), number), "image_id": ids, "x": xy[:, 0], "y": xy[:, 1]}
     rows.insert(con, "point", columns)
     return number
+
+
+def extend_projection(
+    con: Connection, projection_id: int, settings: Mapping[str, Any], image_ids: np.ndarray, xy: np.ndarray
+) -> None:
+    """Add points, xy (n, 2), of images that a layout lacks, and note its new settings; the other points stay."""
+    ids, xy = np.asarray(image_ids, dtype=np.int64), np.asarray(xy, dtype=np.float64)
+    if xy.shape != (len(ids), 2) or not np.isfinite(xy).all():
+        raise StoreError(f"{len(ids)} more images of a layout need as many points of two finite numbers.")
+    text = rows.to_json(settings, sort_keys=True)
+    rows.fetch(con, "UPDATE projection SET settings = ? WHERE projection_id = ?", [text, projection_id])
+    columns = {"projection_id": np.full(len(ids), projection_id), "image_id": ids, "x": xy[:, 0], "y": xy[:, 1]}
+    rows.insert(con, "point", columns)
 
 
 def drop_projection(con: Connection, projection_id: int) -> None:

@@ -9,10 +9,17 @@ from pathlib import Path
 
 import torch
 
-from tests.bench import capture, drawing, ingest_rate, memory, storage
+from tests.bench import capture, drawing, ingest_rate, memory, search, storage
 
 REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-BENCHES = {"capture": capture, "memory": memory, "ingest": ingest_rate, "storage": storage, "drawing": drawing}
+BENCHES = {
+    "capture": capture,
+    "memory": memory,
+    "ingest": ingest_rate,
+    "storage": storage,
+    "drawing": drawing,
+    "search": search,
+}
 
 
 def main() -> None:

@@ -1,0 +1,48 @@
+"""Thumbnails in the order of a search: each can be opened, asked for more of, or asked for less of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What somebody did with a picture: `act` is "open", "like" or "unlike"."""
+
+    image_id: int
+    act: str
+
+
+def ranking(items: Sequence[Mapping[str, Any]], key: str, size: int = 150) -> Answer | None:
+    """A wall of thumbnails that are buttons, each with + and −. The arrow keys walk through it; Enter opens, the keys +
+    and − ask for more and less of it.
+
+    `items` as `cache.items` makes them; all their words are shown as text. Returns what was done in this very run.
+    """
+    names = ("title", "caption", "alt", "src")
+    data = [{"id": int(item["image_id"]), **{name: str(item.get(name) or "") for name in names}} for item in items]
+    answer = _ranking()(key=key, data={"items": data, "size": int(size)}, on_done_change=_nothing)
+    done = answer.done
+    return None if done is None else Answer(int(done["id"]), str(done["act"]))
+
+
+def _nothing() -> None:
+    """Streamlit names a trigger by its callback, so there has to be one."""
+
+
+@cache
+def _ranking():
+    return st.components.v2.component(
+        "bilderatlas_ranking",
+        html='<div class="wall" role="group" aria-label="Pictures found"></div>',
+        css="\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("gallery.css", "ranking.css")),
+        js=(_HERE / "ranking.js").read_text(encoding="utf-8"),
+    )

@@ -1,0 +1,214 @@
+"""What the page Similar says of a whole run: the least typical images, near-duplicates, another run's neighbours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import cache, choosing, components, markup, neighbours
+from dashboard.choosing import Chosen
+
+NEAREST = 10  # neighbours that say how typical an image is
+MANY = 20_000  # images up to which all of them are compared with all for it: some seconds
+# Cosines from which two images can be near-duplicates, and from which they are at first; where all images of a run are
+# much alike to the network, the half and nine tenths of the way from two arbitrary ones to two of the same.
+FLOOR, START = (0.85, 0.5), (0.95, 0.9)
+GROUPS = 12  # groups on the screen
+SLACK = 1e-6  # the slider's steps and the vectors' lengths are only nearly exact
+
+
+def wanted(ids: np.ndarray, chosen: Chosen) -> np.ndarray:
+    """Which of a run's images (n,) the choice by metadata leaves, as bool (n,)."""
+    return np.ones(len(ids), bool) if chosen.ids is None else np.isin(ids, chosen.ids)
+
+
+def said_of(chosen: Chosen, count: int) -> str:
+    """How many images are meant, as in "all 29 images" or "5 images with year 1566"."""
+    return f"{'all ' if chosen.ids is None else ''}{count:,} {chosen.words.removeprefix('all ')}"
+
+
+def captions(found: pd.DataFrame, also: dict[int, str] | None = None) -> dict[int, str]:
+    """{image_id: its score, what `also` says, and who made it and when}."""
+    known, also = cache.images()["caption"], also or {}
+    scores = zip(found["image_id"], found["similarity"], strict=True)
+    return {int(i): " · ".join(filter(None, (f"{score:.3f}", also.get(i), known.get(i, "")))) for i, score in scores}
+
+
+# ---- the least typical ----------------------------------------------------------------------------------------------
+
+
+def least_typical(run: dict[str, Any], chosen: Chosen, k: int) -> int | None:
+    """The images least like the others; returns the one that was clicked."""
+    ids, matrix = cache.features(run["run_id"])
+    among = wanted(ids, chosen)
+    count = int(among.sum())
+    if count < 2:
+        st.info("There are no two images to compare.")
+        return None
+    way = "the centre of all"
+    if count <= MANY:
+        ways = ["their nearest neighbours", way]
+        way = st.segmented_control(
+            "Compared with", ways, default=ways[0], required=True, key="typical", bind="query-params"
+        )
+    by_neighbours = way != "the centre of all"
+    measure = _by_neighbours if by_neighbours else neighbours.centrality
+    with st.spinner("Comparing the images …"):
+        scores = cache.remembered(lambda: measure(matrix[among]), "typical", run["run_id"], way, among.tobytes())
+    order = np.lexsort((ids[among], scores))[:k]
+    found = pd.DataFrame({"image_id": ids[among][order], "similarity": scores[order]})
+    if by_neighbours:
+        said = f"Mean cosine similarity of an image to its {min(NEAREST, count - 1)} nearest others, the lowest first:"
+    else:
+        said = "Cosine similarity of an image to the centre of all, the mean of their features, the lowest first:"
+    limit = (
+        "" if count <= MANY else f" Neighbours are compared up to {MANY:,} images: choose some by metadata for that."
+    )
+    st.html(markup.small(f"{said} what has no like here. Among {said_of(chosen, count)}.{limit}"))
+    return components.gallery(cache.items(found["image_id"], captions(found)), "least_typical", size=140)
+
+
+def _by_neighbours(matrix: np.ndarray) -> np.ndarray:
+    return neighbours.typicality(matrix, NEAREST)
+
+
+# ---- near-duplicates ----------------------------------------------------------------------------------------------
+
+
+def near_duplicates(run: dict[str, Any], chosen: Chosen) -> int | None:
+    """Groups of images that are nearly the same to the network; returns the one that was clicked."""
+    ids, matrix = cache.features(run["run_id"])
+    among = wanted(ids, chosen)
+    usual = cache.remembered(lambda: neighbours.ordinary(matrix[among]), "ordinary", run["run_id"], among.tobytes())
+    floor, start = (min(round(max(least, usual + way * (1 - usual)), 3), 0.999) for least, way in (FLOOR, START))
+    threshold = _threshold(floor, start)
+    with st.spinner(f"Comparing {int(among.sum()):,} images with each other …"):
+        key = ("links", run["run_id"], among.tobytes())
+        links = cache.remembered(lambda: neighbours.links(matrix[among], floor - SLACK), *key)
+    groups = links.groups(threshold - SLACK)
+    table = _groups_table(ids[among], matrix[among], groups)
+    st.html(markup.small(_explained(groups, threshold, usual, said_of(chosen, len(ids[among])))))
+    if not groups:
+        st.info("No two images are that much alike. A lower threshold finds more.")
+        return None
+    st.download_button(
+        "Download the groups as CSV",
+        lambda: _csv(table),
+        f"near-duplicates-run{run['run_id']}.csv",
+        "text/csv",
+        key="duplicates_csv",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    return _show_groups(table, len(groups))
+
+
+def _threshold(floor: float, start: float) -> float:
+    """The slider from `floor` to 1, at first at `start`."""
+    if not floor <= st.session_state.get("alike", start) <= 1:  # chosen for another run
+        del st.session_state["alike"]
+    start = min(start, 1.0)
+    return st.slider("Alike from", floor, 1.0, start, 0.001, key="alike", bind="query-params", format="%.3f", width=420)
+
+
+def _explained(groups: list[np.ndarray], threshold: float, usual: float, among: str) -> str:
+    many = "group" if len(groups) == 1 else "groups"
+    return (
+        f"{len(groups):,} {many} with {sum(map(len, groups)):,} of {among}. Two images are linked if their cosine "
+        f"similarity is {threshold:.3f} or more; a group is what links hold together, so that its ends may be less "
+        f"alike. Two arbitrary ones have {usual:.3f}. The number below a picture is the similarity to the first of its "
+        "group, the one most like the others."
+    )
+
+
+def _show_groups(table: pd.DataFrame, count: int) -> int | None:
+    pages = -(-count // GROUPS)
+    page = 1
+    if pages > 1:
+        if not 1 <= st.session_state.get("groups_page", 1) <= pages:
+            del st.session_state["groups_page"]
+        page = st.number_input(f"Page of {pages}", 1, pages, key="groups_page", bind="query-params", width=140)
+    clicked = None
+    for number in range((page - 1) * GROUPS + 1, min(page * GROUPS, count) + 1):
+        group = table[table["group"] == number]
+        st.markdown(f"**Group {number}** · {len(group)} images")
+        shown = group.head(60)
+        got = components.gallery(cache.items(shown["image_id"], captions(shown)), f"group_{number}", size=110)
+        if len(group) > len(shown):
+            st.caption(f"The first {len(shown)} are shown; the CSV has all.")
+        clicked = got if clicked is None else clicked
+    return clicked
+
+
+def _groups_table(ids: np.ndarray, matrix: np.ndarray, groups: list[np.ndarray]) -> pd.DataFrame:
+    """group (from 1), image_id, similarity: to the group's first image, the one most like the group's mean."""
+    parts = []
+    for number, group in enumerate(groups, 1):
+        middle = group[neighbours.centrality(matrix[group]).argmax()]
+        similarity = np.minimum(matrix[group] @ matrix[middle], 1)
+        order = np.lexsort((ids[group], -similarity, group != middle))
+        parts.append(pd.DataFrame({"group": number, "image_id": ids[group][order], "similarity": similarity[order]}))
+    columns = {"group": "int64", "image_id": "int64", "similarity": "float32"}
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns)).astype(columns)
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    return table.to_csv(index=False, float_format="%.4f").encode("utf-8-sig")
+
+
+# ---- two runs -------------------------------------------------------------------------------------------------------
+
+
+def two_runs(run: dict[str, Any], image_id: int, chosen: Chosen, k: int) -> int | None:
+    """The neighbours of one image under this run and another of the same collection; returns the one clicked."""
+    others = cache.runs(run["collection"])
+    others = others[(others["run_id"] != run["run_id"]) & (others["images"] > 0)]["run_id"].tolist()
+    if not others:
+        st.info(
+            "There is only this run of the collection. `python -m ingest run FOLDER --model NAME` makes another; "
+            "`python -m ingest models` lists the networks."
+        )
+        return None
+    runs = {str(number): cache.run(int(number)) for number in others}
+    other = runs[choosing.one_of("The other run", list(runs), "other", lambda key: _name(runs[key]), width=420)]
+    found = [_neighbours(each, image_id, chosen, k) for each in (run, other)]
+    for each, table in zip((run, other), found, strict=True):
+        if table is None:
+            st.info(f"Run {each['run_id']} has no feature of this image.")
+            return None
+    both = set(found[0]["image_id"]) & set(found[1]["image_id"])
+    share = neighbours.agreement(found[0]["image_id"].to_numpy(), found[1]["image_id"].to_numpy())
+    most = max(map(len, found))
+    st.html(
+        markup.small(
+            f"{len(both)} of {most} neighbours of {cache.image(image_id)['title']} ({100 * share:.0f} %) are the same "
+            "under both runs. Compare the order, not the numbers: each network has its own scale of cosine similarity."
+        )
+    )
+    clicked = None
+    for column, each, table in zip(st.columns(2, gap="large"), (run, other), found, strict=True):
+        with column:
+            st.markdown(f"**{markup.markdown(_name(each))}**")
+            also = {image: "in both" for image in both}
+            got = components.gallery(
+                cache.items(table["image_id"], captions(table, also)), f"under_{each['run_id']}", size=120
+            )
+            clicked = got if clicked is None else clicked
+    return clicked
+
+
+def _name(run: dict[str, Any]) -> str:
+    layer = run["settings"].get("layer")
+    return f"Run {run['run_id']}: {run['title']}" + ("" if layer is None else f", feature of layer {layer}")
+
+
+def _neighbours(run: dict[str, Any], image_id: int, chosen: Chosen, k: int) -> pd.DataFrame | None:
+    ids, matrix = cache.features(run["run_id"])
+    place = np.flatnonzero(ids == image_id)
+    if not len(place):
+        return None
+    among = wanted(ids, chosen) & (ids != image_id)
+    return cache.nearest_to(run["run_id"], matrix[place[0]], k, among)

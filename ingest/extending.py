@@ -1,0 +1,151 @@
+"""New images in an old layout: they find their places, and the others stay where they are.
+
+No fitted model is stored. The points that are there, exactly as they are stored, stand for it: UMAP and t-SNE move new
+points against fixed old ones, and PCA's two directions follow from the old vectors and their points.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ingest import atlas
+from ingest.projections import SEED
+from store import read, search, write
+from store.connection import reading, writing
+from store.vectors import nearest
+
+FEW = 12  # placed images below which UMAP and t-SNE have no neighbourhoods to go by
+NEIGHBOURS = 5
+
+
+@dataclass(frozen=True)
+class Extension:
+    """What became of a layout: how many images were placed into it, and by which rule."""
+
+    projection_id: int
+    method: str
+    placed: int
+    rule: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A layout as it is: the vectors (n, dim) float32 and points (n, 2) float64 of the images in it."""
+
+    method: str
+    vectors: np.ndarray
+    points: np.ndarray
+    settings: dict[str, Any]
+
+
+def extend(
+    db: Path, run_id: int, methods: list[str], tell: Callable[[str], None] = lambda line: None
+) -> list[Extension]:
+    """Places the images of a run that have no point yet into its layouts of these methods; returns what changed.
+
+    The stored points keep their every bit. The layout's settings then say how many images it was `fitted` to, how many
+    were `placed_later`, and by which rule. Raises ValueError if the run has no layout of these methods.
+    """
+    with reading(db) as con:
+        ids, vectors = search.features(con, run_id)
+        stored = [row for row in read.projections(con, run_id).to_pylist() if row["method"] in methods]
+        points = {row["projection_id"]: read.points(con, row["projection_id"]) for row in stored}
+    if not stored:
+        raise ValueError(
+            f"run {run_id} has no layout by {' or '.join(methods)} to extend; make one with: "
+            f"python -m ingest project --run {run_id} --methods {','.join(methods)}"
+        )
+    made = []
+    for row in stored:
+        number, method, settings = row["projection_id"], row["method"], json.loads(row["settings"])
+        table = points[number]
+        old = np.isin(ids, table["image_id"].to_numpy())
+        if old.all():
+            continue
+        if not old.any():
+            raise ValueError(
+                f"the layout {number} ({method}) of run {run_id} has no images left to go by; make it anew with: "
+                f"python -m ingest project --run {run_id} --methods {method}"
+            )
+        count = int((~old).sum())
+        tell(f"placing {count} images into {method}")
+        kept = np.isin(table["image_id"].to_numpy(), ids)
+        there = np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1)[kept]
+        rule, found = place(Layout(method, vectors[old], there, settings), vectors[~old])
+        with writing(db) as con:
+            write.extend_projection(con, number, _noted(settings, table.num_rows, count, rule), ids[~old], found)
+        made.append(Extension(number, method, count, rule))
+    atlas.make(db, run_id, tell)
+    return made
+
+
+def place(layout: Layout, vectors: np.ndarray) -> tuple[str, np.ndarray]:
+    """The name of the rule, and the points (m, 2) float64 of new vectors (m, dim) in a layout."""
+    if layout.method == "pca":
+        return "the axes of the layout", _on_the_axes(layout, vectors)
+    if layout.method in BY_TRANSFORM and len(layout.points) >= FEW:
+        rule, transform = BY_TRANSFORM[layout.method]
+        return rule, np.asarray(transform(layout, vectors), dtype=np.float64)
+    return f"mean of the {NEIGHBOURS} nearest by similarity", _among_neighbours(layout, vectors)
+
+
+def _on_the_axes(layout: Layout, vectors: np.ndarray) -> np.ndarray:
+    """PCA is an affine map, which its own vectors and points determine wherever they reach."""
+    middle, centre = layout.vectors.mean(0, dtype=np.float64), layout.points.mean(0)
+    axes, *_ = np.linalg.lstsq(layout.vectors - middle, layout.points - centre, rcond=1e-5)
+    return (vectors - middle) @ axes + centre
+
+
+def _umap(layout: Layout, vectors: np.ndarray) -> np.ndarray:
+    from umap import UMAP
+
+    settings = {key: layout.settings[key] for key in ("n_neighbors", "min_dist", "metric") if key in layout.settings}
+    settings["n_neighbors"] = min(settings.get("n_neighbors", 15), len(layout.points) - 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # No epochs: it only learns who is near to whom, and is then given the points that it would have moved.
+        model = UMAP(n_components=2, n_jobs=1, random_state=SEED, init="random", n_epochs=0, **settings)
+        model.fit(layout.vectors)
+        model.embedding_, model.n_epochs = layout.points.astype(np.float32), None
+        return model.transform(vectors)
+
+
+def _tsne(layout: Layout, vectors: np.ndarray) -> np.ndarray:
+    from openTSNE import TSNEEmbedding
+    from openTSNE.affinity import PerplexityBasedNN
+
+    most = (len(layout.points) - 1) / 3
+    perplexity = min(layout.settings.get("perplexity", 30.0), most)
+    near = PerplexityBasedNN(layout.vectors, perplexity, metric="cosine", random_state=SEED, n_jobs=-1)
+    model = TSNEEmbedding(layout.points, near, random_state=SEED, n_jobs=-1)
+    few = min(5.0, most)
+    return model.transform(vectors, perplexity=few, k=min(25, len(layout.points) - 1))
+
+
+def _among_neighbours(layout: Layout, vectors: np.ndarray) -> np.ndarray:
+    """The mean of the nearest images' points, weighted by their similarities; those below 0 count for nothing."""
+    places = np.arange(len(layout.points))
+    found = np.empty((len(vectors), 2))
+    for row, vector in enumerate(vectors):
+        near, similarity = nearest(places, layout.vectors, vector, NEIGHBOURS)
+        weights = np.maximum(similarity.astype(np.float64), 0)
+        if not weights.any():
+            weights[0] = 1
+        found[row] = np.average(layout.points[near], axis=0, weights=weights)
+    return found
+
+
+def _noted(settings: dict[str, Any], points: int, placed: int, rule: str) -> dict[str, Any]:
+    before = settings.get("placed_later", 0)
+    fitted = settings.get("fitted", points)
+    return settings | {"fitted": fitted, "placed_later": before + placed, "placed_by": rule}
+
+
+BY_TRANSFORM = {"umap": ("umap-learn's transform", _umap), "tsne": ("openTSNE's transform", _tsne)}
