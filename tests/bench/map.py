@@ -7,11 +7,8 @@ layout images. A frame is the time from one animation frame to the next while a 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import io
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,19 +17,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageEnhance
 from playwright.sync_api import Locator, Page, sync_playwright
 
 from dashboard import plane
-from ingest import atlas
-from store import connection, write
-from store.records import ImageRecord, RunRecord
+from store import connection
+from tests.bench import synthetic
 from tests.bench.timing import table
-from tests.browser.conftest import CHROMIUM, ROOT, serve
+from tests.browser.conftest import CHROMIUM, serve
 
-SIZES, PLOTLY = (1_000, 10_000, 100_000), (1_000, 3_000, 10_000)
-VARIANTS = 12  # of each painting
-SIDE = 192  # of a thumbnail, in pixels
+SIZES, PLOTLY = (1_000, 10_000, 100_000, 300_000), (1_000, 3_000, 10_000)
 FRAMES = 60
 WINDOW = {"width": 1400, "height": 1000}
 BROWSER = (
@@ -92,7 +85,7 @@ def measure(
         for n in sorted({*sizes, *plotly}):
             db = (keep or Path(folder)) / f"{n}.duckdb"
             if not db.exists():
-                print(f"{n:,} pictures written, their atlas in {make(db, n):.0f} s", flush=True)
+                print(f"{n:,} pictures written, their atlas in {synthetic.make(db, n):.0f} s", flush=True)
             with served(db) as address:
                 if n in sizes:
                     canvas[n] = of_canvas(browser, address, rounds)
@@ -141,60 +134,6 @@ def _row(name: str, f: Figures, ratio: str, plotly: Figures | None) -> list[str]
         f"{f.pan[0]:.0f} ({f.pan[1]:.0f})",
     ]
     return [*cells, zoom, f"{f.megabytes:.1f}", ratio, "" if plotly is None else f"{f.warm / plotly.warm:.2f}"]
-
-
-# ---- collections that nobody collected ---------------------------------------------------------------------------
-
-
-def make(db: Path, n: int, seed: int = 0) -> float:
-    """Writes a database of n pictures with two layouts and an atlas; returns the seconds that the atlas took."""
-    random = np.random.default_rng(seed)
-    jpegs = variants(random)
-    with connection.writing(db) as con:
-        collection = write.add_collection(con, "synthetic", "/nowhere")
-        records = [record(number, *jpegs[random.integers(len(jpegs))]) for number in range(n)]
-        ids = np.array(list(write.add_images(con, collection, records).values()))
-        versions: dict[str, str] = {}
-        run = RunRecord("none", "0" * 64, 1, 1, 2, 14, 1, "crop", 224, {"title": "synthetic"}, versions)
-        number = write.add_run(con, collection, run)
-        for method in ("umap", "tsne"):
-            write.add_projection(
-                con, number, method, {"synthetic": True}, ids, clusters(n, np.random.default_rng(seed + 1))
-            )
-    began = time.perf_counter()
-    atlas.make(db, number)
-    return time.perf_counter() - began
-
-
-def variants(random: np.random.Generator) -> list[tuple[bytes, int, int]]:
-    """(JPEG, width, height) of the paintings, each cut and lit in some ways."""
-    made = []
-    for file in sorted((ROOT / "examples" / "paintings").glob("*.jpg")):
-        with Image.open(file) as opened:
-            picture = opened.convert("RGB")
-        picture.thumbnail((2 * SIDE, 2 * SIDE))
-        for _ in range(VARIANTS):
-            cut = (random.uniform(0, 0.25, 4) * [*picture.size, *picture.size]).astype(int)
-            part = picture.crop((cut[0], cut[1], picture.width - cut[2], picture.height - cut[3]))
-            part.thumbnail((SIDE, SIDE))
-            data = io.BytesIO()
-            ImageEnhance.Brightness(part).enhance(random.uniform(0.7, 1.3)).save(data, "JPEG", quality=80)
-            made.append((data.getvalue(), *part.size))
-    return made
-
-
-def record(number: int, jpeg: bytes, width: int, height: int) -> ImageRecord:
-    sha = hashlib.sha256(f"{number}".encode()).hexdigest()
-    facts = {"title": f"Picture {number}", "year": 1500 + number % 500, "school": f"school {number % 7}"}
-    return ImageRecord(f"{number}.jpg", sha, 4 * width, 4 * height, len(jpeg), 0.0, facts, jpeg, width, height)
-
-
-def clusters(n: int, random: np.random.Generator) -> np.ndarray:
-    """Points (n, 2) as UMAP leaves them: clusters of many sizes and little between."""
-    count = max(4, int(np.sqrt(n) / 3))
-    centres, spread = random.uniform(0, 20, (count, 2)), random.gamma(2.0, 0.25, count)
-    which = random.choice(count, n, p=random.dirichlet(np.full(count, 1.5)))
-    return centres[which] + random.normal(size=(n, 2)) * spread[which, None]
 
 
 # ---- the browser ----------------------------------------------------------------------------------------------------
