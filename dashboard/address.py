@@ -10,6 +10,8 @@ from typing import Any
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from dashboard import filters
+
 KEYS = ("db", "run", "image")
 PAGES = {
     "": "views/overview.py",
@@ -91,6 +93,11 @@ def choose(key: str, value: Any, page: str | None = None) -> None:
 
 
 def link(page: str, label: str, image_id: int | None = None, icon: str | None = None) -> None:
-    """A link to a page of ours, with what is in view or with another image."""
+    """A link to a page of ours, with what is in view or with another image, and with the filter that pages share: a
+    click keeps that anyway, but a link may be opened in a window of its own."""
     query = parameters() if image_id is None else parameters(image=image_id)
-    st.page_link(PAGES[page], label=label, icon=icon, query_params=query, width="stretch")
+    state, said = st.session_state, st.query_params
+    entries = filters.to_address(state["f"]) if "f" in state else said.get_all("f")
+    where = state["where"] if "where" in state else said.get("where")
+    pairs = [*query.items(), *(("f", entry) for entry in entries), *([("where", where)] if where else [])]
+    st.page_link(PAGES[page], label=label, icon=icon, query_params=pairs, width="stretch")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
-from dashboard import cache
+from dashboard import cache, filters
+from store.facets import OneOf
 
 ALL = "all images"
 
@@ -23,24 +23,24 @@ class Chosen:
 
 def choose(run: dict[str, Any], key: str) -> Chosen:
     """The controls, to be called in a row, and the choice, which the address keeps as `key`_by and `key`_values. With a
-    column but no value of it chosen, all images count."""
+    column but no value of it chosen, all images count. Of many values only the frequent ones are offered."""
     columns = choosable(run["collection"])
     everything = Chosen(None, ALL)
     if not columns:
         return everything
-    by, values = f"{key}_by", f"{key}_values"
+    by, values, state = f"{key}_by", f"{key}_values", st.session_state
     column = st.selectbox("Choose by", [ALL, *columns], key=by, bind="query-params", width=200)
     if column not in columns:
         return everything
-    texts = texts_of(run["collection"], column)
-    options = list(dict.fromkeys(texts))
-    if values in st.session_state:  # what was chosen of another column, or of another run's
-        st.session_state[values] = [value for value in st.session_state[values] if value in options]
+    named = [*state.get(values, ()), *st.query_params.get_all(values)]  # which need not be frequent
+    options = [value for value, _ in cache.categories(run["collection"], column, also=named).values]
+    if values in state:  # what was chosen of another column, or of another run's
+        state[values] = [value for value in state[values] if value in options]
     wanted = st.multiselect("Values", options, key=values, bind="query-params", width=380)
     if not wanted:
         return everything
-    ids = np.sort(texts.index[texts.isin(wanted)].to_numpy(dtype=np.int64))
-    return Chosen(ids, f"images with {column} {' or '.join(wanted)}")
+    condition = OneOf(column, tuple(wanted))
+    return Chosen(cache.matching(run["collection"], [condition]), f"images with {filters.said(condition)}")
 
 
 def one_of(label: str, options: Sequence[str], key: str, title: Callable[[str], str], width: int) -> str:
@@ -62,14 +62,4 @@ def one_of(label: str, options: Sequence[str], key: str, title: Callable[[str], 
 
 def choosable(collection: str) -> list[str]:
     """The metadata columns that group images: not those in which every image has a text of its own, like titles."""
-    kinds, catalogue = cache.metadata_columns(collection), cache.catalogue(collection)
-    return [
-        name
-        for name, kind in kinds.items()
-        if kind != "text" or catalogue[name].nunique() <= max(8, 0.6 * catalogue[name].count())
-    ]
-
-
-def texts_of(collection: str, column: str) -> pd.Series:
-    """A column's values as text, in the order of the values, by image_id; images without one are left out."""
-    return cache.catalogue(collection).set_index("image_id")[column].dropna().sort_values().astype(str)
+    return cache.grouping(collection)

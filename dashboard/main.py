@@ -47,7 +47,7 @@ def main() -> None:
         with st.sidebar:
             with above:
                 pickers.database()
-            pickers.run_and_image()
+            pickers.run_and_image(filtered=page.url_path == "attention")
         address.leave()
         problem = None
     except errors.StoreError as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -16,6 +15,7 @@ from PIL import Image
 
 from dashboard.figure import ColourBar
 from dashboard.panels import Panel, percent
+from dashboard.words import plain
 
 _SHEET = """<style>
 .ba-sheet {display: flex; flex-wrap: wrap; gap: 1.25rem; align-items: flex-start}
@@ -23,13 +23,14 @@ _SHEET = """<style>
 .ba-sheet figure {margin: 0; min-width: 0}
 .ba-sheet img {width: 100%; height: auto; display: block; border-radius: 2px}
 .ba-sheet .ba-large img {width: auto; max-width: 100%; max-height: 85vh}
-.ba-sheet figcaption {font-size: 0.8rem; line-height: 1.35; margin-top: 0.3rem}
+.ba-sheet figcaption {font-size: 0.8rem; line-height: 1.35; margin-top: 0.3rem; overflow-wrap: anywhere}
 .ba-sheet .ba-note {opacity: 0.7; display: block}
 .ba-bar {height: 0.7rem; border-radius: 2px; margin-top: 1.1rem}
 .ba-ends {position: relative; display: flex; justify-content: space-between; font-size: 0.8rem; margin-top: 0.2rem}
 .ba-ends .ba-mark {position: absolute; transform: translateX(-50%)}
-.ba-words {font-size: 0.8rem; line-height: 1.4; opacity: 0.8; margin: 0.4rem 0 0}
+.ba-words {font-size: 0.8rem; line-height: 1.4; opacity: 0.8; margin: 0.4rem 0 0; overflow-wrap: anywhere}
 .ba-title {font-size: 1.3rem; line-height: 1.3; margin: 0.2rem 0 0}
+.ba-title, .ba-facts dd {overflow: auto; max-height: 9rem; overflow-wrap: anywhere}
 .ba-picture {width: 100%; height: auto; display: block; border-radius: 2px}
 .ba-list dt {font-weight: 600; font-size: 0.85rem}
 .ba-list dd {margin: 0 0 0.5rem; line-height: 1.6; overflow-wrap: anywhere; font-size: 0.85rem}
@@ -145,4 +146,4 @@ def facts(parts: Mapping[str, object]) -> str:
 
 def markdown(words: str) -> str:
     """Words for a Streamlit label or message, which reads Markdown: shown as they are."""
-    return re.sub(r"([\\`*_\[\]<>#~|$])", r"\\\1", words)
+    return plain(words)

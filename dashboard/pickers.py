@@ -1,12 +1,14 @@
 """The pickers for database, run and image in the sidebar, which every page shares."""
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, cache, words
+from dashboard import address, cache, filtering, filters, words
 
 MANY = 2000  # images; a longer list in the picker would be sent to the browser at every click
 MATCHES = 200
+CAPTION = 200  # characters
 
 
 def database() -> None:
@@ -18,8 +20,9 @@ def database() -> None:
         st.session_state.pop("db", None)
 
 
-def run_and_image() -> None:
-    """The pickers of run and image, each only where there is something to pick."""
+def run_and_image(filtered: bool = False) -> None:
+    """The pickers of run and image, each only where there is something to pick. Where `filtered`, the images are those
+    that the filter leaves, and the one in view."""
     runs = cache.runs()
     ids = [int(run_id) for run_id in reversed(runs["run_id"].tolist())]
     if address.settle("run", ids):
@@ -35,32 +38,53 @@ def run_and_image() -> None:
         )
     run = cache.current_run()
     images = cache.images(run["collection"] if run else None)
-    options = images["image_id"].tolist()
-    if len(options) > MANY:
-        options = search(images)
+    left = filtering.current(run).ids if filtered and run else None
+    offered = images if left is None or not len(left) else images[images.index.isin(left)]
+    options = search(offered) if len(offered) > MANY else offered["image_id"].tolist()
+    current = cache.current_image()
+    if current in images.index and current not in options:
+        options = [current, *options]
     if not address.settle("image", options):
         return
     labels = image_labels(images.loc[options])
     st.selectbox("Image", options, format_func=labels.get, key="image", on_change=address.picked, args=("image",))
     image_id = cache.current_image()
+    turn(image_id, offered.index.to_numpy())
     if small := cache.thumbnail(image_id):
         st.image(small, alt=images.at[image_id, "alt"], width="stretch")
-    st.caption(words.plain(images.at[image_id, "caption"]))
+    st.caption(words.plain(filters.short(images.at[image_id, "caption"], CAPTION)))
+
+
+def turn(image_id: int, ids: np.ndarray) -> None:
+    """To the image before and after this one among ids (n,), ascending."""
+    place, after = np.searchsorted(ids, image_id), np.searchsorted(ids, image_id, side="right")
+    with st.container(horizontal=True, gap="xsmall"):
+        for name, to, side in (("Previous", place - 1, "left"), ("Next", after, "right")):
+            there = 0 <= to < len(ids)
+            st.button(
+                name,
+                key=f"image_{name.lower()}",
+                icon=f":material/chevron_{side}:",
+                icon_position=side,
+                disabled=not there,
+                on_click=address.choose,
+                args=("image", int(ids[to]) if there else image_id),
+                width="stretch",
+            )
 
 
 def search(images: pd.DataFrame) -> list[int]:
-    """The images whose title, caption or path holds what the person typed, and the one in view."""
+    """The images whose title, caption or path holds what the person typed."""
     typed = st.text_input(
         "Find an image", key="image_search", placeholder=f"in {len(images):,} titles, makers and file names"
     )
-    text = images["title"] + "\n" + images["caption"] + "\n" + images["path"]
+    text = cache.images_text().loc[images.index]
     for word in (typed or "").split():
-        text = text[text.str.contains(word, case=False, regex=False)]
+        text = text[text.str.contains(word.lower(), regex=False)]
     found = text.index[:MATCHES].tolist()
     if typed:
         st.caption(f"{len(text):,} found" + (f", the first {MATCHES} are listed" if len(text) > MATCHES else ""))
-    current = st.session_state.get("image")
-    return found if current in found or current not in images.index else [current, *found]
+    return found
 
 
 def run_labels() -> dict[int, str]:
@@ -75,8 +99,9 @@ def run_labels() -> dict[int, str]:
 
 
 def image_labels(images: pd.DataFrame) -> dict[int, str]:
-    """Titles; those that several images share are told apart by their paths."""
-    shared = images["title"].duplicated(keep=False)
-    named = images["title"].where(~shared, images["title"] + " · " + images["path"])
+    """Titles in one line; those that several images share are told apart by their paths."""
+    titles = images["title"].map(filters.short)
+    shared = titles.duplicated(keep=False)
+    named = titles.where(~shared, titles + " · " + images["path"].map(filters.short))
     again = named.duplicated(keep=False)
     return named.where(~again, named + " · " + images["image_id"].astype(str)).to_dict()

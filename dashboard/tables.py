@@ -1,15 +1,15 @@
-"""Answers of the SQL page as tables: for the screen, for a spreadsheet, for other programs."""
+"""Tables for the screen, for a spreadsheet, for other programs."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+from store.spreadsheets import disarmed, harmless
 
 
 def tidy(table: pa.Table) -> pa.Table:
@@ -25,17 +25,19 @@ def tidy(table: pa.Table) -> pa.Table:
 
 
 def to_csv(table: pa.Table) -> bytes:
-    """CSV with a byte order mark, so that Excel reads umlauts too.
-
-    Text that a spreadsheet would take for a formula gets an apostrophe in front: metadata can come from anywhere, and
-    `=HYPERLINK(...)` in a title must not run on somebody's machine.
-    """
+    """CSV with a byte order mark, so that Excel reads umlauts too, and with nothing in it that a spreadsheet runs."""
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow([harmless(name) for name in table.column_names])
     for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
         writer.writerow([harmless(value) for value in row])
     return file.getvalue().encode("utf-8-sig")
+
+
+def safe_csv(frame: pd.DataFrame, float_format: str | None = None) -> bytes:
+    """The rows of a frame, without its index, as CSV that is as harmless as that of `to_csv`; numbers stay numbers."""
+    text = disarmed(frame).to_csv(index=False, float_format=float_format, lineterminator="\r\n")  # quotes a lone \r too
+    return text.encode("utf-8-sig")
 
 
 def to_parquet(table: pa.Table) -> bytes:
@@ -45,15 +47,6 @@ def to_parquet(table: pa.Table) -> bytes:
     file = io.BytesIO()
     parquet.write_table(table, file)
     return file.getvalue()
-
-
-def harmless(value: Any) -> Any:
-    """A cell that no spreadsheet runs: numbers as they are, lists and the like as JSON, formulas as text."""
-    if isinstance(value, list | dict):
-        return harmless(json.dumps(value, ensure_ascii=False, default=str))
-    if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
-        return "'" + value
-    return value
 
 
 def row_captions(table: pa.Table, without: tuple[str, ...] = ("title", "path", "collection")) -> dict[int, str]:

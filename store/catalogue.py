@@ -16,7 +16,7 @@ OWN = ("image_id", "collection", "path")
 # 12, -3 but not 007; the same with decimals and a signed exponent, as Python and JSON write floats (1e-05).
 _WHOLE = r"-?(0|[1-9][0-9]{0,17})"
 _NUMBER = r"-?(0|[1-9][0-9]{0,17})(\.[0-9]+)?([eE][+-][0-9]{1,3})?"
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DATE = r"([0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)-[0-9]{2}-[0-9]{2}"  # Python has no year 0
 
 # The types of new values with which a column keeps its type. Text meeting numbers alone is no such case: the column may
 # be text only because it was blank so far, and then becomes a number.
@@ -37,8 +37,9 @@ _INSPECT = f"""
     SELECT key, CASE
         WHEN count(value) = 0 THEN NULL
         WHEN bool_and(regexp_full_match(value, '{_WHOLE}')) THEN 'BIGINT'
-        WHEN bool_and(regexp_full_match(value, '{_NUMBER}')) THEN 'DOUBLE'
-        WHEN bool_and(regexp_full_match(value, '{_DATE}') AND TRY_CAST(value AS DATE) IS NOT NULL) THEN 'DATE'
+        WHEN bool_and(regexp_full_match(value, '{_NUMBER}') AND isfinite(TRY_CAST(value AS DOUBLE))) THEN 'DOUBLE'
+        WHEN bool_and(regexp_full_match(value, '{_DATE}') AND TRY_CAST(value AS DATE) IS NOT NULL)
+            FILTER (value IS NOT NULL) THEN 'DATE'
         ELSE 'VARCHAR' END AS type
     FROM entry GROUP BY key ORDER BY min((image_id, position))
 """

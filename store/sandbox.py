@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from store import errors
 from store.connection import reading
+from store.sandbox_child import STOPPED
 
-STARTING = 1.0  # seconds that the process may take to start
+STARTING = 10.0  # seconds that the process may take to start on a busy machine, beside those of the query
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,13 @@ def _run(order: bytes, seconds: float) -> tuple[dict, bytes]:
     """What the process says: a line of JSON, then the table as an Arrow stream."""
     command = [sys.executable, "-m", "store.sandbox_child"]
     root = Path(__file__).parents[1]
+    late = errors.SqlTimeout(f"The query took longer than {seconds:g} seconds and was stopped.")
     try:
         done = subprocess.run(command, input=order, cwd=root, capture_output=True, timeout=seconds + STARTING)
     except subprocess.TimeoutExpired as error:
-        raise errors.SqlTimeout(f"The query took longer than {seconds:g} seconds and was stopped.") from error
+        raise late from error
+    if done.returncode == STOPPED:
+        raise late
     if done.returncode:
         raise errors.SqlFailed("The query needed more memory or time than it may use. Ask for fewer rows or columns.")
     header, _, body = done.stdout.partition(b"\n")

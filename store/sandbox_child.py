@@ -10,6 +10,7 @@ import math
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ from store.rows import fetch, first
 LONGEST = 20_000  # characters of SQL
 LARGEST = 64 * 2**20  # bytes of an answer
 MEMORY = 3 * 2**30  # bytes of the whole process
+MESSAGE = 2_000  # characters of DuckDB's complaint, which can quote a value of any length
+STOPPED = 75  # the exit code of a process that ran out of time
 
 QUERIES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 
@@ -41,6 +44,9 @@ def main() -> None:
     """Answer one order."""
     order = json.load(sys.stdin)
     _limit(order["seconds"])
+    clock = threading.Timer(order["seconds"], os._exit, [STOPPED])  # DuckDB computes outside Python's lock
+    clock.daemon = True
+    clock.start()
     body = b""
     try:
         header, body = _answer(Path(order["path"]), order["sql"], order["rows"])
@@ -50,7 +56,8 @@ def main() -> None:
         message = "The query needs more memory than it may use. Ask for fewer rows or columns."
         header = {"error": "SqlFailed", "message": message}
     except (duckdb.Error, pa.ArrowException, RecursionError) as error:
-        header = {"error": "SqlFailed", "message": f"DuckDB cannot run this query: {error}"}
+        header = {"error": "SqlFailed", "message": f"DuckDB cannot run this query: {_short(str(error))}"}
+    clock.cancel()
     sys.stdout.buffer.write(json.dumps(header).encode() + b"\n" + body)
 
 
@@ -61,7 +68,7 @@ def examine(con: duckdb.DuckDBPyConnection, sql: str) -> None:
     statements = duckdb.extract_statements(sql)
     if len(statements) != 1:
         raise SqlRefused(f"Type one SQL statement; this text has {len(statements)}.")
-    kind, text = statements[0].type.name, statements[0].query
+    kind, text = _kind(statements[0]), statements[0].query
     if kind == "EXPLAIN":
         text = _EXPLAIN.sub("", text, count=1)
     parsed = json.loads(first(con, "SELECT json_serialize_sql(?::VARCHAR)", [text])[0])
@@ -76,6 +83,13 @@ def examine(con: duckdb.DuckDBPyConnection, sql: str) -> None:
         _examine_node(node, table_functions)
 
 
+def _kind(statement: duckdb.Statement) -> str:
+    try:
+        return statement.type.name
+    except ValueError:  # DuckDB knows more kinds than its Python does, UPDATE EXTENSIONS among them
+        return "OTHER"
+
+
 def _answer(path: Path, sql: str, rows: int) -> tuple[dict, bytes]:
     with duckdb.connect(str(path), read_only=True, config=READER | {"memory_limit": "2GB"}) as con:
         examine(con, sql)
@@ -88,6 +102,10 @@ def _answer(path: Path, sql: str, rows: int) -> tuple[dict, bytes]:
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table.slice(0, rows))
     return {"truncated": table.num_rows > rows, "seconds": seconds}, sink.getvalue().to_pybytes()
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= MESSAGE else f"{message[:MESSAGE]} …"
 
 
 def _nodes(tree: Any) -> Iterator[dict]:

@@ -24,6 +24,7 @@ def types(empty, make):
 
 
 DAY = datetime.date(1503, 5, 1)
+_DAYS = ((2000, 1, 1), (1900, 12, 31), (10, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,7 @@ DAY = datetime.date(1503, 5, 1)
         (["1503", "", None, "  "], "BIGINT", [1503, None, None, None]),
         (["1.5", "2", 0.25, 1e-05], "DOUBLE", [1.5, 2.0, 0.25, 1e-05]),
         (["1503-05-01", DAY], "DATE", [DAY, DAY]),
+        (["1503-05-01", "", None], "DATE", [DAY, None, None]),
         (["007", "008"], "VARCHAR", ["007", "008"]),
         (["1503", "c. 1503"], "VARCHAR", ["1503", "c. 1503"]),
         (["1503-05-01", "1503"], "VARCHAR", ["1503-05-01", "1503"]),
@@ -41,6 +43,9 @@ DAY = datetime.date(1503, 5, 1)
         (["9" * 19], "VARCHAR", ["9" * 19]),
         (["9" * 18], "BIGINT", [10**18 - 1]),
         (["nan", "inf"], "VARCHAR", ["nan", "inf"]),
+        (["1e+999"], "VARCHAR", ["1e+999"]),
+        (["0000-01-01"], "VARCHAR", ["0000-01-01"]),
+        (["2000-01-01", "1900-12-31", "0010-01-01"], "DATE", [datetime.date(y, m, d) for y, m, d in _DAYS]),
         (["", None], "VARCHAR", [None, None]),
         ([True, "x"], "VARCHAR", ["true", "x"]),
         ([["a", 1], {"b": None}], "VARCHAR", ['["a",1]', '{"b":null}']),

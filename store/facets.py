@@ -1,0 +1,233 @@
+"""What the columns of the catalogue offer to choose images by, and the images that a choice leaves.
+
+Values of a column go as text, as `column::VARCHAR` has them, ends of ranges as numbers or dates. The tags of images
+are a column TAG of text with several values, unless the catalogue has a column of that name. A column that is not there
+raises StoreError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from store import read
+from store.catalogue import quoted
+from store.errors import StoreError
+from store.rows import fetch, first, plain
+
+TAG = "tag"
+VALUES, BINS = 200, 30  # listed of a column, and drawn of a range
+
+Connection = duckdb.DuckDBPyConnection
+Edge = int | float | date
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The column has one of these values or, with `missing`, none at all."""
+
+    column: str
+    values: tuple[str, ...] = ()
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class Between:
+    """A number or date from `low` to `high`, both included, None for no limit; with `missing` also none at all."""
+
+    column: str
+    low: Edge | None = None
+    high: Edge | None = None
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class Contains:
+    """The column's text holds this one, whatever the case and accents of its letters."""
+
+    column: str
+    text: str
+
+
+Condition = OneOf | Between | Contains
+
+
+@dataclass(frozen=True)
+class Categories:
+    """The most frequent values of a column as (value, images), how many values there are in all, of those that were
+    searched for, and how many images have none."""
+
+    values: tuple[tuple[str, int], ...]
+    distinct: int
+    missing: int
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The least and the greatest number or date of a column, how many images lie in each bin, the bins' edges (one more
+    than bins), and how many images have none."""
+
+    low: Edge
+    high: Edge
+    counts: tuple[int, ...]
+    edges: tuple[Edge, ...]
+    missing: int
+
+
+def columns(con: Connection, collection: str) -> dict[str, str]:
+    """The columns that a collection can be chosen by, as `store.read.metadata_columns` gives them, and TAG where there
+    are tags."""
+    kinds = read.metadata_columns(con, collection)
+    query = "SELECT count(*) FROM tags JOIN catalogue USING (image_id) WHERE collection = ?"
+    return kinds | {TAG: "text"} if TAG not in kinds and first(con, query, [collection])[0] else kinds
+
+
+def categories(
+    con: Connection, collection: str, column: str, search: str = "", most: int = VALUES, also: Sequence[str] = ()
+) -> Categories:
+    """The `most` frequent values of a collection's images that hold the text `search`, and any of `also`."""
+    name, kind = _typed(con, column)
+    of = "tags JOIN catalogue USING (image_id)" if kind == TAG else "catalogue"
+    found = fetch(
+        con,
+        f"""
+        WITH every AS MATERIALIZED (
+            SELECT {name}::VARCHAR AS value, count(*) AS images FROM {of} WHERE collection = $collection GROUP BY 1
+        ),
+        searched AS (SELECT * FROM every WHERE value IS NOT NULL AND {_holds("value", "$search")}),
+        top AS (SELECT * FROM searched ORDER BY images DESC, value LIMIT $most)
+        SELECT value, images, (SELECT count(*) FROM searched) FROM (
+            FROM top UNION FROM every WHERE value IN (SELECT unnest($also::VARCHAR[]))
+        ) ORDER BY images DESC, value
+        """,
+        {"collection": collection, "search": search, "most": most, "also": list(also)},
+    )
+    none = _test(con, OneOf(column, missing=True), str)
+    missing = first(con, f"SELECT count(*) FROM catalogue WHERE collection = ? AND {none}", [collection])[0]
+    return Categories(tuple((value, images) for value, images, _ in found), found[0][2] if found else 0, missing)
+
+
+def spread(con: Connection, collection: str, column: str, bins: int = BINS) -> Spread | None:
+    """How a collection's numbers or dates lie, in at most that many bins, which for whole numbers and days all hold
+    equally many of them; None for a text column and for one without a value."""
+    name, kind = _typed(con, column)
+    if kind in ("VARCHAR", TAG):
+        return None
+    value = f"date_diff('day', DATE '1970-01-01', {name})" if kind == "DATE" else name
+    values = f"SELECT {value} AS value FROM catalogue WHERE collection = $collection"
+    finite = "isfinite(value::DOUBLE)"
+    low, high, missing = first(
+        con,
+        f"SELECT min(value) FILTER ({finite}), max(value) FILTER ({finite}), count(*) - count(value) FROM ({values})",
+        {"collection": collection},
+    )
+    if low is None:
+        return None
+    whole = kind != "DOUBLE"
+    width = -(-(high - low + 1) // bins) if whole else (high - low) / bins
+    count = -(-(high - low + 1) // width) if whole else bins if width else 1
+    place = "(value - $low) // $width" if whole else "floor((value - $low) / $width)"
+    found = fetch(
+        con,
+        f"SELECT least({place}, $last)::INTEGER AS bin, count(*) FROM ({values}) WHERE {finite} GROUP BY bin",
+        {"collection": collection, "low": low, "width": width or 1.0, "last": count - 1},
+    )
+    counts = dict(found)
+    edges = [low + place * width for place in range(count + 1)]
+    if kind == "DATE":
+        low, high, edges = _day(low), _day(high), [_day(edge) for edge in edges]
+    return Spread(low, high, tuple(counts.get(place, 0) for place in range(count)), tuple(edges), missing)
+
+
+def grouping(con: Connection, collection: str) -> list[str]:
+    """The columns that group a collection's images: not those in which nearly each image has a text of its own."""
+    columns = fetch(con, "SELECT name, type FROM catalogue_column ORDER BY position")
+    if not columns:
+        return []
+    counts = ", ".join(
+        f"count({quoted(name)}), {f'count(DISTINCT {quoted(name)})' if kind == 'VARCHAR' else '1'}"
+        for name, kind in columns
+    )
+    found = first(con, f"SELECT {counts} FROM catalogue WHERE collection = ?", [collection])
+    several = zip(columns, found[::2], found[1::2], strict=True)
+    return [name for (name, _), images, values in several if images and values <= max(8, 0.6 * images)]
+
+
+def matching(con: Connection, collection: str, conditions: Iterable[Condition]) -> np.ndarray:
+    """The ids (n,) int64, ascending, of a collection's images for which all conditions hold. Read-only."""
+    params: list[Any] = [collection]
+
+    def put(value: Any) -> str:
+        params.append(value)
+        return "?"
+
+    tests = "".join(f" AND {_test(con, condition, put)}" for condition in conditions)
+    query = f"SELECT image_id FROM catalogue WHERE collection = ?{tests} ORDER BY image_id"
+    ids = np.asarray(con.execute(query, plain(params)).fetchnumpy()["image_id"], dtype=np.int64)
+    ids.flags.writeable = False
+    return ids
+
+
+def statement(con: Connection, collection: str, conditions: Iterable[Condition], condition: str = "") -> str:
+    """SQL that gives the same images, values written out, with one more condition as somebody typed it."""
+    tests = [f"collection = {_literal(collection)}", *(_test(con, each, _literal) for each in conditions)]
+    if condition:
+        tests.append(f"({condition}\n)")
+    return "SELECT image_id FROM catalogue\nWHERE " + "\n  AND ".join(tests)
+
+
+def _test(con: Connection, condition: Condition, put: Callable[[Any], str]) -> str:
+    """SQL for a condition, its values as `put` writes them."""
+    name, kind = _typed(con, condition.column)
+    text = f"{name}::VARCHAR" if kind not in ("VARCHAR", TAG) else name
+    if isinstance(condition, Contains):
+        return _any_tag(kind, _holds(text, put(condition.text)))
+    if isinstance(condition, Between):
+        if kind in ("VARCHAR", TAG):
+            raise StoreError(f"The column {condition.column!r} holds text, which has no range.")
+        ends = ((">=", condition.low), ("<=", condition.high))
+        limits = [f"{name} {sign} {put(end)}" for sign, end in ends if end is not None]
+        tests = [" AND ".join(limits) or f"{name} IS NOT NULL"]
+    else:
+        values = ", ".join(map(put, condition.values))
+        tests = [_any_tag(kind, f"{text} IN ({values})")] if values else []
+    if condition.missing or not tests:
+        tests.append("image_id NOT IN (SELECT image_id FROM tags)" if kind == TAG else f"{name} IS NULL")
+    return tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})"  # AND binds first
+
+
+def _any_tag(kind: str, test: str) -> str:
+    return f"image_id IN (SELECT image_id FROM tags WHERE {test})" if kind == TAG else test
+
+
+def _typed(con: Connection, column: str) -> tuple[str, str]:
+    """A column's name as SQL writes it, and its type; TAG is the type of tags."""
+    found = first(con, "SELECT type FROM catalogue_column WHERE name = ?", [column])
+    if found is None and column == TAG:
+        return quoted(TAG), TAG
+    if found is None:
+        raise StoreError(f"The catalogue has no column {column!r}.")
+    return quoted(column), found[0]
+
+
+def _holds(text: str, part: str) -> str:
+    return f"contains(strip_accents(lower({text})), strip_accents(lower({part})))"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    return f"'{value.replace(chr(39), chr(39) * 2)}'" if isinstance(value, str) else repr(value)
+
+
+def _day(number: int) -> date:
+    """The day so many after 1970-01-01; the first and last that a calendar of four-digit years has for those beyond."""
+    return date.fromordinal(min(max(number + _EPOCH, 1), date.max.toordinal()))
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
