@@ -1,0 +1,106 @@
+"""Tags: words for pictures, with notes."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from dashboard import cache, words
+from dashboard.selecting import busy, chosen
+from dashboard.selecting.selection import Selection, pictures
+
+LINES = 30  # tags of the selection that are listed
+
+
+def show(selection: Selection) -> None:
+    """Add tags, see those that are there, change notes, take tags away."""
+    busy.explain("tag")
+    known = cache.tags(selection.collection)
+    with st.form("tag_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        st.multiselect(
+            "Tags",
+            known["tag"].tolist(),
+            key="tag_words",
+            accept_new_options=True,
+            placeholder="type a new one, or choose",
+            width=360,
+        )
+        st.text_input("Note", key="tag_note", placeholder="why, or where you read it", width=360)
+        label = f"Tag {pictures(len(selection.ids))}"
+        st.form_submit_button(label, key="tag_add", on_click=add, args=(selection.ids,), type="primary")
+    st.caption("A picture has a tag once. Tagging it again changes the note, if you type one.")
+    found = cache.tags_among(selection.ids)
+    for row in found.head(LINES).to_dict("records"):
+        line(selection, row)
+    if len(found) > LINES:
+        st.caption(f"The {LINES} commonest of {len(found):,} tags.")
+    pick(selection.collection)
+
+
+def line(selection: Selection, row: dict) -> None:
+    """One tag of the selection."""
+    tag, notes = row["tag"], list(row["notes"])
+    ids = selection.ids
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        said = f"**{words.plain(tag)}** · {row['images']:,} of {len(ids):,}"
+        said += f" · *{words.plain(notes[0])}*" if len(notes) == 1 else f" · {len(notes)} notes" if notes else ""
+        st.markdown(said)
+        if row["images"] < len(ids):
+            st.button("Tag all", key=f"tag_all_{tag}", on_click=add_one, args=(ids, tag), type="tertiary")
+        with st.popover("Note", type="tertiary"):
+            for note in notes if len(notes) > 1 else []:
+                st.markdown(f"- {words.plain(note)}")
+            key = f"tag_note_{tag}"
+            st.text_area("Note", notes[0] if len(notes) == 1 else "", key=key, label_visibility="collapsed")
+            label = f"Save for {pictures(row['images'])}"
+            st.button(label, key=f"tag_save_{tag}", on_click=note_one, args=(ids, tag, key))
+        st.button("Remove", key=f"tag_remove_{tag}", on_click=remove, args=(ids, tag), type="tertiary")
+
+
+def pick(collection: str) -> None:
+    """Select all pictures of a tag."""
+    known = cache.tags(collection)
+    if known.empty:
+        return
+    counts = dict(zip(known["tag"], known["images"], strict=True))
+    with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
+        tag = st.selectbox(
+            "Pictures with the tag",
+            list(counts),
+            key="tag_pick",
+            format_func=lambda tag: f"{tag} ({counts.get(tag, 0):,})",
+            width=260,
+        )
+        st.button("Select", key="tag_select", on_click=select, args=(collection, tag))
+
+
+def select(collection: str, tag: str) -> None:
+    """Callback: the pictures of a tag, and no others."""
+    chosen.choose(cache.tagged(tag, collection))
+
+
+def add(ids: np.ndarray) -> None:
+    """Callback of the form."""
+    state = st.session_state
+    tags, note = state["tag_words"], state["tag_note"] or ""
+    if not tags:
+        state["_tag_problem"] = "Type a tag first, and press Enter after it."
+    elif busy.attempt("tag", cache.add_tags, ids, tags, note):
+        state["tag_words"], state["tag_note"] = [], ""
+        st.toast("Saved.")
+
+
+def add_one(ids: np.ndarray, tag: str) -> None:
+    """Callback: the tag for those pictures, too, that lack it."""
+    busy.attempt("tag", cache.add_tags, ids, [tag], "")
+
+
+def note_one(ids: np.ndarray, tag: str, key: str) -> None:
+    """Callback: the note of those pictures that have the tag."""
+    if busy.attempt("tag", cache.note_tag, ids, tag, st.session_state[key] or ""):
+        st.toast("Saved.")
+
+
+def remove(ids: np.ndarray, tag: str) -> None:
+    """Callback."""
+    busy.attempt("tag", cache.remove_tag, ids, tag)

@@ -1,0 +1,221 @@
+"""A person with a selection: lasso, gallery by keyboard, tags that outlast the server, links, files that open."""
+
+import io
+import re
+import zipfile
+
+import numpy as np
+import pyarrow.parquet as parquet
+import pytest
+from playwright.sync_api import expect
+
+from ingest import atlas
+from store import connection, read, selections, write
+from store.records import ImageRecord
+from tests.browser.conftest import serve, settled
+from tests.browser.picture_map import PictureMap
+from tests.browser.test_dashboard import download, part, pieces, query
+from tests.pages import database
+
+pytestmark = pytest.mark.browser
+HARMFUL = '<img src=x onerror="document.title=1">'
+MANY = 3000
+AROUND = ((9.0, 3.9), (11.2, 3.9), (11.2, 6.0), (9.0, 6.0), (9.0, 4.0))
+POINTS = {1: (10.0, 5.0), 2: (10.5, 5.2), 3: (10.2, 4.6), 4: (0.0, 5.0), 5: (3.0, 0.0), 6: (5.0, 0.5)}
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """Six paintings at known places; one has a title that is no good as HTML."""
+    path = tmp_path_factory.mktemp("selecting") / "planted.duckdb"
+    database.make(path)
+    with connection.writing(path) as con:
+        for number in (1, 2, 3):
+            write.drop_projection(con, number)
+        write.add_projection(con, 1, "umap", {"planted": True}, np.array(list(POINTS)), np.array(list(POINTS.values())))
+        facts = database.metadata()
+        write.set_metadata(con, 1, {database.NAMES[2]: facts[database.NAMES[2]] | {"title": HARMFUL}})
+    atlas.make(path, 1)
+    return path
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """Thousands of pictures, all with one thumbnail, all in one saved selection."""
+    path = tmp_path_factory.mktemp("many") / "many.duckdb"
+    thumb = database.record(database.NAMES[0], {})
+    with connection.writing(path) as con:
+        number = write.add_collection(con, "many", "/nowhere")
+        size = (thumb.width, thumb.height, 1, 0.0)
+        shown = (thumb.thumbnail, thumb.thumbnail_width, thumb.thumbnail_height)
+        records = [
+            ImageRecord(f"{i}.jpg", f"{i:064d}", *size, {"title": f"Number {i}"}, *shown) for i in range(1, MANY + 1)
+        ]
+        ids = np.array(list(write.add_images(con, number, records).values()))
+        run = write.add_run(con, number, database.run_record())
+        write.add_projection(con, run, "umap", {}, ids, np.random.default_rng(0).normal(size=(MANY, 2)))
+        selections.save(con, "many", "Everything", ids)
+    return path
+
+
+@pytest.fixture(scope="module")
+def served():
+    """Starts a server for a database, and ends them all."""
+    processes = []
+
+    def start(path, port: int | None = None):
+        process, address = serve(path, port)
+        processes.append(process)
+        return process, address
+
+    yield start
+    for process in processes:
+        process.terminate()
+        process.wait(10)
+
+
+def lasso(page) -> PictureMap:
+    canvas = PictureMap(page)
+    page.get_by_role("button", name="Select with a lasso").click()
+    canvas.draw(AROUND)
+    expect(pieces(page)).to_have_count(3)
+    settled(page)
+    return canvas
+
+
+def focused(page) -> str:
+    """The title of the picture that has the focus."""
+    return page.evaluate(
+        """() => { let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
+        return e?.querySelector('.title')?.textContent ?? e?.tagName; }"""
+    )
+
+
+def test_a_lasso_gives_a_gallery_a_tag_and_a_link_and_the_tag_outlasts_the_server(open_page, planted, served):
+    process, address = served(planted)
+    page = open_page(f"{address}/map")
+    lasso(page)
+    words = {"The Great Wave off Kanagawa", "Ejiri in Suruga Province", HARMFUL}
+    expect(pieces(page).locator(".title").filter(has_text=re.compile("."))).to_have_count(3)
+    assert set(pieces(page).locator(".title").all_inner_texts()) == words  # as text, not as HTML
+    assert page.title() != "1"
+    part(page, "Tags")
+    page.get_by_role("combobox", name="Tags", exact=True).fill("by the sea")
+    page.keyboard.press("Enter")
+    page.get_by_placeholder("why, or where you read it").fill("room 4")
+    page.get_by_role("button", name="Tag 3 pictures").click()
+    expect(page.get_by_text("by the sea · 3 of 3 · room 4")).to_be_visible()
+    settled(page)
+    link = page.url
+    assert query(page)["marked"] and query(page)["selection_part"] == "tags"
+    page.close()
+    process.terminate()
+    process.wait(10)
+    _, address = served(planted)
+    again = open_page(f"{address}/map?{link.split('?')[1]}")
+    expect(again.get_by_text("by the sea · 3 of 3 · room 4")).to_be_visible()
+    assert PictureMap(again)["selected"] == 3
+    again.get_by_role("button", name="Select nothing", exact=True).click()
+    settled(again)
+    again.get_by_role("button", name="Select", exact=True).first.click()
+    settled(again)
+    assert PictureMap(again)["selected"] == 3
+    with connection.reading(planted) as con:
+        assert read.labels(con, "tag", [1, 2, 3, 4]) == [{"by the sea"}] * 3 + [frozenset()]
+
+
+def test_files_of_a_selection_open(open_page, planted, served):
+    _, address = served(planted)
+    page = open_page(f"{address}/map")
+    lasso(page)
+    part(page, "Files")
+    table = parquet.read_table(io.BytesIO(download(page, "Download it as Parquet")))
+    assert sorted(table["image_id"].to_pylist()) == [1, 2, 3]
+    found = page.request.get(
+        address + page.get_by_role("link", name="thumbnails").get_attribute("href").split(address)[-1]
+    )
+    names = zipfile.ZipFile(io.BytesIO(found.body())).namelist()
+    assert len(names) == 4 and names[-1] == "pictures.csv"
+    part(page, "SQL")
+    page.locator("[data-testid=stMain]").get_by_role("link", name="Open it on the SQL page").click()
+    settled(page)
+    assert query(page)["sql_query"].startswith("SELECT * FROM catalogue")
+    expect(pieces(page)).to_have_count(3)
+
+
+def test_the_published_map_works_from_a_file_without_a_network(open_page, browser, planted, served, tmp_path):
+    _, address = served(planted)
+    page = open_page(f"{address}/map?map_colour=artist")
+    lasso(page)
+    file = tmp_path / "map.html"
+    file.write_bytes(download(page, "Download the map as one HTML page"))
+    context = browser.new_context(offline=True)
+    alone, problems = context.new_page(), []
+    alone.on("pageerror", lambda error: problems.append(str(error)))
+    alone.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    asked = []
+    alone.on("request", lambda request: asked.append(request.url))
+    alone.goto(file.as_uri())
+    canvas = PictureMap(alone)
+    assert (canvas["drawn"], canvas["empty"], canvas["selected"]) == (6, 0, 3)
+    assert alone.locator(".chosen li").count() == 3 and "Katsushika Hokusai" in alone.locator(".legend").inner_text()
+    canvas.click(*POINTS[4], click_count=2)
+    expect(alone.locator("dialog")).to_be_visible()
+    assert "Mary Cassatt" in alone.locator("dialog dl").inner_text()
+    alone.keyboard.press("Escape")
+    alone.mouse.move(*canvas.place(*POINTS[5]))
+    alone.mouse.wheel(0, -300)
+    canvas.still()
+    assert canvas["zoom"] > 1.4
+    x, y = canvas.place(*POINTS[5])
+    alone.mouse.move(x + 4, y + 4)
+    expect(alone.locator(".card .title")).to_have_text("Mona Lisa")
+    context.close()
+    assert not problems and {url.split(":")[0] for url in asked} <= {"file", "data", "blob"}
+
+
+def test_a_large_gallery_has_few_elements_and_is_walked_by_the_keyboard(open_page, many, served):
+    _, address = served(many)
+    page = open_page(f"{address}/map?selection=Everything")
+    wall = page.locator("[data-testid=stMain] .wall")
+    expect(wall).to_have_attribute("data-pictures", str(MANY))
+    assert 0 < pieces(page).count() < 200
+    expect(pieces(page).first.locator(".title")).to_have_text("Number 1")
+    expect(pieces(page).first.locator("img")).to_have_attribute("alt", "Number 1")
+    pieces(page).first.focus()
+    page.keyboard.press("End")
+    expect(pieces(page).last.locator(".title")).to_have_text(f"Number {MANY}")
+    assert focused(page) == f"Number {MANY}" and pieces(page).count() < 200
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(200)
+    assert focused(page) == f"Number {MANY - 1}"
+    page.keyboard.press("Home")
+    page.wait_for_timeout(200)
+    assert focused(page) == "Number 1"
+    page.keyboard.press("ArrowDown")
+    page.wait_for_timeout(200)
+    columns = int(focused(page).split()[1]) - 1
+    assert columns > 3
+    page.keyboard.press("PageDown")
+    page.wait_for_timeout(300)
+    place = int(focused(page).split()[1])
+    assert place > 2 * columns and (place - 1) % columns == 0
+    page.keyboard.press("Enter")
+    settled(page)
+    expect(page.get_by_role("dialog")).to_contain_text(f"Number {place}")
+    assert query(page)["image"] == str(place)
+
+
+def test_scrolling_brings_other_pictures_with_their_words(open_page, many, served):
+    _, address = served(many)
+    page = open_page(f"{address}/map?selection=Everything", width=800)
+    wall = page.locator("[data-testid=stMain] .wall")
+    pieces(page).first.wait_for()
+    wall.evaluate("element => { element.scrollTop = element.scrollHeight / 2; }")
+    page.wait_for_function(
+        """() => { let wall; const seek = root => { for (const e of root.querySelectorAll('*')) {
+        if (e.classList?.contains('wall')) wall = e; if (e.shadowRoot) seek(e.shadowRoot); } }; seek(document);
+        const shown = [...wall.querySelectorAll('.title')].map(e => Number(e.textContent.split(' ')[1]));
+        return shown.length && shown.length < 200 && shown.every(n => n > 1000 && n < 2000); }"""
+    )
+    assert wall.evaluate("element => element.scrollWidth <= element.clientWidth + 1")

@@ -1,0 +1,155 @@
+"""What is typical of some pictures, against counting by hand."""
+
+import math
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard import typical
+from dashboard.typical import Middle, Typical
+
+
+def tail(k: int, n: int, drawn: int, total: int) -> float:
+    """P(X ≥ k) in whole numbers."""
+    ways = sum(math.comb(n, x) * math.comb(total - n, drawn - x) for x in range(k, min(n, drawn) + 1))
+    return ways / math.comb(total, drawn)
+
+
+def naive(table: pd.DataFrame, inside: np.ndarray, columns: list[str]) -> dict[tuple[str, str], float]:
+    """{(column, value): adjusted p} of the values that are commoner inside, one after the other."""
+    tests, over = {}, set()
+    for column in columns:
+        rows = [
+            (value, bool(chosen)) for value, chosen in zip(table[column], inside, strict=True) if not pd.isna(value)
+        ]
+        total, drawn = len(rows), sum(chosen for _, chosen in rows)
+        for value in {value for value, _ in rows}:
+            n = sum(other == value for other, _ in rows)
+            k = sum(other == value and chosen for other, chosen in rows)
+            if tail(min(n, drawn), n, drawn, total) <= 0.05:
+                tests[column, value] = tail(k, n, drawn, total)
+                if k and k / drawn > (n - k) / (total - drawn):
+                    over.add((column, value))
+    order = sorted(tests, key=tests.get)
+    result, least = {}, 1.0
+    for rank in range(len(order), 0, -1):
+        least = min(least, tests[order[rank - 1]] * len(order) / rank)
+        result[order[rank - 1]] = least
+    return {key: p for key, p in result.items() if key in over}
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """300 pictures: schools, techniques with gaps, and an artist column with many names."""
+    rng = np.random.default_rng(3)
+    return pd.DataFrame(
+        {
+            "school": rng.choice(["Italian", "Dutch", "French", "Greek"], 300, p=[0.4, 0.3, 0.2, 0.1]),
+            "technique": rng.choice(np.array(["oil", "print", "fresco", None], dtype=object), 300),
+            "artist": [f"artist {number}" for number in rng.integers(0, 60, 300)],
+        }
+    )
+
+
+KINDS = {"school": "text", "technique": "text", "artist": "text"}
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "drawn", "total"), [(3, 5, 10, 40), (0, 4, 9, 30), (7, 7, 20, 50), (25, 30, 40, 60)]
+)
+def test_the_tail_is_that_of_whole_numbers(k, n, drawn, total):
+    found = typical.upper_tail(np.array([k, k]), np.array([n, n]), drawn, total)
+    assert found == pytest.approx([tail(k, n, drawn, total)] * 2, rel=1e-9)
+
+
+def test_the_p_are_those_of_counting_one_value_after_the_other(table):
+    inside = np.random.default_rng(5).random(300) < np.where(table["school"] == "Greek", 0.6, 0.2)
+    found = {(one.column, one.value): one.p for one in typical.typical(table, inside, KINDS)}
+    expected = naive(table, inside, list(KINDS))
+    assert found.keys() == expected.keys()
+    assert [found[key] for key in expected] == pytest.approx(list(expected.values()), rel=1e-8)
+
+
+def test_a_planted_value_comes_first_with_its_counts(table):
+    inside = (table["school"] == "Greek").to_numpy()
+    first = typical.typical(table, inside, KINDS)[0]
+    greek = int(inside.sum())
+    assert first == Typical("school", "Greek", greek, greek, 0, 300 - greek, math.inf, first.p)
+    assert first.p < 1e-20
+
+
+def test_pictures_of_which_a_column_says_nothing_are_not_counted(table):
+    inside = np.arange(300) < 100
+    known = table["technique"].notna().to_numpy()
+    for one in typical.typical(table, inside, {"technique": "text"}):
+        assert (one.total_inside, one.total_outside) == ((known & inside).sum(), (known & ~inside).sum())
+
+
+def test_random_selections_are_seldom_surprising(table):
+    rng = np.random.default_rng(11)
+    false = 0
+    for _ in range(400):
+        inside = np.zeros(300, bool)
+        inside[rng.choice(300, 60, replace=False)] = True
+        false += any(one.p <= typical.LEVEL for one in typical.typical(table, inside, KINDS))
+    assert false <= 30  # 20 expected at most; 30 and more would come about once in fifty times even if all is exact
+
+
+def test_titles_and_columns_without_a_contrast_are_left_out(table):
+    table["title"] = [f"title {number}" for number in range(300)]
+    table["note"] = [None] * 150 + ["seen"] * 150
+    kinds = KINDS | {"title": "text", "note": "text", "gone": "text"}
+    found = typical.typical(table, np.arange(300) < 150, kinds)
+    assert not {one.column for one in found} & {"title", "note", "gone"}
+    assert typical.typical(table, np.ones(300, bool), kinds) == []
+    assert typical.typical(table, np.zeros(300, bool), kinds) == []
+    assert typical.typical(table.head(0), np.zeros(0, bool), kinds) == []
+
+
+def test_a_mask_of_another_length_is_refused(table):
+    with pytest.raises(ValueError, match="300"):
+        typical.typical(table, np.ones(10, bool), KINDS)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "value"),
+    [
+        (pd.Series([1401, 1402] * 20 + list(range(1500, 1900, 5)), dtype="Int64"), "number", "up to 1449"),
+        (pd.Series([1] * 40 + [2] * 80), "number", "1"),
+        (pd.Series([0.11, 0.12] * 20 + list(np.linspace(0.3, 1.4, 80))), "number", "below 0.2"),
+        (pd.Series([date(1503, 5, 1)] * 40 + [date(1600 + y, 1, 2) for y in range(80)]), "date", "up to 1519"),
+        (pd.Series([date(2021, 3, 1)] * 40 + [date(2021, 5, 2)] * 80), "date", "2021-03"),
+    ],
+)
+def test_numbers_and_dates_are_taken_by_readable_ranges(values, kind, value):
+    found = typical.typical(pd.DataFrame({"when": values}), np.arange(120) < 40, {"when": kind})
+    assert (found[0].value, found[0].inside, found[0].outside) == (value, 40, 0)
+
+
+def test_every_number_lies_in_the_range_that_names_it():
+    numbers = pd.Series(np.random.default_rng(2).integers(1300, 1950, 3000))
+    inside = (numbers >= 1600).to_numpy() & (numbers < 1650).to_numpy()
+    found = typical.typical(pd.DataFrame({"year": numbers}), inside, {"year": "number"})
+    assert [one.value for one in found] == ["1600–1649"]
+    assert found[0].inside == inside.sum() and found[0].outside == 0
+
+
+def test_numbers_that_one_range_would_hold_are_taken_by_quarters():
+    prices = pd.Series(np.r_[np.arange(1, 100), [10_000, 20_000, 30_000]])
+    found = typical.typical(pd.DataFrame({"price": prices}), np.arange(102) < 25, {"price": "number"})
+    assert found[0].value.startswith("up to 2") and found[0].inside == 25
+
+
+def test_medians_are_told_of_numbers_and_dates():
+    table = pd.DataFrame(
+        {
+            "year": pd.Series([1500, 1510, 1520, None, 1800, 1900], dtype="Int64"),
+            "made": [date(1500, 1, 1), None, date(1502, 1, 1), None, None, None],
+            "school": ["a"] * 6,
+        }
+    )
+    inside = np.array([True, True, True, False, False, False])
+    kinds = {"year": "number", "made": "date", "school": "text"}
+    assert typical.middles(table, inside, kinds) == [Middle("year", 1510, 1800)]
