@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest import atlas
+from ingest import atlas, clusters
 from ingest.projections import SEED
 from store import read, search, write
 from store.connection import reading, writing
@@ -80,6 +80,7 @@ def extend(
         there = np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1)[kept]
         rule, found = place(Layout(method, vectors[old], there, settings), vectors[~old])
         with writing(db) as con:
+            clusters.extend(con, number, ids[~old], found)
             write.extend_projection(con, number, _noted(settings, table.num_rows, count, rule), ids[~old], found)
         made.append(Extension(number, method, count, rule))
     atlas.make(db, run_id, tell)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest import atlas
+from ingest import atlas, clusters
 from store import read, search, write
 from store.connection import reading, writing
 
@@ -22,8 +22,8 @@ MANY = 5_000
 def project(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None] = lambda line: None) -> list[str]:
     """Computes the layouts `methods` of a run's features and stores them; returns those that were not there already.
 
-    A layout that holds exactly the run's images with the same settings is left as it is. The pictures are made small
-    for the map as well, where that has not been done yet.
+    A layout that holds exactly the run's images with the same settings is left as it is. Clusters are looked for in all
+    layouts of the run and the pictures are made small for the map, where that has not been done yet.
     """
     with reading(db) as con:
         ids, vectors = search.features(con, run_id)
@@ -42,6 +42,7 @@ def project(db: Path, run_id: int, methods: list[str], tell: Callable[[str], Non
                     write.drop_projection(con, row["projection_id"])
             write.add_projection(con, run_id, method, settings, ids, points)
         made.append(method)
+    clusters.make(db, run_id, ids, vectors, tell)
     atlas.make(db, run_id, tell)
     return made
 

@@ -4,11 +4,13 @@ the map. A map therefore needs only the first pages to show a collection as a wh
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy as np
 
-from store import rows
+from store import read, rows
+from store.catalogue import quoted
 
 SIDE = 2048  # of a page, in pixels: every graphics card takes that
 CELLS = (16, 64)  # the sides of a picture on a page: pages for far and for near
@@ -155,6 +157,18 @@ def layout(con: Connection, projection_id: int) -> Layout | None:
     for part in (ids, xy, sizes, f"{collection_id} {atlas}".encode()):
         content.update(part)
     return Layout(collection_id, ids, xy, sizes, places, atlas, content.hexdigest()[:12])
+
+
+def values(con: Connection, ids: np.ndarray, column: str) -> tuple[list[Any], str] | None:
+    """What the catalogue says of images (n,) in a column, in their order and None where it says nothing, and whether
+    that is 'number', 'date' or 'text'; None if there is no such column of metadata."""
+    kind = read.metadata_columns(con).get(column)
+    if kind is None:
+        return None
+    query = f"SELECT image_id, {quoted(column)} FROM catalogue WHERE image_id IN (SELECT unnest($ids::BIGINT[]))"
+    table = con.sql(query, params={"ids": np.asarray(ids).tolist()}).to_arrow_table()
+    found = dict(zip(table["image_id"].to_pylist(), table[1].to_pylist(), strict=True))
+    return [found.get(image_id) for image_id in np.asarray(ids).tolist()], kind
 
 
 def _key(atlas_id: int, cell: int = 0, number: int = 0) -> int:

@@ -1,20 +1,25 @@
 """The pictures laid out on a plane: near each other what the network finds alike."""
 
-import base64
 import json
-import re
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, choosing, colours, components, plane, words
+from dashboard import cache, choosing, colours, filtering, plane, publication, words
 from dashboard.components import canvas, card
+from dashboard.layouts import CLUSTER, Wish
+from dashboard.publication import View
+from dashboard.selecting import chosen
+from dashboard.selecting import show as selecting
+from dashboard.selecting.files import file_name
+from dashboard.selecting.selection import Selection
 from store.atlas import Layout
 
-FIGURE, MARKED = "map", "_map_marked"
-SHOWN = 500  # pictures of a selection in the gallery; the CSV has them all
+FIGURE = "map"
+HINT = "Nothing is selected yet. Draw a box or a lasso on the map, or filter the pictures above."
 NAMES = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 MEANING = {
     "umap": "UMAP keeps neighbours together: near is alike, but distances between groups and the size of a group "
@@ -26,34 +31,55 @@ MEANING = {
 }
 
 
+WAYS = {"projection": "as projected", "grid": "grid", "time": "time line", "groups": "groups"}
+LAID_OUT = {
+    "projection": "One unit is as long across as it is up.",
+    "grid": "In the grid every picture has a cell of its own, as near as can be to where {method} has it: neighbours "
+    "are kept, gaps and distances are not.",
+    "time": "From left to right the pictures lie by {by}, to scale. Up and down only tells apart those of about the "
+    "same {by}, with those near each other that {method} has near each other.",
+    "groups": "There is a block for each {by}, the largest first. Inside a block lie near each other those that "
+    "{method} has near each other; how far a block is from another means nothing.",
+}
+CLUSTERS = (
+    "Outlines are clusters that {method} finds in this plane; another projection has others. A cluster is named by "
+    "metadata that its pictures have oftener than the others, and shows the picture whose features are nearest to "
+    "their mean. Click a name to select its pictures."
+)
+ELSEWHERE = "Clusters are outlined on the projection itself."
+
+
 def page() -> None:
     """The page."""
     card.show_waiting()
     run = cache.current_run()
+    chosen.arrive(run["collection"])
     st.title("Map")
     projections = cache.projections(run["run_id"])
     projections = projections[projections["points"] > 0]
     if projections.empty:
         st.info("This run has no map yet. The same `python -m ingest run` as before, with `--project umap`, makes it.")
         return
-    projection, column, size = controls(run, projections)
+    filtered = filtering.bar(run, "the others fade and cannot be selected")
+    wanted = filtered.ids
+    projection, wish, column, size, clusters = controls(run, projections)
     layout = cache.layout(projection["projection_id"])
-    tints = tint(layout, run, column)
+    tints = tint(layout, run, projection["projection_id"], column)
     above = st.container()
-    explain(run, projection, layout)
-    export(layout, tints, column, size, run, projection)
+    explain(run, projection, layout, wish, clusters)
+    source = source_of(layout, projection["projection_id"], wish, clusters)
+    export(layout, source, projection, wish, tints, column, size, filtered)
     st.header("Selection", anchor=False)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        wanted = choosing.choose(run, "map").ids
     with above:
-        opened = draw(layout, projection, tints, column, size, wanted)
-    clicked = selection(layout, wanted, run)
+        opened = draw(layout, source, projection, tints, column, size, wanted)
+    clicked = selection(layout, filtered, run)
     if opened is not None or clicked is not None:
         card.show_later(clicked if opened is None else opened)
 
 
 def draw(
     layout: Layout,
+    source: canvas.Source,
     projection: dict,
     tints: colours.Colours | None,
     column: str | None,
@@ -61,47 +87,48 @@ def draw(
     wanted: np.ndarray | None,
 ) -> int | None:
     """The canvas; returns the picture that was opened just now, if one was."""
-    source = source_of(layout, projection["projection_id"])
     answer = canvas.canvas(
         source,
         FIGURE,
         f"Map of {len(layout.ids)} pictures by {NAMES.get(projection['method'], projection['method'])}. "
-        "They can be chosen by their metadata below.",
+        "They can be chosen by their metadata above.",
         tints=None
         if tints is None
-        else cache.remembered(lambda: canvas.rgb(tints.of), "tints", layout.version, column),
+        else cache.remembered(lambda: canvas.rgb(tints.of), "tints", source.points, layout.version, column),
         legend=None if tints is None else legend(tints, column),
         kept=None if wanted is None else np.isin(layout.ids, wanted),
-        marked=np.isin(layout.ids, st.session_state.get(MARKED, [])),
+        marked=np.isin(layout.ids, chosen.ids()),
         size=size,
         on_marked=partial(mark, source, layout),
     )
     return answer.opened
 
 
-def source_of(layout: Layout, projection_id: int) -> canvas.Source:
+def source_of(layout: Layout, projection_id: int, wish: Wish, clusters: bool) -> canvas.Source:
     """Where the browser finds the points and pictures of a layout."""
     page = f"/atlas/page/{layout.collection_id}/{layout.atlas}/{{cell}}/{{page}}"
     return canvas.Source(
         n=len(layout.ids),
-        points=cache.route(f"/atlas/points/{projection_id}", layout.version),
+        points=cache.points_route(projection_id, wish),
         thumb=cache.route("/thumb/{id}", layout.version),
         about=cache.route("/atlas/about/{id}", cache.version()),
         page=cache.route(page, layout.atlas) if layout.atlas else "",
+        clusters=cache.route(f"/atlas/clusters/{projection_id}", cache.version()) if clusters else "",
     )
 
 
 def mark(source: canvas.Source, layout: Layout) -> None:
     """Remember what was selected on the map: by id, so that it stays with another projection."""
-    chosen = canvas.selection(st.session_state[FIGURE], source)
-    if chosen is not None:
-        st.session_state[MARKED] = layout.ids[chosen].tolist()
+    marked = canvas.selection(st.session_state[FIGURE], source)
+    if marked is not None:
+        chosen.choose(layout.ids[marked])
 
 
-def controls(run: dict, projections: pd.DataFrame) -> tuple[dict, str | None, float]:
-    """Which projection, which metadata column colours the frames, how large the pictures are."""
+def controls(run: dict, projections: pd.DataFrame) -> tuple[dict, Wish, str | None, float, bool]:
+    """Which projection, how it is laid out, which metadata column colours the frames, how large the pictures are, and
+    whether clusters are outlined."""
     rows = {row["projection_id"]: row for row in projections.to_dict("records")}
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         labels = labels_of(rows)
         chosen = st.segmented_control(
             "Projection",
@@ -112,19 +139,37 @@ def controls(run: dict, projections: pd.DataFrame) -> tuple[dict, str | None, fl
             bind="query-params",
             required=True,
         )
-        columns = choosing.choosable(run["collection"])
+        projection = rows[chosen if chosen in rows else next(iter(rows))]
+        clustered = cache.clusters(projection["projection_id"]) is not None
+        columns = [*choosing.choosable(run["collection"]), *([CLUSTER] if clustered else [])]
+        wish = wished(run, columns)
         column = st.selectbox(
             "Frame colour",
             [None, *columns],
             key="map_colour",
             bind="query-params",
-            width=220,
+            width=145,
             format_func=lambda name: "none" if name is None else name,
         )
         size = st.slider(
-            "Picture size", 0.3, 3.0, 1.0, 0.1, key="map_size", bind="query-params", format="%.1f ×", width=240
+            "Picture size", 0.3, 3.0, 1.0, 0.1, key="map_size", bind="query-params", format="%.1f ×", width=120
         )
-    return rows[chosen if chosen in rows else next(iter(rows))], column, size
+        flat = wish.layout == "projection"
+        outlined = clustered and st.toggle(
+            "Clusters", key="clusters", bind="query-params", disabled=not flat, help=None if flat else ELSEWHERE
+        )
+    return projection, wish, column, size, outlined and flat
+
+
+def wished(run: dict, columns: list[str]) -> Wish:
+    """How the pictures shall lie, and by which column."""
+    scales = [name for name, kind in cache.metadata_columns(run["collection"]).items() if kind in ("number", "date")]
+    by = {"projection": [], "grid": [], "time": scales, "groups": columns}
+    known = [name for name in WAYS if by[name] or name in ("projection", "grid")]
+    way = choosing.one_of("Layout", known, "layout", WAYS.get, 140)
+    if not by[way]:
+        return Wish(way)
+    return Wish(way, choosing.one_of("Along" if way == "time" else "By", by[way], "layout_by", str, 130))
 
 
 def labels_of(rows: dict[int, dict]) -> dict[int, str]:
@@ -137,17 +182,23 @@ def labels_of(rows: dict[int, dict]) -> dict[int, str]:
     }
 
 
-def tint(layout: Layout, run: dict, column: str | None) -> colours.Colours | None:
+def tint(layout: Layout, run: dict, projection_id: int, column: str | None) -> colours.Colours | None:
     """The colours of the frames, in the order of the layout."""
     if column is None:
         return None
 
     def make() -> colours.Colours:
+        if column == CLUSTER:
+            names = cache.cluster_names(projection_id)
+            of = cache.clusters(projection_id).among(layout.ids).tolist()
+            found = colours.colour([names.get(number) for number in of], "text")
+            legend = [("in no cluster" if name == "not given" else name, *rest) for name, *rest in found.legend]
+            return replace(found, legend=legend)
         values = cache.catalogue(run["collection"]).set_index("image_id")[column].reindex(layout.ids)
         kind = cache.metadata_columns(run["collection"])[column]
         return colours.colour(values.astype(object).where(values.notna(), None).tolist(), kind)
 
-    return cache.remembered(make, "map", layout.version, run["run_id"], column)
+    return cache.remembered(make, "map", projection_id, layout.version, run["run_id"], column)
 
 
 def legend(tints: colours.Colours, column: str) -> canvas.Legend:
@@ -160,7 +211,7 @@ def legend(tints: colours.Colours, column: str) -> canvas.Legend:
     return canvas.Legend(column, tints.legend, ticks, colours.SCALE)
 
 
-def explain(run: dict, projection: dict, layout: Layout) -> None:
+def explain(run: dict, projection: dict, layout: Layout, wish: Wish, clusters: bool) -> None:
     """How this map was made, for whoever has to judge it, and how to use it."""
     settings = json.loads(projection["settings"] or "{}")
     said = ", ".join(f"{key} {value}" for key, value in settings.items()) or "no settings recorded"
@@ -168,8 +219,11 @@ def explain(run: dict, projection: dict, layout: Layout) -> None:
     text = (
         f"{len(layout.ids):,} pictures by {NAMES.get(method, method)} of the features of run {run['run_id']} "
         f"({words.plain(run['title'])}): {words.plain(said)}. "
-        f"{MEANING.get(method, '')} One unit is as long across as it is up."
+        f"{MEANING.get(method, '')} "
     )
+    text += LAID_OUT[wish.layout].format(by=words.plain(wish.by), method=NAMES.get(method, method))
+    if clusters:
+        text += " " + CLUSTERS.format(**vars(cache.clusters(projection["projection_id"])))
     if layout.places is None and len(layout.ids) > plane.PICTURES:
         text += " Reading the collection again with the same `python -m ingest run` makes this map quicker."
     st.caption(text)
@@ -179,78 +233,89 @@ def explain(run: dict, projection: dict, layout: Layout) -> None:
     )
 
 
-def export(layout: Layout, tints, column, size, run, projection) -> None:
-    """The map as a page of its own, with the pictures in it: made only when it is asked for."""
-    name = f"map-{run['collection']}-run{run['run_id']}-{projection['method']}"
-    title = plane.hover(
-        f"{run['collection']}: {NAMES.get(projection['method'], projection['method'])}, {run['title']}", {}
+def export(
+    layout: Layout,
+    source: canvas.Source,
+    projection: dict,
+    wish: Wish,
+    tints: colours.Colours | None,
+    column: str | None,
+    size: float,
+    filtered: filtering.Filtered,
+) -> None:
+    """The map as a page of its own, as it looks now: made only when it is asked for."""
+    run = cache.current_run()
+    looks = {
+        "legend": None if tints is None else legend(tints, column),
+        "kept": filtered.among(layout.ids),
+        "marked": np.isin(layout.ids, chosen.ids()),
+        "size": size,
+    }
+    laid_out = [NAMES.get(projection["method"], projection["method"])]
+    if wish.layout != "projection":
+        laid_out.append(WAYS[wish.layout] + (f" by {wish.by}" if wish.by else ""))
+    view = View(
+        f"{run['collection']}: {', '.join([*laid_out, run['title']])}",
+        how_made(run, projection, layout, wish, source, column, filtered),
+        projection["projection_id"],
+        wish,
+        source,
+        layout,
+        None if tints is None else tints.of,
+        looks,
+        cache.images(run["collection"]),
     )
-    build = partial(html, cache.db(), layout, cache.images(run["collection"]), tints, column or "", size, title)
     st.download_button(
         "Download the map as one HTML page",
-        build,
-        f"{file_name(name)}.html",
+        partial(publication.page, cache.db(), view),
+        file_name(f"map-{run['collection']}-run{run['run_id']}-{projection['method']}") + ".html",
         "text/html",
         key="map_html",
         on_click="ignore",
         icon=":material/download:",
-        help="Works without Bilderatlas and without the internet: the pictures and the program are in it.",
+        help="For a publication or a colleague: works without Bilderatlas and without the internet, since the pictures "
+        "and the program are in it.",
     )
 
 
-def html(path, layout: Layout, images: pd.DataFrame, tints, column: str, size: float, title: str) -> bytes:
-    """The map as stand-alone HTML. Streamlit calls this outside of the page, so all it needs is handed over."""
-    found = images.loc[layout.ids]
-    table = pd.DataFrame({"image_id": layout.ids, "x": layout.xy[:, 0], "y": layout.xy[:, 1]})
-    table["width"], table["height"] = layout.sizes[:, 0], layout.sizes[:, 1]
-    table["hover"] = [plane.hover(name, facts) for name, facts in zip(found["title"], found["metadata"], strict=True)]
-    sources = {}
-    for image_id in layout.ids[plane.spread(layout.xy, plane.PICTURES)].tolist():
-        data = cache.thumbnail_of(path, image_id)
-        if data is not None:
-            sources[image_id] = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
-    return plane.standalone(plane.figure(table, sources, tints, column, size, title))
+def how_made(
+    run: dict,
+    projection: dict,
+    layout: Layout,
+    wish: Wish,
+    source: canvas.Source,
+    column: str | None,
+    filtered: filtering.Filtered,
+) -> list[str]:
+    """What has to be known about the map where it stands alone: plain sentences."""
+    method = NAMES.get(projection["method"], projection["method"])
+    settings = json.loads(projection["settings"] or "{}")
+    said = ", ".join(f"{key} {value}" for key, value in settings.items()) or "no settings recorded"
+    made = projection["created_at"]
+    lines = [
+        f"{len(layout.ids):,} pictures of the collection {run['collection']}. {method} ({said}) of the features that "
+        f"{run['title']} finds in them (run {run['run_id']}); made on {made.day} {made:%B %Y} with Bilderatlas.",
+        f"{MEANING.get(projection['method'], '')} {LAID_OUT[wish.layout].format(by=wish.by, method=method)}".strip(),
+    ]
+    if source.clusters:
+        lines.append(CLUSTERS.format(**vars(cache.clusters(projection["projection_id"]))).split(" Click")[0])
+    if column is not None:
+        lines.append(f"The colours of the frames tell {column}.")
+    if filtered.ids is not None:
+        lines.append(f"Not faded: {filtered.said(int(filtered.among(layout.ids).sum()))}.")
+    return lines
 
 
-def selection(layout: Layout, wanted: np.ndarray | None, run: dict) -> int | None:
-    """The chosen pictures, large, with their metadata and as a file; returns the one that was clicked just now."""
-    chosen = np.isin(layout.ids, st.session_state.get(MARKED, []))
-    if wanted is not None:
-        chosen |= np.isin(layout.ids, wanted)
-    if not chosen.any():
-        st.markdown("Nothing is selected yet. Draw a box or a lasso on the map, or choose by metadata above.")
-        return None
-    st.markdown(f"**{chosen.sum():,}** of {len(layout.ids):,} pictures.")
-    ids, xy = layout.ids[chosen], layout.xy[chosen]
-    places = pd.DataFrame({"map_x": xy[:, 0], "map_y": xy[:, 1]}, index=pd.Index(ids, name="image_id")).sort_index()
-    rows = cache.catalogue(run["collection"]).set_index("image_id").loc[places.index]
-    rows = rows.drop(columns=places.columns, errors="ignore").join(places).reset_index()
-    st.download_button(
-        "Download the selection as CSV",
-        partial(csv, rows),
-        f"{file_name('selection-' + run['collection'])}.csv",
-        "text/csv",
-        key="map_csv",
-        on_click="ignore",
-        icon=":material/download:",
-    )
-    shown = rows["image_id"].head(SHOWN)
-    clicked = components.gallery(cache.items(shown), "map_gallery", cache.current_image(), size=130)
-    if len(rows) > SHOWN:
-        st.caption(f"The first {SHOWN} are shown; the table and the CSV have all.")
-    with st.expander("Metadata of the selection", expanded=len(rows) <= 50):
-        st.dataframe(rows, hide_index=True, width="stretch")
-    return clicked
-
-
-def csv(rows: pd.DataFrame) -> bytes:
-    """The selection as a file for spreadsheets."""
-    return rows.to_csv(index=False).encode("utf-8-sig")
-
-
-def file_name(text: str) -> str:
-    """Letters, digits and dashes of a text, safe in a file's name everywhere."""
-    return re.sub(r"[^\w-]+", "-", text).strip("-").lower() or "bilderatlas"
+def selection(layout: Layout, filtered: filtering.Filtered, run: dict) -> int | None:
+    """What can be done with the pictures that are marked on the map, or without any with those that the filter leaves;
+    returns the one that was opened just now."""
+    marked, sql = np.isin(layout.ids, chosen.ids()), ""
+    if not marked.any() and filtered.ids is not None:
+        marked = filtered.among(layout.ids)
+        sql = filtered.where if marked.sum() == filtered.count else ""
+    places = pd.DataFrame({"map_x": layout.xy[:, 0], "map_y": layout.xy[:, 1]}, index=layout.ids)
+    ids, among, name = np.sort(layout.ids[marked]), np.sort(layout.ids), f"selection-{run['collection']}"
+    return selecting.show(Selection(run["collection"], ids, among, places, name, sql), HINT)
 
 
 page()

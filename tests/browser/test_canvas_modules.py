@@ -1,6 +1,7 @@
 """The canvas' JavaScript by itself: masks as text, and which pictures stand for which part of the plane."""
 
 import base64
+from datetime import date
 from itertools import pairwise
 
 import numpy as np
@@ -11,14 +12,14 @@ from dashboard.layouts import packed
 from store.atlas import Layout
 
 pytestmark = pytest.mark.browser
-NAMES = "encodeRanges, decodeRanges, unpacked, Thinning, nearer, between, viewOf"
+NAMES = "encodeRanges, decodeRanges, unpacked, Thinning, nearer, between, viewOf, ticks"
 
 
 @pytest.fixture(scope="module")
 def javascript(browser):
     """Evaluates an expression with the modules' functions and an argument at hand."""
     page = browser.new_page()
-    text = f"{canvas.script(('ranges', 'camera', 'thinning', 'layout'))}\nexport {{ {NAMES} }};"
+    text = f"{canvas.script(('ranges', 'camera', 'thinning', 'layout', 'ticks'))}\nexport {{ {NAMES} }};"
     address = f"data:text/javascript;base64,{base64.b64encode(text.encode()).decode()}"
 
     def evaluate(expression: str, given=None):
@@ -110,3 +111,51 @@ def test_coming_nearer_leaves_the_place_under_the_pointer_where_it_is(javascript
     middle = javascript("return between({x: 0, y: 0, scale: 1}, {x: 8, y: 4, scale: 16}, 0.5);")
     assert middle["scale"] == pytest.approx(4)
     assert middle["x"] == pytest.approx(8 * (1 - 1 / 4) / (1 - 1 / 16))
+
+
+def marks(javascript, low: float, high: float, kind: str = "number", **view) -> list[dict]:
+    """The marks of an axis from 0 to 100 that a window of 1,000 pixels shows."""
+    axis = {"kind": kind, "low": low, "high": high, "x0": 0, "x1": 100 if high > low else 0}
+    given = {"axis": axis, "view": {"x": 50, "y": 0, "scale": 10} | view}
+    return javascript("return ticks(given.axis, given.view, 1000);", given)
+
+
+@pytest.mark.parametrize(("low", "high"), [(1503, 1937), (0, 1), (-3.5, 12), (0, 2_500_000), (1890, 1892)])
+def test_an_axis_has_round_numbers_where_they_belong(javascript, low, high):
+    found = marks(javascript, low, high)
+    values = np.array([float(mark["text"].replace(",", "")) for mark in found])
+    assert 3 <= len(values) <= 15
+    assert low <= values[0] and values[-1] <= high
+    assert np.allclose(np.diff(values), values[1] - values[0])
+    assert [mark["x"] for mark in found] == pytest.approx((values - low) / (high - low) * 1000, abs=0.01)
+    assert np.diff([mark["x"] for mark in found]).min() >= 60
+
+
+def test_a_closer_look_has_more_marks_and_only_those_in_view(javascript):
+    found = marks(javascript, 1500, 1900, x=25, scale=100)  # ten units about 1600, which take 40 years
+    values = [int(mark["text"]) for mark in found]
+    assert values[0] == 1580 and values[-1] == 1620 and len(values) > 5
+    assert found[values.index(1600)]["x"] == pytest.approx(500)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        ("1900-06-01", "1990-01-01", ["1910", "1950", "1990"]),
+        ("1900-06-01", "1901-12-31", ["1900-07", "1901-01", "1901-11"]),
+        ("1900-06-01", "1900-06-20", ["1900-06-01", "1900-06-11"]),
+        ("0995-01-01", "1012-01-01", ["1000", "1010"]),
+    ],
+)
+def test_dates_are_marked_by_years_months_or_days(javascript, low, high, texts):
+    days = [date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal() for day in (low, high)]
+    found = {mark["text"]: mark["x"] for mark in marks(javascript, *days, kind="date")}
+    assert set(texts) <= set(found) and 2 <= len(found) <= 16
+    for text, x in found.items():
+        day = date(*(int(part) for part in [*text.split("-"), "1", "1"][:3]))
+        said = (day.toordinal() - date(1970, 1, 1).toordinal() - days[0]) / (days[1] - days[0]) * 1000
+        assert x == pytest.approx(said, abs=0.5)
+
+
+def test_an_axis_of_one_value_has_that_mark(javascript):
+    assert marks(javascript, 1850, 1850, x=0) == [{"x": 500, "text": "1850"}]

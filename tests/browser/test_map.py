@@ -12,7 +12,7 @@ from ingest import atlas
 from store import connection, write
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, serve, settled
 from tests.browser.picture_map import PictureMap
-from tests.browser.test_dashboard import download, pieces, query
+from tests.browser.test_dashboard import download, part, pieces, query
 from tests.pages import database
 
 pytestmark = pytest.mark.browser
@@ -66,6 +66,7 @@ def test_a_lasso_round_a_group_gives_its_gallery_and_statistics_of_nothing_else(
     group(page)
     assert canvas["selected"] == 3
     assert sorted(titles(page)) == sorted(["The Great Wave off Kanagawa", "Ejiri in Suruga Province", "The Night Café"])
+    part(page, "Files")
     text = download(page, "Download the selection as CSV").decode("utf-8-sig")
     assert len(io.StringIO(text).readlines()) == 4
 
@@ -210,7 +211,7 @@ def test_a_selection_survives_another_layout_and_another_page(open_page, map_add
 
 
 def test_what_a_choice_by_metadata_leaves_out_fades_and_cannot_be_lassoed(open_page, map_address):
-    page = open_page(map_address + "?map_by=artist&map_values=Katsushika Hokusai")
+    page = open_page(map_address + "?f=artist:Katsushika Hokusai")
     canvas = PictureMap(page)
     assert canvas["drawn"] == 6
     page.get_by_role("button", name="Select with a box").click()

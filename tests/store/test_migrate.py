@@ -21,6 +21,9 @@ VIEWS = {
     "head_names": "run_id layer head name note created_at",
     "projections": "projection_id run_id method settings",
     "points": "projection_id image_id x y",
+    "clusterings": "projection_id method settings",
+    "clusters": "projection_id image_id cluster",
+    "cluster_centres": "projection_id cluster image_id",
     "tags": "image_id tag note created_at",
     "failures": "collection path stage error at",
 }

@@ -21,19 +21,24 @@ from store.atlas import CELLS, SIDE
 
 _HERE = Path(__file__).parent
 # In the order in which one needs the other.
-MODULES = ("ranges", "camera", "thinning", "layout", "sheets", "webgl", "flat", "scene", "gestures", "chrome", "main")
+MODULES = (
+    "ranges", "camera", "thinning", "layout", "sheets", "webgl", "flat", "scene", "gestures", "chrome", "ticks",
+    "overlay", "main",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Source:
     """Where the browser finds n pictures: addresses of the points, of a thumbnail, and of what is said about a picture,
-    both with {id} in them, and of an atlas page with {cell} and {page}, '' where there is no atlas."""
+    both with {id} in them, of an atlas page with {cell} and {page}, '' where there is no atlas, and of the clusters, ''
+    where none are to be shown."""
 
     n: int
     points: str
     thumb: str
     about: str
     page: str
+    clusters: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,24 @@ def canvas(
 
     `on_marked` is called when somebody selects; `selection(st.session_state[key], n)` says what.
     """
-    data = {
+    data = described(source, alt, tints, legend, kept, marked, size)
+    answer = _canvas()(
+        key=key, data=data, on_marked_change=on_marked or _nothing, on_opened_change=_nothing, height="content"
+    )
+    return Answer(None if answer.opened is None else int(answer.opened))
+
+
+def described(
+    source: Source,
+    alt: str,
+    tints: np.ndarray | None = None,
+    legend: Legend | None = None,
+    kept: np.ndarray | None = None,
+    marked: np.ndarray | None = None,
+    size: float = 1.0,
+) -> dict[str, Any]:
+    """The same as the JavaScript takes it."""
+    return {
         **vars(source),
         "cells": list(CELLS),
         "side": SIDE,
@@ -81,10 +103,6 @@ def canvas(
         "marked": ranges(np.zeros(source.n, bool) if marked is None else marked),
         "size": float(size),
     }
-    answer = _canvas()(
-        key=key, data=data, on_marked_change=on_marked or _nothing, on_opened_change=_nothing, height="content"
-    )
-    return Answer(None if answer.opened is None else int(answer.opened))
 
 
 def selection(state: Mapping[str, Any], source: Source) -> np.ndarray | None:
@@ -136,6 +154,16 @@ def script(names: Sequence[str] = MODULES) -> str:
     return "\n".join(re.sub(r"^export (?!default)", "", text, flags=re.M) for text in texts)
 
 
+def style() -> str:
+    """The style sheet."""
+    return (_HERE / "canvas.css").read_text(encoding="utf-8")
+
+
+def markup() -> str:
+    """The elements, as HTML."""
+    return (_HERE / "canvas.html").read_text(encoding="utf-8")
+
+
 def _plain(legend: Legend) -> dict[str, Any]:
     return {key: list(map(list, value)) if key in ("names", "ticks") else value for key, value in vars(legend).items()}
 
@@ -148,7 +176,7 @@ def _nothing() -> None:
 def _canvas():
     return st.components.v2.component(
         "bilderatlas_canvas",
-        html=(_HERE / "canvas.html").read_text(encoding="utf-8"),
-        css=(_HERE / "canvas.css").read_text(encoding="utf-8"),
+        html=markup(),
+        css=style(),
         js=script(),
     )

@@ -209,7 +209,7 @@ function button(name, title, act) {
   return made;
 }
 
-function make(tag, name, text) {
+export function make(tag, name, text) {
   const element = document.createElement(tag);
   element.className = name;
   if (text !== undefined) element.textContent = text;

@@ -46,6 +46,6 @@ export class FlatPainter {
   }
 }
 
-function css(colour) {
+export function css(colour) {
   return `rgb(${colour.map((part) => Math.round(part * 255)).join(" ")})`;
 }

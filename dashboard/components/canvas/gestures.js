@@ -3,6 +3,7 @@
 const CLICK = 5; // pixels that a hand may tremble
 const STEP = 90; // pixels of an arrow key
 const CLOSER = 1.5;
+const LONG = 500; // milliseconds after which a finger that rests asks what it rests on
 
 // `actions`: {scene(), tool(), setTool(name), select(mask, adding), pick(i, adding), open(i), hover(i, px, py),
 // keyed(i), clear(), outline(points), aroundSelection()}.
@@ -10,9 +11,10 @@ export function listen(stage, actions) {
   const pointers = new Map(); // the fingers and buttons that are down: id -> {x, y}
   let drawing = null; // the box or lasso so far: [x, y] in pixels
   let start = null; // where the first pointer went down, and whether it has moved
+  let resting = 0; // the timer of a finger that rests
   const place = (event) => {
     const box = stage.getBoundingClientRect();
-    return { x: event.clientX - box.left, y: event.clientY - box.top };
+    return { x: event.clientX - box.left - stage.clientLeft, y: event.clientY - box.top - stage.clientTop };
   };
 
   stage.onpointerdown = (event) => {
@@ -22,6 +24,7 @@ export function listen(stage, actions) {
     const at = place(event);
     pointers.set(event.pointerId, at);
     actions.hover(-1);
+    clearTimeout(resting);
     if (pointers.size > 1) {
       drawing = null;
       actions.outline(null);
@@ -29,13 +32,21 @@ export function listen(stage, actions) {
       return;
     }
     start = { ...at, moved: false, tool: event.shiftKey && actions.tool() === "move" ? "box" : actions.tool() };
+    if (event.pointerType === "touch" && start.tool === "move") resting = setTimeout(() => rest(at), LONG);
   };
+
+  // A finger that rests sees what a mouse that hovers sees, and selects nothing.
+  function rest(at) {
+    if (!start || start.moved) return;
+    start.rested = true;
+    actions.hover(actions.scene().at(at.x, at.y), at.x, at.y);
+  }
 
   stage.onpointermove = (event) => {
     const at = place(event);
     const last = pointers.get(event.pointerId);
     if (!last) {
-      if (event.pointerType === "mouse" && !event.target.closest(".mini, .tools")) actions.hover(actions.scene().at(at.x, at.y), at.x, at.y);
+      if (event.pointerType === "mouse" && !event.target.closest(".mini, .tools, button")) actions.hover(actions.scene().at(at.x, at.y), at.x, at.y);
       return;
     }
     const before = spread(pointers);
@@ -49,6 +60,9 @@ export function listen(stage, actions) {
     if (!start) return;
     start.moved ||= Math.hypot(at.x - start.x, at.y - start.y) > CLICK;
     if (!start.moved) return;
+    clearTimeout(resting);
+    if (start.rested) actions.hover(-1);
+    start.rested = false;
     if (start.tool === "move") {
       stage.classList.add("moving");
       actions.scene().move(at.x - last.x, at.y - last.y);
@@ -60,27 +74,34 @@ export function listen(stage, actions) {
 
   stage.onpointerup = (event) => {
     if (!pointers.delete(event.pointerId)) return;
+    clearTimeout(resting);
     stage.classList.remove("moving");
     const at = place(event);
     if (drawing) {
       if (drawing.length > 2) actions.select(actions.scene().within(drawing), event.shiftKey);
       actions.outline(null);
       drawing = null;
-    } else if (start && !start.moved && pointers.size === 0) {
+    } else if (start && !start.moved && !start.rested && pointers.size === 0) {
       actions.pick(actions.scene().at(at.x, at.y), event.shiftKey || event.ctrlKey || event.metaKey);
     }
-    if (pointers.size === 0) start = null;
+    const [left] = pointers.values();
+    start = left ? { ...left, moved: true, tool: "move" } : null; // the finger that stays after a pinch moves on
   };
 
   stage.onpointercancel = (event) => {
     pointers.delete(event.pointerId);
+    clearTimeout(resting);
     [drawing, start] = [null, null];
     actions.outline(null);
     stage.classList.remove("moving");
   };
 
-  stage.onpointerleave = () => {
-    if (pointers.size === 0) actions.hover(-1);
+  stage.oncontextmenu = (event) => {
+    if (start) event.preventDefault(); // a finger that rests asks for our card, not for the browser's menu
+  };
+
+  stage.onpointerleave = (event) => {
+    if (pointers.size === 0 && event.pointerType !== "touch") actions.hover(-1);
   };
 
   stage.ondblclick = (event) => {

@@ -1,5 +1,7 @@
 // The points of a layout, as dashboard/layouts.py packs them, in the order of their importance.
 
+const FILLED = 0.88; // of a cell, by the longer side of its picture: there is room for a frame
+
 export async function loadLayout(address) {
   const answer = await fetch(address);
   if (!answer.ok) throw new Error(`the points did not come: ${answer.status}`);
@@ -11,8 +13,22 @@ export function unpacked(buffer) {
   const ids = new Float64Array(buffer, 8, n);
   const [x, y, logs] = [0, 1, 2].map((part) => new Float32Array(buffer, 8 + 8 * n + 4 * part * n, n));
   const places = placed ? new Int32Array(buffer, 8 + 20 * n, n) : null;
-  const bounds = boundsOf(x, y);
-  return { n, ids, x, y, places, bounds, ...shapes(logs), side: sideOf(bounds, n), numbers: null };
+  const rest = new Uint8Array(buffer, 8 + (placed ? 24 : 20) * n);
+  const { cell = 0, blocks = [], axis = null } = rest.length ? JSON.parse(new TextDecoder().decode(rest)) : {};
+  const bounds = withBlocks(boundsOf(x, y), blocks);
+  const side = cell ? FILLED * cell : sideOf(bounds, n);
+  return { n, ids, x, y, places, bounds, ...shapes(logs, cell > 0), side, cell, blocks, axis, numbers: null };
+}
+
+// Names stand above their blocks, so these count too.
+function withBlocks(box, blocks) {
+  for (const { x0, x1, y0, y1 } of blocks) {
+    box.x0 = Math.min(box.x0, x0);
+    box.x1 = Math.max(box.x1, x1);
+    box.y0 = Math.min(box.y0, y0);
+    box.y1 = Math.max(box.y1, y1);
+  }
+  return box;
 }
 
 // The box around the points that `mask` has, or all.
@@ -35,11 +51,12 @@ export function numberOf(layout, id) {
 }
 
 // Width and height of each picture as parts of the side of a square as large; a very long scroll is held to three sides.
-function shapes(logs) {
+// Where pictures have cells, `celled`, they are held to one, and none covers its neighbour.
+function shapes(logs, celled) {
   const [wide, high] = [new Float32Array(logs.length), new Float32Array(logs.length)];
   for (let i = 0; i < logs.length; i++) {
     const [w, h] = [2 ** (logs[i] / 2), 2 ** (-logs[i] / 2)];
-    const shrink = Math.min(1, 3 / Math.max(w, h));
+    const shrink = celled ? 1 / Math.max(w, h) : Math.min(1, 3 / Math.max(w, h));
     wide[i] = w * shrink;
     high[i] = h * shrink;
   }

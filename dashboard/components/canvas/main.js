@@ -6,6 +6,7 @@ import { loadLayout } from "./layout.js";
 import { Scene } from "./scene.js";
 import { listen } from "./gestures.js";
 import { Chrome } from "./chrome.js";
+import { Overlay } from "./overlay.js";
 
 const ADDRESS = "map_view"; // what part of the map is in view, in the page's address
 const maps = new WeakMap(); // the element -> PictureMap
@@ -29,18 +30,30 @@ class PictureMap {
     this.scene = new Scene(root.querySelector(".pictures"), () => this.framed());
     this.chrome = new Chrome(root, (name) => this.press(name));
     this.chrome.setTool("move");
+    this.overlay = new Overlay(root, (number, adding) => this.selectCluster(number, adding), () => this.scene.ask());
     this.keyed = false;
     listen(this.stage, this.actions());
     this.mini(root.querySelector(".mini"));
     this.watch = new ResizeObserver(() => this.fit());
     this.watch.observe(this.stage);
+    this.watchRatio();
     this.stage.addEventListener("blur", () => this.point(-1));
   }
 
   close() {
     this.watch.disconnect();
+    this.screen.onchange = null;
     clearTimeout(this.saving);
     this.chrome.point(this.scene, -1);
+  }
+
+  // The window may come to a screen with other pixels, its size staying the same.
+  watchRatio() {
+    this.screen = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+    this.screen.onchange = () => {
+      this.fit();
+      this.watchRatio();
+    };
   }
 
   fit() {
@@ -56,7 +69,15 @@ class PictureMap {
     this.chrome.legend(data.legend);
     this.fit();
     if (asked !== data.points) this.load(data);
-    else if (this.shown?.points === data.points) this.dress(data, this.shown); // else it is on its way, and will look so
+    else if (this.shown?.points === data.points) {
+      this.dress(data, this.shown);
+      this.outline(data);
+    } // else it is on its way, and will look so
+  }
+
+  // Clusters belong to points, so they are asked for when these are here.
+  outline(data) {
+    this.overlay.ask(data.clusters, data.thumb);
   }
 
   async load(data) {
@@ -76,6 +97,8 @@ class PictureMap {
     this.chrome.forgetMini();
     this.point(-1);
     this.scene.show(layout, this.data, first ? this.linked(layout) : undefined, this.dressOf(this.data, null, layout.n));
+    this.overlay.arrange(layout);
+    this.outline(this.data);
     this.shown = this.data;
     this.chrome.setSelected(this.scene.selected);
     this.saveView();
@@ -102,7 +125,7 @@ class PictureMap {
     const { scene } = this;
     return {
       tints: before && data.tints === before.tints ? scene.tints : data.tints && decodeBytes(data.tints),
-      kept: before && data.kept === before.kept ? scene.kept : data.kept && decodeRanges(data.kept, n),
+      kept: before && data.kept === before.kept ? scene.kept : data.kept == null ? null : decodeRanges(data.kept, n),
       marked: this.selectionFrom(data, before, n),
     };
   }
@@ -179,6 +202,13 @@ class PictureMap {
     this.tell("marked", said);
   }
 
+  // Selects what is in a cluster and does not fade.
+  selectCluster(number, adding) {
+    const { of } = this.overlay.clusters;
+    const { emphasis, layout } = this.scene;
+    if (of.length === layout.n) this.select(Uint8Array.from(of, (known, i) => (known === number && emphasis[i] ? 1 : 0)), adding);
+  }
+
   hover(i) {
     if (!this.scene.layout) return;
     this.keyed = false;
@@ -196,6 +226,7 @@ class PictureMap {
     const { scene, chrome } = this;
     const { drawn, waiting, empty, frames } = scene.counts;
     chrome.showMini(scene);
+    this.overlay.place(scene);
     if (this.keyed && !scene.glide && !scene.flight) {
       const i = scene.nearest(scene.width / 2, scene.height / 2);
       this.point(i, i !== chrome.pointed);
@@ -204,7 +235,7 @@ class PictureMap {
     const { view, zoom, selected, layout, painter } = scene;
     const moving = scene.glide || scene.flight ? 1 : 0;
     // For tests and whoever else wants to know.
-    Object.assign(this.root.dataset, { drawn, waiting, empty, frames, ...view, zoom, selected, moving, points: layout.n });
+    Object.assign(this.root.dataset, { drawn, waiting, empty, frames, ...view, zoom, selected, moving, points: layout.n, some: scene.some });
     this.root.dataset.painter = painter.name;
     if (!scene.glide && !scene.flight) this.saveView();
   }

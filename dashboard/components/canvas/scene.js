@@ -8,12 +8,17 @@ import { FLOATS, webglPainter } from "./webgl.js";
 import { FlatPainter } from "./flat.js";
 
 const SMALLEST = 19; // the side of a picture, in CSS pixels: smaller ones are no pictures any more
+const TINY = 6; // the same where pictures have cells, and lie side by side
+const MANY = 20000; // and of fewer than so many pictures
+const LEAST = 2;
 const LARGEST = 240;
+const AROUND = 34; // pixels around cells, for names and an axis
 const COVER = 0.7; // of its side is left to each picture, at most, and half of that at least
 const FEW = 2000; // of so many points all are drawn, however they overlap
 const LOOSE = 1.25; // how far a picture may be enlarged before a sharper one is wanted
 const MOVING = 700; // milliseconds from layout to layout
 const FADE = 0.86;
+const SOME = 12; // selected pictures that are named to whoever asks the element
 const RING = 5; // pixels, the gap to the frame among them
 const WHOLE = [0, 0, 1, 1];
 
@@ -70,9 +75,11 @@ export class Scene {
     const { n } = this.layout;
     const emphasis = new Uint8Array(n);
     this.selected = 0;
+    this.some = []; // ids of selected pictures
     for (let i = 0; i < n; i++) {
       emphasis[i] = marked[i] ? 2 : kept && !kept[i] ? 0 : 1;
       this.selected += marked[i];
+      if (marked[i] && this.some.length < SOME) this.some.push(this.layout.ids[i]);
     }
     const same = this.emphasis?.every((known, i) => known === emphasis[i]);
     Object.assign(this, { tints, kept, marked, emphasis });
@@ -95,7 +102,8 @@ export class Scene {
   whole() {
     const side = this.layout.side * this.size;
     const rough = viewOf(this.layout.bounds, this.width, this.height, 16);
-    const margin = Math.min(120, 10 + this.clamped(side * rough.scale) * 0.6);
+    const least = this.layout.cell ? AROUND : 0;
+    const margin = Math.min(120, Math.max(least, 10 + this.clamped(side * rough.scale) * 0.6));
     return viewOf(this.layout.bounds, this.width, this.height, margin);
   }
 
@@ -171,7 +179,13 @@ export class Scene {
 
   // ---- what is where -----------------------------------------------------------------------------------------------
 
+  // Whether pictures lie side by side, each in its cell: as long as they are not too small or too many for that.
+  tiled(side) {
+    return this.layout.cell > 0 && (side >= TINY || this.layout.n <= MANY);
+  }
+
   clamped(side) {
+    if (this.tiled(side)) return Math.min(LARGEST * Math.max(1, this.size), Math.max(LEAST, side));
     return Math.min(LARGEST * Math.max(1, this.size), Math.max(SMALLEST * Math.min(1.6, Math.max(0.7, this.size)), side));
   }
 
@@ -276,7 +290,8 @@ export class Scene {
     const count = thinning.visible(box, depth, this.found);
     this.drawn = this.found.subarray(0, count);
     this.counts.drawn = count;
-    this.thinned = !all && depth <= DEPTHS && count > 0;
+    const tiled = this.tiled(layout.side * this.size * view.scale);
+    this.thinned = !all && !tiled && depth <= DEPTHS && count > 0;
     return count;
   }
 

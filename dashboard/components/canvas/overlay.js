@@ -1,0 +1,197 @@
+// What helps to read a layout and moves with it: names of blocks, an axis, outlines of clusters with their labels.
+
+import { decodeBytes } from "./ranges.js";
+import { boundsOf } from "./layout.js";
+import { css } from "./flat.js";
+import { make } from "./chrome.js";
+import { ticks } from "./ticks.js";
+
+const NARROW = 34; // pixels that a block's name needs, at least
+const SCANT = 80; // pixels below which there is no room for a number beside it
+const MARGIN = 0.3; // of a cell, at the right of a block
+const ALONE = 160; // pixels that the name of the only block may take
+const BETWEEN = 4; // pixels between labels
+const NONE = { of: [], groups: [] };
+
+export class Overlay {
+  // `choose(number, adding)` is called when somebody clicks the label of a cluster, `changed()` when a frame is wanted.
+  constructor(root, choose, changed) {
+    this.find = (name) => root.querySelector(`.${name}`);
+    Object.assign(this, { choose, changed, asked: "", clusters: NONE, labels: [], lit: 0, blank: true });
+    Object.assign(this, { blocks: [], axis: null, marks: "" });
+  }
+
+  // ---- blocks and axis -----------------------------------------------------------------------------------------
+
+  arrange({ blocks, axis }) {
+    this.axis = axis;
+    this.blocks = blocks.map((block) => {
+      const element = make("div", "block");
+      element.append(make("span", "name", block.text), make("span", "count", block.count.toLocaleString("en")));
+      return { ...block, element };
+    });
+    this.find("blocks").replaceChildren(...this.blocks.map(({ element }) => element));
+    this.find("axis").hidden = !axis;
+    this.find("stage").classList.toggle("lined", Boolean(axis));
+    this.marks = "";
+  }
+
+  // ---- clusters --------------------------------------------------------------------------------------------------
+
+  // Fetches what is at this address, '' for no clusters, unless it is here already.
+  async ask(address, thumb) {
+    if (address === this.asked) return;
+    this.asked = address;
+    this.show(NONE, thumb);
+    const answer = address && (await fetch(address).catch(() => null));
+    const said = answer?.ok ? await answer.json() : NONE;
+    if (this.asked !== address) return; // others were asked for meanwhile
+    if (said.groups.length) this.show({ ...said, of: new Int16Array(decodeBytes(said.of).buffer) }, thumb);
+    this.changed();
+  }
+
+  show(clusters, thumb) {
+    this.clusters = clusters;
+    this.labels = clusters.groups.map((group) => {
+      const [x, y] = [0, 1].map((axis) => group.rings[0].map((at) => at[axis]));
+      return { ...group, box: boundsOf(x, y), ...this.label(group, thumb) };
+    });
+    this.find("labels").replaceChildren(...this.labels.map(({ element }) => element));
+    this.lit = 0;
+  }
+
+  label({ number, name, count, image, rings }, thumb) {
+    const picture = make("img", "");
+    picture.alt = "";
+    picture.src = thumb.replace("{id}", image);
+    const words = make("span", "words");
+    words.append(make("span", "name", name), make("span", "count", `${count.toLocaleString("en")} pictures`));
+    const element = make("button", "label");
+    element.type = "button";
+    element.title = `${name}: select these ${count.toLocaleString("en")} pictures`;
+    element.dataset.cluster = number;
+    element.append(picture, words);
+    element.onclick = (event) => this.choose(number, event.shiftKey);
+    element.onpointerenter = element.onfocus = () => this.light(number);
+    element.onpointerleave = element.onblur = () => this.light(0);
+    return { element, path: new Path2D(rings.map(smooth).join("")) };
+  }
+
+  // ---- after every frame -----------------------------------------------------------------------------------------
+
+  place(scene) {
+    const there = !scene.flight; // while pictures fly, nothing is where its outline says
+    for (const name of ["outlines", "labels", "blocks"]) this.find(name).style.visibility = there ? "" : "hidden";
+    if (!there) return;
+    this.placeBlocks(scene);
+    this.placeAxis(scene);
+    this.draw(scene);
+    this.placeClusters(scene);
+  }
+
+  placeBlocks(scene) {
+    const alone = this.blocks.length === 1;
+    for (const { element, x0, x1, y1 } of this.blocks) {
+      const [left, top] = [toX(scene, x0), toY(scene, y1)];
+      const room = (x1 - x0 + MARGIN) * scene.view.scale;
+      const wide = alone ? Math.max(ALONE, room) : room;
+      element.hidden = wide < NARROW || left > scene.width || left + wide < 0 || top < 0 || top > scene.height + 20;
+      if (element.hidden) continue;
+      const shift = Math.max(0, Math.min(-left, wide - NARROW * 2)); // the name stays in view as long as its block does
+      element.style.maxWidth = `${wide - shift}px`;
+      element.lastChild.hidden = wide < SCANT;
+      const x = alone ? Math.min(left, scene.width - element.offsetWidth - BETWEEN) : left + shift;
+      element.style.transform = `translate(${x}px, calc(${top - 2}px - 100%))`;
+    }
+  }
+
+  placeAxis(scene) {
+    if (!this.axis) return;
+    const marks = ticks(this.axis, scene.view, scene.width);
+    const text = JSON.stringify(marks.map(({ x, text }) => [Math.round(x), text]));
+    if (text === this.marks) return;
+    this.marks = text;
+    const elements = marks.map(({ x, text }) => {
+      const mark = make("span", "mark", text);
+      mark.style.left = `${x}px`;
+      return mark;
+    });
+    this.find("axis").replaceChildren(...elements);
+  }
+
+  // Outlines with paper beside the line, which is seen on any picture. Not as SVG: a browser without a graphics card needs
+  // several times as long for that.
+  draw(scene) {
+    const canvas = this.find("outlines");
+    const { view, width, height, ratio } = scene;
+    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
+    else if (this.blank && !this.labels.length) return;
+    const context = canvas.getContext("2d");
+    context.resetTransform();
+    context.clearRect(0, 0, wide, high);
+    this.blank = !this.labels.length;
+    const scale = view.scale * ratio;
+    context.setTransform(scale, 0, 0, -scale, wide / 2 - view.x * scale, high / 2 + view.y * scale);
+    context.lineJoin = "round";
+    const { paper, accent } = scene.colours();
+    for (const { path, number } of this.labels) {
+      const lit = number === this.lit;
+      context.globalAlpha = lit ? 0.2 : 0.07;
+      context.fillStyle = css(accent);
+      context.fill(path);
+      for (const [colour, pixels, alpha] of [[paper, 4.5, 0.75], [accent, lit ? 3 : 1.8, 1]]) {
+        Object.assign(context, { globalAlpha: alpha, lineWidth: pixels / view.scale, strokeStyle: css(colour) });
+        context.stroke(path);
+      }
+    }
+  }
+
+  light(number) {
+    this.lit = number;
+    this.changed();
+  }
+
+  // The largest labels come first; one that would cover another waits until there is room.
+  placeClusters(scene) {
+    const { width, height } = scene;
+    const taken = [];
+    for (const label of this.labels) {
+      const { element, box } = label;
+      label.wide ||= element.offsetWidth;
+      label.high ||= element.offsetHeight;
+      const [left, right] = [Math.max(0, toX(scene, box.x0)), Math.min(width, toX(scene, box.x1))];
+      const [top, bottom] = [toY(scene, box.y1), toY(scene, box.y0)];
+      const x = Math.min(Math.max((left + right - label.wide) / 2, BETWEEN), width - label.wide - BETWEEN);
+      const y = Math.max(top - label.high / 2, BETWEEN);
+      const place = { x0: x, y0: y, x1: x + label.wide, y1: y + label.high };
+      const seen = left < right && bottom > label.high && top < height - label.high;
+      const shown = (seen && !taken.some((other) => meet(place, other))) || element.matches(":focus");
+      element.style.visibility = shown ? "" : "hidden";
+      if (!shown) continue;
+      taken.push(place);
+      element.style.transform = `translate(${x}px, ${y}px)`;
+    }
+  }
+}
+
+function meet(one, other) {
+  const across = one.x0 < other.x1 + BETWEEN && other.x0 < one.x1 + BETWEEN;
+  return across && one.y0 < other.y1 + BETWEEN && other.y0 < one.y1 + BETWEEN;
+}
+
+function toX({ view, width }, x) {
+  return width / 2 + (x - view.x) * view.scale;
+}
+
+function toY({ view, height }, y) {
+  return height / 2 - (y - view.y) * view.scale;
+}
+
+// A closed curve that touches the middle of each side of a ring.
+function smooth(ring) {
+  const middle = (one, other) => `${(one[0] + other[0]) / 2} ${(one[1] + other[1]) / 2}`;
+  const next = (i) => ring[i % ring.length];
+  const curves = ring.map((_, i) => `Q${next(i + 1).join(" ")} ${middle(next(i + 1), next(i + 2))}`);
+  return `M${middle(ring[0], ring[1])}${curves.join("")}Z`;
+}

@@ -1,0 +1,239 @@
+"""Layouts and clusters of the map in a real browser: links, flights, axes, names, and a selection that stays."""
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from dashboard import layouts
+from dashboard.layouts import Wish
+from ingest import atlas, clusters
+from store import connection, search, write
+from tests.browser.conftest import serve, settled
+from tests.browser.picture_map import PictureMap
+from tests.pages import database
+from tests.pages.test_map import unpacked
+
+pytestmark = pytest.mark.browser
+HARMFUL = '<img src=x onerror="document.title=1">'
+NAMES = tuple(sorted(path.name for path in database.PAINTINGS.glob("*.jpg")))
+LINKS = {
+    "umap": "projection=UMAP",
+    "tsne": "projection=t-SNE",
+    "grid": "layout=grid",
+    "time": "layout=time&layout_by=year",
+    "groups": "layout=groups&layout_by=artist",
+}
+
+
+@pytest.fixture(scope="module")
+def paintings_db(tmp_path_factory):
+    """The sample paintings with planted layouts: Japan's lie together, the Netherlands' together, the others about."""
+    path = tmp_path_factory.mktemp("layouts") / "planted.duckdb"
+    found = database.make(path, NAMES)
+    facts, random = database.metadata(), np.random.default_rng(0)
+    middle = {"Japan": (0.0, 0.0), "Netherlands": (12.0, 0.0)}
+    xy = [
+        np.array(middle.get(facts[name]["country"], (6 + 4 * random.normal(), 9 + 2 * random.normal())))
+        + 0.6 * random.normal(size=2)
+        for name in NAMES
+    ]
+    ids, xy = np.array([found[name] for name in NAMES]), np.array(xy)
+    with connection.writing(path) as con:
+        for number in (1, 2, 3):
+            write.drop_projection(con, number)
+        write.add_projection(con, 1, "umap", {"planted": True}, ids, xy)
+        write.add_projection(con, 1, "tsne", {"planted": True}, ids, -2 * xy)
+        japan = {name: fact | {"country": HARMFUL} for name, fact in facts.items() if fact["country"] == "Japan"}
+        write.set_metadata(con, 1, japan)
+    with connection.reading(path) as con:
+        features = search.features(con, 1)
+    clusters.make(path, 1, *features, tell=lambda line: None)
+    atlas.make(path, 1)
+    return path
+
+
+@pytest.fixture(scope="module")
+def map_address(paintings_db):
+    process, address = serve(paintings_db)
+    yield f"{address}/map"
+    process.terminate()
+    process.wait(10)
+
+
+def outlined(page) -> float:
+    """How many pixels the outlines take from left to right."""
+    return page.locator(".map .outlines").evaluate(
+        "canvas => { const { width, height } = canvas, { data } = canvas.getContext('2d').getImageData(0, 0, width, height);"
+        " let [low, high] = [width, 0]; for (let at = 3; at < data.length; at += 4) if (data[at] > 128) {"
+        " const x = ((at - 3) / 4) % width; low = Math.min(low, x); high = Math.max(high, x); } return high - low; }"
+    )
+
+
+def choose(page, label: str, option: str) -> None:
+    """Picks an option of a list on the page."""
+    page.get_by_test_id("stMain").get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def some(canvas: PictureMap) -> list[int]:
+    """The ids of what is selected, a few of them."""
+    return sorted(int(number) for number in canvas.root.get_attribute("data-some").split(",") if number)
+
+
+def test_each_layout_opens_by_its_link_and_looks_different(open_page, map_address):
+    seen, page = {}, open_page(map_address)
+    for name, query in LINKS.items():
+        page.goto(f"{map_address}?{query}")
+        settled(page)
+        canvas = PictureMap(page)
+        assert canvas["drawn"] == len(NAMES)
+        axis, blocks = page.locator(".map .axis"), page.locator(".map .block")
+        assert axis.is_visible() == (name == "time")
+        assert blocks.count() == {"time": 1, "groups": 12}.get(name, 0)
+        seen[name] = page.locator(".map .stage").screenshot()
+    assert len(set(seen.values())) == len(LINKS)
+
+
+def test_pictures_fly_to_another_layout_and_the_selection_goes_with_them(open_page, map_address):
+    page = open_page(map_address)
+    canvas = PictureMap(page)
+    page.get_by_role("button", name="Select with a box").click()
+    canvas.draw(((-2.5, 2.5), (2.5, -2.5)))
+    settled(page)
+    chosen = some(canvas)
+    assert len(chosen) == canvas["selected"] == 9
+    for label, option in (("Layout", "time line"), ("Layout", "groups"), ("By", "country"), ("Layout", "grid")):
+        page.evaluate(
+            "() => { window.moved = []; const seek = r => { for (const e of r.querySelectorAll('*')) {"
+            " if (e.classList?.contains('map')) new MutationObserver(() => window.moved.push(e.dataset.moving))"
+            ".observe(e, {attributes: true}); if (e.shadowRoot) seek(e.shadowRoot); } }; seek(document); }"
+        )
+        choose(page, label, option)
+        page.wait_for_function("() => window.moved.includes('1') && window.moved.at(-1) === '0'")
+        settled(page)
+        canvas.still()
+        assert some(canvas) == chosen, option
+    assert "layout=grid" in page.url
+    page.get_by_text("t-SNE", exact=True).click()
+    settled(page)
+    canvas.still()
+    assert some(canvas) == chosen and "layout=grid" in page.url
+
+
+def test_a_picture_lies_where_its_year_says_on_the_axis(open_page, map_address, paintings_db):
+    page = open_page(f"{map_address}?layout=time&layout_by=year")
+    canvas = PictureMap(page)
+    marks = page.locator(".map .axis .mark").evaluate_all("all => all.map(e => [Number(e.textContent), e.style.left])")
+    years, places = zip(*((year, float(left.removesuffix("px"))) for year, left in marks), strict=True)
+    assert len(years) >= 3
+    points = unpacked_points(layouts.points(paintings_db, 1, Wish("time", "year")))
+    box = canvas.stage.bounding_box()
+    for name, title in (("leonardo-mona-lisa-1503.jpg", "Mona Lisa"), ("arcimboldo-spring-1573.jpg", "Spring")):
+        year = database.metadata()[name]["year"]
+        x = np.interp(year, years, places) if years[0] <= year <= years[-1] else None
+        assert x is not None
+        number = points["ids"].tolist().index(NAMES.index(name) + 1)
+        page.mouse.move(box["x"] + x, canvas.place(0, float(points["y"][number]))[1])
+        expect(page.locator(".map .card .title")).to_have_text(title)
+    # Nearer, the axis tells more and still the truth.
+    before = canvas.place(float(points["x"][number]), float(points["y"][number]))
+    page.mouse.move(*before)
+    for _ in range(4):
+        page.mouse.wheel(0, -240)
+    canvas.still()
+    marks = page.locator(".map .axis .mark").evaluate_all("all => all.map(e => [Number(e.textContent), e.style.left])")
+    closer, there = zip(*((year, float(left.removesuffix("px"))) for year, left in marks), strict=True)
+    assert np.diff(closer).max() < np.diff(years).max()
+    slope, start = np.polyfit(closer, there, 1)
+    assert start + slope * 1573 == pytest.approx(before[0] - box["x"], abs=3)
+
+
+def unpacked_points(data: bytes) -> dict[str, np.ndarray]:
+    """Ids and places without the notes at the end."""
+    return unpacked(data[: data.rindex(b'{"cell"')])
+
+
+def test_what_has_no_year_stands_apart_under_its_name(open_page, map_address):
+    page = open_page(f"{map_address}?layout=time&layout_by=year")
+    canvas = PictureMap(page)
+    block = page.locator(".map .block")
+    expect(block).to_have_text("no year3")
+    right = canvas.stage.bounding_box()
+    box = block.bounding_box()
+    assert right["x"] < box["x"] and box["x"] + box["width"] <= right["x"] + right["width"]
+
+
+def test_blocks_carry_their_names_and_counts(open_page, map_address):
+    page = open_page(f"{map_address}?layout=groups&layout_by=country")
+    PictureMap(page)
+    texts = page.locator(".map .block .name").all_inner_texts()
+    assert HARMFUL in texts and "Netherlands" in texts  # as text, not as a picture
+    assert page.locator(".map .block img").count() == 0
+    boxes = [block.bounding_box() for block in page.locator(".map .block:visible").all()]
+    for one in boxes:
+        for other in boxes:
+            apart = one["x"] + one["width"] <= other["x"] or one["y"] + one["height"] <= other["y"]
+            assert (
+                one is other
+                or apart
+                or other["x"] + other["width"] <= one["x"]
+                or other["y"] + other["height"] <= one["y"]
+            )
+
+
+def test_clusters_are_outlined_named_and_can_be_chosen(open_page, map_address):
+    page = open_page(map_address)
+    canvas = PictureMap(page)
+    assert page.locator(".map .label").count() == 0
+    page.get_by_text("Clusters", exact=True).click()
+    labels = page.locator(".map .label")
+    expect(labels.first).to_be_visible()
+    settled(page)
+    assert "clusters=true" in page.url
+    assert labels.count() >= 2
+    texts = labels.locator(".name").all_inner_texts()
+    assert any(text.startswith(HARMFUL[:20]) for text in texts), texts
+    dutch = labels.filter(has_text="Netherlands").first
+    count = int(dutch.locator(".count").inner_text().split()[0])
+    dutch.click()
+    settled(page)
+    assert canvas["selected"] == count >= 7
+    page.mouse.move(*canvas.place(6, 4))
+    before, zoom = outlined(page), canvas["zoom"]
+    page.mouse.wheel(0, 150)
+    canvas.still()
+    after = outlined(page)
+    assert canvas["zoom"] < 0.9
+    assert after / before == pytest.approx(canvas["zoom"] / zoom, rel=0.03)
+
+
+def test_labels_never_cover_each_other(open_page, map_address):
+    page = open_page(f"{map_address}?clusters=true", width=800)
+    PictureMap(page)
+    expect(page.locator(".map .label:visible").first).to_be_visible()
+    boxes = [label.bounding_box() for label in page.locator(".map .label:visible").all()]
+    for place, one in enumerate(boxes):
+        for other in boxes[:place]:
+            across = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+            assert across or one["y"] + one["height"] <= other["y"] or other["y"] + other["height"] <= one["y"]
+
+
+def test_a_label_works_from_the_keyboard_and_outlines_belong_to_the_projection(open_page, map_address):
+    page = open_page(f"{map_address}?clusters=true")
+    canvas = PictureMap(page)
+    label = page.locator(".map .label").first
+    expect(label).to_be_visible()
+    label.focus()
+    page.keyboard.press("Enter")
+    settled(page)
+    chosen = some(canvas)
+    assert chosen
+    choose(page, "Layout", "grid")
+    settled(page)
+    canvas.still()
+    assert page.locator(".map .label").count() == 0
+    choose(page, "Layout", "as projected")
+    settled(page)
+    canvas.still()
+    expect(label).to_be_visible()
+    assert some(canvas) == chosen

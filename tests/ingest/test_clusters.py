@@ -1,0 +1,125 @@
+"""Clusters of a layout: planted ones are found, many points are bounded, new points follow their surroundings."""
+
+import numpy as np
+import pytest
+
+from ingest import clusters
+from ingest.clusters import central, find, settings_of, surroundings
+from ingest.extending import extend
+from ingest.projections import project
+from store import clusters as stored
+from store import read, write
+from store.connection import reading, writing
+from tests.ingest.test_extending import planted
+from tests.ingest.test_projections import database
+
+SIZES = (60, 40, 25)
+
+
+def points(times: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Three round clusters of different sizes and ten lonely points, with the truth."""
+    random = np.random.default_rng(1)
+    middles = np.array([[0, 0], [20, 0], [0, 20]])
+    parts = [m + random.normal(size=(times * size, 2)) for m, size in zip(middles, SIZES, strict=True)]
+    alone = np.column_stack([np.linspace(-90, 90, 10), np.full(10, 60)])
+    of = np.repeat([1, 2, 3, 0], [*(times * size for size in SIZES), 10])
+    return np.vstack([*parts, alone]), of
+
+
+def agreement(one: np.ndarray, other: np.ndarray) -> float:
+    from sklearn.metrics import adjusted_rand_score
+
+    return adjusted_rand_score(one, other)
+
+
+def test_planted_clusters_are_found_and_numbered_from_the_largest():
+    xy, truth = points()
+    found = find(xy, settings_of(len(xy)))
+    assert np.mean(found == truth) > 0.9
+    assert (found[truth == 0] == 0).mean() > 0.9
+    counts = np.bincount(found)[1:]
+    assert (np.diff(counts) <= 0).all() and len(counts) == 3
+    assert (find(xy, settings_of(len(xy))) == found).all()
+
+
+def test_many_points_are_clustered_by_some_of_them_as_they_would_be_by_all(monkeypatch):
+    xy, truth = points(40)
+    whole = find(xy, settings_of(len(xy)))
+    monkeypatch.setattr(clusters, "MOST", 1000)
+    settings = settings_of(len(xy))
+    assert settings["seen"] == 1000
+    part = find(xy, settings)
+    assert agreement(part, truth) > 0.9 and agreement(part, whole) > 0.9
+
+
+@pytest.mark.parametrize("xy", [np.zeros((0, 2)), np.zeros((1, 2)), np.zeros((50, 2)), np.eye(4)[:, :2]])
+def test_there_are_no_clusters_where_there_is_no_plane(xy):
+    assert find(xy, settings_of(len(xy))).tolist() == [0] * len(xy)
+
+
+def test_new_points_belong_where_their_surroundings_do():
+    xy, truth = points()
+    new = np.array([[0.2, 0.1], [20.3, -0.4], [0, 19.5], [10, 10], [70, 61], [500, 500]])
+    assert surroundings(xy, truth, new).tolist() == [1, 2, 3, 0, 0, 0]
+    assert surroundings(xy, truth, new[:0]).tolist() == []
+    assert surroundings(xy[:1], truth[:1], xy[:1]).tolist() == [1]
+
+
+def test_the_central_picture_is_the_nearest_to_the_mean_feature():
+    vectors = np.array([[0, 0], [1, 0], [2, 0], [9, 9], [3, 0]], float)
+    members, of = np.array([5, 6, 7, 8, 9]), np.array([1, 1, 1, 2, 1])
+    ids = np.array([5, 6, 7, 8, 9])
+    assert central(members, of, ids, vectors) == {1: 6, 2: 8}  # the mean of 0, 1, 2, 3 is 1.5
+    assert central(members, of, ids[1:3], vectors[1:3]) == {1: 6}
+
+
+def of_run(path, run) -> dict[str, stored.Clusters]:
+    with reading(path) as con:
+        rows = read.projections(con, run).to_pylist()
+        return {row["method"]: stored.clusters(con, row["projection_id"]) for row in rows}
+
+
+def test_a_layout_gets_its_clusters_once_and_older_ones_when_project_runs_again(tmp_path):
+    path = tmp_path / "p.duckdb"
+    run = database(path, planted(90))
+    project(path, run, ["tsne", "pca"])
+    found = of_run(path, run)
+    assert {method: len(one.ids) for method, one in found.items()} == {"tsne": 90, "pca": 90}
+    assert agreement(found["tsne"].of, np.arange(90) % 3) > 0.8
+    assert set(found["tsne"].centres) == set(range(1, found["tsne"].of.max() + 1))
+    told = []
+    project(path, run, ["tsne", "pca"], told.append)
+    assert told == []
+    with writing(path) as con:  # as a database from before there were clusters
+        for table in ("clustering", "cluster_point", "cluster_centre"):
+            con.execute(f"DELETE FROM {table}")
+    assert project(path, run, ["tsne", "pca"], told.append) == []
+    assert told == ["looking for clusters in tsne", "looking for clusters in pca"]
+    again = of_run(path, run)
+    assert all((again[method].of == found[method].of).all() for method in found)
+
+
+def test_placed_images_take_the_clusters_around_them(tmp_path):
+    path = tmp_path / "p.duckdb"
+    run = database(path, planted(90))
+    project(path, run, ["pca"])
+    before = of_run(path, run)["pca"]
+    database(path, planted(99))
+    extend(path, run, ["pca"])
+    after = of_run(path, run)["pca"]
+    assert len(after.ids) == 99 and (after.of[:90] == before.of).all()
+    for place in range(90, 99):
+        alike = before.of[place % 3 :: 3]
+        assert after.of[place] in (0, np.bincount(alike).argmax())
+    assert (after.of[90:] > 0).sum() >= 6
+
+
+def test_an_extended_layout_without_clusters_gets_none(tmp_path):
+    path = tmp_path / "p.duckdb"
+    run = database(path, planted(30))
+    with writing(path) as con:
+        number = write.add_projection(
+            con, run, "pca", {}, np.arange(1, 31), np.random.default_rng(0).normal(size=(30, 2))
+        )
+        clusters.extend(con, number, np.array([31]), np.zeros((1, 2)))
+    assert of_run(path, run)["pca"] is None
