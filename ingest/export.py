@@ -8,11 +8,13 @@ import numpy as np
 
 from store import read, search
 from store.connection import reading
+from store.spreadsheets import disarmed
 
 
 def export_features(db: Path, run_id: int, file: Path) -> int:
     """Writes a run's features to .parquet (catalogue columns and `vector`), .csv (one column a dimension) or .npz
-    (arrays `image_ids`, `paths`, `vectors`); returns how many. Raises ValueError for another ending."""
+    (arrays `image_ids`, `paths`, `vectors`); returns how many. Text that a spreadsheet would run gets an apostrophe in
+    front in .csv alone. Raises ValueError for another ending."""
     if file.suffix not in (".parquet", ".csv", ".npz"):
         raise ValueError(f"{file} should end in .parquet, .csv or .npz")
     with reading(db) as con:
@@ -27,5 +29,5 @@ def export_features(db: Path, run_id: int, file: Path) -> int:
 
         names = [f"feature_{i}" for i in range(vectors.shape[1])]
         table = pd.concat([rows, pd.DataFrame(vectors, index=rows.index, columns=names)], axis=1)
-        table.reset_index().to_csv(file, index=False)
+        disarmed(table.reset_index()).to_csv(file, index=False, lineterminator="\r\n")
     return len(ids)

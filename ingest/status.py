@@ -5,22 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ingest import changes
+from ingest.metadata import count, some
 from store import read
 from store.connection import reading
 
 
 def gather(db: Path) -> dict[str, Any]:
-    """Collections, runs with their stored methods, layouts and failures of a database, as plain data."""
+    """Collections with the state of their files, runs with their stored methods, layouts and failures of a database,
+    as plain data."""
+    megabytes = round(db.stat().st_size / 1e6, 1) if db.exists() else 0.0
     with reading(db) as con:
+        collections = read.collections(con).to_pylist()
+        known = {row["name"]: read.known(con, row["collection_id"]) for row in collections}
+        failed = {row["name"]: read.failures(con, row["name"])["path"].to_pylist() for row in collections}
         runs = read.runs(con).to_pylist()
-        return {
+        found = {
             "db": str(db),
-            "megabytes": round(db.stat().st_size / 1e6, 1),
-            "collections": read.collections(con).to_pylist(),
+            "megabytes": megabytes,
             "runs": [{**run, "methods": read.methods(con, run["run_id"]).to_pylist()} for run in runs],
             "projections": read.projections(con).to_pylist(),
             "failures": read.failures(con).to_pylist(),
         }
+    # The files are looked at only now: nobody keeps a database open for as long as a slow disk takes.
+    states = [changes.compare(row["source"], known[row["name"]], failed[row["name"]]) for row in collections]
+    files = [{**row, "files": vars(state)} for row, state in zip(collections, states, strict=True)]
+    return {**found, "collections": files}
 
 
 def describe(found: dict[str, Any]) -> str:
@@ -30,6 +40,7 @@ def describe(found: dict[str, Any]) -> str:
         lines.append(
             f"collection {row['name']}: {row['images']} images, {row['failures']} failures, from {row['source']}"
         )
+        lines += _files(row["files"], row["name"])
     for run in found["runs"]:
         methods = ", ".join(f"{m['method']} ({m['maps']} maps)" for m in run["methods"]) or "features alone"
         layouts = [p["method"] for p in found["projections"] if p["run_id"] == run["run_id"]]
@@ -42,6 +53,21 @@ def describe(found: dict[str, Any]) -> str:
     if len(found["failures"]) > 20:
         lines.append(f"… and {len(found['failures']) - 20} more failures (SELECT * FROM failures)")
     return "\n".join(lines)
+
+
+def _files(state: dict[str, Any], collection: str) -> list[str]:
+    """Lines on what has become of a collection's files; none where nothing has."""
+    if not state["here"]:
+        return ["  its folder is not there: thumbnails take the place of its pictures"]
+    said = {
+        "gone": f"`python -m ingest prune --collection {collection!r}` forgets them",
+        "changed": "`python -m ingest run` reads them again",
+        "new": "`python -m ingest run` adds them",
+    }
+    lines = [f"  {len(state[key])} {key} ({some(state[key])}): {what}" for key, what in said.items() if state[key]]
+    if twice := state["duplicates"]:
+        lines.append(f"  {count(len(twice), 'picture')} more than once (such as {' = '.join(twice[0][:3])})")
+    return lines
 
 
 def as_table(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:

@@ -214,6 +214,15 @@ def known(
     return {path: (*rest, json.loads(metadata)) for path, *rest, metadata in rows}
 
 
+def sizes(con: Connection, collection_id: int) -> dict[str, tuple[int, int, bool]]:
+    """{path: (width, height, whether a thumbnail is kept)} of the pictures that came from the web."""
+    query = """
+        SELECT path, i.width, i.height, t.image_id IS NOT NULL FROM image i LEFT JOIN thumbnail t USING (image_id)
+        WHERE collection_id = ? AND regexp_matches(path, '^[A-Za-z][A-Za-z0-9+.-]+://')
+    """
+    return {path: tuple(rest) for path, *rest in fetch(con, query, [collection_id])}
+
+
 def done(con: Connection, run_id: int, methods: Mapping[str, str] | Iterable[str]) -> set[int]:
     """The images that have a feature in the run and maps of all these methods, given as names or as {name: target}.
 

@@ -9,7 +9,8 @@ import numpy as np
 @dataclass(frozen=True)
 class ImageRecord:
     """One picture. `path` is its name inside the collection (posix, relative) or a URI; width and height are pixels of
-    the upright original; `modified` is the file's time stamp in seconds since 1970; `thumbnail` is a JPEG."""
+    the upright original; `modified` is the file's time stamp in seconds since 1970; `thumbnail` is a JPEG, empty where
+    none is to be kept."""
 
     path: str
     sha256: str

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from store import catalogue, read, rows
+from store import catalogue, clusters, read, rows
 from store.errors import StoreError
 from store.records import ImageRecord, RunRecord
 from store.results import add_results
@@ -23,15 +23,19 @@ __all__ = [
     "clear_failures",
     "drop_projection",
     "extend_projection",
+    "forget_images",
     "move_collection",
+    "rename_images",
     "set_metadata",
+    "touch_images",
 ]
 
 Connection = duckdb.DuckDBPyConnection
 
 # What was found out about a picture, and goes when another picture takes its place.
 FOUND_OUT = (
-    "feature", "frame", "stored_map", "head_stat", "head_importance", "token_stat", "prediction", "point", "thumbnail",
+    "feature", "frame", "stored_map", "head_stat", "head_importance", "token_stat", "prediction", "point",
+    "cluster_point", "thumbnail",
 )  # fmt: skip
 
 
@@ -87,6 +91,38 @@ def set_metadata(con: Connection, collection_id: int, metadata: Mapping[str, Map
     return len(changed)
 
 
+def rename_images(con: Connection, collection_id: int, names: Mapping[str, str]) -> None:
+    """Note that pictures, {old path: new path}, now go by another; their ids and all that hangs on them stay."""
+    stored = read.known(con, collection_id, names)
+    if stored:
+        columns = {"image_id": [row[0] for row in stored.values()], "path": [names[path] for path in stored]}
+        rows.update(con, "image", "image_id", columns)
+
+
+def touch_images(con: Connection, collection_id: int, modified: Mapping[str, float]) -> None:
+    """Note new time stamps, {path: seconds since 1970}, of files whose content is the same."""
+    stored = read.known(con, collection_id, modified)
+    if stored:
+        columns = {"image_id": [row[0] for row in stored.values()], "modified": [modified[path] for path in stored]}
+        rows.update(con, "image", "image_id", columns)
+
+
+def forget_images(con: Connection, image_ids: Iterable[int]) -> None:
+    """Forget images with all that hangs on them: thumbnails, features, maps, points, tags, whatever names an image."""
+    ids = [int(image_id) for image_id in image_ids]
+    named = rows.fetch(
+        con,
+        """
+        SELECT c.table_name FROM duckdb_columns() c JOIN duckdb_tables() t USING (table_oid)
+        WHERE c.column_name = 'image_id' AND NOT t.internal AND t.database_name = current_database()
+        """,
+    )
+    for (table,) in sorted(named, key=lambda row: row[0] == "image"):  # the image itself last
+        rows.delete(con, table, ids)
+    if ids:
+        catalogue.rebuild(con)
+
+
 def add_run(con: Connection, collection_id: int, record: RunRecord) -> int:
     """The id of the run with this backbone, these weights, fit, size and settings over the collection; made if new."""
     settings = rows.to_json(record.settings, sort_keys=True)
@@ -122,6 +158,7 @@ def add_projection(
     found = rows.first(con, query, [run_id, method, text])
     number = found[0] if found else rows.next_id(con, "projection")
     rows.fetch(con, "DELETE FROM point WHERE projection_id = ?", [number])
+    clusters.forget(con, number)
     rows.fetch(
         con, "INSERT OR REPLACE INTO projection VALUES (?, ?, ?, ?, ?)", [number, run_id, method, text, rows.now()]
     )
@@ -144,7 +181,8 @@ def extend_projection(
 
 
 def drop_projection(con: Connection, projection_id: int) -> None:
-    """Forget a layout and its points."""
+    """Forget a layout, its points and their clusters."""
+    clusters.forget(con, projection_id)
     rows.fetch(con, "DELETE FROM point WHERE projection_id = ?", [projection_id])
     rows.fetch(con, "DELETE FROM projection WHERE projection_id = ?", [projection_id])
 
@@ -194,6 +232,7 @@ def _facts(records: list[ImageRecord], ids: dict[str, int], stored: dict) -> dic
 
 
 def _thumbnails(records: list[ImageRecord], ids: dict[str, int]) -> dict:
+    records = [record for record in records if record.thumbnail]
     return {
         "image_id": [ids[r.path] for r in records],
         "width": [r.thumbnail_width for r in records],

@@ -47,7 +47,7 @@ def film_tasks(path: Path, every: float, limit: int | None = None) -> tuple[Film
     film = survey(path)
     found = path.stat()
     reading, name = _Reading(path, film), printable(path.name)
-    told = partial(Task, path, bytes=found.st_size, modified=found.st_mtime)
+    told = partial(Task, path, bytes=found.st_size, modified=found.st_mtime, in_order=True)
     tasks = [
         told(frame_name(name, at), metadata=_described(name, at), read=partial(reading.frame, at))
         for at in film.moments(every)[:limit]
@@ -68,7 +68,7 @@ def with_films(tasks: Iterable[Task]) -> list[Task]:
             continue
         path, at = found
         reading = readings.setdefault(path, _Reading(Path(path)))
-        frames.append((path, at, replace(task, file=reading.path, read=partial(reading.frame, at))))
+        frames.append((path, at, replace(task, file=reading.path, read=partial(reading.frame, at), in_order=True)))
     return pictures + [task for *_, task in sorted(frames, key=lambda frame: frame[:2])]
 
 

@@ -9,18 +9,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.vision.paths import printable, raw_name
 from ingest.vision.signatures import HEAD, other_kind, picture_format
+
+__all__ = [
+    "FILM_SUFFIXES", "PICTURE_SUFFIXES", "SOUND_SUFFIXES", "Found", "SourceError", "SourceFile", "find", "natural_key",
+    "printable", "raw_name",
+]  # fmt: skip
 
 # A file of these always counts as a picture: if it cannot be read, that is worth reporting.
 _PICTURES = """
     .jpg .jpeg .jpe .jfif .mpo .png .apng .tif .tiff .webp .gif .bmp .dib .avif .avifs .heic .heif .svg .psd
     .jp2 .j2k .j2c .jpc .jpf .jpx .ppm .pgm .pbm .pnm .pfm .ico .icns .dds .sgi .qoi .pcx .dcx .tga .xpm .xbm .ras
+    .pdf .heics .heifs .hif .fits .fit .fli .flc .blp .ftc .ftu .gbr .msp .pxr .cur .rgb .rgba .bw .im
 """
 # These need not be opened to know that they are none.
 _OTHERS = """
     .csv .tsv .txt .md .rst .json .jsonl .xml .yaml .yml .toml .ini .cfg .log .html .htm .css .js .py .ipynb .sh .bat
     .db .sqlite .duckdb .wal .parquet .arrow .feather .npy .npz .pkl .pt .pth .safetensors .onnx .h5 .hdf5
-    .zip .gz .tar .bz2 .xz .7z .rar .pdf .eps .ps .ai .doc .docx .odt .rtf .xls .xlsx .ods .ppt .pptx .odp
+    .zip .gz .tar .bz2 .xz .7z .rar .eps .ps .ai .doc .docx .odt .rtf .xls .xlsx .ods .ppt .pptx .odp
     .bib .ris .xmp .aux .thm .lnk .exe .dll .so .iso .dmg
 """
 _FILMS = """
@@ -109,37 +116,6 @@ def _numbers_apart(text: str) -> list[str | int]:
     # Text and digits alternate, so that numbers only ever meet numbers. ASCII digits: int() refuses some of \d.
     pieces = re.split(r"([0-9]+)", text)
     return [int(piece) if place % 2 else piece for place, piece in enumerate(pieces)]
-
-
-def printable(name: str) -> str:
-    r"""A file name without bytes that are not UTF-8 and without control characters: those become \x and two digits.
-
-    A backslash is doubled, so that `raw_name` finds the way back for every name.
-    """
-    return re.sub(r"[\\\x00-\x1f\x7f-\x9f\ud800-\udfff]", _escape, name)
-
-
-def raw_name(name: str) -> str:
-    """The file name, as Python's `os` functions take it, behind the result of `printable`."""
-    return re.sub(r"\\(\\|x[0-9a-f]{2}|u[0-9a-f]{4})", _unescape, name)
-
-
-def _escape(match: re.Match) -> str:
-    character = match[0]
-    if character == "\\":
-        return "\\\\"
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # surrogateescape: the byte that was no UTF-8
-        return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
-
-
-def _unescape(match: re.Match) -> str:
-    body = match[1]
-    if body == "\\":
-        return body
-    code = int(body[1:], 16)
-    return chr(code + 0xDC00 if body[0] == "x" and code >= 0x80 else code)
 
 
 def _walk(root: Path, skipped: list[tuple[str, str]]) -> Iterator[Path]:

@@ -7,14 +7,18 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 from ingest.sources.folder import PICTURE_SUFFIXES
+from ingest.vision.paths import file_and_part
 
 BY_STEM = 6  # from this level on the cell is not the whole file name
 
 
 class NameIndex:
-    """Finds the picture that a cell of the table names."""
+    """Finds the picture that a cell of the table names; of a file with many pages or frames also the file itself, which
+    stands for all of them."""
 
     def __init__(self, names: list[str]):
+        self._parts = {name for name in names if file_and_part(name)[1]}
+        names = list(dict.fromkeys(file_and_part(name)[0] for name in names))
         plain = {name: unicodedata.normalize("NFC", name) for name in names}
         stems = {name: _without_suffix(text) for name, text in plain.items()}
         # In the order of trust; each has three levels: see `_in`.
@@ -29,14 +33,21 @@ class NameIndex:
     def promises(self, values: Iterable[str]) -> bool:
         """Whether a column may name pictures at all; cheap, since most columns of a large table do not."""
         for value in set(values):
-            last = cleaned(value).rpartition("/")[2].casefold()
+            last = file_and_part(cleaned(value))[0].rpartition("/")[2].casefold()
             if last and (last in self._last or _without_suffix(last) in self._last):
                 return True
         return False
 
     def look_up(self, value: str) -> tuple[str, int] | None:
-        """(name, level) of the one picture that the value names, level 0 the surest; None for none or several."""
-        value = cleaned(value)
+        """(name, level) of the one picture or file that the value names, level 0 the surest; None for none or many."""
+        value, part = file_and_part(cleaned(value))
+        found = self._file(value)
+        if not part or found is None:
+            return found
+        name = found[0] + part
+        return (name, found[1]) if name in self._parts else None
+
+    def _file(self, value: str) -> tuple[str, int] | None:
         if not value:
             return None
         for number, variant in enumerate(self._variants):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
+from ingest.sources.cells import cells_of
 from ingest.sources.folder import SourceError, natural_key
 from ingest.sources.names import BY_STEM, NameIndex, cleaned
-
-_DELIMITERS = ",;\t|"
-_SAMPLE = 50  # rows that tell the delimiter
+from ingest.sources.tabular import SUFFIXES, Sheet, read_sheets
+from ingest.vision.paths import file_and_part
 
 
 @dataclass(frozen=True)
@@ -32,61 +30,104 @@ class Metadata:
 
 
 def find_table(folder: str | Path) -> Path | None:
-    """The folder's metadata.csv, in capitals or small letters; None if it has none."""
+    """The folder's metadata.csv, else its metadata.tsv, .xlsx and so on, in capitals or small letters; None if it has
+    none."""
     try:
-        tables = [path for path in Path(folder).expanduser().iterdir() if path.name.lower() == "metadata.csv"]
+        tables = [path for path in Path(folder).expanduser().iterdir() if path.stem.lower() == "metadata"]
+        tables = [path for path in tables if path.suffix.lower() in SUFFIXES and path.is_file()]
     except OSError:
         return None
-    return max((path for path in tables if path.is_file()), key=lambda path: path.name, default=None)
+    tables.sort(key=lambda path: path.name, reverse=True)  # metadata.csv before METADATA.CSV
+    return min(tables, key=lambda path: SUFFIXES.index(path.suffix.lower()), default=None)
 
 
-def read_metadata(path: str | Path, names: Iterable[str]) -> Metadata:
-    """Read a CSV file and find by itself which column names the files.
+def other_tables(folder: str | Path) -> list[str]:
+    """The names of a folder's tables."""
+    try:
+        paths = sorted(Path(folder).iterdir())
+    except OSError:
+        return []
+    return [path.name for path in paths if path.suffix.lower() in SUFFIXES and path.name[0] not in ".~"]
+
+
+def read_metadata(path: str | Path, names: Iterable[str], file_column: str | None = None) -> Metadata:
+    """Read a table of any kind that `ingest.sources.tabular` knows, and find by itself which column names the files,
+    or take `file_column`; of a workbook the sheet that names the most.
 
     It is the column that matches the most of `names` (relative paths with forward slashes) by path, file name, or
     name without suffix; where upper and lower case differ, or the suffix does, that counts less. A file name that
     occurs in several folders is matched by its path only. SourceError if the file cannot be read, holds no table, or
-    no column names a picture.
+    no column names a picture. A row that names a file describes all its pages or frames, one that names a page
+    (box1.pdf#page=3) that page in particular.
     """
-    names = list(dict.fromkeys(names))
-    header, rows = _read(Path(path))
+    path, names = Path(path), list(dict.fromkeys(names))
+    sheets = read_sheets(path)
+    if file_column is not None:
+        sheets = [sheet for sheet in sheets if file_column in sheet.header] or _refuse_column(path, sheets, file_column)
     index = NameIndex(names)
-    best: tuple[tuple, int, dict] | None = None
-    for place in range(len(header)):
-        values = [row[place] for row in rows]
-        if index.promises(values):
-            found = _claims(values, index)
-            score = (len(found), -sum(level for level, _ in found.values()), -place)
-            if found and (best is None or score > best[0]):
-                best = (score, place, found)
+    best = max(
+        (match for sheet in sheets if (match := _best_column(sheet, index, file_column))),
+        key=lambda match: match.score,
+        default=None,
+    )
     if best is None:
         example = f", such as {names[0]}" if names else ""
+        if file_column is not None:
+            raise SourceError(f"The column {file_column!r} of {path.name} names none of the pictures{example}.")
         raise SourceError(
-            f"No column of {Path(path).name} names the pictures{example}. "
-            f"It has the columns {', '.join(header)}: one of them must hold file names or paths."
+            f"No column of {path.name} names the pictures{example}. "
+            f"It has the columns {', '.join(sheets[0].header)}: one of them must hold file names or paths."
         )
-    _, place, found = best
-    if (answer := index.look_up(header[place])) and answer[1] < BY_STEM:
+    header, rows = best.sheet.header, best.sheet.rows
+    column = header[best.place]
+    if (answer := index.look_up(column)) and answer[1] < BY_STEM:
         raise SourceError(
-            f"The first row of {Path(path).name} names a picture ({header[place]}): put a row with the names of the "
-            "columns above it."
+            f"The first row of {path.name} names a picture ({column}): "
+            "put a row with the names of the columns above it."
         )
-    repeats = all(level < BY_STEM for level, _ in found.values())
+    repeats = all(level < BY_STEM for level, _ in best.found.values())
+    cells = cells_of(best.sheet)
     matched = {}
     for name in names:
-        if name in found:
-            row = rows[found[name][1]]
-            cells = {key: cell or None for key, cell in zip(header, row, strict=True)}
+        rows_of_it = [best.found[each][1] for each in (file_and_part(name)[0], name) if each in best.found]
+        if rows_of_it:
+            matched[name] = {key: cell for row in rows_of_it for key, cell in cells[row].items()}
             if repeats:
-                del cells[header[place]]
-            matched[name] = cells
-    used = {row for _, row in found.values()}
+                del matched[name][column]
+    used = {row for _, row in best.found.values()}
     return Metadata(
         rows=matched,
-        column=header[place],
-        unmatched_rows=[row[place] for number, row in enumerate(rows) if number not in used],
+        column=column,
+        unmatched_rows=[row[best.place] for number, row in enumerate(rows) if number not in used],
         unmatched_files=sorted((name for name in names if name not in matched), key=natural_key),
     )
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A column of a sheet with the pictures it names: {name: (level, row)}."""
+
+    sheet: Sheet
+    place: int
+    found: dict[str, tuple[int, int]]
+
+    @property
+    def score(self) -> tuple[int, int, int]:
+        return len(self.found), -sum(level for level, _ in self.found.values()), -self.place
+
+
+def _best_column(sheet: Sheet, index: NameIndex, file_column: str | None) -> _Match | None:
+    matches = []
+    for place, name in enumerate(sheet.header):
+        values = [row[place] for row in sheet.rows]
+        if file_column in (None, name) and index.promises(values) and (found := _claims(values, index)):
+            matches.append(_Match(sheet, place, found))
+    return max(matches, key=lambda match: match.score, default=None)
+
+
+def _refuse_column(path: Path, sheets: list[Sheet], file_column: str) -> NoReturn:
+    columns = ", ".join(name for sheet in sheets for name in sheet.header)
+    raise SourceError(f"{path.name} has no column {file_column!r}; its columns are {columns}.")
 
 
 def _claims(values: list[str], index: NameIndex) -> dict[str, tuple[int, int]]:
@@ -103,71 +144,3 @@ def _claims(values: list[str], index: NameIndex) -> dict[str, tuple[int, int]]:
         elif level == best[name][0] and cleaned(value) != cleaned(values[best[name][1]]):
             contested[name] = level
     return {name: claim for name, claim in best.items() if contested.get(name) != claim[0]}
-
-
-def _read(path: Path) -> tuple[list[str], list[list[str]]]:
-    """The header, its names made unique, and the rows, each as long as the header, their cells stripped."""
-    text = _text(path)
-    delimiter = None
-    if match := re.match(r"sep=(.)\r?\n", text):  # Excel's own mark
-        delimiter, text = match[1], text[match.end() :]
-    try:
-        lines = list(_rows(text, delimiter or _delimiter(text)))
-    except csv.Error as error:
-        raise SourceError(f"{path.name} could not be read as a table: {error}.") from None
-    lines = [line for line in lines if any(line)]
-    if not lines:
-        raise SourceError(f"{path.name} is empty: its first row must hold the names of the columns.")
-    head, body = lines[0], lines[1:]
-    # Spreadsheets leave nameless columns to the right, mostly with nothing in them.
-    width = max((place + 1 for line in lines for place, cell in enumerate(line[: len(head)]) if cell), default=0)
-    body = [(line + [""] * width)[:width] for line in body]
-    return _unique(head[:width]), [line for line in body if any(line)]
-
-
-def _text(path: Path) -> str:
-    try:
-        if not path.is_file():  # asked before opening: a pipe would block for ever
-            raise SourceError(f"There is no table {path}." if not path.exists() else f"{path} is not a file.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"The table {path} could not be read: {error.strerror or error}.") from None
-    if data.startswith(b"PK\x03\x04"):
-        raise SourceError(f"{path.name} is a workbook or an archive, not a CSV file: save it as 'CSV UTF-8'.")
-    for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252", "latin-1"):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-        break
-    raise SourceError(f"{path.name} is not a text file: save the table as 'CSV UTF-8'.")
-
-
-def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
-    for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True):
-        yield [cell.strip() for cell in line]
-
-
-def _delimiter(text: str) -> str:
-    """The delimiter by which most rows get as many cells as the first."""
-
-    def fitness(delimiter: str) -> tuple[float, int]:
-        lines = [line for line, _ in zip(filter(any, _rows(text, delimiter)), range(_SAMPLE), strict=False)]
-        width = len(lines[0]) if lines else 0
-        return (sum(len(line) == width for line in lines) / len(lines), width) if width > 1 else (0.0, 0)
-
-    return max(_DELIMITERS, key=fitness)
-
-
-def _unique(head: list[str]) -> list[str]:
-    names: list[str] = []
-    for place, name in enumerate(head, start=1):
-        name = base = name or f"column_{place}"
-        copies = 1
-        while name in names:
-            copies += 1
-            name = f"{base}_{copies}"
-        names.append(name)
-    return names

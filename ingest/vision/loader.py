@@ -6,21 +6,34 @@ import hashlib
 import io
 import os
 import stat
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageFile
 
+from ingest.vision import tiff
 from ingest.vision.signatures import HEAD, other_kind, picture_format
 
 MAX_PIXELS = 500_000_000
 MAX_BYTES = 4 * 2**30
 
+# Pictures and files beyond these are decoded one at a time, or eight threads would need eight times their memory.
+LARGE_PIXELS, LARGE_BYTES = 60_000_000, 2**28
+_in_turn = threading.RLock()
+
 # The common ones first. Left out on purpose: formats that start another program (EPS, WMF) and those that
 # Pillow recognises but cannot read (HDF5, GRIB, MPEG).
-_FORMATS = "JPEG PNG TIFF WEBP GIF BMP JPEG2000 AVIF PPM PSD ICO ICNS DDS SGI QOI PCX SUN XBM XPM CUR DCX DIB TGA"
+_FORMATS = """
+    JPEG PNG TIFF WEBP GIF BMP JPEG2000 HEIF AVIF PPM PSD ICO ICNS DDS SGI QOI PCX SUN XBM XPM CUR DCX DIB
+    BLP FITS FLI FTEX GBR MSP PIXAR XVTHUMB IM SPIDER TGA
+"""
 
 _ORIENTATION = 0x0112  # in EXIF
 _UPRIGHT = {
@@ -58,28 +71,70 @@ def decode(data: bytes | str | Path, pixels: int = MAX_PIXELS) -> Decoded:
 
     The picture is turned upright as its EXIF says, transparency is laid on white, grey of 16 bits or in
     floating point is scaled to 8 bits, CMYK, LAB and embedded colour profiles become sRGB. Of animations and
-    of files with many pages it is the first. Safe to call from several threads. BadImage for all that cannot
-    be read: missing, empty, truncated, no picture, more than `pixels` (told by the header, before decoding).
+    of files with many pages (`ingest.vision.pages` reads the others) it is the first. Safe to call from several
+    threads. BadImage for all that cannot be read: missing, empty, truncated, no picture, more than `pixels` (told by
+    the header, before decoding).
     """
-    content = data if isinstance(data, bytes) else _read(Path(data))
-    if not content:
-        raise BadImage("The file is empty.")
+    large = not isinstance(data, bytes) and _length(Path(data)) > LARGE_BYTES
+    with _in_turn if large else nullcontext():
+        content = data if isinstance(data, bytes) else _read(Path(data))
+        if not content:
+            raise BadImage("The file is empty.")
+        return Decoded(_decoded(content, pixels), hashlib.sha256(content).hexdigest(), len(content))
+
+
+def open_picture(source: bytes | BinaryIO, pixels: int = MAX_PIXELS) -> ImageFile.ImageFile:
+    """A picture's file as Pillow opens it, its size checked, nothing decoded yet. BadImage."""
+    # Pillow's own limit is a global of 89 megapixels, less than a good scan. It is only ever set to this
+    # constant, so threads cannot disagree; Pillow raises at twice the limit, and the check below covers the
+    # rest.
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     try:
-        with _open(content, pixels) as image:
-            image.load()
-            upright = _UPRIGHT.get(_orientation(image))
-            picture = _to_rgb(image)
+        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats())
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise BadImage(f"The picture has more than {MAX_PIXELS // 10**6} megapixels.") from None
+    except Image.UnidentifiedImageError:
+        raise BadImage(_unidentified(source)) from None
+    check_size(image.size, pixels)
+    return image
+
+
+def check_size(size: tuple[int, int], pixels: int = MAX_PIXELS) -> None:
+    """BadImage for a picture of no pixels, or of more than are read."""
+    width, height = size
+    if width < 1 or height < 1:
+        raise BadImage("The picture has no pixels.")
+    if width * height > pixels:
+        limit = f"more than the {pixels // 10**6} megapixels that are read"
+        raise BadImage(f"The picture has {width} × {height} pixels, {limit}: save a smaller copy.")
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """An opened picture decoded, turned as its EXIF says, in sRGB, without what described the file."""
+    width, height = image.size
+    with _in_turn if width * height > LARGE_PIXELS else nullcontext():
+        within = _profile_within(image)  # before loading, which closes the file
+        image.load()
+        turn = _UPRIGHT.get(_orientation(image))
+        picture = _to_rgb(image, image.info.get("icc_profile") or within)
+        if turn is not None:
+            picture = picture.transpose(turn)
+    # What describes the file (EXIF, profile, palette) no longer describes these pixels.
+    picture.info.clear()
+    return picture
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Whatever decoders raise on damaged files, which is nearly anything, becomes a BadImage."""
+    try:
+        yield
     except BadImage:
         raise
     except MemoryError:
         raise BadImage("The picture needs more memory than this computer has.") from None
-    except Exception as error:  # on damaged files decoders raise nearly anything
+    except Exception as error:
         raise BadImage(f"The file is damaged or cut short: {_detail(error)}.") from error
-    if upright is not None:
-        picture = picture.transpose(upright)
-    # What describes the file (EXIF, profile, palette) no longer describes these pixels.
-    picture.info.clear()
-    return Decoded(picture, hashlib.sha256(content).hexdigest(), len(content))
 
 
 def thumbnail(image: Image.Image, side: int = 256) -> tuple[bytes, int, int]:
@@ -111,33 +166,48 @@ def _read(path: Path) -> bytes:
         raise BadImage(f"The file could not be read: {error.strerror or error}.") from error
 
 
-def _open(content: bytes, pixels: int) -> ImageFile.ImageFile:
-    # Pillow's own limit is a global of 89 megapixels, less than a good scan. It is only ever set to this
-    # constant, so threads cannot disagree; Pillow raises at twice the limit, and the check below covers the
-    # rest.
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+def _decoded(content: bytes, pixels: int) -> Image.Image:
+    if content.lstrip(b"\0 \t\r\n")[:5] == b"%PDF-":
+        from ingest.vision import pages
+
+        with pages.opened(content) as document:
+            return document.picture(1, pixels)
+    if lab := tiff.lab(content):
+        content = lab.as_rgb
+    with told_plainly(), open_picture(content, pixels) as image:
+        if image.format == "TIFF":
+            image.seek(tiff.pages(image)[0])
+            tiff.set_right(image)
+        return upright(lab.coloured(image) if lab else image)
+
+
+def _length(path: Path) -> int:
     try:
-        image = Image.open(io.BytesIO(content), formats=_formats())
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise BadImage(f"The picture has more than {MAX_PIXELS // 10**6} megapixels.") from None
-    except Image.UnidentifiedImageError:
-        raise BadImage(_unidentified(content[:HEAD])) from None
-    width, height = image.size
-    if width < 1 or height < 1:
-        raise BadImage("The picture has no pixels.")
-    if width * height > pixels:
-        limit = f"more than the {pixels // 10**6} megapixels that are read"
-        raise BadImage(f"The picture has {width} × {height} pixels, {limit}: save a smaller copy.")
-    return image
+        return os.stat(path).st_size
+    except (OSError, ValueError):
+        return 0  # `_read` says what is wrong
 
 
 @lru_cache(maxsize=1)
 def _formats() -> tuple[str, ...]:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener(thumbnails=False)
     Image.init()
+    # A picture within a picture, as in ICO, is checked by Pillow alone; what else it warns of, nobody can act on.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
     return tuple(name for name in _FORMATS.split() if name in Image.OPEN)  # AVIF, for one, is a matter of the build
 
 
-def _unidentified(head: bytes) -> str:
+def _unidentified(source: bytes | BinaryIO) -> str:
+    if isinstance(source, bytes):
+        head = source[:HEAD]
+        if unread := tiff.unread(source):
+            return unread
+    else:
+        source.seek(0)
+        head = source.read(HEAD)
     if name := picture_format(head):
         return f"The file begins as {name}, but the rest is damaged or cut short."
     return other_kind(head) or "This is not a picture in a format that can be read."
@@ -155,8 +225,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    profile = image.info.get("icc_profile")
+def _to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         image = _eight_bit(image)
     elif image.has_transparency_data:
@@ -175,7 +244,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     """Grey of 16 or 32 bits or in floating point as mode L."""
     values = np.asarray(image)
     if image.mode.startswith("I;16"):
-        grey = (values.astype(np.float32) / 257).round()
+        grey = (values.astype(np.float32) * (255 / tiff.white(image))).round()
         if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # Pillow inverts 8 bits only
             grey = 255 - grey
         return Image.fromarray(grey.astype(np.uint8))
@@ -195,6 +264,29 @@ def _on_white(image: Image.Image) -> Image.Image:
     ground = Image.new("RGB", image.size, "white")
     ground.paste(rgba, mask=rgba.getchannel("A"))
     return ground
+
+
+def _profile_within(image: Image.Image) -> bytes | None:
+    """The colour profile of a JPEG 2000 file, which Pillow passes over: the box `colr` inside the box `jp2h`."""
+    if image.format != "JPEG2000" or not isinstance(image.fp, io.BytesIO):
+        return None
+    header = _box(image.fp.getbuffer(), b"jp2h")
+    colour = header and _box(header, b"colr")
+    return bytes(colour[3:]) if colour and colour[0] == 2 else None
+
+
+def _box(boxes: memoryview, kind: bytes) -> memoryview | None:
+    place = 0
+    while place + 8 <= len(boxes):
+        length, begins = int.from_bytes(boxes[place : place + 4]), 8
+        if length == 1:
+            length, begins = int.from_bytes(boxes[place + 8 : place + 16]), 16
+        if boxes[place + 4 : place + 8] == kind:
+            return boxes[place + begins : place + length if length else len(boxes)]
+        if length < begins:
+            return None
+        place += length
+    return None
 
 
 @lru_cache(maxsize=16)

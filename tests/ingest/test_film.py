@@ -165,13 +165,13 @@ def test_a_table_can_describe_the_film(film, command):
 
 
 def test_the_page_shows_the_frame_and_not_its_thumbnail(film):
-    from dashboard.cache import _original
+    from ingest.vision.originals import original
 
-    assert number_of(_original(film.parent / "film.mp4#t=2.300")) == 23
+    assert number_of(original(film.parent, "film.mp4#t=2.300")) == 23
     # A picture that only happens to be called like a frame
     save_picture(film.parent / "picture.png", 5, (30, 20))
-    picture = (film.parent / "picture.png").rename(film.parent / "film.mp4#t=2.000")
-    assert _original(picture).size == (30, 20)
+    (film.parent / "picture.png").rename(film.parent / "film.mp4#t=2.000")
+    assert original(film.parent, "film.mp4#t=2.000").size == (30, 20)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_a_hidden_folder_that_was_asked_for_counts(tmp_path):
 
 
 def test_other_files_are_skipped_with_a_reason(tmp_path):
-    others = ["metadata.csv", "notes.TXT", "atlas.duckdb", "book.pdf", "page.xml", "scan.nef", "film.mp4"]
+    others = ["metadata.csv", "notes.TXT", "atlas.duckdb", "book.docx", "page.xml", "scan.nef", "film.mp4"]
     fill(tmp_path, dict.fromkeys(others, b"\xff\xd8\xff") | {"a.jpg": JPEG})
     found = find(tmp_path)
     assert names(found) == ["a.jpg"]

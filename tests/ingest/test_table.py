@@ -152,7 +152,7 @@ def test_nameless_and_equal_columns(table):
 
 def test_values_stay_text(table):
     got = read_metadata(table("file,year,n,flag\none.jpg,0042,1e5,true\n"), NAMES)
-    assert got.rows["a/one.jpg"] == {"year": "0042", "n": "1e5", "flag": "true"}
+    assert got.rows["a/one.jpg"] == {"year": "0042", "n": "1e5", "flag": "true", "year_from": "42", "year_to": "42"}
 
 
 def test_a_table_of_names_alone(table):

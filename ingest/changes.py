@@ -1,0 +1,260 @@
+"""What has become of a collection's files since they were read: moved, changed, gone, new, the same picture twice.
+
+A file that lies elsewhere with the very same content has moved: its image keeps its id, its features and its tags. One
+whose time stamp alone is new is not read again. Files that are gone stay in the collection until they are pruned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ingest.metadata import chosen_collection
+from ingest.pipeline import Task
+from ingest.sources.folder import SourceError, find
+from ingest.vision import pages
+from ingest.vision.loader import BadImage
+from ingest.vision.paths import file_and_part, named_page, raw_name
+from store import read, write
+from store.connection import reading, writing
+
+Known = Mapping[str, tuple]  # as `store.read.known` gives it: {name: (image_id, sha256, bytes, modified, metadata)}
+Progress = Callable[[int, str], AbstractContextManager[Callable[[int], object]]]
+SLACK = 1e-3  # seconds by which time stamps may differ through rounding
+
+
+@dataclass(frozen=True)
+class Moves:
+    """What can be known without reading pictures again: `moved` maps old names to new ones, `touched` names to the new
+    time stamps of files with the old content."""
+
+    moved: dict[str, str] = field(default_factory=dict)
+    touched: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class State:
+    """A collection beside its folder, names in the folder's order. `here` is False where the folder itself is not
+    there, as on a disk that is not attached; then nothing is said of single files."""
+
+    here: bool
+    gone: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    new: list[str] = field(default_factory=list)
+    duplicates: list[list[str]] = field(default_factory=list)
+
+
+def same_file(held: tuple | None, bytes: int, modified: float) -> bool:
+    """Whether a stored picture (a value of Known) was read from a file of this length and time stamp."""
+    return held is not None and held[2] == bytes and abs((held[3] or 0) - modified) < SLACK
+
+
+def find_moves(known: Known, tasks: Iterable[Task], folder: Path, progress: Progress) -> Moves:
+    """Which of a folder's tasks are stored pictures under another name, or with another time stamp alone.
+
+    Only files are read whose length is that of a stored picture which is no longer where it was, or is younger; the
+    bar that `progress` makes (as `Report.progress`) tells how far that is.
+    """
+    tasks = [task for task in tasks if not task.in_order]
+    listed = {task.name for task in tasks}
+    younger = [
+        task
+        for task in tasks
+        if (held := known.get(task.name)) and held[2] == task.bytes and not same_file(held, task.bytes, task.modified)
+    ]
+    fresh = [task for task in tasks if task.name not in known]
+    lengths = {task.bytes for task in fresh}
+    lost = [name for name in known if name not in listed and known[name][2] in lengths and not _exists(folder, name)]
+    lengths = {known[name][2] for name in lost}
+    fresh = [task for task in fresh if task.bytes in lengths]
+    marks = _marks([*younger, *fresh], progress)
+    touched = {task.name: task.modified for task in younger if marks.get(task.name) == known[task.name][1]}
+    return Moves(_paired(known, lost, fresh, marks), touched)
+
+
+def settle(con: Any, collection_id: int, moves: Moves, tasks: Iterable[Task]) -> None:
+    """Write the moves down: names, and time stamps as the files have them now."""
+    write.rename_images(con, collection_id, moves.moved)
+    times = {task.name: task.modified for task in tasks}
+    write.touch_images(con, collection_id, moves.touched | {new: times[new] for new in moves.moved.values()})
+
+
+def compare(source: str | None, known: Known, failures: Iterable[str] = ()) -> State:
+    """A collection's pictures beside the files of its folder as they are now. Reads no picture; opens only files with
+    pages that have changed. Pictures from the web are not looked up: they count as there."""
+    twice = _duplicates(known)
+    local = {name: held for name, held in known.items() if "://" not in name}
+    if not source or "://" in source or (known and not local):
+        return State(True, duplicates=twice)
+    folder = Path(source)
+    if not folder.is_dir():
+        return State(False, duplicates=twice)
+    gone, changed = gone_and_changed(folder, local)
+    held = {_file_of(folder, name) for name in local}
+    return State(True, gone, changed, _new(folder, {*held, *failures}), twice)
+
+
+def gone_and_changed(folder: Path, known: Known) -> tuple[list[str], list[str]]:
+    """The pictures of a folder whose files are gone, or no longer have such a page, and those whose files are others
+    than were read."""
+    gone, changed = [], []
+    counts: dict[str, int | None] = {}
+    stats: dict[str, os.stat_result | None] = {}
+    for name, held in known.items():
+        file = _file_of(folder, name)
+        if file not in stats:
+            stats[file] = _stat(folder, file)
+        found = stats[file]
+        if found is None:
+            gone.append(name)
+        elif not same_file(held, found.st_size, found.st_mtime):
+            if file not in counts:
+                counts[file] = _count(folder / raw_name(file))
+            (changed if _is_page_of(name, counts[file]) else gone).append(name)
+    return gone, changed
+
+
+def prune(db: Path, collection: str | None, sure: bool = False) -> dict[str, Any]:
+    """Forget the pictures of a collection whose files are gone, with all that hangs on them, and the failures of files
+    that are gone. Returns what `--json` prints. SourceError as `prunable`."""
+    row, known, gone = prunable(db, collection, sure)
+    folder = Path(row["source"] or ".")
+    with writing(db) as con:
+        failed = read.failures(con, row["name"])["path"].to_pylist()
+        past = [path for path in failed if "://" not in path and not _exists(folder, path)]
+        write.forget_images(con, [known[name][0] for name in gone])
+        write.clear_failures(con, row["collection_id"], [*gone, *past])
+    left = len(known) - len(gone)
+    return {"db": str(db), "collection": row["name"], "pruned": gone, "failures": len(past), "left": left}
+
+
+def prunable(db: Path, collection: str | None, sure: bool = False) -> tuple[dict[str, Any], Known, list[str]]:
+    """A collection's row, its pictures, and the names of those whose files are gone.
+
+    SourceError where the folder is not there or, unless one is `sure`, none of its files: a disk that is not attached
+    is no reason to forget anything.
+    """
+    with reading(db) as con:
+        row = chosen_collection(con, collection)
+        known = read.known(con, row["collection_id"])
+    local = {name: held for name, held in known.items() if "://" not in name}
+    if not local or not row["source"]:
+        return row, known, []
+    if not Path(row["source"]).is_dir():
+        raise SourceError(
+            f"the folder {row['source']} of the collection {row['name']!r} is not there: attach its disk, or say where "
+            f"it is now with: python -m ingest run FOLDER --collection {row['name']!r}"
+        )
+    gone, _ = gone_and_changed(Path(row["source"]), local)
+    if len(gone) == len(local) and not sure:
+        raise SourceError(
+            f"none of the files of the collection {row['name']!r} is in {row['source']}: is the disk attached? "
+            "Nothing was forgotten"
+        )
+    return row, known, gone
+
+
+def _paired(known: Known, lost: list[str], fresh: list[Task], marks: Mapping[str, str]) -> dict[str, str]:
+    """Old names to new ones, by content; of several files with one content those with the same file name first."""
+    by_mark: dict[str, list[str]] = defaultdict(list)
+    for task in fresh:
+        if task.name in marks:
+            by_mark[marks[task.name]].append(task.name)
+    moved = {}
+    for name in lost:
+        candidates = by_mark.get(known[name][1], [])
+        if candidates:
+            last = name.rpartition("/")[2]
+            new = next((each for each in candidates if each.rpartition("/")[2] == last), candidates[0])
+            candidates.remove(new)
+            moved[name] = new
+    return moved
+
+
+def _marks(tasks: list[Task], progress: Progress) -> dict[str, str]:
+    """What the pictures of these tasks are known by, by their files alone; those that cannot be read are left out."""
+    files = list(dict.fromkeys(task.file for task in tasks))
+    found = {}
+    with ThreadPoolExecutor(4, thread_name_prefix="compare") as pool, progress(len(files), "comparing") as advance:
+        for file, sha256 in zip(files, pool.map(_sha256, files), strict=True):
+            found[file] = sha256
+            advance(1)
+    marks = {}
+    for task in tasks:
+        part = file_and_part(task.name)[1] if task.read else ""
+        if found[task.file]:
+            page = named_page(f"x{part}") if part else None
+            marks[task.name] = pages.mark(found[task.file], page[1]) if page else found[task.file]
+    return marks
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        if not path.is_file():
+            return None
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _exists(folder: Path, name: str) -> bool:
+    return os.path.lexists(folder / raw_name(name)) or os.path.lexists(folder / raw_name(file_and_part(name)[0]))
+
+
+def _file_of(folder: Path, name: str) -> str:
+    """The file that a picture lies in, as a name; it may itself be called like a page."""
+    file, part = file_and_part(name)
+    return name if part and os.path.lexists(folder / raw_name(name)) else file
+
+
+def _stat(folder: Path, file: str) -> os.stat_result | None:
+    try:
+        return os.stat(folder / raw_name(file))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:  # it is there, and cannot be looked at now
+        return os.lstat(folder / raw_name(file)) if os.path.lexists(folder / raw_name(file)) else None
+
+
+def _count(path: Path) -> int | None:
+    """How many pages a file has; None if it cannot be read, which is no sign that any is gone."""
+    if not pages.may_have_pages(path):
+        return 1
+    try:
+        with pages.opened(path) as document:
+            return len(document)
+    except BadImage:
+        return None
+
+
+def _is_page_of(name: str, count: int | None) -> bool:
+    """Whether a file of so many pages has a picture of this name."""
+    page = named_page(name)
+    if count is None:
+        return True
+    if page is None:
+        return count == 1 or file_and_part(name)[1] != ""
+    return 1 < count >= page[1]
+
+
+def _new(folder: Path, held: set[str]) -> list[str]:
+    try:
+        return [file.name for file in find(folder).files if file.name not in held]
+    except SourceError:
+        return []
+
+
+def _duplicates(known: Known) -> list[list[str]]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, held in known.items():
+        if not file_and_part(name)[1].startswith("#t="):  # in films pictures stand still
+            groups[held[1]].append(name)
+    return [names for names in groups.values() if len(names) > 1]

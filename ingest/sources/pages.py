@@ -1,0 +1,112 @@
+"""The pages of PDF and TIFF files as pictures: how many there are, what each is called, and the one who reads them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from ingest.pipeline import Task
+from ingest.sources.folder import SourceFile
+from ingest.vision import pages
+from ingest.vision.loader import Decoded
+from ingest.vision.paths import named_page, page_name
+
+
+def page_tasks(file: SourceFile, shelf: Shelf, first_only: bool = False) -> list[Task]:
+    """A task for each page of a file, or for its first page; for a file of one page, or none, a task for itself.
+
+    A file of many pages that cannot be read is one task, which fails and says why.
+    """
+    whole = Task(file.path, file.name, file.bytes, file.modified)
+    count = pages.count(file.path)
+    if count == 1:
+        return [whole]
+    numbers = range(1, 2 if first_only else count + 1)
+    return [
+        replace(
+            whole,
+            name=page_name(file.name, page),
+            metadata=_described(file.name, page, count),
+            read=partial(shelf.page, file.path, page),
+        )
+        for page in numbers
+    ]
+
+
+def listed(files: Iterable[SourceFile], known: Mapping[str, tuple], first_only: bool, limit: int | None) -> list[Task]:
+    """The tasks of a folder's files, page by page, or the first `limit` of them.
+
+    A file that the collection holds as one picture (`known`, as `store.read.known` gives it) and that has not changed
+    is not opened to count its pages.
+    """
+    tasks: list[Task] = []
+    shelf = Shelf()
+    for file in files:
+        if limit is not None and len(tasks) >= limit:
+            break
+        held = known.get(file.name)
+        same = held is not None and held[2] == file.bytes and abs((held[3] or 0) - file.modified) < 1e-3
+        if same:
+            tasks.append(Task(file.path, file.name, file.bytes, file.modified))
+        else:
+            tasks += page_tasks(file, shelf, first_only)
+    return tasks[:limit]
+
+
+def with_pages(tasks: Iterable[Task]) -> list[Task]:
+    """The tasks of stored pictures, those named as pages made to read from their files."""
+    shelf = Shelf()
+    found = []
+    for task in tasks:
+        page = named_page(str(task.file)) if task.read is None else None
+        if page and not os.path.lexists(task.file):
+            path = Path(page[0])
+            task = replace(task, file=path, read=partial(shelf.page, path, page[1]))
+        found.append(task)
+    return found
+
+
+def _described(name: str, page: int, count: int) -> dict[str, str | int]:
+    stem = name.rpartition("/")[2]
+    stem = stem.rpartition(".")[0] or stem
+    return {"title": f"{stem}, page {page}", "document": name, "page": page, "pages": count}
+
+
+class Shelf:
+    """The documents that are being read: opened when a page is asked for, the longest unused closed again."""
+
+    def __init__(self, room: int = 8) -> None:
+        self.room = room
+        self.lock = threading.Lock()
+        self.documents: dict[Path, pages.Document] = {}
+        self.readers: Counter[Path] = Counter()
+
+    def __reduce__(self) -> tuple[type[Shelf], tuple[int]]:
+        return Shelf, (self.room,)  # open documents do not travel to other processes
+
+    def page(self, path: Path, number: int) -> Decoded:
+        document = self._taken(path)
+        try:
+            return Decoded(document.picture(number), document.mark(number), os.stat(path).st_size)
+        finally:
+            self._put_back(path)
+
+    def _taken(self, path: Path) -> pages.Document:
+        with self.lock:
+            document = self.documents.pop(path, None) or pages.opened(path)
+            self.documents[path] = document  # the last is the one that was used last
+            self.readers[path] += 1
+            return document
+
+    def _put_back(self, path: Path) -> None:
+        with self.lock:
+            self.readers[path] -= 1
+            unused = [path for path in self.documents if not self.readers[path]]
+            for path in unused[: max(0, len(self.documents) - self.room)]:
+                self.documents.pop(path).close()
+                del self.readers[path]

@@ -1,0 +1,60 @@
+r"""What a picture is called in its collection, and the way back to its file.
+
+A name is the path below the collection's folder with forward slashes, printable. A picture that is one of many in a
+file says which behind a hash: `letters/box 1.pdf#page=3`, `film.mp4#t=12.500` (for frames see `ingest.vision.film`).
+"""
+
+from __future__ import annotations
+
+import re
+
+_PAGE = re.compile(r"(.+)#page=([1-9][0-9]{0,8})", re.DOTALL)
+_PART = re.compile(r"(.+?)(#(?:page=[1-9][0-9]{0,8}|t=[0-9]+\.[0-9]{3}))?", re.DOTALL)
+
+
+def printable(name: str) -> str:
+    r"""A file name without bytes that are not UTF-8 and without control characters: those become \x and two digits.
+
+    A backslash is doubled, so that `raw_name` finds the way back for every name.
+    """
+    return re.sub(r"[\\\x00-\x1f\x7f-\x9f\ud800-\udfff]", _escape, name)
+
+
+def raw_name(name: str) -> str:
+    """The file name, as Python's `os` functions take it, behind the result of `printable`."""
+    return re.sub(r"\\(\\|x[0-9a-f]{2}|u[0-9a-f]{4})", _unescape, name)
+
+
+def page_name(file: str, page: int) -> str:
+    """What a page of a file is called, counted from 1: box1.pdf#page=3."""
+    return f"{file}#page={page}"
+
+
+def named_page(name: str) -> tuple[str, int] | None:
+    """The file and the page behind the result of `page_name`; None for other names."""
+    match = _PAGE.fullmatch(name)
+    return (match[1], int(match[2])) if match else None
+
+
+def file_and_part(name: str) -> tuple[str, str]:
+    """The file of a picture, and what says which of its pictures it is: ("box1.pdf", "#page=3"); else ""."""
+    match = _PART.fullmatch(name)
+    return (match[1], match[2] or "") if match else (name, "")
+
+
+def _escape(match: re.Match) -> str:
+    character = match[0]
+    if character == "\\":
+        return "\\\\"
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # surrogateescape: the byte that was no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
+
+
+def _unescape(match: re.Match) -> str:
+    body = match[1]
+    if body == "\\":
+        return body
+    code = int(body[1:], 16)
+    return chr(code + 0xDC00 if body[0] == "x" and code >= 0x80 else code)

@@ -1,0 +1,197 @@
+"""Files with many pages from the folder to the page: names, resuming, metadata, failures, the original."""
+
+import duckdb
+import pytest
+from PIL import Image
+
+from ingest.sources import pages as source
+from ingest.vision import pages
+from tests.ingest.conftest import save_picture
+from tests.pdfs import pdf
+
+TINY = ("--model", "tiny:vit", "--project", "none")
+RED, GREEN, BLUE = (1, 0, 0), (0, 1, 0), (0, 0, 1)
+
+
+def ask(db, query, *values):
+    with duckdb.connect(str(db), read_only=True) as con:
+        return con.execute(query, list(values)).fetchall()
+
+
+def paths(db):
+    return [path for (path,) in ask(db, "SELECT path FROM images ORDER BY image_id")]
+
+
+def save_pages(path, *colours):
+    made = [Image.new("RGB", (40, 30), colour) for colour in colours]
+    made[0].save(path, "TIFF", save_all=True, append_images=made[1:])
+
+
+@pytest.fixture
+def papers(tmp_path):
+    """A photograph, a letter of one page, a box of three, a TIFF of two."""
+    folder = tmp_path / "papers"
+    (folder / "letters").mkdir(parents=True)
+    save_picture(folder / "photo.jpg", 1)
+    (folder / "letters/one.pdf").write_bytes(pdf([RED]))
+    (folder / "letters/box.pdf").write_bytes(pdf([RED, GREEN, BLUE]))
+    save_pages(folder / "scan.tif", "red", "lime")
+    return folder
+
+
+ALL = [
+    "letters/box.pdf#page=1", "letters/box.pdf#page=2", "letters/box.pdf#page=3", "letters/one.pdf", "photo.jpg",
+    "scan.tif#page=1", "scan.tif#page=2",
+]  # fmt: skip
+
+
+def test_each_page_is_an_image(papers, command):
+    counts = command("run", papers, *TINY, "--json").counts
+    assert (counts["new"], counts["failed"]) == (7, 0)
+    assert paths(command.db) == ALL
+    rows = ask(command.db, "SELECT title, document, page, pages FROM catalogue WHERE path = 'letters/box.pdf#page=2'")
+    assert rows == [("box, page 2", "letters/box.pdf", 2, 3)]
+    sizes = dict(ask(command.db, "SELECT path, (width, height) FROM images"))
+    assert sizes["letters/box.pdf#page=1"] == (1667, 833) and sizes["scan.tif#page=2"] == (40, 30)
+    assert ask(command.db, "SELECT count(DISTINCT sha256), count(DISTINCT image_id) FROM images") == [(7, 7)]
+    assert ask(command.db, "SELECT count(DISTINCT vector) > 3, count(*) FROM features") == [(True, 7)]
+
+
+def test_again_nothing_is_read(papers, command, monkeypatch):
+    command("run", papers, *TINY)
+    monkeypatch.setattr(pages.Document, "picture", lambda *_: pytest.fail("read again"))
+    assert "0 new, 7 already there" in command("run", papers, *TINY).out
+
+
+def test_what_was_cut_off_is_continued(papers, command):
+    assert command("run", papers, *TINY, "--limit", "2", "--json").counts["new"] == 2
+    assert paths(command.db) == ALL[:2]
+    assert command("run", papers, *TINY, "--json").counts["new"] == 5
+    assert paths(command.db) == ALL
+
+
+def test_the_first_pages_alone(papers, command):
+    result = command("run", papers, *TINY, "--pages", "first", "--json")
+    assert result.counts["new"] == 4
+    assert paths(command.db) == ["letters/box.pdf#page=1", "letters/one.pdf", "photo.jpg", "scan.tif#page=1"]
+    assert command("run", papers, *TINY, "--json").counts["new"] == 3
+    # And back: no page is gone because it was not asked for.
+    counts = command("run", papers, *TINY, "--pages", "first", "--json").counts
+    assert (counts["new"], counts["gone"]) == (0, [])
+
+
+def test_later_steps_read_the_pages_again(papers, command):
+    command("scan", papers)
+    assert command("embed", "--model", "tiny:vit", "--json").counts["new"] == 7
+    assert command("explain", "--methods", "rollout", "--where", "page = 2", "--json").counts["new"] == 2
+
+
+def test_a_table_describes_files_and_pages(papers, command):
+    table = papers / "metadata.tsv"
+    table.write_text(
+        "file\ttitle\tdate\nbox.pdf\tLetters\tc. 1900\nletters/box.pdf#page=3\tThe third\t1901\nphoto.jpg\t\t\n"
+    )
+    counts = command("run", papers, *TINY, "--json").counts
+    assert counts["metadata"]["described"] == 4
+    assert counts["metadata"]["pictures_without_row"] == ["letters/one.pdf", "scan.tif#page=1", "scan.tif#page=2"]
+    query = "SELECT title, date_from, date_to, page FROM catalogue WHERE path LIKE '%box%' ORDER BY path"
+    assert ask(command.db, query) == [
+        ("Letters", 1895, 1905, 1),
+        ("Letters", 1895, 1905, 2),
+        ("The third", 1901, 1901, 3),
+    ]
+    assert ask(command.db, "SELECT title FROM catalogue WHERE path = 'scan.tif#page=1'") == [("scan, page 1",)]
+
+
+def test_a_table_with_titles_in_another_language_names_the_pages(papers, command):
+    (papers / "metadata.csv").write_text("file,Titel\nbox.pdf,Briefe\n")
+    command("run", papers, *TINY)
+    from store import read
+    from store.connection import reading
+
+    with reading(command.db) as con:
+        titles = dict(zip(*read.images(con).select(["path", "title"]).to_pydict().values(), strict=True))
+    assert titles["letters/box.pdf#page=1"] == "Briefe" and titles["scan.tif#page=2"] == "scan, page 2"
+
+
+def test_a_file_that_cannot_be_read_is_one_failure_until_it_can(papers, command):
+    whole = (papers / "letters/box.pdf").read_bytes()
+    (papers / "letters/box.pdf").write_bytes(whole[:100])
+    counts = command("run", papers, *TINY, "--json").counts
+    assert (counts["new"], counts["failed"]) == (4, 1)
+    assert ask(command.db, "SELECT path FROM failures") == [("letters/box.pdf",)]
+    (papers / "letters/box.pdf").write_bytes(whole)
+    counts = command("run", papers, *TINY, "--json").counts
+    assert (counts["new"], counts["failed"]) == (3, 0)
+    assert ask(command.db, "SELECT count(*) FROM failures") == [(0,)]
+
+
+def test_one_broken_page_of_many_is_one_failure(papers, command, monkeypatch):
+    from ingest.vision.loader import BadImage
+
+    real = pages._Pdf._picture
+
+    def broken(self, page, pixels):
+        if page == 2:
+            raise BadImage("The page of the PDF is damaged.")
+        return real(self, page, pixels)
+
+    monkeypatch.setattr(pages._Pdf, "_picture", broken)
+    counts = command("run", papers, *TINY, "--json").counts
+    assert (counts["new"], counts["failed"]) == (6, 1)
+    assert ask(command.db, "SELECT path, error FROM failures") == [
+        ("letters/box.pdf#page=2", "The page of the PDF is damaged.")
+    ]
+
+
+def test_one_page_that_becomes_many(papers, command):
+    command("run", papers, *TINY)
+    (papers / "letters/one.pdf").write_bytes(pdf([RED, GREEN]))
+    result = command("run", papers, *TINY, "--json")
+    assert result.counts["new"] == 2 and result.counts["gone"] == ["letters/one.pdf"]
+    command("prune", "--yes")
+    assert paths(command.db) == [*ALL[:3], *ALL[4:], "letters/one.pdf#page=1", "letters/one.pdf#page=2"]
+
+
+def test_a_document_that_lost_a_page(papers, command):
+    command("run", papers, *TINY)
+    (papers / "letters/box.pdf").write_bytes(pdf([RED, GREEN]))
+    (state,) = [row["files"] for row in command("status", "--json").counts["collections"]]
+    assert state["gone"] == ["letters/box.pdf#page=3"]
+    assert state["changed"] == ["letters/box.pdf#page=1", "letters/box.pdf#page=2"]
+    counts = command("run", papers, *TINY, "--prune", "--json").counts
+    assert counts["new"] == 2 and counts["pruned"] == ["letters/box.pdf#page=3"]
+    assert len(paths(command.db)) == 6
+
+
+def test_a_document_that_was_damaged_has_not_lost_its_pages(papers, command):
+    command("run", papers, *TINY)
+    box = papers / "letters/box.pdf"
+    box.write_bytes(box.read_bytes()[:100])
+    counts = command("run", papers, *TINY, "--prune", "--json").counts
+    assert (counts["failed"], counts["pruned"]) == (1, [])
+    assert paths(command.db) == ALL
+
+
+def test_a_moved_document_keeps_its_pages(papers, command):
+    command("run", papers, *TINY)
+    before = dict(ask(command.db, "SELECT page, image_id FROM catalogue WHERE document LIKE '%box.pdf'"))
+    (papers / "letters").rename(papers / "briefe")
+    counts = command("run", papers, *TINY, "--json").counts
+    assert counts["new"] == 0 and len(counts["moved"]) == 4
+    after = dict(ask(command.db, "SELECT page, image_id FROM catalogue WHERE document = 'briefe/box.pdf'"))
+    assert after == before
+
+
+def test_few_documents_are_open_at_a_time(tmp_path):
+    made = []
+    for number in range(12):
+        made.append(tmp_path / f"{number}.pdf")
+        made[-1].write_bytes(pdf([RED, GREEN]))
+    shelf = source.Shelf(room=3)
+    for path in made * 2:
+        shelf.page(path, 2)
+        assert len(shelf.documents) <= 3
+    with pytest.raises(Exception, match="no page 3"):
+        shelf.page(made[0], 3)
+    assert not any(shelf.readers.values())
