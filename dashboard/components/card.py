@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, cache, words
+from dashboard import address, cache, sources, words
 
 _WAITING = "_card"
 
@@ -27,9 +27,16 @@ def _card(image: dict) -> None:
     with picture:
         if found := cache.picture(image["image_id"]):
             st.image(found[0], alt=image["alt"], width="stretch")
+        else:
+            st.caption("No copy of this picture is kept here.")
     with about:
         address.link("attention", "Where does the network look?", image["image_id"], ":material/visibility:")
         address.link("similar", "What looks alike?", image["image_id"], ":material/image_search:")
-        facts = {key: str(value) for key, value in image["metadata"].items() if value not in (None, "")}
-        facts |= {"file": image["path"], "pixels": f"{image['width']} × {image['height']}"}
+        if outside := sources.links(image["metadata"]):
+            with st.container(horizontal=True, gap="small"):
+                for link in outside:
+                    st.link_button(words.plain(link.label), link.address, icon=link.icon, type="tertiary")
+        place = "address" if "://" in image["path"] else "file"
+        facts = sources.facts(image["metadata"]) | {place: image["path"]}
+        facts |= {"pixels": f"{image['width']} × {image['height']}"}
         st.dataframe(pd.Series(facts, name="value").rename_axis("about"), width="stretch")

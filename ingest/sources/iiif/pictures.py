@@ -1,0 +1,71 @@
+"""A picture from an image server: asked for in a size that the server offers, and looked at before it is believed."""
+
+from __future__ import annotations
+
+from ingest.sources.iiif.images import MOST_WHOLE, SIDE, BadInfo, Info, Request, parse_info, requests
+from ingest.sources.iiif.presentation import Painted
+from ingest.vision.loader import BadImage, Decoded, decode
+from ingest.web import Refused, Web, WebError
+
+MOST_PIXELS = 2 * MOST_WHOLE
+MOST_INFO = 2**20  # bytes of a description of one image
+_ANOTHER_SIZE = frozenset({400, 403, 404, 405, 410, 414, 422, 501})  # answers to a size that a server does not have
+
+
+def fetch(web: Web, painted: Painted, side: int = SIDE, least: float = 0.75) -> Decoded:
+    """The picture on a canvas, its shorter side about `side` pixels, at least that share of them, where the server lets
+    us choose. With the `side` of a picture that came before and `least` 1 it is the same one again.
+
+    BadImage, with a sentence, for all that cannot be had, is no picture, or has not the shape that was promised.
+    """
+    try:
+        if painted.service is None:
+            return _picture(web, painted.address)
+        try:
+            info = _info(web, painted.service)
+        except (BadInfo, WebError) as error:
+            # The manifest names a picture too; a server that is down or forbidden will not have that one either.
+            if isinstance(error, Refused) or not getattr(error, "status", 1) or not painted.address:
+                raise
+            return _picture(web, painted.address)
+        return _first(web, info, requests(info, side, painted.region, least))
+    except BadInfo as error:
+        raise BadImage(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
+    except WebError as error:
+        raise BadImage(f"{error.reason}.") from None
+
+
+def _info(web: Web, service: str) -> Info:
+    data, _ = web.json(f"{service}/info.json", MOST_INFO)
+    return parse_info(data, service)
+
+
+def _first(web: Web, info: Info, asked: list[Request]) -> Decoded:
+    """The first of these pictures that the server has."""
+    refusal = WebError(
+        f"the image server offers no size of the image that could be read ({info.width} × {info.height})"
+    )
+    for request in asked:
+        try:
+            return _checked(_picture(web, request.address), request)
+        except WebError as error:
+            if error.status not in _ANOTHER_SIZE:
+                raise
+            refusal = error
+    raise refusal
+
+
+def _picture(web: Web, address: str) -> Decoded:
+    return decode(web.get(address, accept="image/jpeg, image/*;q=0.8").data, MOST_PIXELS)
+
+
+def _checked(decoded: Decoded, request: Request) -> Decoded:
+    """The picture, if it has the shape that was asked for: all that is said of places in it depends on that."""
+    width, height = decoded.image.size
+    # Half a pixel of rounding at either side, and a hundredth for servers that round otherwise.
+    if abs(width * request.height - height * request.width) > width + height + 0.01 * width * request.height:
+        raise BadImage(
+            f"The server sent a picture of {width} × {height} pixels where {request.width} × {request.height} "
+            "were asked for."
+        )
+    return decoded

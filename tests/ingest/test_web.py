@@ -1,0 +1,343 @@
+"""The gate to the web: which addresses are asked, how often, and how much is taken."""
+
+import gzip
+import json
+import socket
+import ssl
+import threading
+import time
+import zlib
+from email.utils import formatdate
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ingest import web
+from ingest.web import Refused, Web, WebError, check, is_public, parse_json, retry_after, shown
+from tests.ingest.iiif_server import Museum
+
+
+@pytest.fixture
+def museum():
+    made = Museum()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(monkeypatch):
+    monkeypatch.setattr(web, "FIRST_PAUSE", 0.01)
+    with Web(["127.0.0.1"], per_second=1000) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "127.9.9.9", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
+     "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:127.0.0.1",
+     "::ffff:169.254.169.254", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "192.0.2.1", "nonsense"],
+)  # fmt: skip
+def test_private_addresses_are_not_public(address):
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["93.184.216.34", "8.8.8.8", "2606:4700::1111", "64:ff9b::808:808", "2002:808:808::"]
+)
+def test_public_addresses_are(address):
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1/", "http://localhost/", "http://2130706433/", "http://0x7f.1/", "http://[::1]/", "http://127.1:80/",
+     "http://[::ffff:127.0.0.1]/", "http://0/"],
+)  # fmt: skip
+def test_loopback_is_refused_however_it_is_written(address):
+    with pytest.raises(Refused, match="not on the public internet; add --allow-host"):
+        check(httpx.URL(address))
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["file:///etc/passwd", "ftp://example.org/a", "gopher://example.org", "data:text/plain,a", "/etc/passwd", ""],
+)
+def test_only_http_is_asked(address):
+    with Web() as client, pytest.raises(Refused):
+        client.get(address)
+
+
+def test_a_name_and_a_password_are_refused_and_never_shown(museum, client):
+    address = museum.url("/a").replace("127.0.0.1", "anna:geheim@127.0.0.1")
+    with pytest.raises(Refused, match="leave name and password out") as error:
+        client.get(address)
+    assert "geheim" not in str(error.value) and not museum.asked
+    assert shown("https://u:p@x.org/a?id=3&api_key=K1&b=2#c") == "https://x.org/a?id=3&api_key=…&b=2#c"
+    assert shown("https://x.org/@anna") == "https://x.org/@anna"
+
+
+def test_one_private_address_among_public_ones_is_enough(monkeypatch):
+    def look_up(host, port, **_):
+        return [(0, 0, 0, "", (address, port)) for address in ("93.184.216.34", "10.0.0.1")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(Refused, match=r"10\.0\.0\.1"):
+        check(httpx.URL("https://museum.example/"))
+    assert check(httpx.URL("https://museum.example/"), frozenset(["museum.example"])) == ["93.184.216.34", "10.0.0.1"]
+
+
+def test_the_connection_goes_to_the_address_that_was_checked(museum, monkeypatch):
+    """A name that answers differently when asked again gains nothing: it is asked once for each request."""
+    museum.put("/a", b"here")
+    real, lookups = socket.getaddrinfo, []
+
+    def look_up(host, port, *rest, **how):
+        if host != "museum.example":
+            assert host == "127.0.0.1"  # the numeric address, as checked
+            return real(host, port, *rest, **how)
+        lookups.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    seen = []
+    museum.pages["/a"] = lambda handler: seen.append(handler.headers["Host"]) or (200, {}, b"here")
+    with Web(["museum.example"], per_second=1000) as client:
+        answer = client.get(f"http://museum.example:{museum.port}/a")
+    assert answer.data == b"here" and answer.address == f"http://museum.example:{museum.port}/a"
+    assert lookups == ["museum.example"] and seen == [f"museum.example:{museum.port}"]
+
+
+def test_a_certificate_is_checked_against_the_name(museum, monkeypatch):
+    """The connection goes to a number, and yet only a server that can prove the name is believed."""
+    pem = Path(__file__).parent / "museum.example.pem"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    museum.server.socket = context.wrap_socket(museum.server.socket, server_side=True)
+    museum.put("/a", b"proven")
+    real = socket.getaddrinfo
+
+    def look_up(host, port, *rest, **how):
+        return real("127.0.0.1" if host.endswith(".example") else host, port, *rest, **how)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(web, "ATTEMPTS", 1)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    with Web(["museum.example", "other.example"], per_second=1000) as client:
+        assert client.get(f"https://museum.example:{museum.port}/a").data == b"proven"
+        with pytest.raises(WebError, match="CERTIFICATE_VERIFY_FAILED.*other.example"):
+            client.get(f"https://other.example:{museum.port}/a")
+
+
+def test_redirects_are_followed_and_checked(museum, client):
+    museum.put("/new", b"moved here")
+    museum.put("/old", b"", 302, Location="/new")
+    assert client.get(museum.url("/old")).data == b"moved here"
+    museum.put("/trap", b"", 302, Location=f"http://localhost:{museum.port}/new")
+    before = len(museum.asked)
+    with pytest.raises(Refused, match="localhost has the address"):
+        client.get(museum.url("/trap"))
+    assert museum.asked[before:] == ["/trap"]
+    museum.put("/file", b"", 302, Location="file:///etc/passwd")
+    with pytest.raises(Refused):
+        client.get(museum.url("/file"))
+    museum.put("/round", b"", 302, Location="/round")
+    with pytest.raises(WebError, match="without end"):
+        client.get(museum.url("/round"))
+
+
+def test_a_proxy_of_the_environment_is_not_used(museum, monkeypatch):
+    museum.put("/a", b"direct")
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with Web(["127.0.0.1"]) as client:
+        assert client.get(museum.url("/a")).data == b"direct"
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_busy_server_is_asked_again(museum, client, status):
+    address = museum.stumbling("/a", 3, status, {}, b"at last")
+    assert client.get(address).data == b"at last" and len(museum.asked) == 4
+
+
+def test_a_server_that_stays_busy_is_left_alone(museum, client):
+    with pytest.raises(WebError, match=r"answers 503 .*\(asked 5 times\)") as error:
+        client.get(museum.stumbling("/a", 99, 503, {}, b""))
+    assert error.value.status == 503 and len(museum.asked) == 5
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+def test_a_refusal_is_taken_at_its_word(museum, client, status):
+    with pytest.raises(WebError, match=str(status)) as error:
+        client.get(museum.put("/a", b"", status))
+    assert error.value.status == status and len(museum.asked) == 1
+
+
+@pytest.mark.parametrize("said", ["1", "date"])
+def test_retry_after_is_honoured_by_all_threads(museum, client, said):
+    museum.put("/b", b"b")
+    wait = formatdate(time.time() + 2, usegmt=True) if said == "date" else said
+    address = museum.stumbling("/a", 1, 429, {"Retry-After": wait}, b"a")
+    threads = [threading.Thread(target=client.get, args=(address,))]
+    threads[0].start()
+    while not museum.asked:
+        time.sleep(0.005)
+    time.sleep(0.1)
+    client.get(museum.url("/b"))
+    threads[0].join()
+    assert min(museum.times[1:]) - museum.times[0] > (0.9 if said == "1" else 0.2)
+
+
+def test_a_server_that_wants_an_hour_is_left_for_later(museum, client):
+    with pytest.raises(WebError, match="3600 seconds: give the same command again later"):
+        client.get(museum.stumbling("/a", 9, 429, {"Retry-After": "3600"}, b""))
+    assert len(museum.asked) == 1
+
+
+def test_retry_after():
+    assert retry_after("7") == 7 and retry_after(None) is None and retry_after("soon") is None
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert 50 < retry_after(formatdate(time.time() + 60, usegmt=True)) <= 60
+
+
+def test_requests_to_one_host_keep_their_distance(museum):
+    museum.put("/a", b"a")
+    with Web(["127.0.0.1"], per_second=20) as client:
+        threads = [threading.Thread(target=client.get, args=(museum.url("/a"),)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    gaps = [later - earlier for earlier, later in zip(sorted(museum.times), sorted(museum.times)[1:], strict=False)]
+    assert len(gaps) == 5 and sum(gaps) > 0.1
+
+
+def test_a_server_that_dies_mid_file_is_asked_again(museum, client):
+    left = [2]
+
+    def page(handler):
+        left[0] -= 1
+        if left[0] < 0:
+            return 200, {}, b"x" * 1000
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        handler.wfile.write(b"x" * 400)
+        return None
+
+    museum.pages["/a"] = page
+    assert len(client.get(museum.url("/a")).data) == 1000 and len(museum.asked) == 3
+
+
+def test_a_silent_server_is_given_up(museum, monkeypatch):
+    monkeypatch.setattr(web, "SILENCE", 0.1)
+    monkeypatch.setattr(web, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(web, "ATTEMPTS", 2)
+    museum.pages["/a"] = lambda handler: time.sleep(0.4)
+    with Web(["127.0.0.1"], per_second=1000) as client, pytest.raises(WebError, match="did not answer in time"):
+        client.get(museum.url("/a"))
+    assert len(museum.asked) == 2
+
+
+def test_a_trickle_is_given_up(museum, client, monkeypatch):
+    monkeypatch.setattr(web, "WHOLE", 0.2)
+
+    def page(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100")
+        handler.end_headers()
+        for _ in range(100):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.02)
+
+    museum.pages["/a"] = page
+    with pytest.raises(WebError, match="needed more than"):
+        client.get(museum.url("/a"))
+
+
+def test_a_host_that_never_answers_is_asked_no_more(museum, client, monkeypatch):
+    monkeypatch.setattr(web, "GIVE_UP", 3)
+    museum.pages["/a"] = lambda handler: None
+    with pytest.raises(WebError):
+        client.get(museum.url("/a"))
+    before = len(museum.asked)
+    assert before <= 4
+    with pytest.raises(WebError, match="gives no answer; once it does, the same command goes on"):
+        client.get(museum.url("/a"))
+    assert len(museum.asked) == before
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_file_longer_than_the_bound_is_not_taken(museum, client, honest):
+    def endless(handler):
+        handler.send_response(200)
+        if honest:
+            handler.send_header("Content-Length", str(10**12))
+        handler.end_headers()
+        try:
+            for _ in range(1000):
+                handler.wfile.write(b"x" * 100_000)
+        except OSError:
+            pass
+
+    museum.pages["/a"] = endless
+    with pytest.raises(WebError, match="more than the 1 MB"):
+        client.get(museum.url("/a"), most=2**20)
+
+
+def test_what_unpacks_to_more_than_the_bound_is_not_taken(museum, client):
+    bomb = gzip.compress(b"[" + b" " * 200_000_000 + b"]", 9)
+    assert len(bomb) < 300_000
+    with pytest.raises(WebError, match="more than the 32 MB"):
+        client.json(museum.put("/a", bomb, Content_Encoding="gzip"))
+
+
+def test_packed_json(museum, client):
+    data = {"a": "ü" * 1000}
+    assert client.json(museum.json("/a", data, pack=True)) == (data, museum.url("/a"))
+    packed = zlib.compress(json.dumps(data).encode())
+    assert client.json(museum.put("/b", packed, Content_Encoding="deflate"))[0] == data
+    with pytest.raises(WebError, match="only a part"):
+        client.json(museum.put("/c", gzip.compress(json.dumps(data).encode())[:-9], Content_Encoding="gzip"))
+    with pytest.raises(WebError, match="cannot be unpacked"):
+        client.json(museum.put("/d", b"not gzip at all", Content_Encoding="gzip"))
+    with pytest.raises(WebError, match="'br', which was not asked for"):
+        client.json(museum.put("/e", b"x", Content_Encoding="br"))
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"<!DOCTYPE html><html>", "a web page, no IIIF manifest: look there for"),
+        (b"\xef\xbb\xbf\n<html>", "a web page"),
+        (b'{"a": ', "no JSON document, or is cut short"),
+        (b"\xff\xfe\x00", "no JSON document"),
+        (b"[" * 200_000, "nested too deep"),
+        (b"1" * 10_000, "no JSON document"),
+        (b"", "no JSON document"),
+    ],
+)
+def test_what_is_no_json(data, said):
+    with pytest.raises(WebError, match=said):
+        parse_json(data, "x")
+
+
+def test_a_closed_web_sends_everybody_away(museum):
+    client = Web(["127.0.0.1"], per_second=0.1)
+    museum.put("/a", b"a")
+    client.get(museum.url("/a"))
+    errors = []
+
+    def ask():
+        try:
+            client.get(museum.url("/a"))
+        except (WebError, RuntimeError) as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    time.sleep(0.05)
+    client.close()
+    thread.join(2)
+    assert not thread.is_alive() and len(errors) == 1

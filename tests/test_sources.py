@@ -1,0 +1,71 @@
+"""Which addresses of somebody's metadata become links."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.sources import facts, links
+
+
+def test_links_of_a_picture_from_a_manifest():
+    metadata = {
+        "homepage": "https://www.museum.example/7",
+        "iiif_manifest": "https://iiif.museum.example/7/manifest.json?a=1&b=2",
+    }
+    page, viewer, manifest = links(metadata)
+    assert (page.label, page.address) == ("Page at museum.example", "https://www.museum.example/7")
+    assert viewer.address == (
+        "https://projectmirador.org/embed/?iiif-content=https%3A%2F%2Fiiif.museum.example%2F7%2Fmanifest.json%3Fa%3D1%26b%3D2"
+    )
+    assert (manifest.label, manifest.address) == ("Manifest", metadata["iiif_manifest"])
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,<script>", "file:///etc/passwd", "//evil.example", "7", 7,
+     None, "", "https://", "https://museum.example@evil.example/", "https://a.example/\njavascript:alert(1)", "http://[::1",
+     'https://a.example/"onclick="x', " https://a.example"],
+)  # fmt: skip
+def test_nothing_else_becomes_a_link(address):
+    assert links({"homepage": address, "iiif_manifest": address}) == []
+
+
+def test_facts_are_for_people():
+    assert facts({"title": "A", "year": 1520, "none": None, "iiif_canvas": "https://a.example/c"}) == {
+        "title": "A",
+        "year": "1520",
+    }
+
+
+def test_the_card_of_an_image_has_the_links_and_opens_none():
+    def card():
+        from unittest import mock
+
+        from dashboard.components.card import _card
+
+        metadata = {
+            "homepage": "https://m.example/*7*",
+            "iiif_manifest": "https://m.example/7.json",
+            "iiif_canvas": "https://m.example/c",
+        }
+        image = {
+            "image_id": 1,
+            "title": "A",
+            "alt": "A",
+            "path": "https://m.example/c",
+            "width": 3,
+            "height": 2,
+            "metadata": metadata,
+        }
+        with mock.patch("dashboard.cache.picture", return_value=None), mock.patch("dashboard.address.link"):
+            _card(image)
+
+    at = AppTest.from_function(card).run()
+    assert not at.exception
+    buttons = at.get("link_button")
+    assert [button.proto.url for button in buttons] == [
+        "https://m.example/*7*",
+        "https://projectmirador.org/embed/?iiif-content=https%3A%2F%2Fm.example%2F7.json",
+        "https://m.example/7.json",
+    ]
+    assert at.caption[0].value == "No copy of this picture is kept here."
+    assert "iiif_canvas" not in at.dataframe[0].value.index
