@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-import pyarrow as pa
 from PIL import Image
 from plotly.subplots import make_subplots
 
 from dashboard import plane
 from dashboard.colours import SCALE, Colours, colour
 from dashboard.panels import colour_table, percent
-from dashboard.tables import to_csv
+from dashboard.tables import safe_csv
 from ingest.vision.overlay import scale_values
 
 NUMBERED = 160  # heads; the points of more are too small for their numbers
@@ -228,7 +227,7 @@ def csv(table: pd.DataFrame, statistic: Statistic, **about: Any) -> bytes:
     about |= {"statistic": statistic.key, "unit": statistic.unit}
     rows = table.rename(columns={"spread": "standard_deviation"}).assign(**about)
     columns = [*about, "layer", "head", "name", "note", "mean", "standard_deviation", "images"]
-    return to_csv(pa.Table.from_pandas(rows[columns], preserve_index=False))
+    return safe_csv(rows[columns])
 
 
 def printed(table: pd.DataFrame, statistic: Statistic, by: str, spread: bool, caption: str, ending: str) -> bytes:

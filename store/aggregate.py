@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from store import companding
+from store import companding, grids
 from store.rows import fetch, plain
 
 Head = int | None | Literal["mean", "max"]
@@ -18,15 +18,16 @@ BATCH = 2048  # maps decoded at a time: DuckDB's own vector
 
 @dataclass(frozen=True)
 class GroupMaps:
-    """One map for each of n images: `ids` (n,) int64, ascending, `weights` (n, rows, cols) float32 as they are stored.
+    """One map for each of n images: `ids` (n,) int64, ascending, `weights` (n, rows, cols) float32.
 
-    `without` are the asked images that have no such map, `off_grid` those whose map has another grid than most.
+    They are as they are stored where all have one grid; else all are on a common one, and `grids_before` says how many
+    grids there were. `without` are the asked images that have no such map.
     """
 
     ids: np.ndarray
     weights: np.ndarray
     without: np.ndarray
-    off_grid: np.ndarray
+    grids_before: int
 
 
 def group_maps(
@@ -38,7 +39,7 @@ def group_maps(
     layer: int,
     head: Head = None,
 ) -> GroupMaps:
-    """The maps of these images in one layer, on the grid that most of them have.
+    """The maps of these images in one layer, on one grid (`grids.common`, `grids.onto`).
 
     `head` is a number, "mean" or "max" over the layer's heads, or None for maps that belong to no head. With the target
     None, whatever is explained counts: the mean, or maximum, over all targets of an image. Memory holds the n maps and
@@ -46,11 +47,26 @@ def group_maps(
     """
     wanted = np.unique(np.fromiter(image_ids, dtype=np.int64))
     which, params = _chosen(wanted, head, run_id=run_id, method=method, target=target, layer=layer)
-    grids = _grids(con, which, params)
-    if not grids:
-        return GroupMaps(wanted[:0], np.empty((0, 0, 0), np.float32), wanted, wanted[:0])
-    (rows, cols), ids = max(grids.items(), key=lambda grid: len(grid[1]))
-    off = np.setdiff1d(np.concatenate(list(grids.values())), ids)
+    found = _grids(con, which, params)
+    if not found:
+        return GroupMaps(wanted[:0], np.empty((0, 0, 0), np.float32), wanted, 0)
+    rows, cols = grids.common(found)
+    ids = np.concatenate(list(found.values()))
+    weights = np.empty((len(ids), rows, cols), np.float32)
+    start = 0
+    for grid, members in found.items():
+        own = _on_grid(con, which, params, grid, members, head)
+        weights[start : start + len(members)] = grids.onto(own, rows, cols)
+        start += len(members)
+    ids, first = np.unique(ids, return_index=True)
+    return GroupMaps(ids, weights[first], np.setdiff1d(wanted, ids), len(found))
+
+
+def _on_grid(
+    con: duckdb.DuckDBPyConnection, which: str, params: dict, grid: tuple[int, int], ids: np.ndarray, head: Head
+) -> np.ndarray:
+    """The maps (n, rows, cols) of the images `ids` (n,), ascending, that have this grid."""
+    rows, cols = grid
     weights = np.zeros((len(ids), rows * cols), np.float32)
     maps = np.zeros(len(ids), np.int64)
     query = f"SELECT image_id, scale, codes FROM stored_map {which} AND rows = $rows AND cols = $cols"
@@ -62,7 +78,7 @@ def group_maps(
         maps += np.bincount(place, minlength=len(ids))
     if head != "max":
         weights /= maps[:, None].astype(np.float32)
-    return GroupMaps(ids, weights.reshape(-1, rows, cols), np.setdiff1d(np.setdiff1d(wanted, ids), off), off)
+    return weights.reshape(-1, rows, cols)
 
 
 def levels(con: duckdb.DuckDBPyConnection, run_id: int, method: str) -> tuple[list[int], list[int]]:

@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from store import companding, rows
+from store import companding, grids, rows
 from store.errors import StoreError
 from store.results import HEAD_STATS
 
@@ -39,18 +39,19 @@ class Head:
 
 @dataclass(frozen=True)
 class MeanMap:
-    """The mean over `images` maps of one head, weights (rows, cols) float32; `left_out` images have another grid."""
+    """The mean over `images` maps of one head, weights (rows, cols) float32. Of maps of several grids, all are brought
+    onto a common one; `grids_before` says how many there were."""
 
     weights: np.ndarray
     images: int
-    left_out: int
+    grids_before: int
 
 
 @dataclass(frozen=True)
 class Likeness:
     """How alike n heads look: of each its layer (n,) and head (n,), `cosines` (n, n) float32, the mean over `images`
-    images of the cosine between two heads' maps (NaN where no image has both), and their mean maps (n, rows, cols)
-    over those of the images that have the commonest grid."""
+    images of the cosine between two heads' maps (NaN where no image has both), and their mean maps (n, rows, cols),
+    those of several grids brought onto a common one."""
 
     layers: np.ndarray
     heads: np.ndarray
@@ -140,23 +141,23 @@ def maps(con: Connection, head: Head, ids: Iterable[int]) -> dict[int, np.ndarra
 
 
 def mean_map(con: Connection, head: Head, ids: Iterable[int] | None = None) -> MeanMap | None:
-    """The mean of one head's maps over all images that share the commonest grid; None if there are none."""
+    """The mean of one head's maps over all images, on their common grid; None if there are none."""
     same = f"FROM stored_map WHERE {_SAME_HEAD} {_among(ids)}"
-    grids = _table(
-        con, f"SELECT rows, cols, count(*) AS images {same} GROUP BY ALL ORDER BY ALL", **vars(head), ids=ids
-    )
-    if not grids.num_rows:
+    counted = f"SELECT rows, cols, count(*) AS images {same} GROUP BY ALL ORDER BY ALL"
+    found = _table(con, counted, **vars(head), ids=ids).to_pylist()
+    if not found:
         return None
-    common = max(grids.to_pylist(), key=lambda grid: grid["images"])
-    grid = {"height": common["rows"], "width": common["cols"]}
     query = f"SELECT scale, codes {same} AND rows = $height AND cols = $width"
-    total = np.zeros(common["rows"] * common["cols"])
-    for batch in con.sql(query, params=_used(query, {**vars(head), **grid, "ids": ids})).to_arrow_reader(_BATCH):
-        weights = companding.decode(_codes(batch["codes"], len(total)), batch["scale"].to_numpy())
-        total += weights.sum(axis=0, dtype=np.float64)
-    images = common["images"]
-    weights = (total / images).astype(np.float32).reshape(common["rows"], common["cols"])
-    return MeanMap(weights, images, sum(grids["images"].to_pylist()) - images)
+    totals = {}
+    for height, width in ((grid["rows"], grid["cols"]) for grid in found):
+        total = np.zeros(height * width)
+        params = _used(query, {**vars(head), "height": height, "width": width, "ids": ids})
+        for batch in con.sql(query, params=params).to_arrow_reader(_BATCH):
+            weights = companding.decode(_codes(batch["codes"], len(total)), batch["scale"].to_numpy())
+            total += weights.sum(axis=0, dtype=np.float64)
+        totals[height, width] = total[None]
+    images = sum(grid["images"] for grid in found)
+    return MeanMap((_together(totals)[0] / images).astype(np.float32), images, len(found))
 
 
 def likeness(
@@ -245,10 +246,17 @@ class _Comparison:
         count[at] += 1
 
     def done(self, images: int) -> Likeness:
-        (height, width), (total, count) = max(self.totals.items(), key=lambda item: (item[1][1].sum(), item[0]))
+        total = _together({grid: total for grid, (total, _) in self.totals.items()})
+        count = sum(count for _, count in self.totals.values())
         with np.errstate(invalid="ignore"):
-            cosines, means = self.sums / self.counts, total / count[:, None]
-        return Likeness(self.layers, self.heads, cosines, means.reshape(-1, height, width), images)
+            cosines, means = self.sums / self.counts, total / count[:, None, None]
+        return Likeness(self.layers, self.heads, cosines, means, images)
+
+
+def _together(totals: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
+    """Sums of maps (n, rows * cols) of each grid, added up on their common grid (n, rows, cols)."""
+    height, width = grids.common(totals)
+    return sum(grids.onto(total.reshape(-1, *grid), height, width) for grid, total in totals.items())
 
 
 _OF_PREDICTED = """AND (image_id, target) IN (

@@ -39,14 +39,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Finding:
-    """What came out: the comparison, the pictures in it, and how many were left out for want of a map, for another
-    grid, for an empty map, and since there were too many."""
+    """What came out: the comparison, the pictures in it, from how many grids their maps were brought onto one, and how
+    many pictures were left out for want of a map, for an empty map, and since there were too many."""
 
     contrast: Contrast
     a: np.ndarray
     b: np.ndarray
     without: int
-    off_grid: int
+    grids_before: int
     empty: int
     too_many: int
 
@@ -95,7 +95,7 @@ def compare(run: dict[str, Any], choice: Choice, pair: Pair, settings: Settings)
         ids[in_a],
         ids[in_b],
         without=int(np.isin(stack.without, asked).sum()),
-        off_grid=int(np.isin(stack.off_grid, asked).sum()),
+        grids_before=stack.grids_before,
         empty=int((~holding).sum()),
         too_many=len(pair.a) + len(pair.b) - len(asked),
     )

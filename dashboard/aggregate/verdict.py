@@ -22,15 +22,21 @@ def sentences(run: dict[str, Any], finding: Finding) -> list[str]:
     cut = {
         "crop": "the centre of each picture",
         "stretch": "each whole picture, squeezed into a square",
+        "aspect": "each whole picture, whatever its shape",
         "pad": "each whole picture on a plain ground, which counts as 0, so that tall and wide pictures differ there",
     }.get(run["fit"], "each picture")
     said = [
         f"The maps lie in the frame of what the network saw, {cut}. The same patch is the same place relative to the "
         "edges of that frame in every picture. A line surrounds the patches that differ by more than chance."
     ]
+    if finding.grids_before > 1:
+        grid = f"{finding.contrast.rows} × {finding.contrast.cols}"
+        said.append(
+            f"The pictures have {finding.grids_before} grids, each in the shape of its picture. Their maps were "
+            f"brought onto one of {grid} patches: each weight is spread evenly over its patch, and sums stay the same."
+        )
     for count, why in (
         (finding.without, "without such a map"),
-        (finding.off_grid, "with maps of another grid"),
         (finding.empty, "with an empty map"),
         (finding.too_many, "by lot, since the others fill the memory"),
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import torch
@@ -37,10 +37,23 @@ def methods_for(backbone: Backbone, keys: Sequence[str]) -> list[str]:
 def embed(
     backbone: Backbone, pictures: Sequence[Image.Image], fit: str = "crop", size: int | None = None
 ) -> np.ndarray:
-    """Features of upright RGB pictures, float32 (pictures, dim), L2-normalised."""
-    fitted = [fit_image(picture, backbone.rule, fit, size) for picture in pictures]
-    batch = torch.from_numpy(np.stack([pixels for pixels, _ in fitted]))
-    return observe(backbone, batch).features.numpy()
+    """Features of upright RGB pictures, float32 (pictures, dim), L2-normalised; those of one grid go together.
+    BackboneError for a fit that the network does not take."""
+    backbone.check_fit(fit)
+    fitted = [fit_image(picture, backbone.rule, fit, size)[0] for picture in pictures]
+    features = np.empty((len(fitted), backbone.dim), np.float32)
+    for places in alike([pixels.shape for pixels in fitted]):
+        batch = torch.from_numpy(np.stack([fitted[place] for place in places]))
+        features[places] = observe(backbone, batch).features.numpy()
+    return features
+
+
+def alike(keys: Sequence[Hashable]) -> list[list[int]]:
+    """The places of equal keys together, in the order of their first: [a, b, a] gives [[0, 2], [1]]."""
+    groups: dict[Hashable, list[int]] = {}
+    for place, key in enumerate(keys):
+        groups.setdefault(key, []).append(place)
+    return list(groups.values())
 
 
 def cells_of(frames: Sequence[Frame], sizes: Sequence[tuple[int, int]]) -> Tensor | None:

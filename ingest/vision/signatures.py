@@ -19,9 +19,15 @@ _PICTURES = (
     (b"qoif", "QOI"),
     (b"DDS ", "DDS"),
     (b"icns", "ICNS"),
+    (b"%PDF-", "PDF"),
+    (b"SIMPLE  =", "FITS"),
+    (b"BLP1", "BLP"),
+    (b"BLP2", "BLP"),
+    (b"\x01\xda", "SGI"),
+    (b"\x59\xa6\x6a\x95", "Sun raster"),
 )
-_BRANDS = {b"avif": "AVIF", b"avis": "AVIF"}
-_APPLE = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_BRANDS = {b"avif": "AVIF", b"avis": "AVIF", **dict.fromkeys(_HEIC, "HEIC")}
 
 
 def picture_format(head: bytes) -> str | None:
@@ -48,13 +54,9 @@ def other_kind(head: bytes) -> str | None:
         return "This is a web page, not a picture: the download seems to have failed."
     if text.startswith(b"<svg") or (text.startswith(b"<?xml") and b"<svg" in text):
         return "This is an SVG drawing, which has no pixels: export it as PNG."
-    if text.startswith(b"%pdf"):
-        return "This is a PDF: export its pages as pictures."
     if text.startswith(b"%!ps"):
         return "This is a PostScript drawing: export it as PNG or TIFF."
     if head[4:8] == b"ftyp":
-        if head[8:12] in _APPLE:
-            return "This is a HEIC picture, which cannot be read here: save it as JPEG or PNG."
         return "This is a film, not a picture."
     if head.startswith(b"version https://git-lfs"):
         return "This is a Git LFS pointer, not the picture: fetch it with `git lfs pull`."

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from store import aggregate, read, write
+from store import aggregate, grids, read, write
 from store.connection import reading, writing
 from store.records import MapBlock, Results
 from tests.store.conftest import COLS, HEADS, LAYERS, ROWS
@@ -31,7 +31,7 @@ def test_gives_each_image_its_map(filled, method, layer, head):
     assert found.ids.tolist() == ids and found.weights.dtype == np.float32
     assert found.weights.shape == (5, ROWS, COLS)
     np.testing.assert_allclose(found.weights, wanted, rtol=1e-6)
-    assert len(found.without) == len(found.off_grid) == 0
+    assert len(found.without) == 0 and found.grids_before == 1
 
 
 def test_is_true_to_what_was_written(filled):
@@ -59,7 +59,7 @@ def test_reads_only_the_images_that_were_asked_for(filled):
     assert found.ids.tolist() == some
 
 
-def test_tells_images_without_maps_and_on_another_grid(filled, make):
+def test_tells_images_without_maps_and_brings_grids_onto_one(filled, make):
     ids = sorted(filled.ids.values())
     with writing(filled.path) as con:
         more = list(write.add_images(con, filled.collection, [make.image("x.jpg"), make.image("y.jpg")]).values())
@@ -67,9 +67,14 @@ def test_tells_images_without_maps_and_on_another_grid(filled, make):
     with reading(filled.path) as con:
         found = aggregate.group_maps(con, filled.run, [*ids, *more], "cls", "", 0, "mean")
         turned = aggregate.group_maps(con, filled.run, more[:1], "cls", "", 0, "mean")
-    assert found.ids.tolist() == ids and found.weights.shape[1:] == (ROWS, COLS)
-    assert found.off_grid.tolist() == more[:1] and found.without.tolist() == more[1:]
-    assert turned.weights.shape == (1, COLS, ROWS)
+        own = aggregate.group_maps(con, filled.run, ids, "cls", "", 0, "mean")
+    assert found.ids.tolist() == [*ids, more[0]] and found.without.tolist() == more[1:]
+    assert (found.grids_before, own.grids_before, turned.grids_before) == (2, 1, 1)
+    assert turned.weights.shape == (1, COLS, ROWS) and own.weights.shape[1:] == (ROWS, COLS)
+    side = found.weights.shape[1]
+    assert found.weights.shape[2] == side
+    np.testing.assert_allclose(found.weights[:-1], grids.onto(own.weights, side, side), rtol=1e-6)
+    np.testing.assert_allclose(found.weights[-1:], grids.onto(turned.weights, side, side), rtol=1e-6)
 
 
 @pytest.mark.parametrize("asked", [("none such", 0, 0), ("cls", 99, 0), ("cls", 0, None), ("rollout", 0, 0)])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from store import heads, read, write
+from store import grids, heads, read, write
 from store.connection import reading, writing
 from store.errors import StoreError
 from store.heads import Head
@@ -176,14 +176,22 @@ def test_the_mean_map_is_the_mean_of_the_maps(filled, ids, batch, monkeypatch):
     wanted = stack(filled.path, ids or range(1, 6))[:, 2 * HEADS].mean(0)
     np.testing.assert_allclose(found.weights.ravel(), wanted, rtol=1e-5)
     assert found.weights.shape == (ROWS, COLS)
-    assert (found.images, found.left_out) == (len(ids or range(5)), 0)
+    assert (found.images, found.grids_before) == (len(ids or range(5)), 1)
 
 
-def test_images_of_another_grid_are_left_out_and_counted(filled, make):
+def on_one_grid(path, ids) -> np.ndarray:
+    """As `stack`, of images with several grids."""
+    with reading(path) as con:
+        found = [read.maps(con, 1, int(i), "cls").weights for i in ids]
+    side = grids.common({each.shape[1:] for each in found})
+    return np.stack([grids.onto(each, *side).reshape(LAYERS * HEADS, -1) for each in found])
+
+
+def test_maps_of_several_grids_are_brought_onto_one(filled, make):
     another_grid(filled, make, [2, 5])
     found = ask(filled.path, "mean_map", Head(filled.run, 0, 1, "cls"))
-    np.testing.assert_allclose(found.weights.ravel(), stack(filled.path, [1, 3, 4])[:, 1].mean(0), rtol=1e-5)
-    assert (found.images, found.left_out) == (3, 2)
+    np.testing.assert_allclose(found.weights.ravel(), on_one_grid(filled.path, range(1, 6))[:, 1].mean(0), rtol=1e-5)
+    assert (found.images, found.grids_before) == (5, 2)
 
 
 def test_without_maps_there_is_no_mean(filled):
@@ -234,7 +242,8 @@ def test_likeness_takes_each_image_on_its_own_grid(filled, make):
     found = ask(filled.path, "likeness", filled.run, "cls", ids=[2, 3, 4])
     per_image = [cosines(stack(filled.path, [image])) for image in (2, 3, 4)]
     np.testing.assert_allclose(found.cosines, np.mean(per_image, axis=0), atol=1e-5)
-    np.testing.assert_allclose(found.means.reshape(LAYERS * HEADS, -1), stack(filled.path, [2, 4]).mean(0), rtol=1e-5)
+    wanted = on_one_grid(filled.path, [2, 3, 4]).mean(0)
+    np.testing.assert_allclose(found.means.reshape(LAYERS * HEADS, -1), wanted, rtol=1e-5)
 
 
 def test_heads_without_a_common_image_have_no_likeness(filled, make):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.vision.backbones.backbone import Backbone, BackboneError, Network, look_at
-from ingest.vision.backbones.registry import PUBLISHED, Published
+from ingest.vision.backbones.registry import PUBLISHED, Published, usual_fit
 
 __all__ = [
     "PUBLISHED",
@@ -116,4 +116,5 @@ def _from_file(key: str, weights: str, layer: int | None) -> Network:
     from ingest.vision.backbones.from_transformers import published_rule
 
     title = f"{published.key} ({Path(weights).name})"
-    return replace(network, rule=published_rule(published), title=title, licence=published.licence)
+    fit = usual_fit(published.family)
+    return replace(network, rule=published_rule(published), title=title, licence=published.licence, fit=fit)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ingest.vision.geometry import InputRule
+from ingest.vision.geometry import SQUARE_FITS, InputRule
 from ingest.vision.tap import Capture, NotAVisionTransformer, Tap, block_calls
 
 
@@ -34,7 +35,7 @@ class Network:
 
     `forward(pixels, tokens)` takes normalised pixels (batch, 3, height, width), and whether the tokens are wanted too.
     `has_cls` says whether token 0 stands for the whole picture. A classifier has `classify`, from pixels to logits
-    (batch, classes), and the names of its `classes`.
+    (batch, classes), and the names of its `classes`. `fit` is how pictures are fitted unless somebody says otherwise.
     """
 
     module: nn.Module
@@ -47,6 +48,7 @@ class Network:
     feature: str = "CLS token after the final norm"
     classify: Callable[[Tensor], Tensor] | None = None
     classes: tuple[str, ...] = ()
+    fit: str = "crop"
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,26 @@ class Backbone:
     @property
     def title(self) -> str:
         return self.network.title
+
+    @cached_property
+    def any_grid(self) -> bool:
+        """Whether the network takes pictures of any shape: a strip of one patch by two is sent through it."""
+        strip = torch.zeros(1, 3, self.patch, 2 * self.patch, device=self.device, dtype=self.precision)
+        try:
+            with torch.inference_mode():
+                self.capture(strip)
+        except (AssertionError, RuntimeError, ValueError, NotAVisionTransformer):
+            return False
+        return True
+
+    def check_fit(self, fit: str) -> None:
+        """BackboneError with a sentence if pictures cannot be fitted to this network so."""
+        if fit == "aspect" and not self.any_grid:
+            side = f"{self.rule.size} × {self.rule.size} pixels"
+            raise BackboneError(
+                f"{self.title} takes squares of {side} alone, so the fit aspect is not for it; "
+                f"take {', '.join(SQUARE_FITS[:-1])} or {SQUARE_FITS[-1]}"
+            )
 
     def settings(self) -> dict[str, Any]:
         """What a Run stores of its backbone: enough to load it again and to cite it."""

@@ -45,12 +45,19 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         else:
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BackboneError(
-            f"{path} could not be read as weights ({reason}); "
+            f"{path} could not be read as weights ({reason_of(error)}); "
             "a .safetensors file, or a PyTorch file of plain tensors, is expected"
         ) from error
     return unwrap(loaded, path)
+
+
+def reason_of(error: Exception) -> str:
+    """The first line of what a library says of a model that it does not read. Of a pickle with more than tensors in it
+    PyTorch says at length how to run that nevertheless; we do not."""
+    if type(error).__name__ == "UnpicklingError":
+        return "it holds other things than tensors, and those are never run"
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def unwrap(loaded: object, path: str | Path = "the file") -> dict[str, Tensor]:

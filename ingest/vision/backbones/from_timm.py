@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ingest.vision.backbones.backbone import BackboneError, Network, Output
 from ingest.vision.backbones.checkpoint import check_loaded
+from ingest.vision.backbones.registry import usual_fit
 from ingest.vision.geometry import InputRule
 
 
@@ -89,6 +90,8 @@ def load_timm(
     licence = str(getattr(module, "pretrained_cfg", {}).get("license") or "see the model's page")
     title = f"timm {name}" + (f" ({Path(path).name})" if path else "")
     about: dict[str, Any] = {"licence": licence, "feature": feature}
+    if "dinov2" in name:
+        about["fit"] = usual_fit("dinov2")
     classes = getattr(module, "num_classes", 0)
     if classes and has_head:
         about |= {"classify": module, "classes": _class_names(timm, module, classes)}

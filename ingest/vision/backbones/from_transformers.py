@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ingest.vision.backbones.backbone import BackboneError, Network, Output
-from ingest.vision.backbones.checkpoint import check_loaded
-from ingest.vision.backbones.registry import IMAGENET, Published
+from ingest.vision.backbones.checkpoint import check_loaded, reason_of
+from ingest.vision.backbones.registry import IMAGENET, Published, usual_fit
 from ingest.vision.geometry import InputRule
 
 _VISION_PART = {"clip": "CLIPVisionModel", "siglip": "SiglipVisionModel", "siglip2": "Siglip2VisionModel"}
@@ -42,11 +42,10 @@ def load_transformers(
         module = network_class.from_pretrained(where, trust_remote_code=False, local_files_only=offline, **extra)
     except BackboneError:
         raise
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except Exception as error:  # what is wrong with a stranger's files can come up anywhere
         raise BackboneError(
-            f"the model {source} could not be loaded ({reason}); with no connection, give a folder that holds it "
-            "(--model hf:FOLDER), a weights file (--weights FILE), or use --model packaged"
+            f"the model {source} could not be loaded ({reason_of(error)}); with no connection, give a folder that "
+            "holds it (--model hf:FOLDER), a weights file (--weights FILE), or use --model packaged"
         ) from error
     rule = _rule_of(transformers, where, module.config, offline)
     if rule is None:
@@ -153,7 +152,7 @@ def _network(
         # CLIP's final norm meets the CLS token alone; here it meets the patches too, so that they can be compared.
         return Output(features, trunk.post_layernorm(final) if kind == "clip_vision_model" else final, states[-1])
 
-    about: dict[str, Any] = {}
+    about: dict[str, Any] = {"fit": usual_fit(kind)}
     if module is not trunk:
         names = module.config.id2label
         about["classify"] = lambda pixels: module(**sized(pixels)).logits

@@ -9,6 +9,17 @@ HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 
 
+# The families that see whole pictures unless somebody says otherwise. Their positions are interpolated to any grid, and
+# of the paintings here DINOv2 finds the same artist with the whole pictures at least as often as with the model's own
+# centre cut (`python -m tests.bench fit`). The others keep the cut until somebody has measured them.
+WHOLE = ("dinov2", "dinov2_with_registers")
+
+
+def usual_fit(family: str) -> str:
+    """How pictures are fitted to a network of this family (transformers' name) unless somebody says otherwise."""
+    return "aspect" if family in WHOLE else "crop"
+
+
 @dataclass(frozen=True)
 class Published:
     """A published model. `family` names the transformers architecture, `repo` where transformers finds the weights,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -65,7 +66,7 @@ def load_tiny(name: str, layer: int | None = None) -> Network:
                 word in key for word in ("qkv", "query", "key", "q_proj", "k_proj", "attn.q", "attn.k")
             ):
                 parameter.data.normal_(std=0.4)
-    return network
+    return replace(network, fit="crop")
 
 
 def _tiny_transformers(name: str, layer: int | None) -> Network:
