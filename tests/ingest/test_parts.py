@@ -1,0 +1,136 @@
+"""Parts and addresses, without a cluster."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingest.engines.parts import Parts, from_table, key_of, mark_of, to_table
+from ingest.pipeline import Failure, Plan, Task, batches, observations, prepared_pictures
+from ingest.sources.address import is_stored, stored_tasks
+from ingest.sources.folder import SourceError
+from ingest.vision.backbones import load
+from ingest.vision.explaining import Asked
+from tests.ingest.conftest import save_picture
+from tests.ingest.test_resume import contents
+
+TINY = ("--model", "tiny:dinov2", "--project", "none")
+
+
+@pytest.fixture
+def plan(tmp_path):
+    asked = (Asked("cls"), Asked("rollout"))
+    return Plan(tmp_path / "a.duckdb", 1, "run", load("tiny:dinov2"), 1, "aspect", asked=asked, statistics=True)
+
+
+@pytest.fixture
+def looked(plan, tmp_path):
+    """(pictures of two shapes with what was found in them, failures, {name: (key, place)})."""
+    tasks = []
+    for number in range(5):
+        path = tmp_path / f"p{number}.png"
+        save_picture(path, number, (140, 70) if number % 2 else (70, 140))
+        tasks.append(Task(path, path.name, path.stat().st_size, 1.5, {"title": f"Nr. {number} „ä“"}))
+    tasks.append(Task(tmp_path / "gone.jpg", "gone.jpg", 0, 0.0))
+    found, failures = [], []
+    for batch, failed in batches(plan, prepared_pictures(plan, tasks)):
+        failures += failed
+        found += observations(plan, batch) if batch else ()
+    return found, failures, {task.name: (key_of(task), place) for place, task in enumerate(tasks)}
+
+
+def test_a_part_gives_back_what_was_written(plan, looked, tmp_path):
+    found, failures, names = looked
+    parts = Parts(str(tmp_path / "parts"), mark_of(plan))
+    name = parts.write(to_table(*looked))
+    assert parts.names() == [name] and parts.write(to_table(*looked)) == name
+    again = list(from_table(parts.read(name)))
+    assert [each for each in again if isinstance(each, Failure)] == failures and len(failures) == 1
+    again = [each for each in again if not isinstance(each, Failure)]
+    assert {(e.rows, e.cols) for _, e in again} == {(e.rows, e.cols) for _, e in found} and len(again) == 2
+    for (batch, explanation), (held, told) in zip(sorted(found, key=rows), sorted(again, key=rows), strict=True):
+        assert [p.record for p in batch] == [p.record for p in held]
+        assert [p.frame for p in batch] == [p.frame for p in held]
+        assert [p.place for p in held] == [names[p.record.path][1] for p in held]
+        np.testing.assert_array_equal(explanation.features, told.features)
+        for maps, others in zip(explanation.maps, told.maps, strict=True):
+            assert (maps.method, tuple(maps.layers), maps.heads) == (others.method, others.layers, others.heads)
+            np.testing.assert_array_equal(maps.weights, others.weights)
+        for kind in ("statistics", "tokens"):
+            ours, theirs = getattr(explanation, kind), getattr(told, kind)
+            assert list(ours) == list(theirs) and ours
+            for each in ours:
+                np.testing.assert_array_equal(ours[each], theirs[each])
+    parts.remove(name)
+    parts.close()
+    assert not (tmp_path / "parts").exists()
+
+
+def rows(item):
+    return item[1].rows
+
+
+def test_a_part_that_was_cut_short_counts_as_none(plan, looked, tmp_path):
+    parts = Parts(f"file://{tmp_path}/parts", "mark")
+    assert parts.names() == []
+    name = parts.write(to_table(*looked))
+    file = tmp_path / "parts" / "mark" / name
+    file.write_bytes(file.read_bytes()[:-5])
+    assert parts.read(name) is None and parts.read("other.parquet") is None
+
+
+def test_other_settings_and_other_files_have_other_parts(plan):
+    from dataclasses import replace
+
+    others = [replace(plan, fit="pad"), replace(plan, asked=(Asked("cls"),)), replace(plan, collection_id=2)]
+    assert len({mark_of(each) for each in [plan, *others]}) == 4
+    task = Task(Path("a.jpg"), "a.jpg", 5, 1.0)
+    assert len({key_of(each) for each in (task, replace(task, bytes=6), replace(task, modified=2.0))}) == 3
+
+
+def test_an_address_is_a_source(folder, command):
+    (folder / ".hidden.jpg").write_bytes(b"")
+    (folder / "notes.txt").write_text("no picture")
+    result = command("run", f"file://{folder}", *TINY, "--json")
+    assert (result.counts["collection"], result.counts["new"], result.counts["skipped"]) == ("scans", 9, 2)
+    assert "metadata.csv lies there too" in result.err
+    assert command("run", f"file://{folder}", *TINY, "--json").counts["new"] == 0
+    other = command("run", folder, *TINY)
+    assert other.code == 2 and "--collection NAME" in other.err
+    # what it holds can be read again from where it lies
+    assert command("embed", "--model", "tiny:vit", "--json").counts["new"] == 9
+    assert command("run", folder, *TINY, "--collection", "plain", "--json").counts["new"] == 9
+    images, features, *_ = contents(command.db)
+    assert len(images) == 18 and len({image[:2] for image in images}) == 9
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("nosuch://a/b", "cannot be read|no address"),
+        ("memory://nothing/here", "no pictures"),
+        ("file:///no/such", "no pictures"),
+    ],
+)
+def test_addresses_that_cannot_be_used(address, reason):
+    assert is_stored(address)
+    with pytest.raises(SourceError, match=reason):
+        stored_tasks(address)
+
+
+def test_what_is_no_such_address():
+    assert not any(map(is_stored, ("https://a.org/manifest.json", "scans", "/tmp/scans", "C:\\scans")))
+
+
+def test_without_ray_the_command_says_what_to_type(folder, command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    result = command("run", folder, *TINY, "--engine", "ray")
+    assert result.code == 2 and "pip install -r requirements-ray.txt" in result.err
+
+
+def test_options_that_need_the_other_engine(folder, command):
+    result = command("run", folder, *TINY, "--address", "auto")
+    assert result.code == 2 and "--engine ray" in result.err
+    result = command("run", "https://museum.example/manifest.json", *TINY, "--engine", "ray")
+    assert result.code == 2 and "leave --engine out" in result.err
