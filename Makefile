@@ -6,15 +6,18 @@ READY := $(VENV)/.ready
 DB ?= bilderatlas.duckdb
 MODEL ?= auto
 ARGS ?=
+WORKERS ?= 2
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: help setup demo ingest dashboard test test-slow bench bench-search bench-map screenshots lint browser clean
+.PHONY: help setup demo ingest dashboard test test-ray test-slow torture bench bench-search bench-map screenshots lint browser clean
 
 help:
 	@echo "make demo                     set up, read the sample paintings, open the dashboard"
 	@echo "make ingest DIR=~/scans       read a folder of your own (DB=file MODEL=name ARGS=\"more options\")"
 	@echo "make dashboard                open the dashboard (DB=file)"
 	@echo "make test | test-slow         all tests | the long ones"
+	@echo "make test-ray                 with Ray: the tests of --engine ray (docs/cluster.md)"
+	@echo "make torture                  kill ingests, fill the disk, attack the SQL page; prints a table (ARGS=\"statements routes\")"
 	@echo "make bench                    measure speed and storage; writes docs/benchmarks.md"
 	@echo "make bench-map                measure the map of pictures in a browser (ARGS=--quick)"
 	@echo "make screenshots              take the README's pictures anew"
@@ -49,10 +52,18 @@ browser:
 		echo "no chromium here, and it cannot be installed: browser tests will be skipped"
 
 test: setup browser lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile
+
+# Ray is no part of the usual set-up: with it come the tests of the engine on a cluster of two machines.
+test-ray: setup
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-ray.txt
+	$(BIN)/python -m pytest tests/ingest/test_parts.py tests/ingest/test_ray.py
 
 test-slow: setup browser
 	$(BIN)/python -m pytest -m slow
+
+torture: setup browser
+	$(BIN)/python -m tests.torture $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

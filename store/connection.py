@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from store import migrate
-from store.errors import DatabaseLocked, DatabaseMissing, DatabaseNewer, NotADatabase, StoreError
+from store.errors import DatabaseLocked, DatabaseMissing, DatabaseNewer, NoRoom, NotADatabase, StoreError
 
 # Every reader is locked down, not the sandbox alone: a process's connections to one file must be configured alike.
 READER = {
@@ -40,6 +40,12 @@ WRITER = {
     "autoload_known_extensions": "false",
 }
 
+LONG_AGO = 60.0  # seconds; nobody takes so long to make an empty database
+
+# Many who read in turns are never all away at once. A writer who has waited so long asks newcomers to hold back, by a
+# file beside the database; the request lapses unless it is made again, as when the writer was killed.
+IMPATIENT, LAPSED = 1.0, 3.0  # seconds
+
 _one_writer = threading.Lock()
 
 
@@ -61,7 +67,7 @@ def state(path: Path | str) -> str:
 
 
 @contextmanager
-def reading(path: Path | str, wait: float = 10.0) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading(path: Path | str, wait: float = 20.0) -> Iterator[duckdb.DuckDBPyConnection]:
     """A read-only connection, closed at the end. Waits up to `wait` seconds for a writer to finish.
 
     Raises DatabaseMissing, DatabaseLocked, NotADatabase, DatabaseOlder or DatabaseNewer.
@@ -69,7 +75,9 @@ def reading(path: Path | str, wait: float = 10.0) -> Iterator[duckdb.DuckDBPyCon
     path = Path(path)
     if not path.exists():
         raise DatabaseMissing(f"There is no database at {path}. Make one with: python -m ingest run FOLDER --db {path}")
-    con = _open(path, wait, read_only=True, config=READER)
+    start = time.monotonic()
+    _hold_back(path, wait / 2)
+    con = _open(path, wait - (time.monotonic() - start), read_only=True, config=READER)
     with _closing(con, path):
         migrate.check(con, path)
         yield con
@@ -80,7 +88,7 @@ def writing(path: Path | str, wait: float = 30.0) -> Iterator[duckdb.DuckDBPyCon
     """The one connection that may write: makes the file, brings its schema up to date, then runs the body as one
     transaction, undone whole by an exception. Waits up to `wait` seconds for readers and other writers.
 
-    Raises DatabaseLocked, NotADatabase or DatabaseNewer.
+    Raises DatabaseLocked, NoRoom, NotADatabase or DatabaseNewer.
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -91,6 +99,8 @@ def writing(path: Path | str, wait: float = 30.0) -> Iterator[duckdb.DuckDBPyCon
     if not _one_writer.acquire(timeout=wait):
         raise DatabaseLocked(_locked(path, wait, "another part of this program is writing"))
     try:
+        if not path.exists():
+            _make(path)
         con = _open(path, wait - (time.monotonic() - start), read_only=False, config=WRITER)
         with _closing(con, path):
             migrate.apply(con, path)
@@ -101,29 +111,91 @@ def writing(path: Path | str, wait: float = 30.0) -> Iterator[duckdb.DuckDBPyCon
         _one_writer.release()
 
 
+def _make(path: Path) -> None:
+    """A new database, there as a whole or not at all: a kill or a full disk in the middle would leave a file that opens
+    neither now nor later, and nobody could tell it from somebody else's."""
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        con = _open(new, 1.0, read_only=False, config=WRITER, called=path)
+        with _closing(con, path):
+            migrate.apply(con, path)
+        try:
+            os.link(new, path)
+        except FileExistsError:
+            pass  # another process was quicker
+        except OSError:  # a file system without links
+            new.replace(path)
+    finally:
+        _sweep(path, new.name)
+
+
+def _sweep(path: Path, mine: str) -> None:
+    """Remove what the making of a database needed, and what other processes left that were killed over it."""
+    for file in path.parent.iterdir():
+        if file.name.startswith(f".{path.name}.") and file.name.endswith((".new", ".new.wal")):
+            try:
+                if file.name.startswith(mine) or time.time() - file.stat().st_mtime > LONG_AGO:
+                    file.unlink()
+            except OSError:
+                continue  # somebody else has
+
+
 @contextmanager
 def _closing(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise StoreError(f"The database {path} reports: {error}") from error
+        raise _outside(path, str(error)) or StoreError(f"The database {path} reports: {error}") from error
     finally:
         con.close()
 
 
-def _open(path: Path, wait: float, read_only: bool, config: dict) -> duckdb.DuckDBPyConnection:
-    deadline = time.monotonic() + wait
-    pause = 0.01
-    while True:
+def _open(
+    path: Path, wait: float, read_only: bool, config: dict, called: Path | None = None
+) -> duckdb.DuckDBPyConnection:
+    start = time.monotonic()
+    deadline, pause, asked = start + wait, 0.01, False
+    try:
+        while True:
+            try:
+                return duckdb.connect(str(path), read_only=read_only, config=config)
+            except duckdb.Error as error:
+                if not _is_lock(error):
+                    raise _explained(called or path, error) from error
+                if time.monotonic() + pause > deadline:
+                    raise DatabaseLocked(_locked(path, wait, str(error))) from error
+            if not read_only and time.monotonic() - start > IMPATIENT:
+                asked = _ask_to_hold_back(path)
+            time.sleep(pause * random.uniform(0.5, 1.0))  # processes that wait together should not ask together
+            pause = min(pause * 1.5, 0.1)
+    finally:
+        if asked:
+            _request(path).unlink(missing_ok=True)
+
+
+def _request(path: Path) -> Path:
+    return path.with_name(f".{path.name}.wanted")
+
+
+def _ask_to_hold_back(path: Path) -> bool:
+    try:
+        _request(path).touch()
+    except OSError:  # then it is a matter of luck
+        return False
+    return True
+
+
+def _hold_back(path: Path, longest: float) -> None:
+    """Let a writer go first who asks for it. No longer than so many seconds: this thread may be a reader already."""
+    until = time.monotonic() + longest
+    while time.monotonic() < until:
         try:
-            return duckdb.connect(str(path), read_only=read_only, config=config)
-        except duckdb.Error as error:
-            if not _is_lock(error):
-                raise _explained(path, error) from error
-            if time.monotonic() + pause > deadline:
-                raise DatabaseLocked(_locked(path, wait, str(error))) from error
-        time.sleep(pause * random.uniform(0.5, 1.0))  # processes that wait together should not ask together
-        pause = min(pause * 1.5, 0.1)
+            asked = time.time() - _request(path).stat().st_mtime < LAPSED
+        except OSError:
+            return
+        if not asked:
+            return
+        time.sleep(0.05)
 
 
 def _is_lock(error: duckdb.Error) -> bool:
@@ -147,8 +219,26 @@ def _explained(path: Path, error: duckdb.Error) -> StoreError:
             f"The database {path} was written by another version of DuckDB than the {duckdb.__version__} in use. "
             f"Update with: pip install -U duckdb. DuckDB says: {text}"
         )
-    if path.is_dir() or "not a valid DuckDB" in text or "extension" in text or "Corrupt" in text:
+    if outside := _outside(path, text):
+        return outside
+    damaged = ("not a valid DuckDB", "extension", "Corrupt", "Could not read")
+    if path.is_dir() or any(words in text for words in damaged):
         return NotADatabase(
             f"{path} is not a Bilderatlas database, or it is damaged. Name another file with --db or BILDERATLAS_DB."
         )
     return StoreError(f"The database {path} cannot be opened: {text}")
+
+
+def _outside(path: Path, text: str) -> StoreError | None:
+    """What is not the database's own fault: a full disk, a place where one may not write."""
+    if any(words in text for words in ("No space left", "File too large", "quota exceeded")):
+        return NoRoom(
+            f"There is no room left for the database {path}. What was stored before is safe: make room on its disk, "
+            "then give the same command again."
+        )
+    if any(words in text for words in ("Permission denied", "Read-only file system", "Operation not permitted")):
+        return StoreError(
+            f"The database {path} may not be written, or not even read, by this user. Name another place with --db or "
+            "BILDERATLAS_DB, or change the permissions of its folder."
+        )
+    return None

@@ -25,6 +25,10 @@ class DatabaseOlder(StoreError):
     """The file waits for migrations, which only a writer can apply."""
 
 
+class NoRoom(StoreError):
+    """The disk is full, or the file may not become longer; what was committed before is safe."""
+
+
 class SqlRefused(StoreError):
     """The sandbox does not run this kind of statement."""
 
