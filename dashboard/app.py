@@ -4,6 +4,7 @@ import hashlib
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,36 @@ if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
 import streamlit as st  # noqa: E402
+from starlette.background import BackgroundTask  # noqa: E402
+from starlette.convertors import Convertor, register_url_convertor  # noqa: E402
 from starlette.requests import Request  # noqa: E402
-from starlette.responses import Response  # noqa: E402
+from starlette.responses import FileResponse, PlainTextResponse, Response  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
 from dashboard import cache, layouts  # noqa: E402
+from dashboard.selecting import archive  # noqa: E402
+from dashboard.selecting.abouts import abouts as say_abouts  # noqa: E402
 from store.errors import StoreError  # noqa: E402
 
 FOR_EVER = "public, max-age=31536000, immutable"
 PLACEHOLDER = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><rect width="4" height="4" fill="#8883"/></svg>'
 )
+
+
+class Number(Convertor[int]):
+    """Digits in a path, as an id. Starlette's own `int` fails at numbers of more digits than Python converts."""
+
+    regex = "[0-9]+"
+
+    def convert(self, value: str) -> int:
+        return int(value) if len(value) < 20 else 2**63  # more than any id
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("id", Number())
 
 
 def thumb(request: Request) -> Response:
@@ -36,8 +56,16 @@ def thumb(request: Request) -> Response:
 
 
 def points(request: Request) -> Response:
-    """GET /atlas/points/{projection_id}?v=VERSION[&db=NAME]: a layout as `layouts.packed` says."""
-    return _answer(request, layouts.points, "application/octet-stream")
+    """GET /atlas/points/{projection_id}?v=VERSION[&layout=WAY][&by=COLUMN][&db=NAME]: a projection, or what is made of
+    it, as `layouts.packed` says."""
+    query = request.query_params
+    wish = layouts.Wish(query.get("layout", "projection"), query.get("by", ""))
+    return _answer(request, partial(cache.points_of, wish=wish), "application/octet-stream")
+
+
+def clusters(request: Request) -> Response:
+    """GET /atlas/clusters/{projection_id}?v=VERSION[&db=NAME]: the clusters of a layout, named and outlined."""
+    return _answer(request, cache.outlines_of, "application/json")
 
 
 def page(request: Request) -> Response:
@@ -48,6 +76,24 @@ def page(request: Request) -> Response:
 def about(request: Request) -> Response:
     """GET /atlas/about/{image_id}?v=VERSION[&db=NAME]: title and caption as JSON."""
     return _answer(request, layouts.about, "application/json")
+
+
+def abouts(request: Request) -> Response:
+    """GET /atlas/abouts/{ids}?v=VERSION[&db=NAME]: the same of many pictures, their ids between commas."""
+    return _answer(request, say_abouts, "application/json")
+
+
+def thumbnails(request: Request) -> Response:
+    """GET /thumbnails/{token}: the ZIP file that a page offered; it is made now, sent from the disk and deleted."""
+    offer = archive.offered(request.path_params["token"])
+    if offer is None:
+        return PlainTextResponse("This file is no longer offered. Go back to the page and press the button again.", 404)
+    try:
+        path = archive.build(offer)
+    except StoreError as error:
+        return PlainTextResponse(str(error), 503)
+    name = f"{offer.name}-thumbnails.zip"
+    return FileResponse(path, media_type="application/zip", filename=name, background=BackgroundTask(path.unlink))
 
 
 def _answer(request: Request, find: Callable[..., bytes | None], kind: str) -> Response:
@@ -82,10 +128,13 @@ def _placeholder(status: int) -> Response:
 
 
 ROUTES = {
-    "/thumb/{image_id:int}": thumb,
-    "/atlas/points/{projection_id:int}": points,
-    "/atlas/page/{collection_id:int}/{version}/{cell:int}/{page:int}": page,
-    "/atlas/about/{image_id:int}": about,
+    "/thumb/{image_id:id}": thumb,
+    "/atlas/points/{projection_id:id}": points,
+    "/atlas/clusters/{projection_id:id}": clusters,
+    "/atlas/page/{collection_id:id}/{version}/{cell:id}/{page:id}": page,
+    "/atlas/about/{image_id:id}": about,
+    "/atlas/abouts/{ids}": abouts,
+    "/thumbnails/{token}": thumbnails,
 }
 
 

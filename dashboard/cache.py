@@ -10,6 +10,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -21,12 +22,15 @@ import pyarrow as pa
 import streamlit as st
 from PIL import Image
 
-from dashboard import words
+from dashboard import layouts, words
 from dashboard.thumbnails import Thumbnails
-from ingest.vision import film, loader
-from store import aggregate, atlas, connection, heads, read, sandbox, vectors
+from ingest.vision import loader, originals
+from store import aggregate, atlas, connection, errors, facets, heads, read, sandbox, selections, vectors
+from store import clusters as cluster_store
+from store import tags as tag_store
 from store.records import FrameRecord, MapStack
 
+CONDITION_SECONDS = 10.0  # that a typed condition may take
 SIDE = 2048  # of a picture to draw on, in pixels: more than a screen shows, less than a scan weighs
 T = TypeVar("T")
 
@@ -75,6 +79,11 @@ def collections() -> pd.DataFrame:
 def images(collection: str | None = None) -> pd.DataFrame:
     """image_id, collection, path, width, height, metadata (dict), title, caption, alt, version; indexed by image_id."""
     return _images(str(db()), connection.state(db()), collection).copy(deep=False)
+
+
+def images_text() -> pd.Series:
+    """What of each image can be searched for: its title, caption and path in small letters, by image_id."""
+    return _images_text(str(db()), connection.state(db()))
 
 
 def image(image_id: int) -> dict[str, Any] | None:
@@ -168,6 +177,11 @@ def layout(projection_id: int) -> atlas.Layout | None:
     return _ask("layout", atlas, projection_id=projection_id)
 
 
+def clusters(projection_id: int) -> cluster_store.Clusters | None:
+    """The clusters of a projection; None if nobody has looked for any. Read-only."""
+    return _ask("clusters", cluster_store, projection_id=projection_id)
+
+
 def failures(collection: str | None = None) -> pd.DataFrame:
     """collection, path, stage, error, at."""
     return _ask("failures", collection=collection)
@@ -236,6 +250,48 @@ def name_head(run_id: int, layer: int, head: int, name: str, note: str) -> None:
         heads.set_name(con, run_id, layer, head, name, note)
 
 
+# ---- choosing images by metadata --------------------------------------------------------------------------------
+
+
+def grouping(collection: str) -> list[str]:
+    """The metadata columns that group images: not those in which nearly every image has a text of its own."""
+    return list(_ask("grouping", facets, collection=collection))
+
+
+def facet_columns(collection: str) -> dict[str, str]:
+    """{column: 'number', 'date' or 'text'} of all that images can be chosen by: their metadata, and their tags."""
+    return dict(_ask("columns", facets, collection=collection))
+
+
+def categories(collection: str, column: str, search: str = "", also: Sequence[str] = ()) -> facets.Categories:
+    """The most frequent values of a column that hold the text `search`, and those of `also`."""
+    return _ask("categories", facets, collection=collection, column=column, search=search, also=tuple(also))
+
+
+def spread(collection: str, column: str) -> facets.Spread | None:
+    """How the numbers or dates of a column lie."""
+    return _ask("spread", facets, collection=collection, column=column)
+
+
+def statement(collection: str, conditions: Iterable[facets.Condition], condition: str = "") -> str:
+    """SQL for the images that `matching` finds, those among them for which somebody's own condition holds."""
+    return _ask("statement", facets, collection=collection, conditions=tuple(conditions), condition=condition)
+
+
+def matching(collection: str, conditions: Iterable[facets.Condition]) -> np.ndarray:
+    """The ids (n,) int64, ascending, of the images for which all these conditions hold. Read-only."""
+    return _matching(str(db()), connection.state(db()), collection, tuple(conditions))
+
+
+def satisfying(condition: str) -> np.ndarray:
+    """The ids (n,) int64, ascending, of the images for which a person's own SQL condition on the catalogue holds.
+    Read-only. Raises SqlRefused, SqlFailed or SqlTimeout, the second time at once."""
+    found = _satisfying(str(db()), connection.state(db()), condition)
+    if isinstance(found, errors.StoreError):
+        raise type(found)(str(found))
+    return found
+
+
 # ---- groups of images ---------------------------------------------------------------------------------------------
 
 
@@ -260,6 +316,75 @@ def thumbnails(image_ids: Iterable[int]) -> dict[int, bytes]:
     """The JPEGs of those images that have one. Remembers nothing."""
     with connection.reading(db()) as con:
         return read.thumbnails(con, image_ids)
+
+
+# ---- tags and selections of people: ids (n,) int64; what writes waits some seconds for others to finish -----------
+
+
+def tags(collection: str) -> pd.DataFrame:
+    """tag, images: every tag in use in a collection, by name."""
+    return _ask("known", tag_store, collection=collection)
+
+
+def tags_among(ids: np.ndarray) -> pd.DataFrame:
+    """tag, images, notes (list of texts) of the tags that these images have, the commonest first."""
+    return _ask("among", tag_store, ids=ids)
+
+
+def tags_of(ids: np.ndarray) -> pd.DataFrame:
+    """image_id, tags (list of texts), a row for each of the images in their order."""
+    return _ask("of", tag_store, ids=ids)
+
+
+def tagged(tag: str, collection: str) -> np.ndarray:
+    """The images of a collection with a tag, ascending. Read-only."""
+    return _ask("images", tag_store, tag=tag, collection=collection)
+
+
+def add_tags(ids: np.ndarray, tags: Sequence[str], note: str) -> int:
+    """Give images tags; says how many pairs of image and tag are new."""
+    with connection.writing(db(), wait=8.0) as con:
+        return tag_store.add(con, ids, tags, note)
+
+
+def note_tag(ids: np.ndarray, tag: str, note: str) -> None:
+    """Change the note that images have with a tag."""
+    with connection.writing(db(), wait=8.0) as con:
+        tag_store.set_note(con, ids, tag, note)
+
+
+def remove_tag(ids: np.ndarray, tag: str) -> None:
+    """Take a tag from images."""
+    with connection.writing(db(), wait=8.0) as con:
+        tag_store.remove(con, ids, tag)
+
+
+def saved_selections(collection: str) -> pd.DataFrame:
+    """selection_id, name, note, images, created_at of the selections that are kept, by name."""
+    return _ask("saved", selections, collection=collection)
+
+
+def selection_members(collection: str, name: str) -> np.ndarray | None:
+    """The images of a selection that is kept, ascending; None if there is none of this name. Read-only."""
+    return _ask("members", selections, collection=collection, name=name)
+
+
+def save_selection(collection: str, name: str, ids: np.ndarray, note: str, replace: bool = False) -> None:
+    """Keep images by a name; StoreError if it is taken and may not be replaced."""
+    with connection.writing(db(), wait=8.0) as con:
+        selections.save(con, collection, name, ids, note, replace)
+
+
+def rename_selection(collection: str, name: str, to: str, note: str) -> None:
+    """Give a selection that is kept another name and note."""
+    with connection.writing(db(), wait=8.0) as con:
+        selections.rename(con, collection, name, to, note)
+
+
+def delete_selection(collection: str, name: str) -> None:
+    """Forget a selection that is kept."""
+    with connection.writing(db(), wait=8.0) as con:
+        selections.delete(con, collection, name)
 
 
 # ---- arrays and pictures ---------------------------------------------------------------------------------------
@@ -325,16 +450,68 @@ def thumb_url(image_id: int) -> str:
     return _url(image_id, known.at[image_id, "version"] if image_id in known.index else "0")
 
 
+def pictures_version(collection: str) -> str:
+    """A short word that changes whenever a picture of the collection does, or what is said of one."""
+
+    def make() -> str:
+        known = images(collection)
+        parts = (known[name].astype(str) for name in ("image_id", "version", "title", "caption"))
+        return hashlib.sha256("\n".join("\n".join(part) for part in parts).encode(errors="replace")).hexdigest()[:12]
+
+    return remembered(make, "pictures", collection)
+
+
 def version() -> str:
     """A short word that changes whenever the database in view does."""
     return hashlib.sha256(connection.state(db()).encode()).hexdigest()[:12]
 
 
-def route(path: str, version: str) -> str:
+def route(path: str, version: str, **query: str) -> str:
     """The address of one of the routes of dashboard/app.py for the database in view."""
     chosen = db()
-    which = "" if chosen == databases()[0] else f"&db={quote(chosen.name)}"
-    return f"{_base()}{path}?v={version}{which}"
+    which = query if chosen == databases()[0] else query | {"db": chosen.name}
+    said = "".join(f"&{name}={quote(text, safe='')}" for name, text in which.items())
+    return f"{_base()}{path}?v={version}{said}"
+
+
+def points_route(projection_id: int, wish: layouts.Wish) -> str | None:
+    """The address of the points of a projection laid out as wished; None if there is no such layout of it."""
+
+    def make() -> str | None:
+        pictures = layout(projection_id)
+        names = cluster_names(projection_id) if wish.by == layouts.CLUSTER else {}
+        with connection.reading(db()) as con:
+            values = layouts.values_of(con, projection_id, pictures, wish, names)
+        return None if values is None else layouts.version(pictures, values[0])
+
+    known = layouts.version(layout(projection_id)) if wish.layout == "projection" else None
+    found = known or remembered(make, "points", projection_id, wish)
+    return found and route(f"/atlas/points/{projection_id}", found, **wish.query)
+
+
+def points_of(path: Path, projection_id: int, wish: layouts.Wish) -> bytes | None:
+    """The points of a projection laid out as wished, as the canvas reads them. Any thread may ask."""
+    names = _names(outlines_of(path, projection_id)) if wish.by == layouts.CLUSTER else {}
+    return layouts.points(path, projection_id, wish, names)
+
+
+def outlines_of(path: Path, projection_id: int) -> bytes | None:
+    """The clusters of a projection as `layouts.outlines` says them. Any thread may ask."""
+    return _outlines(path, connection.state(path), projection_id)
+
+
+def cluster_names(projection_id: int) -> dict[int, str]:
+    """What the clusters of a projection are called, the largest first."""
+    return _names(outlines_of(db(), projection_id))
+
+
+def _names(outlines: bytes | None) -> dict[int, str]:
+    return {group["number"]: group["name"] for group in json.loads(outlines or '{"groups": []}')["groups"]}
+
+
+@lru_cache(maxsize=16)
+def _outlines(path: Path, token: str, projection_id: int) -> bytes | None:
+    return layouts.outlines(path, projection_id)
 
 
 def thumbnail(image_id: int) -> bytes | None:
@@ -374,6 +551,25 @@ def _frame(table: pa.Table) -> pd.DataFrame:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
+def _matching(path: str, token: str, collection: str, conditions: tuple) -> np.ndarray:
+    with connection.reading(path) as con:
+        return facets.matching(con, collection, conditions)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _satisfying(path: str, token: str, condition: str) -> np.ndarray | errors.StoreError:
+    try:
+        found = np.array(sandbox.matching(path, condition, CONDITION_SECONDS))
+    except (errors.SqlRefused, errors.SqlFailed, errors.SqlTimeout) as error:
+        return error
+    if found.dtype.kind not in "iu" and found.size:  # a condition that closes our bracket and opens one of its own
+        return errors.SqlRefused("Type one condition on the columns of the catalogue, such as year > 1500.")
+    found = np.unique(found).astype(np.int64)
+    found.flags.writeable = False
+    return found
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
 def _images(path: str, token: str, collection: str | None) -> pd.DataFrame:
     with connection.reading(path) as con:
         table = read.images(con, collection).to_pandas()
@@ -385,6 +581,12 @@ def _images(path: str, token: str, collection: str | None) -> pd.DataFrame:
     whole = hashlib.sha256(token.encode()).hexdigest()
     table["version"] = [text[:12] for text in table.get("sha256", [whole] * len(table))]
     return table.set_index("image_id", drop=False).rename_axis(None)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _images_text(path: str, token: str) -> pd.Series:
+    table = _images(path, token, None)
+    return (table["title"] + "\n" + table["caption"] + "\n" + table["path"]).str.lower()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -421,7 +623,7 @@ def _picture(path: str, token: str, image_id: int) -> tuple[Image.Image, bool] |
     known = collections()
     for source in known.loc[known["name"] == row["collection"], "source"].dropna():
         try:
-            found = _original(Path(source) / row["path"])
+            found = originals.original(source, row["path"])
         except loader.BadImage:
             continue
         if found.size == (row["width"], row["height"]):
@@ -431,12 +633,7 @@ def _picture(path: str, token: str, image_id: int) -> tuple[Image.Image, bool] |
     return None if data is None else (Image.open(io.BytesIO(data)).convert("RGB"), False)
 
 
-def _original(path: Path) -> Image.Image:
-    reel = film.named_frame(str(path))
-    return loader.decode(path).image if reel is None or path.exists() else film.frame_at(*reel)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner=False)
 def _remembered(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
     return _make()
 

@@ -74,7 +74,9 @@ def _look(run: dict[str, Any], backbone: Any, ids: Sequence[int]) -> Parts | Non
     known = [(image_id, cache.picture(image_id)) for image_id in ids]
     start = time.perf_counter()
     found = [
-        (image_id, seen, *patch_tokens(backbone, seen[0], run["fit"], run["size"])) for image_id, seen in known if seen
+        (image_id, seen, *patch_tokens(backbone, seen[0], run["fit"], run["size"], _size(image_id)))
+        for image_id, seen in known
+        if seen
     ]
     seconds = time.perf_counter() - start
     if not found:
@@ -95,10 +97,16 @@ def _look(run: dict[str, Any], backbone: Any, ids: Sequence[int]) -> Parts | Non
     return Parts(*both, len(ids) - len(found), thumbnails, seconds)
 
 
+def _size(image_id: int) -> tuple[int, int]:
+    """Width and height of the original."""
+    row = cache.image(image_id)
+    return row["width"], row["height"]
+
+
 def _in_original(frame: Frame, image_id: int, picture: Image.Image) -> Frame:
     """A frame of the picture as it was looked at, in pixels of the original."""
-    row = cache.image(image_id)
-    across, down = row["width"] / picture.width, row["height"] / picture.height
+    width, height = _size(image_id)
+    across, down = width / picture.width, height / picture.height
     return replace(frame, x0=frame.x0 * across, x1=frame.x1 * across, y0=frame.y0 * down, y1=frame.y1 * down)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, choosing, components, markup, neighbours
-from dashboard.choosing import Chosen
+from dashboard import cache, choosing, components, markup, neighbours, tables
+from dashboard.filtering import Filtered
 
 NEAREST = 10  # neighbours that say how typical an image is
 MANY = 20_000  # images up to which all of them are compared with all for it: some seconds
@@ -18,16 +18,6 @@ MANY = 20_000  # images up to which all of them are compared with all for it: so
 FLOOR, START = (0.85, 0.5), (0.95, 0.9)
 GROUPS = 12  # groups on the screen
 SLACK = 1e-6  # the slider's steps and the vectors' lengths are only nearly exact
-
-
-def wanted(ids: np.ndarray, chosen: Chosen) -> np.ndarray:
-    """Which of a run's images (n,) the choice by metadata leaves, as bool (n,)."""
-    return np.ones(len(ids), bool) if chosen.ids is None else np.isin(ids, chosen.ids)
-
-
-def said_of(chosen: Chosen, count: int) -> str:
-    """How many images are meant, as in "all 29 images" or "5 images with year 1566"."""
-    return f"{'all ' if chosen.ids is None else ''}{count:,} {chosen.words.removeprefix('all ')}"
 
 
 def captions(found: pd.DataFrame, also: dict[int, str] | None = None) -> dict[int, str]:
@@ -40,10 +30,10 @@ def captions(found: pd.DataFrame, also: dict[int, str] | None = None) -> dict[in
 # ---- the least typical ----------------------------------------------------------------------------------------------
 
 
-def least_typical(run: dict[str, Any], chosen: Chosen, k: int) -> int | None:
+def least_typical(run: dict[str, Any], chosen: Filtered, k: int) -> int | None:
     """The images least like the others; returns the one that was clicked."""
     ids, matrix = cache.features(run["run_id"])
-    among = wanted(ids, chosen)
+    among = chosen.among(ids)
     count = int(among.sum())
     if count < 2:
         st.info("There are no two images to compare.")
@@ -64,10 +54,8 @@ def least_typical(run: dict[str, Any], chosen: Chosen, k: int) -> int | None:
         said = f"Mean cosine similarity of an image to its {min(NEAREST, count - 1)} nearest others, the lowest first:"
     else:
         said = "Cosine similarity of an image to the centre of all, the mean of their features, the lowest first:"
-    limit = (
-        "" if count <= MANY else f" Neighbours are compared up to {MANY:,} images: choose some by metadata for that."
-    )
-    st.html(markup.small(f"{said} what has no like here. Among {said_of(chosen, count)}.{limit}"))
+    limit = "" if count <= MANY else f" Neighbours are compared up to {MANY:,} images: filter them for that."
+    st.html(markup.small(f"{said} what has no like here. Among {chosen.said(count)}.{limit}"))
     return components.gallery(cache.items(found["image_id"], captions(found)), "least_typical", size=140)
 
 
@@ -78,10 +66,10 @@ def _by_neighbours(matrix: np.ndarray) -> np.ndarray:
 # ---- near-duplicates ----------------------------------------------------------------------------------------------
 
 
-def near_duplicates(run: dict[str, Any], chosen: Chosen) -> int | None:
+def near_duplicates(run: dict[str, Any], chosen: Filtered) -> int | None:
     """Groups of images that are nearly the same to the network; returns the one that was clicked."""
     ids, matrix = cache.features(run["run_id"])
-    among = wanted(ids, chosen)
+    among = chosen.among(ids)
     usual = cache.remembered(lambda: neighbours.ordinary(matrix[among]), "ordinary", run["run_id"], among.tobytes())
     floor, start = (min(round(max(least, usual + way * (1 - usual)), 3), 0.999) for least, way in (FLOOR, START))
     threshold = _threshold(floor, start)
@@ -90,7 +78,7 @@ def near_duplicates(run: dict[str, Any], chosen: Chosen) -> int | None:
         links = cache.remembered(lambda: neighbours.links(matrix[among], floor - SLACK), *key)
     groups = links.groups(threshold - SLACK)
     table = _groups_table(ids[among], matrix[among], groups)
-    st.html(markup.small(_explained(groups, threshold, usual, said_of(chosen, len(ids[among])))))
+    st.html(markup.small(_explained(groups, threshold, usual, chosen.said(len(ids[among])))))
     if not groups:
         st.info("No two images are that much alike. A lower threshold finds more.")
         return None
@@ -156,13 +144,13 @@ def _groups_table(ids: np.ndarray, matrix: np.ndarray, groups: list[np.ndarray])
 
 
 def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False, float_format="%.4f").encode("utf-8-sig")
+    return tables.safe_csv(table, float_format="%.4f")
 
 
 # ---- two runs -------------------------------------------------------------------------------------------------------
 
 
-def two_runs(run: dict[str, Any], image_id: int, chosen: Chosen, k: int) -> int | None:
+def two_runs(run: dict[str, Any], image_id: int, chosen: Filtered, k: int) -> int | None:
     """The neighbours of one image under this run and another of the same collection; returns the one clicked."""
     others = cache.runs(run["collection"])
     others = others[(others["run_id"] != run["run_id"]) & (others["images"] > 0)]["run_id"].tolist()
@@ -205,10 +193,10 @@ def _name(run: dict[str, Any]) -> str:
     return f"Run {run['run_id']}: {run['title']}" + ("" if layer is None else f", feature of layer {layer}")
 
 
-def _neighbours(run: dict[str, Any], image_id: int, chosen: Chosen, k: int) -> pd.DataFrame | None:
+def _neighbours(run: dict[str, Any], image_id: int, chosen: Filtered, k: int) -> pd.DataFrame | None:
     ids, matrix = cache.features(run["run_id"])
     place = np.flatnonzero(ids == image_id)
     if not len(place):
         return None
-    among = wanted(ids, chosen) & (ids != image_id)
+    among = chosen.among(ids) & (ids != image_id)
     return cache.nearest_to(run["run_id"], matrix[place[0]], k, among)

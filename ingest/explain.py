@@ -28,7 +28,7 @@ def narrow(db: Path, listing: Listing, images: str | None, where: str | None) ->
         return listing
     held = {row[0]: name for name, row in listing.known.items()}
     if images is not None:
-        chosen = _ids(images)
+        chosen = image_ids(images)
         strange = [number for number in chosen if number not in held]
         if strange:
             raise SourceError(f"the collection {listing.collection!r} holds no image {strange[0]}")
@@ -57,7 +57,8 @@ def target_for(db: Path, run_id: int, backbone: Any, text: str) -> Any:
     return make_target(text, backbone, bank, labels)
 
 
-def _ids(text: str) -> list[int]:
+def image_ids(text: str) -> list[int]:
+    """Ids from `3,5,7`. SourceError for anything else."""
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:

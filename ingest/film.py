@@ -28,7 +28,7 @@ from ingest.vision.encode import KINDS, Encoder
 from ingest.vision.film import BadFilm, Film, Reel
 from ingest.vision.geometry import Frame, fit_image
 from ingest.vision.overlay import ABSOLUTE_RANGE, overlay, scale_values
-from ingest.workflow import Settings, newest_run, open_backbone
+from ingest.workflow import Settings, chosen_fit, newest_run, open_backbone
 
 VIEWS = {
     "overlay": "the map over the picture",
@@ -130,7 +130,8 @@ def open_eye(
     elif settings.target is not None:
         target = target_for(db, newest_run(db, run_id)["run_id"], backbone, settings.target)
     batch_size = settings.batch_size or choose_batch_size(backbone, size)
-    return Eye(backbone, settings.fit, size, batch_size, target), replace(drawing, method=method)
+    fit = chosen_fit(db, backbone, settings.fit)
+    return Eye(backbone, fit, size, batch_size, target), replace(drawing, method=method)
 
 
 def draw_film(film: Film, out: Path, drawing: Drawing, eye: Eye | None, report: Report) -> dict[str, Any]:

@@ -26,14 +26,16 @@ from store.records import FrameRecord, HeadImportance, HeadStats, ImageRecord, M
 
 CHUNK_IMAGES = 64
 CHUNK_SECONDS = 10.0
+WAITING_BATCHES = 8  # in memory, until each grid's batch is full
+PATIENCE = 600.0  # seconds: what took a network long to compute waits long for a reader to let go of the database
 
 
 @dataclass(frozen=True)
 class Task:
     """A picture to read: its file, its name in the collection and what the user's table says of it.
 
-    `read` gives the picture where it is not a file of its own, as a film's frames are not: those are read in the order
-    of the tasks, one after the other.
+    `read` gives the picture where it is not a file of its own, as a page or a film's frame is not; `in_order` ones are
+    read one after the other, as the tasks come. Of a picture that is not to be kept no thumbnail is stored.
     """
 
     file: Path
@@ -42,6 +44,8 @@ class Task:
     modified: float
     metadata: dict[str, Any] = field(default_factory=dict)
     read: Callable[[], Decoded] | None = None
+    in_order: bool = False
+    keep: bool = True
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Plan:
     """What is to be done with every picture. Without a backbone the pictures are only read and listed.
 
     `asked` are methods (`explaining.Asked`), `target` what those that need one explain; `image_ids` the ids of the
-    names that the collection holds already.
+    names that the collection holds already. `stop` ends what the tasks have under way; it is called at the end too.
     """
 
     db: Path
@@ -65,6 +69,7 @@ class Plan:
     statistics: bool = False
     batch_size: int = 8
     workers: int = 2
+    stop: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -77,14 +82,19 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
+    """A picture that has been read, `place` counted among the tasks, with its `pixels` as the network takes them."""
+
+    place: int
     record: ImageRecord
     pixels: np.ndarray | None
     frame: Frame | None
 
 
 @dataclass(frozen=True)
-class _Failure:
+class Failure:
+    """A picture that could not be read, by its name in the collection."""
+
     name: str
     reason: str
 
@@ -96,20 +106,20 @@ def process(plan: Plan, tasks: Iterable[Task], advance: Callable[[int], None] = 
     row of `failures`; errors of the database and of the network end the pipeline, with all earlier chunks kept.
     """
     counts = Counts()
-    with _Writer(plan, counts, advance) as writer:
-        for batch, failures in _batches(plan, tasks):
+    with Writer(plan, counts, advance) as writer:
+        for batch, failures in batches(plan, prepared_pictures(plan, tasks)):
             for failure in failures:
                 writer.put(failure)
             if batch:
-                for part, results in _observe(plan, batch):
+                for part, results in observations(plan, batch):
                     writer.put((part, results))
     return counts
 
 
-def _prepare(plan: Plan, task: Task) -> _Prepared | _Failure:
+def _prepare(plan: Plan, place: int, task: Task) -> Prepared | Failure:
     try:
         decoded = task.read() if task.read else decode(task.file)
-        small, width, height = thumbnail(decoded.image)
+        small, width, height = thumbnail(decoded.image) if task.keep else (b"", 0, 0)
         record = ImageRecord(
             path=task.name,
             sha256=decoded.sha256,
@@ -123,16 +133,16 @@ def _prepare(plan: Plan, task: Task) -> _Prepared | _Failure:
             thumbnail_height=height,
         )
         if plan.backbone is None:
-            return _Prepared(record, None, None)
+            return Prepared(place, record, None, None)
         pixels, frame = fit_image(decoded.image, plan.backbone.rule, plan.fit, plan.size)
-        return _Prepared(record, pixels, frame)
+        return Prepared(place, record, pixels, frame)
     except BadImage as error:
-        return _Failure(task.name, error.reason)
+        return Failure(task.name, error.reason)
     except Exception as error:  # one strange file never stops a collection
-        return _Failure(task.name, f"{type(error).__name__}: {error}")
+        return Failure(task.name, f"{type(error).__name__}: {error}")
 
 
-def _prepared(plan: Plan, tasks: Iterable[Task]) -> Iterator[_Prepared | _Failure]:
+def prepared_pictures(plan: Plan, tasks: Iterable[Task]) -> Iterator[Prepared | Failure]:
     """The tasks' pictures in order, decoded ahead in `plan.workers` threads (Pillow decodes outside Python's lock)."""
     ahead = plan.workers * 2 + plan.batch_size
     with (
@@ -141,8 +151,8 @@ def _prepared(plan: Plan, tasks: Iterable[Task]) -> Iterator[_Prepared | _Failur
     ):
         waiting: deque[Future] = deque()
         try:
-            for task in tasks:
-                waiting.append((in_order if task.read else pool).submit(_prepare, plan, task))
+            for place, task in enumerate(tasks):
+                waiting.append((in_order if task.in_order else pool).submit(_prepare, plan, place, task))
                 if len(waiting) > ahead:
                     yield waiting.popleft().result()
             while waiting:
@@ -150,23 +160,35 @@ def _prepared(plan: Plan, tasks: Iterable[Task]) -> Iterator[_Prepared | _Failur
         finally:
             for future in waiting:
                 future.cancel()
+            plan.stop()  # what is being fetched need not be waited for
 
 
-def _batches(plan: Plan, tasks: Iterable[Task]) -> Iterator[tuple[list[_Prepared], list[_Failure]]]:
-    batch: list[_Prepared] = []
-    failures: list[_Failure] = []
-    for prepared in _prepared(plan, tasks):
-        if isinstance(prepared, _Failure):
+def batches(plan: Plan, pictures: Iterable[Prepared | Failure]) -> Iterator[tuple[list[Prepared], list[Failure]]]:
+    """Batches of pictures with one grid, filled up as the pictures come; with them the failures since the last.
+
+    When WAITING_BATCHES batches of other pictures have come after a picture, it goes with those of its grid that are
+    there: memory stays bounded, and a picture of a rare shape is not left to the end.
+    """
+    waiting: dict[Any, list[Prepared]] = {}  # by grid, the one whose first picture has waited longest first
+    failures: list[Failure] = []
+    for prepared in pictures:
+        if isinstance(prepared, Failure):
             failures.append(prepared)
             continue
-        batch.append(prepared)
-        if len(batch) == plan.batch_size:
-            yield batch, failures
-            batch, failures = [], []
-    yield batch, failures
+        grid = None if prepared.frame is None else (prepared.frame.rows, prepared.frame.cols)
+        waiting.setdefault(grid, []).append(prepared)
+        longest, held = next(iter(waiting.items()))
+        full = len(waiting[grid]) == plan.batch_size
+        if full or prepared.place - held[0].place >= WAITING_BATCHES * plan.batch_size:
+            yield waiting.pop(grid if full else longest), failures
+            failures = []
+    for batch in waiting.values():
+        yield batch, failures
+        failures = []
+    yield [], failures
 
 
-def _observe(plan: Plan, batch: list[_Prepared]) -> Iterator[tuple[list[_Prepared], Any]]:
+def observations(plan: Plan, batch: list[Prepared]) -> Iterator[tuple[list[Prepared], Any]]:
     """The batch with its Observation; in halves, where it does not fit into the GPU's memory."""
     if plan.backbone is None:
         yield batch, None
@@ -186,11 +208,11 @@ def _observe(plan: Plan, batch: list[_Prepared]) -> Iterator[tuple[list[_Prepare
             raise
         torch.cuda.empty_cache()
         half = len(batch) // 2
-        yield from _observe(plan, batch[:half])
-        yield from _observe(plan, batch[half:])
+        yield from observations(plan, batch[:half])
+        yield from observations(plan, batch[half:])
 
 
-class _Writer:
+class Writer:
     """A thread that commits what arrives in chunks of CHUNK_IMAGES pictures or CHUNK_SECONDS seconds."""
 
     def __init__(self, plan: Plan, counts: Counts, advance: Callable[[int], None]) -> None:
@@ -199,7 +221,7 @@ class _Writer:
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._work, name="writer")
 
-    def __enter__(self) -> _Writer:
+    def __enter__(self) -> Writer:
         self.thread.start()
         return self
 
@@ -216,14 +238,14 @@ class _Writer:
         self.queue.put(item)
 
     def _work(self) -> None:
-        observed: list[tuple[list[_Prepared], Any]] = []
-        failures: list[_Failure] = []
+        observed: list[tuple[list[Prepared], Any]] = []
+        failures: list[Failure] = []
         since = time.monotonic()
         finished = False
         while not finished:
             item = self.queue.get()
             finished = item is None
-            if isinstance(item, _Failure):
+            if isinstance(item, Failure):
                 failures.append(item)
             elif item is not None:
                 observed.append(item)
@@ -236,10 +258,11 @@ class _Writer:
                     self.error = error  # the main thread raises it at its next step; the queue is still emptied
                 observed, failures, since = [], [], time.monotonic()
 
-    def _commit(self, observed: list[tuple[list[_Prepared], Any]], failures: list[_Failure]) -> None:
+    def _commit(self, observed: list[tuple[list[Prepared], Any]], failures: list[Failure]) -> None:
         plan = self.plan
-        records = [prepared.record for batch, _ in observed for prepared in batch]
-        with writing(plan.db) as con:
+        prepared = sorted((each for batch, _ in observed for each in batch), key=lambda each: each.place)
+        records = [each.record for each in prepared]  # in the order of the tasks, whichever batch was done first
+        with writing(plan.db, PATIENCE) as con:
             ids = write.add_images(con, plan.collection_id, records)
             for batch, observation in observed:
                 if observation is not None:

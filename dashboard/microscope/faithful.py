@@ -135,7 +135,7 @@ def _curves(subject: Subject, found: Found, one: Maps) -> Any:
     from ingest.vision.geometry import fit_image
 
     backbone = cache.backbone(subject.run)
-    pixels, _ = fit_image(subject.picture, backbone.rule, subject.run["fit"], subject.run["size"])
+    pixels, _ = fit_image(subject.picture, backbone.rule, subject.run["fit"], subject.run["size"], subject.size)
     cells = subject.scene(found.frame).cells()
     batch = backbone.pixels(torch.from_numpy(pixels[None].copy()))
     score = None
@@ -153,7 +153,7 @@ def _forgetting(subject: Subject, question: Question, found: Found, one: Maps) -
     from ingest.vision.geometry import fit_image
 
     backbone, asked, ids = cache.backbone(subject.run), Asked.parse(question.method), [subject.image_id]
-    pixels, frame = fit_image(subject.picture, backbone.rule, subject.run["fit"], subject.run["size"])
+    pixels, frame = fit_image(subject.picture, backbone.rule, subject.run["fit"], subject.run["size"], subject.size)
     cells = cells_of([frame], [subject.picture.size])
     batch = torch.from_numpy(pixels[None].copy())
     target = None

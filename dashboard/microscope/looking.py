@@ -179,7 +179,7 @@ def _look(subject: Subject, method: str, text: str) -> Live:
     run, asked = subject.run, Asked.parse(method)
     backbone = cache.backbone(run)
     start = time.perf_counter()
-    pixels, frame = fit_image(subject.picture, backbone.rule, run["fit"], run["size"])
+    pixels, frame = fit_image(subject.picture, backbone.rule, run["fit"], run["size"], subject.size)
     cells = cells_of([frame], [subject.picture.size])
     target = target_of(subject, text, backbone) if text else None
     batch = torch.from_numpy(pixels[None].copy())

@@ -31,6 +31,7 @@ def choices() -> list[Choice]:
 def as_run(choice: Choice, fit: str) -> dict[str, Any]:
     """The network as a run that is in no database, with the fields of cache.run. Raises what loading it raises."""
     backbone = cache.backbone({"settings": choice.settings})
+    backbone.check_fit(fit)
     return {
         "run_id": None,
         "collection": None,

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import cache, choosing, pickers
+from dashboard import cache, choosing, filtering, pickers
 from dashboard.microscope import looking
 from dashboard.microscope.controls import news, settle, write
 from dashboard.microscope.looking import CannotLook
@@ -106,10 +106,11 @@ def _image(run: dict[str, Any], able: Reach) -> str:
 def _label(run: dict[str, Any], able: Reach) -> str:
     settle("target_column", able.columns)
     column = st.selectbox("Column", able.columns, key="target_column", width=180)
-    counts = choosing.texts_of(run["collection"], column).value_counts()
-    values = counts.index.tolist()
+    wanted = st.session_state.get("target_value")  # which need not be frequent
+    counts = dict(cache.categories(run["collection"], column, also=[wanted] if isinstance(wanted, str) else []).values)
+    values = list(counts)
     settle("target_value", values)
-    shown = {value: f"{value} ({counts[value]})" for value in values}
+    shown = {value: f"{label} ({counts[value]:,})" for value, label in filtering.unique(values).items()}
     return f"label:{column}={st.selectbox('Label', values, key='target_value', format_func=shown.get)}"
 
 

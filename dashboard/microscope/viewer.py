@@ -159,7 +159,7 @@ def sentences_of(subject: Subject, question: Question, drawing: Drawing, found: 
     if drawing.look.share is not None:
         said.append(panels.mask_sentence(drawing.look))
     if not subject.original:
-        said.append("The original file is not where it was, or has changed: this is its thumbnail.")
+        said.append("The original file is not where it was, has changed, or lies on the web: this is its thumbnail.")
         if found.live is not None:
             said.append("The network looked at the thumbnail too, and missed what is finer.")
     if found.live is not None and found.live.predicted is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, figure, linked, markup, panels
+from dashboard import cache, figure, linked, markup, panels, tables
 from dashboard.aggregate import finding, grouping, permutation, triptych, verdict
 from dashboard.aggregate.contrast import Contrast
 from dashboard.aggregate.finding import Choice, Finding, Settings
@@ -205,7 +205,7 @@ def downloads(run: dict[str, Any], drawn: Triptych, found: Finding, credit: str)
     ):
         build = lambda write=write: write(plate())  # noqa: E731
         row.download_button(label, build, f"{stem}.{ending}", mime, key=f"aggregate_{ending}", **look)
-    data = found.contrast.table().to_csv(index=False).encode("utf-8-sig")
+    data = tables.safe_csv(found.contrast.table())
     row.download_button("Maps as CSV", data, f"{stem}.csv", "text/csv", key="aggregate_csv", **look)
 
 

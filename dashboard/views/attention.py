@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
-from dashboard import cache, markup
+from dashboard import cache, filtering, markup
 from dashboard.microscope import comparison, controls, looking, viewer
 from dashboard.microscope.looking import CannotLook
 
@@ -16,6 +17,9 @@ def page() -> None:
     if run is None or image_id is None:
         st.info("This page needs a run and an image. Make them with `python -m ingest run FOLDER`.")
         return
+    among = filtering.bar(run, "the picker of images goes through these")
+    if among.ids is not None and not among.empty and not among.among(np.array([image_id])).all():
+        st.caption("The picture in view is not one of them. Previous and Next lead to the nearest that are.")
     try:
         subject = looking.subject_of(run, image_id)
     except CannotLook as reason:

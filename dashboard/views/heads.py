@@ -12,9 +12,9 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from dashboard import address, cache, choosing, components, heads, markup, panels, words
-from dashboard.choosing import Chosen
+from dashboard import address, cache, choosing, components, filtering, heads, markup, panels, words
 from dashboard.figure import ColourBar
+from dashboard.filtering import Filtered
 from dashboard.heads import Statistic
 from dashboard.panels import Look, Maps, Scene
 from ingest.vision.geometry import Frame
@@ -36,7 +36,7 @@ class View:
     coloured, and whether the spread over the images is drawn."""
 
     run: dict[str, Any]
-    chosen: Chosen
+    chosen: Filtered
     statistic: Statistic
     target: str
     by: str
@@ -66,7 +66,10 @@ def page() -> None:
             f"--methods {'cls' if run['prefix_tokens'] else 'received'}` adds them."
         )
         return
-    view = controls(run, known)
+    chosen = filtering.bar(run, "means are over these alone")
+    if chosen.empty:
+        return
+    view = controls(run, known, chosen)
     table = numbers(view)
     if table.empty:
         st.info(f"Run {view.number} has no such numbers of these images. Choose other images or another statistic.")
@@ -81,10 +84,8 @@ def page() -> None:
 # ---- all heads --------------------------------------------------------------------------------------------------
 
 
-def controls(run: dict[str, Any], known: list[str]) -> View:
-    """Which images, which statistic, and how it is drawn."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = choosing.choose(run, "heads")
+def controls(run: dict[str, Any], known: list[str], chosen: Filtered) -> View:
+    """Which statistic, and how it is drawn."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         statistic = choosing.one_of("Statistic", known, "statistic", lambda key: heads.STATISTICS[key].title, 300)
         target, targets = "", cache.head_targets(run["run_id"])
@@ -134,18 +135,16 @@ def explained(view: View) -> str:
 
 def credit(view: View, table: pd.DataFrame) -> str:
     """Of which images and which network the numbers are."""
-    images, run = int(table["images"].max()), view.run
-    what = f"all {images:,} images" if view.chosen.ids is None else f"{images:,} {view.chosen.words}"
-    what = "a single image" if images == 1 else what
+    run = view.run
     source = f"collection {run['collection']}, run {view.number}: {run['title']}"
-    return f"Means over {what}, {source}."
+    return f"Means over {view.chosen.said(int(table['images'].max()))}, {source}."
 
 
 def downloads(view: View, table: pd.DataFrame) -> None:
     """The numbers as CSV, the figure for print."""
     stem = panels.file_stem(f"heads-{view.run['collection']}-run{view.number}-{view.statistic.key}")
     caption = f"{view.statistic.title}. {explained(view)} {credit(view, table)}"
-    about = {"run": view.number, "of": view.chosen.words, "target": view.target}
+    about = {"run": view.number, "of": view.chosen.words or "all images", "target": view.target}
     row = st.container(horizontal=True)
     look = {"on_click": "ignore", "icon": ":material/download:"}
     data = heads.csv(table, view.statistic, **about)
@@ -277,21 +276,15 @@ def mean_map(view: View, head: Head) -> None:
         return
     rows, cols = found.weights.shape
     name = "Mean map"
-    note = (
-        f"over {found.images:,} {'images' if found.images > 1 else 'image'}, on the network's grid of {rows} × {cols}"
-    )
+    grid = "the network's grid" if found.grids_before == 1 else "a common grid"
+    note = f"over {found.images:,} {'images' if found.images > 1 else 'image'}, on {grid} of {rows} × {cols}"
     picture = heads.bare(found.weights, side=320)
     st.html(markup.large(panels.Panel(name, note, f"{name} of {heads.title(head.layer, head.head)}", picture)))
     low, high = panels.percent(float(found.weights.min())), panels.percent(float(found.weights.max()))
     said = f"What a patch gets of {SUMMARY[head.method]}; a patch that gets as much as any other would get "
     said += f"{panels.percent(1 / (rows * cols))}."
-    if found.left_out:
-        many = (
-            "1 image with another grid is"
-            if found.left_out == 1
-            else f"{found.left_out:,} images with another grid are"
-        )
-        said += f" {many} left out."
+    if found.grids_before > 1:
+        said += f" Maps of {found.grids_before} grids, each in the shape of its picture, were brought onto this one."
     if view.run["fit"] == "pad":
         said += " Where pictures are padded, the padding counts too."
     st.html(markup.colour_bar(ColourBar(panels.colour_table("inferno"), low, high, said)))

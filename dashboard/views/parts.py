@@ -153,7 +153,8 @@ def explain(found: Parts, palette: Palette, choice: Choice, style: Style) -> Non
         said.append(f"{found.missing} could not be read and are left out.")
     if found.thumbnails:
         said.append(
-            f"Of {found.thumbnails} the original file is not where it was, or has changed: the network saw thumbnails."
+            f"Of {found.thumbnails} the original file is not where it was, has changed, or lies on the web: "
+            "the network saw thumbnails."
         )
     row = st.container(horizontal=True, gap="large")
     with row.container(width=360):

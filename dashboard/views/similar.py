@@ -12,11 +12,11 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from dashboard import cache, choosing, components, examples, markup, neighbours, surveys, uploads
-from dashboard.choosing import Chosen
+from dashboard import cache, components, examples, filtering, markup, neighbours, surveys, uploads
 from dashboard.components import crop, ranking
 from dashboard.components.paste import paste
 from dashboard.examples import Box, Examples
+from dashboard.filtering import Filtered
 from dashboard.panels import fitted
 
 MOST = 60  # neighbours that the slider offers
@@ -46,9 +46,10 @@ def page() -> None:
         return
     if WISH in st.session_state:
         st.session_state["find"] = st.session_state.pop(WISH)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        find = st.segmented_control("Find", FINDS, default=FINDS[0], required=True, key="find", bind="query-params")
-        chosen = choosing.choose(run, "similar")
+    chosen = filtering.bar(run, "what is found comes from these alone")
+    find = st.segmented_control("Find", FINDS, default=FINDS[0], required=True, key="find", bind="query-params")
+    if chosen.empty:
+        return
     if find == "least typical":
         go_on(surveys.least_typical(run, chosen, how_many(int(run["images"]))))
     elif find == "near-duplicates":
@@ -59,7 +60,7 @@ def page() -> None:
         search(run, image_id, chosen)
 
 
-def search(run: dict[str, Any], image_id: int | None, chosen: Chosen) -> None:
+def search(run: dict[str, Any], image_id: int | None, chosen: Filtered) -> None:
     """The picture searched with beside what is found."""
     row = st.container(horizontal=True, gap="large")  # columns would stay side by side until 640 pixels
     left, right = row.container(width=400), row.container()
@@ -108,7 +109,7 @@ def show_image(image_id: int) -> Box | None:
     else:
         box = show_picture(found[0], image["alt"], f"image {image_id}")
         if not found[1]:
-            st.caption("The original file is not where it was, or has changed: this is its thumbnail.")
+            st.caption("The original file is not where it was, has changed, or lies on the web: this is its thumbnail.")
     st.html(markup.heading(image["title"]))
     known = {key: value for key, value in image["metadata"].items() if value not in (None, "", image["title"])}
     st.html(markup.facts({**known, "file": image["path"], "size": f"{image['width']} × {image['height']} px"}))
@@ -178,7 +179,7 @@ def _query(name: str, data: bytes) -> Query:
 
 
 def find_neighbours(
-    run: dict[str, Any], image_id: int | None, own: Query | None, box: Box | None, chosen: Chosen
+    run: dict[str, Any], image_id: int | None, own: Query | None, box: Box | None, chosen: Filtered
 ) -> None:
     """The nearest images with their scores; each can be searched with, or be an example of more or less."""
     others = int(run["images"]) - (own is None)
@@ -201,9 +202,11 @@ def find_neighbours(
         st.info("Examples and counter-examples cancel each other out. Take one of them away.")
         return
     left_out = [*more.like, *more.unlike, *([] if own is not None else [image_id])]
-    among = surveys.wanted(ids, chosen)
+    among = chosen.among(ids)
     found = cache.nearest_to(run["run_id"], vector, k, among & ~np.isin(ids, left_out))
-    st.html(markup.small(explained(run, more, box, surveys.said_of(chosen, int(among.sum())))))
+    st.html(markup.small(explained(run, more, box, chosen.said(int(among.sum())))))
+    if found.empty:
+        st.info("The filter leaves no other picture of this run. Take a part of it off, or clear it.")
     done = ranking.ranking(cache.items(found["image_id"], surveys.captions(found)), "neighbours", size=140)
     if done is not None and done.act == "open":
         go_on(done.image_id)

@@ -94,13 +94,17 @@ class TokenPCA:
 
 @torch.inference_mode()
 def patch_tokens(
-    backbone: Backbone, picture: Image.Image, fit: str = "crop", size: int | None = None
+    backbone: Backbone,
+    picture: Image.Image,
+    fit: str = "crop",
+    size: int | None = None,
+    original: tuple[int, int] | None = None,
 ) -> tuple[np.ndarray, Frame]:
     """The patch tokens of an upright RGB picture after the final norm, float32 (rows, cols, width), and its Frame.
 
-    Special tokens are left out. Raises BackboneError where the family gives no tokens.
+    Special tokens are left out. `original` as for `fit_image`. Raises BackboneError where the family gives no tokens.
     """
-    pixels, frame = fit_image(picture, backbone.rule, fit, size)
+    pixels, frame = fit_image(picture, backbone.rule, fit, size, original)
     tokens = backbone.look(backbone.pixels(torch.from_numpy(pixels.copy())[None]), tokens=True).tokens
     if tokens is None:
         raise BackboneError(f"{backbone.title} keeps its patch tokens to itself, so they cannot be shown")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from tests.bench import capture, drawing, ingest_rate, memory, search, storage
+from tests.bench import capture, drawing, fit, ingest_rate, memory, search, storage
 
 REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 BENCHES = {
@@ -19,6 +19,7 @@ BENCHES = {
     "storage": storage,
     "drawing": drawing,
     "search": search,
+    "fit": fit,
 }
 
 

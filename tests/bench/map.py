@@ -19,9 +19,8 @@ import numpy as np
 import pandas as pd
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from dashboard import plane
 from store import connection
-from tests.bench import synthetic
+from tests.bench import plotly_map, synthetic
 from tests.bench.timing import table
 from tests.browser.conftest import CHROMIUM, serve
 
@@ -55,13 +54,31 @@ window.__clock = {times: [], on: true};
 const tick = now => { window.__clock.times.push(now); if (window.__clock.on) requestAnimationFrame(tick); };
 requestAnimationFrame(tick);
 """
+# Waits for a gallery of what is selected that shows the first of it, and says how many and how long that took.
+GALLERY = """
+async () => {
+  const began = performance.now(), seek = (root, count) => { for (const e of root.querySelectorAll('*')) {
+    if (e.classList?.contains('wall') && e.dataset.pictures === count) return e;
+    const found = e.shadowRoot && seek(e.shadowRoot, count); if (found) return found; } return null; };
+  for (;;) {
+    const count = window.__map().dataset.selected;
+    const images = count === '0' ? [] : [...(seek(document, count)?.querySelectorAll('img') ?? [])].slice(0, 6);
+    if (images.length && images.every(image => image.complete && image.naturalWidth)) {
+      return [Number(count), performance.now() - began];
+    }
+    if (performance.now() - began > 60000) throw new Error('no gallery of ' + count);
+    await new Promise(done => setTimeout(done, 5));
+  }
+}
+"""
 STOP = "window.__clock.on = false, window.__clock.times.slice(1).map((t, i) => t - window.__clock.times[i])"
 
 
 @dataclass(frozen=True)
 class Figures:
     """Seconds from the start of the page to the first complete picture, cold and warm, to a sharp one, and from the map's
-    place on the page to a complete one; milliseconds a frame, median and 95th percentile; megabytes over the wire."""
+    place on the page to a complete one; milliseconds a frame, median and 95th percentile; megabytes over the wire and
+    in memory, of the page's process and the GPU's; the pictures in a box and the seconds from it to their gallery."""
 
     cold: float
     warm: float
@@ -71,6 +88,8 @@ class Figures:
     zoom: tuple[float, float] | None
     megabytes: float
     drawn: int
+    memory: float
+    boxed: tuple[int, float] | None = None
 
 
 def measure(
@@ -113,8 +132,9 @@ def report(canvas: dict[int, Figures], layout: dict[int, Figures]) -> str:
         "map alone, warm s",
         "pan ms (p95)",
         "zoom ms (p95)",
+        "box to gallery s (pictures)",
     ]
-    head += ["MB", f"pan / canvas {min(canvas):,}", "warm / Plotly"]
+    head += ["MB over the wire", "MB in memory", f"pan / canvas {min(canvas):,}", "warm / Plotly"]
     return (
         "## The map of pictures\n\nHeadless Chromium drawing in software (SwiftShader), "
         f"{WINDOW['width']} × {WINDOW['height']}. Median and 95th percentile of {FRAMES} frames, medians of the rounds.\n\n"
@@ -133,7 +153,16 @@ def _row(name: str, f: Figures, ratio: str, plotly: Figures | None) -> list[str]
         f"{f.alone:.2f}",
         f"{f.pan[0]:.0f} ({f.pan[1]:.0f})",
     ]
-    return [*cells, zoom, f"{f.megabytes:.1f}", ratio, "" if plotly is None else f"{f.warm / plotly.warm:.2f}"]
+    boxed = "" if f.boxed is None else f"{f.boxed[1]:.2f} ({f.boxed[0]:,})"
+    return [
+        *cells,
+        zoom,
+        boxed,
+        f"{f.megabytes:.1f}",
+        f"{f.memory:.0f}",
+        ratio,
+        "" if plotly is None else f"{f.warm / plotly.warm:.2f}",
+    ]
 
 
 # ---- the browser ----------------------------------------------------------------------------------------------------
@@ -166,7 +195,53 @@ def of_canvas(browser: Any, address: str, rounds: int) -> Figures:
             page.wait_for_timeout(1000)
             pans += frames(page, page.locator(".map .stage"), pan)
             zooms += frames(page, page.locator(".map .stage"), zoom)
-    return Figures(cold[0], middle(warm), middle(sharp), middle(alone), both(pans), both(zooms), megabytes, drawn)
+        used = memory(browser)
+        boxed = box(page)
+    times = (cold[0], middle(warm), middle(sharp), middle(alone), both(pans), both(zooms))
+    return Figures(*times, megabytes, drawn, used, boxed)
+
+
+def box(page: Page, share: float = 0.2, tries: int = 6) -> tuple[int, float]:
+    """How many pictures a box in the middle selects, about this share of all, and the seconds to their gallery."""
+    page.get_by_role("button", name="The whole map").click()
+    page.wait_for_timeout(1000)
+    page.get_by_role("button", name="Select with a box").click()
+    points = int(page.evaluate("window.__map().dataset.points"))
+    low, high, seconds, count = 0.0, 1.0, [], 0
+    for turn in range(tries + 3):
+        side = (low + high) / 2
+        drag(page, side)
+        count, milliseconds = page.evaluate(GALLERY)
+        if turn < tries:
+            low, high = (side, high) if count < share * points else (low, side)
+        else:
+            seconds.append(milliseconds / 1000)
+        page.keyboard.press("Escape")
+        page.wait_for_function("window.__map().dataset.selected === '0'")
+        page.wait_for_timeout(1500)
+    return count, middle(seconds)
+
+
+def drag(page: Page, side: float) -> None:
+    """A box of this share of the map's sides, about its middle."""
+    area = page.locator(".map .stage").bounding_box()
+    x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+    dx, dy = area["width"] * side / 2, area["height"] * side / 2
+    page.mouse.move(x - dx, y - dy)
+    page.mouse.down()
+    page.mouse.move(x + dx, y + dy, steps=3)
+    page.mouse.up()
+
+
+def memory(browser: Any) -> float:
+    """Megabytes that the largest page's process and the GPU's process hold."""
+    found = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    held: dict[str, list[float]] = {}
+    for process in found:
+        status = Path(f"/proc/{process['id']}/status").read_text()
+        kilobytes = next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0)
+        held.setdefault(process["type"], []).append(kilobytes / 1000)
+    return sum(max(held.get(kind, [0.0])) for kind in ("renderer", "GPU"))
 
 
 def of_plotly(browser: Any, address: str, db: Path, n: int, folder: Path, rounds: int) -> Figures:
@@ -178,7 +253,7 @@ def of_plotly(browser: Any, address: str, db: Path, n: int, folder: Path, rounds
     frame["width"], frame["height"] = layout.sizes[:, 0], layout.sizes[:, 1]
     sources = {int(i): f"{address}/thumb/{i}?v=0" for i in layout.ids}
     file = folder / "plotly.html"
-    file.write_text(plane.figure(frame, sources).to_html(include_plotlyjs=True))
+    file.write_text(plotly_map.figure(frame, sources).to_html(include_plotlyjs=True))
     done = f"performance.getEntriesByType('resource').filter(e => e.name.includes('/thumb/')).length >= {n}"
     times, pans = [], []
     with page_of(browser) as (page, wire):
@@ -191,7 +266,9 @@ def of_plotly(browser: Any, address: str, db: Path, n: int, folder: Path, rounds
             if turn == 0:
                 megabytes = wire() / 1e6
         pans = frames(page, page.locator(".nsewdrag").first, pan)
-    return Figures(times[0], middle(times[1:]), middle(times[1:]), middle(times[1:]), both(pans), None, megabytes, n)
+        used = memory(browser)
+    warm = middle(times[1:])
+    return Figures(times[0], warm, warm, warm, both(pans), None, megabytes, n, used)
 
 
 @contextmanager

@@ -14,12 +14,12 @@ from PIL import Image, ImageEnhance
 
 from ingest import atlas
 from store import connection, results, write
-from store.records import FrameRecord, ImageRecord, Results, RunRecord
+from store.records import FrameRecord, HeadStats, ImageRecord, Results, RunRecord
 
 PAINTINGS = Path(__file__).parents[2] / "examples" / "paintings"
 VARIANTS = 12  # of each painting
 SIDE = 192  # of a thumbnail, in pixels
-DIM = 384  # as ViT-S has
+LAYERS, HEADS, DIM = 12, 6, 384  # as ViT-S has
 CHUNK = 10_000
 SCHOOLS = ("Flemish", "Florentine", "Dutch", "Edo", "French", "Venetian", "unknown")
 
@@ -33,13 +33,14 @@ class Thumb:
     height: int
 
 
-def make(db: Path, n: int, seed: int = 0) -> float:
-    """Writes a database of n pictures with vectors, two layouts and an atlas; returns the seconds that the atlas took."""
+def make(db: Path, n: int, seed: int = 0, stats: bool = False) -> float:
+    """Writes a database of n pictures with vectors, two layouts and an atlas, and with numbers about every head if
+    `stats`; returns the seconds that the atlas took."""
     random = np.random.default_rng(seed)
     thumbs = variants(random)
     centres, which, xy = clusters(n, random)
     directions = random.normal(size=(len(centres), DIM))
-    run = RunRecord("none", "0" * 64, 1, 1, DIM, 14, 1, "crop", 224, {"title": "synthetic"}, {})
+    run = RunRecord("none", "0" * 64, LAYERS, HEADS, DIM, 14, 1, "crop", 224, {"title": "synthetic"}, {})
     with connection.writing(db) as con:
         collection = write.add_collection(con, "synthetic", "/nowhere")
         number = write.add_run(con, collection, run)
@@ -52,7 +53,8 @@ def make(db: Path, n: int, seed: int = 0) -> float:
             vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
             here = ids[part.start : part.stop]
             frames = [FrameRecord(int(image_id), 0, 0, 100, 100, 16, 16) for image_id in here]
-            results.add_results(con, number, Results(here, vectors, frames))
+            found = [head_stats(here, random)] if stats else []
+            results.add_results(con, number, Results(here, vectors, frames, head_stats=found))
         for method, angle in (("umap", 0.0), ("tsne", 1.0)):
             turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
             write.add_projection(con, number, method, {"synthetic": True}, ids, xy @ turn)
@@ -93,6 +95,14 @@ def record(number: int, thumb: Thumb, cluster: int) -> ImageRecord:
     sha = hashlib.sha256(f"{number}".encode()).hexdigest()
     size = (len(thumb.jpeg), 0.0, facts, thumb.jpeg, thumb.width, thumb.height)
     return ImageRecord(f"{number}.jpg", sha, 4 * thumb.width, 4 * thumb.height, *size)
+
+
+def head_stats(ids: np.ndarray, random: np.random.Generator) -> HeadStats:
+    """Numbers about every head of every image."""
+    layers, heads = np.divmod(np.arange(LAYERS * HEADS), HEADS)
+    columns = ("distance", "distance_share", "distance_raw", "entropy", "mass_cls", "mass_patches", "peak")
+    values = {name: random.random(len(ids) * LAYERS * HEADS, dtype=np.float32) for name in columns}
+    return HeadStats(np.repeat(ids, len(layers)), np.tile(layers, len(ids)), np.tile(heads, len(ids)), values)
 
 
 def clusters(n: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -62,9 +62,9 @@ def ingest(folder: Path, db: Path, *words: str) -> None:
 
 @pytest.fixture(scope="session")
 def paintings(tmp_path_factory) -> Path:
-    """The sample collection, ingested with the packaged weights by the command line."""
+    """The sample collection, ingested with the packaged weights by the command line; cut, so that pages show edges."""
     db = tmp_path_factory.mktemp("paintings") / "paintings.duckdb"
-    ingest(ROOT / "examples" / "paintings", db, "--model", "packaged")
+    ingest(ROOT / "examples" / "paintings", db, "--model", "packaged", "--fit", "crop")
     return db
 
 

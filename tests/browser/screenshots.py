@@ -1,6 +1,11 @@
-"""Takes the README's pictures anew: `make screenshots`. Real pages on the sample paintings, at 1400 px."""
+"""Takes the README's pictures anew: `make screenshots`. Real pages on the sample paintings, at 1400 px.
 
+`python -m tests.browser.screenshots map-grid map-clusters` takes these alone.
+"""
+
+import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -12,6 +17,12 @@ OUT = ROOT / "docs" / "screenshots"
 SHOTS = (
     ("overview", "", 1000),
     ("map", "map", 1240),
+    ("map-umap", "map?map_colour=country", 1080),
+    ("map-tsne", "map?projection=t-SNE&map_colour=country", 1080),
+    ("map-timeline", "map?layout=time&layout_by=year&map_colour=country", 1080),
+    ("map-groups", "map?layout=groups&layout_by=artist", 1080),
+    ("map-grid", "map?layout=grid&map_colour=country", 1080),
+    ("map-clusters", "map?projection=t-SNE&clusters=true", 1080),
     ("similar", "similar?image=11", 1000),
     ("attention", "attention?image=18", 1560),
     ("daam", "attention?image=11&method=daam&target=neighbours:20", 1300),
@@ -22,8 +33,8 @@ SHOTS = (
 )
 
 
-def main() -> None:
-    """One PNG a page."""
+def main(names: Sequence[str] = ()) -> None:
+    """One PNG a page, of all pages or of those of these names."""
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         db = Path(folder) / "paintings.duckdb"
@@ -31,7 +42,7 @@ def main() -> None:
         process, address = serve(db)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
-            for name, path, height in SHOTS:
+            for name, path, height in (shot for shot in SHOTS if not names or shot[0] in names):
                 page = browser.new_page(viewport={"width": 1400, "height": height}, color_scheme="light")
                 page.goto(f"{address}/{path}")
                 settled(page)
@@ -54,4 +65,4 @@ def shrink(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

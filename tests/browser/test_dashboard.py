@@ -45,6 +45,12 @@ def query(page) -> dict[str, str]:
     return {key: values[0] for key, values in parse_qs(urlparse(page.url).query).items()}
 
 
+def part(page, name: str) -> None:
+    """Goes to one of the things to do with a selection."""
+    page.locator("[data-testid=stMain]").get_by_role("radio", name=name).click()
+    settled(page)
+
+
 def download(page, name: str) -> bytes:
     with page.expect_download() as waiting:
         page.get_by_role("button", name=name).click()
@@ -92,11 +98,11 @@ def test_a_box_on_the_map_becomes_a_gallery_and_a_table(open_page, address, pain
     page.mouse.down()
     page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] - 3, steps=8)
     page.mouse.up()
-    page.get_by_role("button", name="Download the selection as CSV").wait_for()
-    settled(page)
     pieces(page).first.wait_for()
-    chosen = pieces(page).count()
+    settled(page)
+    chosen = int(page.locator("[data-testid=stMain] .wall").get_attribute("data-pictures"))
     assert 0 < chosen < 29 and canvas["selected"] == chosen
+    part(page, "Files")
     table = pd.read_csv(io.BytesIO(download(page, "Download the selection as CSV")))
     assert len(table) == chosen and {"title", "artist", "map_x", "map_y"} <= set(table.columns)
     # Exactly the pictures whose points lie left of the middle, give or take the width of a pixel.
@@ -118,8 +124,7 @@ def test_the_map_can_be_taken_away_as_one_page(open_page, address, browser, tmp_
     context = browser.new_context(offline=True)
     alone = context.new_page()
     alone.goto(file.as_uri())
-    alone.locator(".js-plotly-plot image").first.wait_for()
-    assert alone.locator(".js-plotly-plot image").count() == 29
+    assert PictureMap(alone)["drawn"] == 29
     context.close()
 
 

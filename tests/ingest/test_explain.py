@@ -117,7 +117,7 @@ def test_options_are_part_of_the_name(explained):
 
 def test_an_interrupted_explanation_goes_on_where_it_was(explained, monkeypatch):
     monkeypatch.setattr(pipeline, "CHUNK_IMAGES", 2)
-    whole, calls = pipeline._observe, []
+    whole, calls = pipeline.observations, []
 
     def failing(plan, batch):
         calls.append(len(batch))
@@ -125,11 +125,11 @@ def test_an_interrupted_explanation_goes_on_where_it_was(explained, monkeypatch)
             raise OSError("the power failed")
         yield from whole(plan, batch)
 
-    monkeypatch.setattr(pipeline, "_observe", failing)
+    monkeypatch.setattr(pipeline, "observations", failing)
     words = ("explain", "--target", "neighbours:3", "--batch-size", "2", "--json")
     broken = explained(*words)
     assert broken.code == 1 and "the power failed" in broken.err
-    monkeypatch.setattr(pipeline, "_observe", whole)
+    monkeypatch.setattr(pipeline, "observations", whole)
     after = explained(*words)
     assert (after.counts["new"], after.counts["already"]) == (5, 4)
     counts = ask(explained.db, "SELECT image_id, count(*) FROM attention WHERE method = 'daam' GROUP BY 1")

@@ -46,10 +46,10 @@ def slowed(db, folder, chunk=4):
         "import sys, time\n"
         "from ingest import pipeline\n"
         f"pipeline.CHUNK_IMAGES = {chunk}\n"
-        "real = pipeline._Writer._commit\n"
+        "real = pipeline.Writer._commit\n"
         "def commit(self, *a):\n"
         "    real(self, *a); print('committed', flush=True); time.sleep(0.05)\n"
-        "pipeline._Writer._commit = commit\n"
+        "pipeline.Writer._commit = commit\n"
         "from ingest.cli import main\n"
         "main(sys.argv[1:])\n"
     )

@@ -47,7 +47,7 @@ def test_a_folder_becomes_a_database(folder, command):
     assert json.loads(settings)["model"] == "tiny:dinov2" and "torch" in json.loads(versions)
 
 
-@pytest.mark.parametrize("fit", ["crop", "stretch", "pad"])
+@pytest.mark.parametrize("fit", ["crop", "stretch", "pad", "aspect"])
 def test_what_is_stored_is_what_the_network_computes(folder, command, fit):
     """Features, maps and frames against a direct pass over the same file."""
     assert command("run", folder, *TINY, "--fit", fit, "--batch-size", "4").code == 0
@@ -62,7 +62,7 @@ def test_what_is_stored_is_what_the_network_computes(folder, command, fit):
     ((*box, rows, cols),) = ask(
         command.db, "SELECT x0, y0, x1, y1, rows, cols FROM frames WHERE image_id = ?", image_id
     )
-    assert (*box, rows, cols) == (frame.x0, frame.y0, frame.x1, frame.y1, 4, 4)
+    assert (*box, rows, cols) == (frame.x0, frame.y0, frame.x1, frame.y1, frame.rows, frame.cols)
     for maps in direct.maps:
         order = "SELECT weights FROM attention WHERE image_id = ? AND method = ? ORDER BY layer, head"
         stored = np.array([row[0] for row in ask(command.db, order, image_id, maps.method)])
@@ -165,9 +165,17 @@ def test_scan_then_embed_then_explain(folder, command):
     assert ask(command.db, "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM runs)") == [(9, 0)]
     assert command("embed", "--model", "tiny:vit", "--json").counts["new"] == 9
     assert command("explain", "--json").counts["methods"] == ["cls", "rollout"]
-    assert command("scan", folder, "--json").counts == {
-        "db": str(command.db), "collection": "scans", "new": 0, "already": 9, "failed": 0,
-    }  # fmt: skip
+    counts = command("scan", folder, "--json").counts
+    expected = {
+        "db": str(command.db),
+        "collection": "scans",
+        "new": 0,
+        "already": 9,
+        "failed": 0,
+        "moved": {},
+        "gone": [],
+    }
+    assert {key: counts[key] for key in expected} == expected
 
 
 def test_a_network_without_cls_stores_attention_received(folder, command):

@@ -130,24 +130,24 @@ def test_importances_are_shown_by_their_score(db, open_page, wall):
 
 
 def test_images_are_chosen_by_metadata_and_the_link_keeps_them(page, db, open_page):
-    assert "heads_values" not in [each.key for each in page.multiselect]
-    page.selectbox(key="heads_by").set_value("artist").run()
-    page.multiselect(key="heads_values").set_value(["Katsushika Hokusai"]).run()
-    assert not page.exception
-    assert points(page) == pytest.approx(by_pandas(db, ids=[1, 2]))
-    assert "Means over 2 images with artist Katsushika Hokusai" in said(page)
-    linked = open_page("heads", heads_by="artist", heads_values="Katsushika Hokusai")
-    assert points(linked) == points(page)
-    page.selectbox(key="heads_by").set_value("year").run()  # values of another column choose nothing
-    assert not page.exception and page.multiselect(key="heads_values").value == []
-    assert points(page) == pytest.approx(by_pandas(db))
-    options = page.multiselect(key="heads_values").options
-    assert options == sorted(options, key=int)
+    linked = open_page("heads", f="artist:Katsushika Hokusai")
+    assert not linked.exception
+    assert points(linked) == pytest.approx(by_pandas(db, ids=[1, 2]))
+    assert "Means over 2 images with artist Katsushika Hokusai" in said(linked)
+    linked.button(key="filter_clear").click().run()
+    assert points(linked) == points(page) == pytest.approx(by_pandas(db))
 
 
-def test_a_single_image_has_no_spread_but_numbers(page, db):
-    page.selectbox(key="heads_by").set_value("year").run()
-    page.multiselect(key="heads_values").set_value(["1503"]).run()
+def test_images_of_no_one_are_a_sentence_and_a_way_back(db, open_page, wall):
+    at = open_page("heads", f="artist:Nobody")
+    assert not at.exception
+    assert "No picture fits" in at.main.info[0].value and not at.get("plotly_chart")
+    at.button(key="filter_clear").click().run()
+    assert points(at) == pytest.approx(by_pandas(db))
+
+
+def test_a_single_image_has_no_spread_but_numbers(db, open_page, wall):
+    page = open_page("heads", f="year:1503..1503")
     assert not page.exception
     assert points(page) == pytest.approx(by_pandas(db, ids=[5]))
     assert "single image" in said(page)
@@ -165,7 +165,7 @@ def test_the_spread_is_drawn_when_asked_for(page, db):
 
 
 def test_nonsense_in_the_address_is_passed_over(db, open_page, wall):
-    query = {"head_layer": 99, "head_number": "x", "heads_by": "no such", "heads_values": "z", "statistic": "bar"}
+    query = {"head_layer": 99, "head_number": "x", "f": "no such:z", "statistic": "bar"}
     at = open_page("heads", **query)
     assert not at.exception
     assert points(at) == pytest.approx(by_pandas(db))
@@ -217,29 +217,28 @@ def test_a_picture_leads_to_its_maps_of_this_head(page, wall):
     assert (page.session_state["layer"], page.session_state["head"]) == ([1], [1])
 
 
-def test_the_mean_map_is_over_the_chosen_images(page, monkeypatch):
+def test_the_mean_map_is_over_the_chosen_images(db, open_page, wall, monkeypatch):
     drawn = []
     real = heads.bare
     monkeypatch.setattr(
         heads, "bare", lambda weights, *args, **how: drawn.append(weights) or real(weights, *args, **how)
     )
-    page.selectbox(key="heads_by").set_value("artist").run()
-    drawn.clear()
-    page.multiselect(key="heads_values").set_value(["Katsushika Hokusai"]).run()
+    page = open_page("heads", f="artist:Katsushika Hokusai")
     with connection.reading(cache.db()) as con:
         maps = [read.maps(con, 1, image, "cls", layers=[2], heads=[0]).weights[0] for image in (1, 2)]
     np.testing.assert_allclose(drawn[0], np.mean(maps, axis=0), rtol=1e-5)
     assert "over 2 images" in html(page) and "grid of 4 × 6" in html(page)
 
 
-def test_images_with_another_grid_are_said_to_be_left_out(db, open_page, wall, monkeypatch):
+def test_maps_of_several_grids_are_said_to_be_brought_onto_one(db, open_page, wall, monkeypatch):
     monkeypatch.setattr(database, "ROWS", 3)
     with connection.writing(db) as con:
         found = database.results(np.array([2]), [(300, 200)], seed=4)
         write.add_results(con, 1, Results(found.image_ids, None, found.frames, found.maps))
     at = open_page("heads")
     assert not at.exception
-    assert "over 5 images" in html(at) and "1 image with another grid is left out" in html(at)
+    assert "over 6 images, on a common grid of 5 × 5" in html(at)
+    assert "Maps of 2 grids, each in the shape of its picture, were brought onto this one." in html(at)
 
 
 def test_the_heads_that_look_alike_come_nearest_first_and_open(page, db, wall):
@@ -389,7 +388,7 @@ def test_a_smaller_network_takes_no_head_that_it_has_not(db, open_page, wall):
 def test_images_without_numbers_are_a_sentence(db, open_page, wall):
     with connection.writing(db) as con:
         con.execute("DELETE FROM head_stat WHERE image_id = 5")
-    at = open_page("heads", heads_by="year", heads_values="1503")
+    at = open_page("heads", f="year:1503..1503")
     assert not at.exception
     assert "no such numbers of these images" in at.main.info[0].value
 

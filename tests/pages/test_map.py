@@ -5,7 +5,6 @@ import json
 from datetime import date
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from dashboard import colours, layouts, plane
@@ -33,20 +32,6 @@ def layout_of(db, projection_id: int = 1) -> atlas.Layout:
 
 def source(n: int = 3) -> canvas.Source:
     return canvas.Source(n, "/points", "/thumb/{id}", "/about/{id}", "")
-
-
-def table(n: int, seed: int = 0) -> pd.DataFrame:
-    xy = np.random.default_rng(seed).normal(size=(n, 2))
-    return pd.DataFrame(
-        {
-            "image_id": np.arange(1, n + 1),
-            "x": xy[:, 0],
-            "y": xy[:, 1],
-            "width": 300,
-            "height": 200,
-            "hover": "<b>a</b>",
-        }
-    )
 
 
 def unpacked(data: bytes) -> dict[str, np.ndarray]:
@@ -116,10 +101,14 @@ def test_the_size_slider_reaches_the_canvas_and_the_points_stay_where_they_are(d
 
 
 def test_choosing_by_metadata_needs_no_mouse_and_the_others_fade(db, open_page):
-    at = open_page("map")
+    at = open_page("map", selection_part="table")
     assert given(at)["kept"] is None
-    at.selectbox(key="map_by").set_value("artist").run()
-    at.multiselect(key="map_values").set_value(["Katsushika Hokusai"]).run()
+    at.session_state["filter"] = True  # the popover is open
+    at.run()
+    at.session_state["filter"] = True
+    at.selectbox(key="filter_column").set_value("artist").run()
+    at.session_state["filter"] = True
+    at.multiselect(key="filter_values").set_value(["Katsushika Hokusai"]).run()
     assert not at.exception
     assert any("**2** of 6 pictures" in text.value for text in at.markdown)
     chosen = at.dataframe[0].value
@@ -131,7 +120,7 @@ def test_choosing_by_metadata_needs_no_mouse_and_the_others_fade(db, open_page):
 
 
 def test_a_selection_on_the_map_is_listed_below_it_and_goes_back_to_the_canvas(db, open_page):
-    at = open_page("map")
+    at = open_page("map", selection_part="table")
     at.session_state["_map_marked"] = [3, 99]  # 99: of another run, say
     at.run()
     assert at.dataframe[0].value["image_id"].tolist() == [3]
@@ -141,7 +130,7 @@ def test_a_selection_on_the_map_is_listed_below_it_and_goes_back_to_the_canvas(d
 
 
 def test_a_link_opens_the_map_as_it_was(db, open_page):
-    at = open_page("map", projection="PCA", map_colour="artist", map_by="artist", map_values="Katsushika Hokusai")
+    at = open_page("map", projection="PCA", map_colour="artist", f="artist:Katsushika Hokusai")
     assert given(at)["points"].startswith("/atlas/points/3?")
     assert given(at)["legend"]["title"] == "artist"
     assert any("**2** of 6 pictures" in text.value for text in at.markdown)
@@ -217,42 +206,7 @@ def test_colours_become_three_bytes():
     assert canvas.rgb([]).shape == (0, 3)
 
 
-# ---- the figure alone -------------------------------------------------------------------------------------------------
-
-
-def test_beyond_what_is_drawn_pictures_are_dots_that_can_be_chosen():
-    data = table(30)
-    figure = plane.figure(data, {int(i): f"/thumb/{i}" for i in data["image_id"][:10]})
-    dots, points = figure.data
-    assert (len(dots.x), len(points.x), len(figure.layout.images)) == (20, 10, 10)
-    assert {row[0] for row in dots.customdata} == set(range(11, 31))
-    assert {image.layer for image in figure.layout.images} == {"above"}
-
-
-def test_spread_visits_every_region_before_any_twice():
-    crowd, lonely = np.random.default_rng(0).normal(0, 0.01, (5000, 2)), np.array([[5.0, 5.0], [9.0, 1.0], [-3.0, 4.0]])
-    chosen = plane.spread(np.vstack([crowd, lonely]), 100)
-    assert len(chosen) == len(set(chosen)) == 100
-    assert {5000, 5001, 5002} <= set(chosen)
-    assert (np.diff(chosen) > 0).all()
-    assert plane.spread(lonely, 100).tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize("xy", [np.zeros((1, 2)), np.zeros((5, 2)), np.column_stack([np.arange(4), np.zeros(4)])])
-def test_degenerate_layouts_still_have_a_size(xy):
-    assert np.isfinite(plane.picture_side(xy)) and plane.picture_side(xy) > 0
-    assert len(plane.spread(xy, 2)) == min(len(xy), 2)
-
-
-def test_more_pictures_are_smaller_ones():
-    few, many = table(30)[["x", "y"]].to_numpy(), table(2000)[["x", "y"]].to_numpy()
-    assert plane.picture_side(many) < plane.picture_side(few) / 3
-
-
-def test_a_scroll_is_held_to_three_sides():
-    wide, high = plane.sides(8000, 200, 1.0)
-    assert wide == pytest.approx(3)
-    assert wide / high == pytest.approx(40)
+# ---- colours and words -------------------------------------------------------------------------------------------------
 
 
 def test_hover_is_short_and_escaped():
@@ -288,11 +242,3 @@ def test_dates_are_a_scale_with_dates_on_it():
 
 def test_a_column_of_nothing_is_not_given():
     assert colours.colour([None, None], "number").legend == [("not given", colours.UNKNOWN, 2)]
-
-
-def test_the_exported_page_carries_its_pictures_and_its_program():
-    data = table(3)
-    text = plane.standalone(plane.figure(data, {i: f"data:image/jpeg;base64,{i}AAA" for i in (1, 2, 3)})).decode()
-    assert all(f"base64,{i}AAA" in text for i in (1, 2, 3))
-    assert "plotly.js v" in text
-    assert '<script src="http' not in text

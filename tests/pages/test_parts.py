@@ -137,7 +137,7 @@ def test_the_network_looks_once(live, wall, open_page, monkeypatch):
     from ingest.vision import token_pca
 
     real, looked = token_pca.patch_tokens, []
-    monkeypatch.setattr(token_pca, "patch_tokens", lambda *args: looked.append(args[2:]) or real(*args))
+    monkeypatch.setattr(token_pca, "patch_tokens", lambda *args: looked.append(args[2:4]) or real(*args))
     at = open_page("parts", run=live, image=5, parts_count=4)
     choose(at, "parts_foreground", True)
     choose(at, "parts_opacity", 20)

@@ -238,7 +238,7 @@ def test_a_network_that_cannot_be_loaded_is_a_sentence(db, open_page, wall, monk
     at = open_page("similar", image=1)
     upload(at, png())
     assert not at.exception
-    assert "run 1 cannot be used here" in at.main.error[0].value and "tiny.safetensors" in at.main.error[0].value
+    assert "run 1 cannot be used here" in at.main.error[0].value and r"tiny\.safetensors" in at.main.error[0].value
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(monkeypatch):
@@ -362,12 +362,17 @@ def test_examples_that_cancel_out_are_a_sentence(db, open_page, wall):
 
 
 def test_a_choice_by_metadata_narrows_what_is_found(db, open_page, wall):
-    at = open_page("similar", image=1)
-    at.selectbox(key="similar_by").set_value("artist").run()
-    at.multiselect(key="similar_values").set_value(["Vincent van Gogh", "Mary Cassatt"]).run()
+    at = open_page("similar", image=1, f="year:1888..1894")
     assert not at.exception
     assert wall.ids == [image_id for image_id in ranked(vectors_of(1)[0], {1}) if image_id in (3, 4)]
-    assert "among 2 images with artist" in html(at)
+    assert "among 2 images with year 1888–1894" in html(at)
+
+
+def test_a_filter_that_leaves_the_picture_itself_alone_is_a_sentence(db, open_page, wall):
+    at = open_page("similar", image=3, f="artist:Vincent van Gogh")
+    assert not at.exception
+    assert wall.ids == []
+    assert "leaves no other picture" in at.main.info[0].value
 
 
 # ---- a part of the picture ------------------------------------------------------------------------------------------

@@ -148,6 +148,47 @@ def test_a_writer_and_readers_of_one_process_take_turns(filled):
     assert len(seen) == 20 and set(seen) <= set(range(1, 8))
 
 
+def test_a_writer_gets_in_though_there_is_always_somebody_reading(filled):
+    """Each reader stays until the next has come, or has held back for some seconds."""
+    came, stop, problems = [threading.Event() for _ in range(200)], threading.Event(), []
+
+    def read_on(turn):
+        try:
+            with reading(filled.path, wait=20):
+                came[turn].set()
+                if not stop.is_set() and turn + 1 < len(came):
+                    threading.Thread(target=read_on, args=(turn + 1,)).start()
+                    came[turn + 1].wait(2.5)
+                    stop.wait(0.05)
+        except StoreError as error:
+            problems.append(error)
+
+    before = threading.active_count()
+    threading.Thread(target=read_on, args=(0,)).start()
+    came[0].wait(20)
+    with writing(filled.path, wait=60) as con:
+        write.add_collection(con, "at last", None)
+    stop.set()
+    turn = max(number for number, event in enumerate(came) if event.is_set())
+    assert turn < len(came) - 1, "the readers came to their end by themselves"
+    while threading.active_count() > before:
+        time.sleep(0.05)
+    assert not problems
+    assert os.listdir(filled.path.parent) == [filled.path.name]
+
+
+def test_a_request_that_nobody_repeats_lapses(filled):
+    left = filled.path.with_name(f".{filled.path.name}.wanted")
+    left.touch()
+    with reading(filled.path, wait=0.4) as con:  # it holds back for half of its time, and then goes in
+        assert read.images(con).num_rows == 5
+    os.utime(left, (time.time() - 60, time.time() - 60))
+    start = time.monotonic()
+    with reading(filled.path, wait=600):
+        pass
+    assert time.monotonic() - start < 60
+
+
 def test_writing_inside_reading_ends_in_a_sentence_and_not_in_a_deadlock(filled):
     with (
         reading(filled.path),
