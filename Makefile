@@ -52,7 +52,8 @@ browser:
 		echo "no chromium here, and it cannot be installed: browser tests will be skipped"
 
 test: setup browser lint
-	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile --ignore=tests/torture
+	$(BIN)/python -m pytest -m "not slow" tests/torture
 
 # Ray is no part of the usual set-up: with it come the tests of the engine on a cluster of two machines.
 test-ray: setup
@@ -77,6 +78,7 @@ bench-search: setup
 
 bench-map: setup browser
 	$(BIN)/python -m tests.bench.map $(ARGS)
+	$(BIN)/python -m tests.bench.pages
 
 screenshots: setup browser
 	$(BIN)/python -m tests.browser.screenshots

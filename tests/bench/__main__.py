@@ -1,17 +1,15 @@
-"""Runs every benchmark and writes what the README quotes: `python -m tests.bench [capture|ingest|storage …] [--gpu]`."""
+"""Runs the benchmarks and writes what the README quotes: `python -m tests.bench [capture|ingest|storage …] [--gpu]`."""
 
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 from pathlib import Path
 
-import torch
+from tests.bench import capture, drawing, fit, ingest_rate, memory, pages, search, storage
+from tests.bench import map as picture_map
+from tests.bench.report import REPORT, update
 
-from tests.bench import capture, drawing, fit, ingest_rate, memory, search, storage
-
-REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 BENCHES = {
     "capture": capture,
     "memory": memory,
@@ -19,6 +17,8 @@ BENCHES = {
     "storage": storage,
     "drawing": drawing,
     "search": search,
+    "map": picture_map,
+    "pages": pages,
     "fit": fit,
 }
 
@@ -37,18 +37,8 @@ def main() -> None:
         for name in arguments.benches or BENCHES:
             sections.append(BENCHES[name].measure())
             print(sections[-1], flush=True)
-    if not arguments.benches and not arguments.gpu:
-        arguments.report.parent.mkdir(exist_ok=True)
-        arguments.report.write_text("\n\n".join([heading(), *sections]) + "\n")
-        print(f"written: {arguments.report}", file=sys.stderr)
-
-
-def heading() -> str:
-    return (
-        "# Benchmarks\n\nWritten by `make bench`. Every ratio is against the baseline named in the same table, measured in the "
-        f"same run.\n\nMachine: {platform.machine()} {platform.system()}, {torch.get_num_threads()} threads, "
-        f"Python {platform.python_version()}, torch {torch.__version__}."
-    )
+    update(sections, arguments.report)
+    print(f"written: {arguments.report}", file=sys.stderr)
 
 
 if __name__ == "__main__":

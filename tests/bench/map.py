@@ -21,6 +21,7 @@ from playwright.sync_api import Locator, Page, sync_playwright
 
 from store import connection
 from tests.bench import plotly_map, synthetic
+from tests.bench.report import update
 from tests.bench.timing import table
 from tests.browser.conftest import CHROMIUM, serve
 
@@ -216,7 +217,7 @@ def box(page: Page, share: float = 0.2, tries: int = 6) -> tuple[int, float]:
             low, high = (side, high) if count < share * points else (low, side)
         else:
             seconds.append(milliseconds / 1000)
-        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Select nothing").first.click()
         page.wait_for_function("window.__map().dataset.selected === '0'")
         page.wait_for_timeout(1500)
     return count, middle(seconds)
@@ -331,8 +332,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.quick:
         print(measure((1_000, 10_000), (1_000,), 1, arguments.keep))
-    else:
-        print(measure(tuple(arguments.sizes), tuple(arguments.plotly), arguments.rounds, arguments.keep))
+        return
+    found = measure(tuple(arguments.sizes), tuple(arguments.plotly), arguments.rounds, arguments.keep)
+    print(found)
+    if (*arguments.sizes,) == SIZES and (*arguments.plotly,) == PLOTLY:
+        update([found])
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from tests.bench import synthetic
+from tests.bench.report import update
 from tests.bench.timing import table
 
 MAIN = Path(__file__).parents[2] / "dashboard" / "main.py"
@@ -73,7 +74,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=100_000)
     parser.add_argument("--db", type=Path, help="a database made before")
     arguments = parser.parse_args()
-    print(measure(arguments.size, arguments.db))
+    found = measure(arguments.size, arguments.db)
+    print(found)
+    update([found])
 
 
 if __name__ == "__main__":

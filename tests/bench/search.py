@@ -17,6 +17,7 @@ import numpy as np
 from store import search, vectors, write
 from store.connection import reading, writing
 from store.records import ImageRecord, Results, RunRecord
+from tests.bench.report import update
 from tests.bench.timing import ratio, table, take_turns
 
 DIM, K, ROUNDS = 384, 50, 15
@@ -116,4 +117,6 @@ def _database(path: Path, size: int) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--million", action="store_true", help="1,000,000 vectors too")
-    print(measure((*SIZES, 1_000_000) if parser.parse_args().million else SIZES))
+    found = measure((*SIZES, 1_000_000) if parser.parse_args().million else SIZES)
+    print(found)
+    update([found])

@@ -156,10 +156,10 @@ def test_a_writer_gets_in_though_there_is_always_somebody_reading(filled):
         try:
             with reading(filled.path, wait=20):
                 came[turn].set()
+                stop.wait(0.05)  # or on a quick machine all would have come and gone before the writer asks
                 if not stop.is_set() and turn + 1 < len(came):
                     threading.Thread(target=read_on, args=(turn + 1,)).start()
                     came[turn + 1].wait(2.5)
-                    stop.wait(0.05)
         except StoreError as error:
             problems.append(error)
 

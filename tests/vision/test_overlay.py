@@ -169,11 +169,11 @@ def test_from_the_picture_through_the_input_and_back(size, fit):
         picture = Image.new("RGB", size)
         picture.paste("white", (left, top, left + side, top + side))
         array, frame = fit_image(picture, rule, fit)
-        values = array[:, :, 0].reshape(16, 14, 16, 14).mean((1, 3))
+        values = array[:, :, 0].reshape(frame.rows, 14, frame.cols, 14).mean((1, 3))
         copy = tuple(round(edge * 0.37) for edge in size)
         red = drawn((frame, size, copy), values / values.max(), smooth=False)
         centre = [axis.mean() for axis in np.nonzero(red > 0.5)]
-        cell = (frame.x1 - frame.x0) / 16 * 0.37, (frame.y1 - frame.y0) / 16 * 0.37
+        cell = (frame.x1 - frame.x0) / frame.cols * 0.37, (frame.y1 - frame.y0) / frame.rows * 0.37
         assert abs(centre[1] - (left + side / 2) * 0.37) <= cell[0] / 2 + 1
         assert abs(centre[0] - (top + side / 2) * 0.37) <= cell[1] / 2 + 1
 
