@@ -148,7 +148,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "SELECT sum(n) FROM (SELECT unnest(range(1000000000)) AS n)",
         "SELECT string_agg(repeat(n::VARCHAR, 1000), '') FROM range(100000000) t(n)",
         "SELECT n, count(*) FROM (SELECT n % 1000000007 AS n FROM range(1000000000) t(n)) GROUP BY n ORDER BY 2",
-        "SELECT * FROM range(1000000000) t(n) ORDER BY hash(n)",
+        "*SELECT * FROM range(1000000000) t(n) ORDER BY hash(n)",
         "SELECT error(repeat('x', 300000000))",
         "SELECT repeat('x', 300000000)::INTEGER",
         "SELECT lpad('', 2000000000, 'x')",
