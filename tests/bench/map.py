@@ -197,6 +197,8 @@ def of_canvas(browser: Any, address: str, rounds: int) -> Figures:
             pans += frames(page, page.locator(".map .stage"), pan)
             zooms += frames(page, page.locator(".map .stage"), zoom)
         used = memory(browser)
+        page.goto(f"{address}/map")
+        page.wait_for_function("window.__times.sharp !== undefined", timeout=300_000, polling=50)
         boxed = box(page)
     times = (cold[0], middle(warm), middle(sharp), middle(alone), both(pans), both(zooms))
     return Figures(*times, megabytes, drawn, used, boxed)
@@ -204,21 +206,22 @@ def of_canvas(browser: Any, address: str, rounds: int) -> Figures:
 
 def box(page: Page, share: float = 0.2, tries: int = 6) -> tuple[int, float]:
     """How many pictures a box in the middle selects, about this share of all, and the seconds to their gallery."""
-    page.get_by_role("button", name="The whole map").click()
     page.wait_for_timeout(1000)
     page.get_by_role("button", name="Select with a box").click()
     points = int(page.evaluate("window.__map().dataset.points"))
     low, high, seconds, count = 0.0, 1.0, [], 0
     for turn in range(tries + 3):
-        side = (low + high) / 2
-        drag(page, side)
-        count, milliseconds = page.evaluate(GALLERY)
+        drag(page, (low + high) / 2)
         if turn < tries:
-            low, high = (side, high) if count < share * points else (low, side)
+            page.wait_for_timeout(500)
+            count = int(page.evaluate("window.__map().dataset.selected"))
+            low, high = ((low + high) / 2, high) if count < share * points else (low, (low + high) / 2)
         else:
+            count, milliseconds = page.evaluate(GALLERY)
             seconds.append(milliseconds / 1000)
-        page.get_by_role("button", name="Select nothing").first.click()
-        page.wait_for_function("window.__map().dataset.selected === '0'")
+        if count:
+            page.get_by_role("button", name="Select nothing (Escape)").click()
+            page.wait_for_function("window.__map().dataset.selected === '0'")
         page.wait_for_timeout(1500)
     return count, middle(seconds)
 
