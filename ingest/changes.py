@@ -21,22 +21,25 @@ from ingest.pipeline import Task
 from ingest.sources.folder import SourceError, find
 from ingest.vision import pages
 from ingest.vision.loader import BadImage
-from ingest.vision.paths import file_and_part, named_page, raw_name
+from ingest.vision.paths import file_and_part, named_page, page_name, raw_name
 from store import read, write
 from store.connection import reading, writing
+from store.records import Held
 
-Known = Mapping[str, tuple]  # as `store.read.known` gives it: {name: (image_id, sha256, bytes, modified, metadata)}
+Known = Mapping[str, Held]  # by name, as `store.read.known` gives it
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], object]]]
 SLACK = 1e-3  # seconds by which time stamps may differ through rounding
+FIRST_PAGE = page_name("", 1)
 
 
 @dataclass(frozen=True)
 class Moves:
     """What can be known without reading pictures again: `moved` maps old names to new ones, `touched` names to the new
-    time stamps of files with the old content."""
+    time stamps of files with the old content, `marks` new names to what pictures are known by from now on."""
 
     moved: dict[str, str] = field(default_factory=dict)
     touched: dict[str, float] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,38 +54,44 @@ class State:
     duplicates: list[list[str]] = field(default_factory=list)
 
 
-def same_file(held: tuple | None, bytes: int, modified: float) -> bool:
-    """Whether a stored picture (a value of Known) was read from a file of this length and time stamp."""
-    return held is not None and held[2] == bytes and abs((held[3] or 0) - modified) < SLACK
+def same_file(held: Held | None, bytes: int, modified: float) -> bool:
+    """Whether a stored picture was read from a file of this length and time stamp."""
+    return held is not None and held.bytes == bytes and abs((held.modified or 0) - modified) < SLACK
 
 
 def find_moves(known: Known, tasks: Iterable[Task], folder: Path, progress: Progress) -> Moves:
     """Which of a folder's tasks are stored pictures under another name, or with another time stamp alone.
 
     Only files are read whose length is that of a stored picture which is no longer where it was, or is younger; the
-    bar that `progress` makes (as `Report.progress`) tells how far that is.
+    bar that `progress` makes (as `Report.progress`) tells how far that is. What an older version kept as one picture is
+    now the first page of its file.
     """
     tasks = [task for task in tasks if not task.in_order]
     listed = {task.name for task in tasks}
     younger = [
         task
         for task in tasks
-        if (held := known.get(task.name)) and held[2] == task.bytes and not same_file(held, task.bytes, task.modified)
+        if (held := known.get(task.name))
+        and held.bytes == task.bytes
+        and not same_file(held, task.bytes, task.modified)
     ]
     fresh = [task for task in tasks if task.name not in known]
     lengths = {task.bytes for task in fresh}
-    lost = [name for name in known if name not in listed and known[name][2] in lengths and not _exists(folder, name)]
-    lengths = {known[name][2] for name in lost}
+    lost = [name for name in known if name not in listed and known[name].bytes in lengths and not _exists(folder, name)]
+    lengths = {known[name].bytes for name in lost}
     fresh = [task for task in fresh if task.bytes in lengths]
     marks = _marks([*younger, *fresh], progress)
-    touched = {task.name: task.modified for task in younger if marks.get(task.name) == known[task.name][1]}
-    return Moves(_paired(known, lost, fresh, marks), touched)
+    touched = {task.name: task.modified for task in younger if marks.get(task.name) == known[task.name].sha256}
+    first = first_pages(known, tasks)
+    return Moves(_paired(known, lost, fresh, marks) | first.moved, touched, first.marks)
 
 
 def settle(con: Any, collection_id: int, moves: Moves, tasks: Iterable[Task]) -> None:
-    """Write the moves down: names, and time stamps as the files have them now."""
+    """Write down the moves, time stamps as the files have them now, and that the pages of these files are counted."""
     write.rename_images(con, collection_id, moves.moved)
+    write.mark_images(con, collection_id, moves.marks)
     times = {task.name: task.modified for task in tasks}
+    write.set_counted(con, collection_id, times)
     write.touch_images(con, collection_id, moves.touched | {new: times[new] for new in moves.moved.values()})
 
 
@@ -129,7 +138,7 @@ def prune(db: Path, collection: str | None, sure: bool = False) -> dict[str, Any
     with writing(db) as con:
         failed = read.failures(con, row["name"])["path"].to_pylist()
         past = [path for path in failed if "://" not in path and not _exists(folder, path)]
-        write.forget_images(con, [known[name][0] for name in gone])
+        write.forget_images(con, [known[name].image_id for name in gone])
         write.clear_failures(con, row["collection_id"], [*gone, *past])
     left = len(known) - len(gone)
     return {"db": str(db), "collection": row["name"], "pruned": gone, "failures": len(past), "left": left}
@@ -169,13 +178,24 @@ def _paired(known: Known, lost: list[str], fresh: list[Task], marks: Mapping[str
             by_mark[marks[task.name]].append(task.name)
     moved = {}
     for name in lost:
-        candidates = by_mark.get(known[name][1], [])
+        candidates = by_mark.get(known[name].sha256, [])
         if candidates:
             last = name.rpartition("/")[2]
             new = next((each for each in candidates if each.rpartition("/")[2] == last), candidates[0])
             candidates.remove(new)
             moved[name] = new
     return moved
+
+
+def first_pages(known: Known, tasks: list[Task]) -> Moves:
+    """Files that an older version kept as one picture become the first of their pages."""
+    first = {file_and_part(task.name)[0]: task for task in tasks if task.name.endswith(FIRST_PAGE)}
+    moved = {
+        name: first[name].name
+        for name, held in known.items()
+        if not held.counted and name in first and same_file(held, first[name].bytes, first[name].modified)
+    }
+    return Moves(moved, marks={new: pages.mark(known[old].sha256, 1) for old, new in moved.items()})
 
 
 def _marks(tasks: list[Task], progress: Progress) -> dict[str, str]:
@@ -256,5 +276,5 @@ def _duplicates(known: Known) -> list[list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
     for name, held in known.items():
         if not file_and_part(name)[1].startswith("#t="):  # in films pictures stand still
-            groups[held[1]].append(name)
+            groups[held.sha256].append(name)
     return [names for names in groups.values() if len(names) > 1]

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ingest.listing import Listing
 from ingest.sources.folder import SourceError
-from ingest.workflow import Listing
 from store import read, sandbox, search
 from store.connection import reading
 from store.errors import SqlFailed, SqlRefused
@@ -26,7 +26,7 @@ def narrow(db: Path, listing: Listing, images: str | None, where: str | None) ->
     """
     if images is None and where is None:
         return listing
-    held = {row[0]: name for name, row in listing.known.items()}
+    held = {each.image_id: name for name, each in listing.known.items()}
     if images is not None:
         chosen = image_ids(images)
         strange = [number for number in chosen if number not in held]

@@ -24,11 +24,11 @@ from PIL import Image
 from ingest.explain import target_for
 from ingest.models import choose_batch_size
 from ingest.report import Report
+from ingest.runs import Settings, chosen_fit, newest_run, open_backbone
 from ingest.vision.encode import KINDS, Encoder
 from ingest.vision.film import BadFilm, Film, Reel
 from ingest.vision.geometry import Frame, fit_image
 from ingest.vision.overlay import ABSOLUTE_RANGE, overlay, scale_values
-from ingest.workflow import Settings, chosen_fit, newest_run, open_backbone
 
 VIEWS = {
     "overlay": "the map over the picture",
@@ -181,7 +181,8 @@ def describe(shown: dict[str, Any]) -> str:
         "map": "each frame on its own scale",
     }
     method = shown["method"] + (f" of {shown['target']}" if shown["target"] else "")
-    return " · ".join([method, f"layer {shown['layer']}", shown["heads"], scales[shown["scale"]]])
+    grid = f"fit {shown['fit']}, {shown['rows']} rows × {shown['cols']} columns of patches"
+    return " · ".join([method, f"layer {shown['layer']}", shown["heads"], scales[shown["scale"]], grid])
 
 
 def _told(drawing: Drawing, sight: Sight | None, eye: Eye | None) -> dict[str, Any]:
@@ -197,6 +198,9 @@ def _told(drawing: Drawing, sight: Sight | None, eye: Eye | None) -> dict[str, A
         "heads": sight.heads,
         "scale": drawing.scale,
         "limits": limits,
+        "fit": eye.fit,
+        "rows": sight.frame.rows,
+        "cols": sight.frame.cols,
     }
 
 

@@ -79,8 +79,10 @@ def describe_collection(
         row = chosen_collection(con, collection)
         known = read.known(con, row["collection_id"])
     found = join(table, list(known), file_column)
-    told = {name: _told(known[name][4]) for name in found.rows}
-    texts = {name: merged({} if replace else known[name][4], told[name], cells) for name, cells in found.rows.items()}
+    stored = {name: known[name].metadata for name in found.rows}
+    texts = {
+        name: merged({} if replace else stored[name], _told(stored[name]), cells) for name, cells in found.rows.items()
+    }
     with writing(db) as con:
         changed = write.set_metadata(con, row["collection_id"], texts)
     return {"db": str(db), "collection": row["name"], "changed": changed, **found.counts(), "line": found.line()}

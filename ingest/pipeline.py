@@ -93,27 +93,50 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Failure:
-    """A picture that could not be read, by its name in the collection."""
+    """A picture that could not be read or looked at, by its name in the collection."""
 
     name: str
     reason: str
 
 
+Looked = tuple[list[Prepared], Any]  # pictures of one grid with their Explanation, None without a backbone
+
+
 def process(plan: Plan, tasks: Iterable[Task], advance: Callable[[int], None] = lambda n: None) -> Counts:
     """Reads every task's picture, passes it through the plan's backbone and stores what comes of it.
 
-    `advance` is told how many pictures have been committed or have failed. A picture that cannot be read becomes a
-    row of `failures`; errors of the database and of the network end the pipeline, with all earlier chunks kept.
+    `advance` is told how many pictures have been committed or have failed. Images get their ids in the order of the
+    tasks.
+
+    A picture that cannot be read becomes a row of `failures`, and so does each picture of a batch for which a method
+    has no answer though it has one for others: a patch is asked for that their grid does not have (GridError), or the
+    numbers of these pictures lead nowhere (LookupError, ArithmeticError). All else holds for every picture and ends the
+    pipeline, with all earlier chunks kept: words that this network cannot follow (other ValueErrors), and the machine,
+    its memory, its disk, the database.
     """
     counts = Counts()
     with Writer(plan, counts, advance) as writer:
-        for batch, failures in batches(plan, prepared_pictures(plan, tasks)):
-            for failure in failures:
-                writer.put(failure)
-            if batch:
-                for part, results in observations(plan, batch):
-                    writer.put((part, results))
+        for item in looked(plan, announced(prepared_pictures(plan, tasks), writer)):
+            writer.put(item)
     return counts
+
+
+def looked(plan: Plan, pictures: Iterable[Prepared | Failure]) -> Iterator[Looked | Failure]:
+    """The pictures in batches of one grid with what was found in each, and those that failed, as the writer takes
+    them."""
+    for batch, failures in batches(plan, pictures):
+        yield from failures
+        if batch:
+            yield from observations(plan, batch)
+
+
+def announced(pictures: Iterable[Prepared | Failure], writer: Writer) -> Iterator[Prepared | Failure]:
+    """The same pictures, told to the writer as they come: a batch may be done before one with earlier pictures, but
+    image ids keep their order."""
+    for each in pictures:
+        if isinstance(each, Prepared):
+            writer.announced.append((each.place, each.record))
+        yield each
 
 
 def _prepare(plan: Plan, place: int, task: Task) -> Prepared | Failure:
@@ -188,13 +211,15 @@ def batches(plan: Plan, pictures: Iterable[Prepared | Failure]) -> Iterator[tupl
     yield [], failures
 
 
-def observations(plan: Plan, batch: list[Prepared]) -> Iterator[tuple[list[Prepared], Any]]:
-    """The batch with its Observation; in halves, where it does not fit into the GPU's memory."""
+def observations(plan: Plan, batch: list[Prepared]) -> Iterator[Looked | Failure]:
+    """The batch with its Explanation, in halves where it does not fit into the GPU's memory; its pictures as failures
+    where a method has no answer for them (see `process`)."""
     if plan.backbone is None:
         yield batch, None
         return
     import torch
 
+    from ingest.vision.attention import GridError
     from ingest.vision.embedding import cells_of
     from ingest.vision.explaining import explain_pictures
 
@@ -210,14 +235,29 @@ def observations(plan: Plan, batch: list[Prepared]) -> Iterator[tuple[list[Prepa
         half = len(batch) // 2
         yield from observations(plan, batch[:half])
         yield from observations(plan, batch[half:])
+    except GridError as error:
+        if plan.fit != "aspect":  # then no other picture has another grid
+            raise
+        yield from _failed(batch, str(error))
+    except (LookupError, ArithmeticError) as error:
+        yield from _failed(batch, f"{type(error).__name__}: {error}")
+
+
+def _failed(batch: list[Prepared], reason: str) -> Iterator[Failure]:
+    return (Failure(prepared.record.path, reason) for prepared in batch)
 
 
 class Writer:
-    """A thread that commits what arrives in chunks of CHUNK_IMAGES pictures or CHUNK_SECONDS seconds."""
+    """A thread that commits what arrives in chunks of CHUNK_IMAGES pictures or CHUNK_SECONDS seconds.
+
+    Pictures that were `announced` (place, record) become images with the next chunk, whether the network is through
+    with them or not.
+    """
 
     def __init__(self, plan: Plan, counts: Counts, advance: Callable[[int], None]) -> None:
         self.plan, self.counts, self.advance = plan, counts, advance
         self.queue: queue.Queue = queue.Queue(maxsize=8)
+        self.announced: deque[tuple[int, ImageRecord]] = deque()
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._work, name="writer")
 
@@ -238,7 +278,7 @@ class Writer:
         self.queue.put(item)
 
     def _work(self) -> None:
-        observed: list[tuple[list[Prepared], Any]] = []
+        observed: list[Looked] = []
         failures: list[Failure] = []
         since = time.monotonic()
         finished = False
@@ -258,23 +298,24 @@ class Writer:
                     self.error = error  # the main thread raises it at its next step; the queue is still emptied
                 observed, failures, since = [], [], time.monotonic()
 
-    def _commit(self, observed: list[tuple[list[Prepared], Any]], failures: list[Failure]) -> None:
+    def _commit(self, observed: list[Looked], failures: list[Failure]) -> None:
         plan = self.plan
-        prepared = sorted((each for batch, _ in observed for each in batch), key=lambda each: each.place)
-        records = [each.record for each in prepared]  # in the order of the tasks, whichever batch was done first
+        done = [(each.place, each.record) for batch, _ in observed for each in batch]
+        announced = [self.announced.popleft() for _ in range(len(self.announced))]
+        in_order = sorted([*announced, *done], key=lambda each: each[0])
         with writing(plan.db, PATIENCE) as con:
-            ids = write.add_images(con, plan.collection_id, records)
+            ids = write.add_images(con, plan.collection_id, [record for _, record in in_order])
             for batch, observation in observed:
                 if observation is not None:
                     batch_ids = np.array([ids[prepared.record.path] for prepared in batch], dtype=np.int64)
                     frames = [prepared.frame for prepared in batch]
                     write.add_results(con, plan.run_id, results_of(observation, batch_ids, frames))
-            write.clear_failures(con, plan.collection_id, [record.path for record in records])
+            write.clear_failures(con, plan.collection_id, [record.path for _, record in done])
             write.add_failures(con, plan.collection_id, [(f.name, plan.stage, f.reason) for f in failures])
-        self.counts.done += len(records)
+        self.counts.done += len(done)
         self.counts.failed += len(failures)
         self.counts.reasons += [(failure.name, failure.reason) for failure in failures]
-        self.advance(len(records) + len(failures))
+        self.advance(len(done) + len(failures))
 
 
 def results_of(explanation: Any, image_ids: np.ndarray, frames: list[Frame]) -> Results:

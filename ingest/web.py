@@ -7,11 +7,9 @@ named the host. The name is resolved once, and the connection goes to the very a
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import random
 import re
-import socket
 import ssl
 import threading
 import time
@@ -25,6 +23,7 @@ from urllib.parse import urlsplit
 import httpx
 
 import ingest
+from ingest.addresses import Refused, WebError, check, parsed, shown
 
 ATTEMPTS = 5
 FIRST_PAUSE = 1.0  # seconds before the second attempt; twice as long before each further one
@@ -37,21 +36,6 @@ MOST_TEXT = 32 * 2**20  # bytes of a JSON document, unpacked
 MOST_PICTURE = 128 * 2**20  # bytes of a picture
 
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
-_SECRET = re.compile(r"(?i)([?&;][^=&;]*(?:token|key|secret|sig|pass|auth|session|credential)[^=&;]*=)[^&;#]*")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-
-class WebError(Exception):
-    """Something that could not be had from the web; `reason` says why in a sentence, `status` is the server's answer
-    as a number, 0 where it gave none."""
-
-    def __init__(self, reason: str, status: int = 0) -> None:
-        super().__init__(reason)
-        self.reason, self.status = reason, status
-
-
-class Refused(WebError):
-    """An address that is not asked."""
 
 
 class _Busy(Exception):
@@ -110,7 +94,7 @@ class Web:
 
         Refused for an address that is not asked, WebError for all else.
         """
-        host, pause = self._gate.host(_parsed(address)), FIRST_PAUSE
+        host, pause = self._gate.host(parsed(address)), FIRST_PAUSE
         for attempt in range(1, ATTEMPTS + 1):
             host.refuse_if_dead()
             try:
@@ -121,6 +105,10 @@ class Web:
                     raise WebError(f"{busy.reason} (asked {ATTEMPTS} times)", busy.status) from busy
                 host.rest(pause * random.uniform(0.75, 1.25) if busy.wait is None else busy.wait)
                 pause *= 2
+            except WebError as error:
+                if error.status:
+                    host.heard(True)
+                raise
             except httpx.TooManyRedirects:
                 raise WebError(f"{shown(address)} leads from one address to the next without end") from None
             except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
@@ -144,6 +132,8 @@ class Web:
         except httpx.TimeoutException:
             raise _Busy(f"{_host(address)} did not answer in time") from None
         except (httpx.TransportError, httpx.StreamError) as error:
+            if "location header" in str(error):  # that is how httpx tells it from a connection that broke
+                raise WebError(f"{_host(address)} leads on to something that is no address") from None
             raise _Busy(f"the connection to {_host(address)} broke: {error or type(error).__name__}") from None
 
     def _wait(self, response: httpx.Response) -> float | None:
@@ -157,68 +147,19 @@ class Web:
 
 
 def parse_json(data: bytes, name: str) -> Any:
-    """The bytes as JSON. WebError with a sentence for all that is none."""
+    """The bytes as JSON. WebError with a sentence, and the status of an answer that came, for all that is none."""
     try:
         return json.loads(data.decode("utf-8-sig"))
     except RecursionError:
-        raise WebError(f"{name} is nested too deep to be read") from None
+        raise WebError(f"{name} is nested too deep to be read", 200) from None
     except ValueError:
         if re.match(rb"\s*<(!doctype|html|\?xml|!--)", data[:200].removeprefix(b"\xef\xbb\xbf"), re.IGNORECASE):
             raise WebError(
                 f"{name} is a web page, no IIIF manifest: look there for the IIIF logo or a link to the manifest, an "
-                "address that often ends in manifest.json"
+                "address that often ends in manifest.json",
+                200,
             ) from None
-        raise WebError(f"{name} is no JSON document, or is cut short") from None
-
-
-def shown(address: str) -> str:
-    """An address to be shown or kept: without a name and password, and without what looks like a key."""
-    return _SECRET.sub(r"\1…", re.sub(r"^([A-Za-z][\w+.-]*:/*)[^/?#]*@", r"\1", address))
-
-
-def check(url: httpx.URL, allowed: frozenset[str] = frozenset()) -> list[str]:
-    """The numeric addresses behind a URL, all of them such as may be asked. `allowed` hosts may have private ones.
-
-    Refused if it may not be asked, WebError where the name is unknown.
-    """
-    if url.scheme not in ("http", "https"):
-        raise Refused(f"{shown(str(url))} is not asked: only addresses that begin with http:// or https:// are")
-    if url.userinfo:
-        raise Refused(f"{shown(str(url))} is not asked: leave name and password out of the address")
-    host = url.raw_host.decode("ascii").strip("[]").casefold()
-    if not host:
-        raise Refused(f"{shown(str(url))} names no server")
-    port = url.port or (443 if url.scheme == "https" else 80)
-    try:
-        found = [entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    except (OSError, UnicodeError) as error:
-        if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
-            raise httpx.ConnectError(f"the name {host} cannot be looked up now") from None
-        raise WebError(f"there is no server with the name {host}") from None
-    private = [address for address in found if not is_public(address)]
-    if private and host not in allowed:
-        raise Refused(
-            f"{host} has the address {private[0]}, which is not on the public internet; "
-            f"add --allow-host {host} if you trust this server"
-        )
-    return list(dict.fromkeys(found))
-
-
-def is_public(address: str) -> bool:
-    """Whether a numeric address lies on the public internet, also where it is wrapped in an IPv6 address."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour or (found.teredo and found.teredo[1])
-        if found in _NAT64:
-            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        if inner:
-            return is_public(str(inner))
-        if int(found) >> 32 == 0:  # ::a.b.c.d, long out of use
-            return False
-    return found.is_global and not found.is_multicast
+        raise WebError(f"{name} is no JSON document, or is cut short", 200) from None
 
 
 def retry_after(value: str | None) -> float | None:
@@ -349,13 +290,6 @@ def _said(response: httpx.Response) -> str:
     hint = {401: "; it asks for a login", 403: "; it does not allow this", 429: "; it is asked too often"}
     phrase = f" {response.reason_phrase}" if response.reason_phrase.isprintable() else ""
     return f"{response.url.host} answers {response.status_code}{phrase}{hint.get(response.status_code, '')}"
-
-
-def _parsed(address: str) -> httpx.URL:
-    try:
-        return httpx.URL(address)
-    except (httpx.InvalidURL, ValueError, TypeError) as error:
-        raise Refused(f"{shown(str(address))[:200]} is no address: {error}") from None
 
 
 def _host(address: str) -> str:

@@ -111,6 +111,14 @@ def writing(path: Path | str, wait: float = 30.0) -> Iterator[duckdb.DuckDBPyCon
         _one_writer.release()
 
 
+def settle(con: duckdb.DuckDBPyConnection) -> None:
+    """In the body of `writing`: commit what is done and put all of it into the file, so that `state` says already what
+    it will say when the connection is closed. The rest of the body is another transaction."""
+    con.commit()
+    con.checkpoint()
+    con.begin()
+
+
 def _make(path: Path) -> None:
     """A new database, there as a whole or not at all: a kill or a full disk in the middle would leave a file that opens
     neither now nor later, and nobody could tell it from somebody else's."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 from store import companding
 from store.catalogue import quoted, text_at
 from store.errors import StoreError
-from store.records import FrameRecord, MapStack
+from store.records import FrameRecord, Held, MapStack
 from store.rows import fetch, first, plain
 
 TITLE_KEYS = ("title", "name", "caption", "label", "titel", "titre")
@@ -201,17 +201,18 @@ def thumbnails(con: Connection, ids: Iterable[int]) -> dict[int, bytes]:
     return dict(fetch(con, query, [_ints(ids)]))
 
 
-def known(
-    con: Connection, collection_id: int, paths: Iterable[str] | None = None
-) -> dict[str, tuple[int, str, int, float, dict]]:
-    """What a collection holds, or of it these paths: {path: (image_id, sha256, bytes, modified, metadata)}."""
-    query = "SELECT path, image_id, sha256, bytes, modified, metadata FROM image WHERE collection_id = $collection"
+def known(con: Connection, collection_id: int, paths: Iterable[str] | None = None) -> dict[str, Held]:
+    """What a collection holds, or of it these paths, by path."""
+    query = """
+        SELECT path, i.image_id, sha256, bytes, modified, metadata, u.image_id IS NULL
+        FROM image i LEFT JOIN uncounted u USING (image_id) WHERE collection_id = $collection
+    """
     params = {"collection": collection_id}
     if paths is not None:
         query += " AND path IN (SELECT unnest($paths::VARCHAR[]))"
         params["paths"] = list(paths)
     rows = fetch(con, query, params)
-    return {path: (*rest, json.loads(metadata)) for path, *rest, metadata in rows}
+    return {path: Held(*rest, json.loads(metadata), counted) for path, *rest, metadata, counted in rows}
 
 
 def sizes(con: Connection, collection_id: int) -> dict[str, tuple[int, int, bool]]:

@@ -1,7 +1,7 @@
 """The nouns that go into the database and come out of it, as plain frozen data."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,19 @@ class ImageRecord:
     thumbnail: bytes
     thumbnail_width: int
     thumbnail_height: int
+
+
+class Held(NamedTuple):
+    """What a collection holds of a picture: length and time stamp of the file as it was read, what is said of it, and
+    whether the pages of its file have been counted, as older versions did not. A tuple, since collections are read
+    whole at each start."""
+
+    image_id: int
+    sha256: str
+    bytes: int
+    modified: float
+    metadata: dict[str, Any]
+    counted: bool = True
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from store import catalogue, clusters, read, rows
 from store.errors import StoreError
-from store.records import ImageRecord, RunRecord
+from store.records import Held, ImageRecord, RunRecord
 from store.results import add_results
 
 __all__ = [
@@ -24,8 +24,10 @@ __all__ = [
     "drop_projection",
     "extend_projection",
     "forget_images",
+    "mark_images",
     "move_collection",
     "rename_images",
+    "set_counted",
     "set_metadata",
     "touch_images",
 ]
@@ -50,8 +52,9 @@ def add_collection(con: Connection, name: str, source: str | None) -> int:
 
 
 def move_collection(con: Connection, collection_id: int, source: str) -> None:
-    """Note that a collection's pictures now lie elsewhere."""
-    rows.fetch(con, "UPDATE collection SET source = ? WHERE collection_id = ?", [source, collection_id])
+    """Note where a collection's pictures lie now."""
+    query = "UPDATE collection SET source = $source WHERE collection_id = $id AND source IS DISTINCT FROM $source"
+    rows.fetch(con, query, {"source": source, "id": collection_id})
 
 
 def add_images(con: Connection, collection_id: int, records: Iterable[ImageRecord]) -> dict[str, int]:
@@ -62,10 +65,10 @@ def add_images(con: Connection, collection_id: int, records: Iterable[ImageRecor
     stored = read.known(con, collection_id, latest)
     fresh = [record for path, record in latest.items() if path not in stored]
     kept = [record for path, record in latest.items() if path in stored and not _same(record, stored[path])]
-    replaced = [record for record in kept if record.sha256 != stored[record.path][1]]
+    replaced = [record for record in kept if record.sha256 != stored[record.path].sha256]
 
     first = rows.next_id(con, "image")
-    ids = {path: row[0] for path, row in stored.items()}
+    ids = {path: held.image_id for path, held in stored.items()}
     ids |= {record.path: first + place for place, record in enumerate(fresh)}
     for table in FOUND_OUT:
         rows.delete(con, table, [ids[record.path] for record in replaced])
@@ -83,9 +86,12 @@ def set_metadata(con: Connection, collection_id: int, metadata: Mapping[str, Map
     collection does not hold are passed over."""
     stored = read.known(con, collection_id, metadata)
     texts = {path: rows.to_json(metadata[path]) for path in stored}
-    changed = [path for path, text in texts.items() if json.loads(text) != stored[path][4]]
+    changed = [path for path, text in texts.items() if json.loads(text) != stored[path].metadata]
     if changed:
-        columns = {"image_id": [stored[path][0] for path in changed], "metadata": [texts[path] for path in changed]}
+        columns = {
+            "image_id": [stored[path].image_id for path in changed],
+            "metadata": [texts[path] for path in changed],
+        }
         rows.update(con, "image", "image_id", columns)
         catalogue.rebuild(con)
     return len(changed)
@@ -93,18 +99,29 @@ def set_metadata(con: Connection, collection_id: int, metadata: Mapping[str, Map
 
 def rename_images(con: Connection, collection_id: int, names: Mapping[str, str]) -> None:
     """Note that pictures, {old path: new path}, now go by another; their ids and all that hangs on them stay."""
-    stored = read.known(con, collection_id, names)
-    if stored:
-        columns = {"image_id": [row[0] for row in stored.values()], "path": [names[path] for path in stored]}
-        rows.update(con, "image", "image_id", columns)
+    _note(con, collection_id, "path", names)
 
 
 def touch_images(con: Connection, collection_id: int, modified: Mapping[str, float]) -> None:
     """Note new time stamps, {path: seconds since 1970}, of files whose content is the same."""
-    stored = read.known(con, collection_id, modified)
-    if stored:
-        columns = {"image_id": [row[0] for row in stored.values()], "modified": [modified[path] for path in stored]}
-        rows.update(con, "image", "image_id", columns)
+    _note(con, collection_id, "modified", modified)
+
+
+def mark_images(con: Connection, collection_id: int, marks: Mapping[str, str]) -> None:
+    """Note what pictures are known by from now on, {path: sha256}, though they are the same."""
+    _note(con, collection_id, "sha256", marks)
+
+
+def set_counted(con: Connection, collection_id: int, paths: Iterable[str]) -> None:
+    """Note that the pages of these files have been counted (`Held.counted`)."""
+    if not rows.first(con, "SELECT 1 FROM uncounted LIMIT 1"):
+        return
+    query = """
+        DELETE FROM uncounted WHERE image_id IN (
+            SELECT image_id FROM image WHERE collection_id = ? AND path IN (SELECT unnest(?::VARCHAR[]))
+        )
+    """
+    rows.fetch(con, query, [collection_id, list(paths)])
 
 
 def forget_images(con: Connection, image_ids: Iterable[int]) -> None:
@@ -209,11 +226,18 @@ def clear_failures(con: Connection, collection_id: int, paths: Iterable[str]) ->
     rows.fetch(con, query, [collection_id, list(paths)])
 
 
-def _same(record: ImageRecord, row: tuple) -> bool:
-    """Whether nothing has changed since the image was stored as this row of `read.known`."""
-    _, sha256, size, modified, metadata = row
+def _note(con: Connection, collection_id: int, column: str, values: Mapping[str, Any]) -> None:
+    """Write into a column of those images, named by path, that the collection holds."""
+    stored = read.known(con, collection_id, values)
+    if stored:
+        ids = [held.image_id for held in stored.values()]
+        rows.update(con, "image", "image_id", {"image_id": ids, column: [values[path] for path in stored]})
+
+
+def _same(record: ImageRecord, held: Held) -> bool:
+    """Whether nothing has changed since the image was stored."""
     file = (record.sha256, record.bytes, float(record.modified))
-    return file == (sha256, size, modified) and record.metadata in ({}, metadata)
+    return file == (held.sha256, held.bytes, held.modified) and record.metadata in ({}, held.metadata)
 
 
 def _added(collection_id: int, records: list[ImageRecord]) -> dict:
@@ -222,7 +246,7 @@ def _added(collection_id: int, records: list[ImageRecord]) -> dict:
 
 def _facts(records: list[ImageRecord], ids: dict[str, int], stored: dict) -> dict:
     """The columns of `image` that a file can change."""
-    metadata = [r.metadata or (stored[r.path][4] if r.path in stored else {}) for r in records]
+    metadata = [r.metadata or (stored[r.path].metadata if r.path in stored else {}) for r in records]
     plain = ("path", "sha256", "width", "height", "bytes", "modified")
     return {
         "image_id": [ids[r.path] for r in records],

@@ -1,9 +1,15 @@
 """Which addresses of somebody's metadata become links."""
 
+import base64
+import json
+import re
+from urllib.parse import unquote
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.sources import facts, links
+from dashboard.sources import THESEUS, facts, links, viewer_at
+from store.manifest import content_state
 
 
 def test_links_of_a_picture_from_a_manifest():
@@ -27,6 +33,27 @@ def test_links_of_a_picture_from_a_manifest():
 )  # fmt: skip
 def test_nothing_else_becomes_a_link(address):
     assert links({"homepage": address, "iiif_manifest": address}) == []
+
+
+def test_a_viewer_opens_at_a_part_of_the_picture():
+    """As the Content State API 1.0 writes it: encodeURIComponent, then base64url without its padding."""
+    place = "https://m.example/ü/c#xywh=1,2,3,4"
+    link = viewer_at({"iiif_manifest": "https://m.example/7.json"}, place)
+    said = link.address.removeprefix(THESEUS)
+    assert re.fullmatch(r"[\w-]+", said)
+    text = base64.urlsafe_b64decode(said + "=" * (-len(said) % 4)).decode("ascii")
+    part_of = [{"id": "https://m.example/7.json", "type": "Manifest"}]
+    assert json.loads(unquote(text)) == {"id": place, "type": "Canvas", "partOf": part_of}
+    assert (
+        "This part" in link.label
+        and "This picture" in viewer_at({"iiif_manifest": "https://m.example/7"}, "https://m.example/c").label
+    )
+
+
+@pytest.mark.parametrize("metadata", [{}, {"iiif_manifest": "javascript:1"}])
+def test_without_a_manifest_no_viewer_opens(metadata):
+    assert viewer_at(metadata, "https://m.example/c#xywh=1,2,3,4") is None
+    assert viewer_at({"iiif_manifest": "https://m.example/7"}, "javascript:1") is None
 
 
 def test_facts_are_for_people():
@@ -66,6 +93,7 @@ def test_the_card_of_an_image_has_the_links_and_opens_none():
         "https://m.example/*7*",
         "https://projectmirador.org/embed/?iiif-content=https%3A%2F%2Fm.example%2F7.json",
         "https://m.example/7.json",
+        THESEUS + content_state("https://m.example/c", "https://m.example/7.json"),
     ]
     assert at.caption[0].value == "No copy of this picture is kept here."
     assert "iiif_canvas" not in at.dataframe[0].value.index

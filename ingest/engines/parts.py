@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import ingest
-from ingest.pipeline import Failure, Plan, Prepared, Task
+from ingest.pipeline import Failure, Looked, Plan, Prepared, Task
 from ingest.vision.geometry import Frame
 from store.records import ImageRecord
 
@@ -60,8 +60,6 @@ SCHEMA = pa.schema(
 _PLAIN = (
     "path", "sha256", "width", "height", "bytes", "modified", "thumbnail", "thumbnail_width", "thumbnail_height"
 )  # fmt: skip
-
-Looked = tuple[list[Prepared], Any]  # pictures of one grid with their Explanation
 
 
 def key_of(task: Task) -> str:

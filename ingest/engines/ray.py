@@ -13,7 +13,7 @@ import pickle
 import re
 import socket
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -22,11 +22,11 @@ from typing import Any
 import pyarrow as pa
 
 from ingest.engines.parts import Parts, from_table, key_of, mark_of, to_table
-from ingest.pipeline import Counts, Failure, Plan, Prepared, Task, Writer, batches, observations, prepared_pictures
+from ingest.pipeline import Counts, Failure, Plan, Prepared, Task, Writer, looked, prepared_pictures
 from ingest.sources.address import is_stored
 from ingest.sources.film import is_film
 from ingest.sources.folder import SourceError
-from ingest.sources.iiif import is_iiif
+from ingest.sources.iiif import is_address, is_iiif
 
 READ_IMAGES = 32  # pictures that one task reads, in READ_THREADS threads: far disks answer late
 READ_THREADS = 4
@@ -136,6 +136,13 @@ def refuse_source(source: str) -> None:
         raise SourceError(f"--engine ray reads files, and {source} is a film or IIIF; leave --engine out")
 
 
+def refuse_tasks(tasks: Iterable[Task]) -> None:
+    """SourceError if one of the pictures that a collection holds has to be read by one machine, after the others."""
+    found = next((task.name for task in tasks if task.in_order or is_address(task.name)), None)
+    if found is not None:
+        raise SourceError(f"--engine ray reads files, and {found} is part of a film or of IIIF; leave --engine out")
+
+
 @contextmanager
 def open_cluster(
     address: str | None = None,
@@ -220,12 +227,11 @@ class Looker:
     def __call__(self, table: pa.Table) -> pa.Table:
         rows = sorted(table.to_pylist(), key=lambda row: row["place"])
         tasks = {row["path"]: (row["key"], row["place"]) for row in rows}
-        looked, failures = [], []
         pictures = (_at(place, pickle.loads(row["picture"])) for place, row in enumerate(rows))
-        for batch, failed in batches(self.plan, pictures):
-            failures += failed
-            looked += observations(self.plan, batch) if batch else ()
-        return pa.table({"part": [self.parts.write(to_table(looked, failures, tasks))]})
+        found = list(looked(self.plan, pictures))
+        failures = [each for each in found if isinstance(each, Failure)]
+        done = [each for each in found if not isinstance(each, Failure)]
+        return pa.table({"part": [self.parts.write(to_table(done, failures, tasks))]})
 
 
 class _Loading:

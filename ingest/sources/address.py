@@ -1,32 +1,50 @@
-"""The pictures below an address that fsspec knows: s3://bucket/folder, gs://, az://, sftp://, file:// …"""
+"""The pictures below an address that fsspec knows: s3://bucket/folder, gs://, az://, sftp://, file:// …
+
+Nothing is fetched as a whole that is not looked at: to count the pages of a PDF or TIFF only its index is read.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
+from ingest.changes import Known, same_file
 from ingest.pipeline import Task
 from ingest.sources.folder import PICTURE_SUFFIXES, SourceError, natural_key, printable, raw_name
+from ingest.sources.pages import Shelf, page_tasks
+from ingest.sources.table import best_table
+from ingest.sources.tabular import MAX_BYTES as MAX_TABLE
+from ingest.vision import pages
 from ingest.vision.loader import MAX_BYTES, BadImage, Decoded, decode
+from ingest.vision.paths import named_page
 
 _ADDRESS = re.compile(r"(?!https?://)[A-Za-z][A-Za-z0-9+.-]*://")
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")  # as the systems call it
-_TABLES = re.compile(r"metadata\.(csv|tsv|xlsx|json|jsonl|parquet)")
 _MANY_PAGES = (".pdf", ".tif", ".tiff")
+_AT_ONCE = 16  # documents whose pages are counted: far disks answer late
+_BLOCK = 2**18  # bytes of its index that are fetched at a time
+_ROOM = 4  # documents that are held open
+
+Progress = Callable[[int, str], AbstractContextManager[Callable[[int], object]]]
 
 
 @dataclass(frozen=True)
 class Stored:
-    """The pictures below an address in natural order of their names, how many other files there are, and what is to be
-    said."""
+    """The pictures below an address in natural order of their names, how many other files there are, and the table that
+    describes the pictures, its name below the address."""
 
     tasks: list[Task]
     left_out: int
-    lines: list[str]
+    table: str | None = None
 
 
 def is_stored(source: str | Path) -> bool:
@@ -34,10 +52,17 @@ def is_stored(source: str | Path) -> bool:
     return _ADDRESS.match(str(source)) is not None
 
 
-def stored_tasks(address: str, limit: int | None = None) -> Stored:
-    """Every picture below an address, told by its suffix; nothing is read yet. Hidden files do not count.
+def stored_tasks(
+    address: str,
+    limit: int | None = None,
+    known: Known | None = None,
+    first_only: bool = False,
+    progress: Progress = lambda total, title: nullcontext(lambda number: None),
+) -> Stored:
+    """Every picture below an address, told by its suffix; of a PDF or TIFF each page. Hidden files do not count.
 
-    SourceError for a kind of address that needs another package, one that does not answer, or no picture.
+    A document that the collection holds as one picture (`known`) and that has not changed is not opened to count its
+    pages. SourceError for a kind of address that needs another package, one that does not answer, or no picture.
     """
     system, root = _opened(address)
     try:
@@ -49,34 +74,116 @@ def stored_tasks(address: str, limit: int | None = None) -> Stored:
     pictures = sorted((name for name in seen if _suffix(name) in PICTURE_SUFFIXES), key=natural_key)
     if not pictures:
         raise SourceError(f"There are no pictures below {address} ({len(seen)} other files).")
-    lines = [
-        f"{name} lies there too: to describe the pictures with it, fetch it and name it with --metadata"
-        for name in seen
-        if _TABLES.fullmatch(name)
+    tasks = [_task(address, printable(name), seen[name]["size"] or 0, _time(seen[name])) for name in pictures[:limit]]
+    table = best_table([name for name in seen if "/" not in name])
+    tasks = _page_by_page(address, tasks, known or {}, first_only, progress)
+    return Stored(tasks[:limit], len(seen) - len(pictures) - (table is not None), table)
+
+
+def tasks_again(address: str, known: Known) -> list[Task]:
+    """The pictures that a collection holds which was made from an address, to be read again."""
+    shelf = _shelf()
+    tasks = []
+    for name, held in known.items():
+        task = _task(address, name, held.bytes, held.modified)
+        page = named_page(name)
+        if page and _suffix(page[0]) in _MANY_PAGES:
+            task = replace(task, read=partial(shelf.page, _path(address, page[0]), page[1]))
+        tasks.append(task)
+    return tasks
+
+
+def _task(address: str, name: str, bytes: int, modified: float) -> Task:
+    return Task(Path(name), name, bytes, modified, read=partial(_read, _path(address, name)))
+
+
+@contextmanager
+def fetched_table(path: str) -> Iterator[Path]:
+    """A table that lies at such an address, as a file here while it is read. SourceError if it cannot be had."""
+    system, inside = _opened(path)
+    with TemporaryDirectory(prefix="bilderatlas-") as folder:
+        file = Path(folder) / path.rpartition("/")[2]
+        try:
+            too_long = (system.info(inside).get("size") or 0) > MAX_TABLE
+            if not too_long:
+                system.get_file(inside, str(file))
+        except Exception as error:  # each system has errors of its own
+            raise SourceError(f"{path} could not be read: {type(error).__name__}: {error}") from error
+        if too_long:
+            raise SourceError(f"The table {path} has more than {MAX_TABLE >> 30} GiB, which is no table.")
+        yield file
+
+
+def _page_by_page(address: str, tasks: list[Task], known: Known, first_only: bool, progress: Progress) -> list[Task]:
+    """The tasks, in place of each document those of its pages."""
+
+    def is_counted(task: Task) -> bool:
+        held = known.get(task.name)
+        return held is not None and held.counted and same_file(held, task.bytes, task.modified)
+
+    documents = [task for task in tasks if _suffix(task.name) in _MANY_PAGES and not is_counted(task)]
+    places = {task.name: _path(address, task.name) for task in documents}
+    counts, shelf = {}, _shelf()
+    with ThreadPoolExecutor(_AT_ONCE, "count") as pool, progress(len(places), "counting pages") as advance:
+        for name, count in zip(places, pool.map(_count, places.values()), strict=True):
+            counts[name] = count
+            advance(1)
+    return [
+        page
+        for task in tasks
+        for page in page_tasks(task, counts.get(task.name, 1), shelf, places.get(task.name, ""), first_only)
     ]
-    if any(_suffix(name) in _MANY_PAGES for name in pictures[:limit]):
-        lines.append("of PDF and TIFF files at an address the first page is read")
-    tasks = [stored_task(address, printable(name), seen[name]["size"] or 0, _time(seen[name])) for name in pictures]
-    return Stored(tasks[:limit], len(seen) - len(pictures), lines)
 
 
-def stored_task(address: str, name: str, bytes: int, modified: float) -> Task:
-    """The picture called `name` in the collection that was made from an address."""
-    path = f"{address.rstrip('/')}/{raw_name(name)}"
-    return Task(Path(name), name, bytes, modified, {}, read=partial(_read, path))
+def _count(path: str) -> int:
+    """How many pages a document has; 1 where it cannot be read: the one who reads it then says why."""
+    system, inside = _opened(path)
+    try:
+        with pages.opened(system.open(inside, "rb", block_size=_BLOCK, cache_type="blockcache")) as document:
+            return len(document)
+    except Exception:  # each system has errors of its own
+        return 1
+
+
+def _document(path: str) -> pages.Document:
+    """A document to be read page by page, as a file that goes when it is closed."""
+    system, inside = _opened(path)
+    here = TemporaryFile(prefix="bilderatlas-")  # noqa: SIM115 - the document closes it
+    try:
+        with _told_plainly(), system.open(inside, "rb") as there:
+            shutil.copyfileobj(there, here, 2**23)
+        here.seek(0)
+        return pages.opened(here)
+    except BaseException:
+        here.close()
+        raise
+
+
+def _shelf() -> Shelf[str]:
+    return Shelf(_document, _ROOM)
 
 
 def _read(path: str) -> Decoded:
     system, inside = _opened(path)
-    try:
+    with _told_plainly():
         if (system.info(inside).get("size") or 0) > MAX_BYTES:
             raise BadImage(f"The file has more than the {MAX_BYTES >> 30} GiB that are read.")
         content = system.cat_file(inside)
+    return decode(content)
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise BadImage("There is no such file.") from None
     except PermissionError:
         raise BadImage("There is no permission to read this file.") from None
-    return decode(content)
+
+
+def _path(address: str, name: str) -> str:
+    return f"{address.rstrip('/')}/{raw_name(name)}"
 
 
 def _opened(address: str) -> tuple[Any, str]:

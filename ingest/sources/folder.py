@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.vision.paths import printable, raw_name
+from ingest.vision.paths import natural_key, printable, raw_name
 from ingest.vision.signatures import HEAD, other_kind, picture_format
 
 __all__ = [
@@ -104,18 +103,6 @@ def find(folder: str | Path, limit: int | None = None) -> Found:
     if not files and limit != 0:
         raise SourceError(f"There are no pictures in {folder}{_instead(skipped)}.")
     return Found(files, sorted(skipped, key=lambda item: natural_key(item[0])))
-
-
-def natural_key(name: str) -> tuple:
-    """Sorts names as people do: folder by folder, plate.jpg, plate 2.jpg, plate 10.jpg, capitals with small letters."""
-    parts = [os.path.splitext(part) for part in name.casefold().split("/")]
-    return [(_numbers_apart(stem), _numbers_apart(suffix)) for stem, suffix in parts], name
-
-
-def _numbers_apart(text: str) -> list[str | int]:
-    # Text and digits alternate, so that numbers only ever meet numbers. ASCII digits: int() refuses some of \d.
-    pieces = re.split(r"([0-9]+)", text)
-    return [int(piece) if place % 2 else piece for place, piece in enumerate(pieces)]
 
 
 def _walk(root: Path, skipped: list[tuple[str, str]]) -> Iterator[Path]:

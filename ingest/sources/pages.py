@@ -5,44 +5,44 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 
+from ingest.changes import Known, same_file
 from ingest.pipeline import Task
 from ingest.sources.folder import SourceFile
 from ingest.vision import pages
 from ingest.vision.loader import Decoded
 from ingest.vision.paths import named_page, page_name
 
+Place = TypeVar("Place")  # where a document lies
 
-def page_tasks(file: SourceFile, shelf: Shelf, first_only: bool = False) -> list[Task]:
-    """A task for each page of a file, or for its first page; for a file of one page, or none, a task for itself.
 
-    A file of many pages that cannot be read is one task, which fails and says why.
-    """
-    whole = Task(file.path, file.name, file.bytes, file.modified)
-    count = pages.count(file.path)
+def page_tasks(whole: Task, count: int, shelf: Shelf[Place], place: Place, first_only: bool = False) -> list[Task]:
+    """A task for each of the `count` pages of the file that lies at `place`, or for the first; for a file of one page
+    its own task, `whole`."""
     if count == 1:
         return [whole]
     numbers = range(1, 2 if first_only else count + 1)
     return [
         replace(
             whole,
-            name=page_name(file.name, page),
-            metadata=_described(file.name, page, count),
-            read=partial(shelf.page, file.path, page),
+            name=page_name(whole.name, page),
+            metadata=_described(whole.name, page, count),
+            read=partial(shelf.page, place, page),
         )
         for page in numbers
     ]
 
 
-def listed(files: Iterable[SourceFile], known: Mapping[str, tuple], first_only: bool, limit: int | None) -> list[Task]:
+def listed(files: Iterable[SourceFile], known: Known, first_only: bool, limit: int | None) -> list[Task]:
     """The tasks of a folder's files, page by page, or the first `limit` of them.
 
     A file that the collection holds as one picture (`known`, as `store.read.known` gives it) and that has not changed
-    is not opened to count its pages.
+    is not opened to count its pages, unless nobody has counted them yet.
     """
     tasks: list[Task] = []
     shelf = Shelf()
@@ -50,11 +50,11 @@ def listed(files: Iterable[SourceFile], known: Mapping[str, tuple], first_only: 
         if limit is not None and len(tasks) >= limit:
             break
         held = known.get(file.name)
-        same = held is not None and held[2] == file.bytes and abs((held[3] or 0) - file.modified) < 1e-3
-        if same:
-            tasks.append(Task(file.path, file.name, file.bytes, file.modified))
+        whole = Task(file.path, file.name, file.bytes, file.modified)
+        if held is not None and held.counted and same_file(held, file.bytes, file.modified):
+            tasks.append(whole)
         else:
-            tasks += page_tasks(file, shelf, first_only)
+            tasks += page_tasks(whole, pages.count(file.path), shelf, file.path, first_only)
     return tasks[:limit]
 
 
@@ -77,28 +77,28 @@ def _described(name: str, page: int, count: int) -> dict[str, str | int]:
     return {"title": f"{stem}, page {page}", "document": name, "page": page, "pages": count}
 
 
-class Shelf:
-    """The documents that are being read: opened when a page is asked for, the longest unused closed again."""
+class Shelf(Generic[Place]):
+    """The documents that are being read: `opened` when a page is asked for, the longest unused closed again."""
 
-    def __init__(self, room: int = 8) -> None:
-        self.room = room
+    def __init__(self, opened: Callable[[Place], pages.Document] = pages.opened, room: int = 8) -> None:
+        self.opened, self.room = opened, room
         self.lock = threading.Lock()
-        self.documents: dict[Path, pages.Document] = {}
-        self.readers: Counter[Path] = Counter()
+        self.documents: dict[Place, pages.Document] = {}
+        self.readers: Counter[Place] = Counter()
 
-    def __reduce__(self) -> tuple[type[Shelf], tuple[int]]:
-        return Shelf, (self.room,)  # open documents do not travel to other processes
+    def __reduce__(self) -> tuple[type[Shelf], tuple[Callable, int]]:
+        return Shelf, (self.opened, self.room)  # open documents do not travel to other processes
 
-    def page(self, path: Path, number: int) -> Decoded:
+    def page(self, path: Place, number: int) -> Decoded:
         document = self._taken(path)
         try:
-            return Decoded(document.picture(number), document.mark(number), os.stat(path).st_size)
+            return Decoded(document.picture(number), document.mark(number), document.length)
         finally:
             self._put_back(path)
 
-    def _taken(self, path: Path) -> pages.Document:
+    def _taken(self, path: Place) -> pages.Document:
         with self.lock:
-            document = self.documents.pop(path, None) or pages.opened(path)
+            document = self.documents.pop(path, None) or self.opened(path)
             self.documents[path] = document  # the last is the one that was used last
             self.readers[path] += 1
             return document

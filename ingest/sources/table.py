@@ -32,13 +32,20 @@ class Metadata:
 def find_table(folder: str | Path) -> Path | None:
     """The folder's metadata.csv, else its metadata.tsv, .xlsx and so on, in capitals or small letters; None if it has
     none."""
+    folder = Path(folder).expanduser()
     try:
-        tables = [path for path in Path(folder).expanduser().iterdir() if path.stem.lower() == "metadata"]
-        tables = [path for path in tables if path.suffix.lower() in SUFFIXES and path.is_file()]
+        found = best_table(path.name for path in folder.iterdir() if path.is_file())
     except OSError:
         return None
+    return folder / found if found else None
+
+
+def best_table(names: Iterable[str]) -> str | None:
+    """Of the names of files the one that describes the pictures beside it, as `find_table` chooses."""
+    tables = [path for path in map(Path, names) if path.stem.lower() == "metadata" and path.suffix.lower() in SUFFIXES]
     tables.sort(key=lambda path: path.name, reverse=True)  # metadata.csv before METADATA.CSV
-    return min(tables, key=lambda path: SUFFIXES.index(path.suffix.lower()), default=None)
+    best = min(tables, key=lambda path: SUFFIXES.index(path.suffix.lower()), default=None)
+    return best and best.name
 
 
 def other_tables(folder: str | Path) -> list[str]:

@@ -88,7 +88,8 @@ def explain_pictures(
 
     `picture_cells` bool (batch, rows * cols) is False where padding was added; `image_ids` say which stored picture
     each is, so that none becomes its own neighbour. Each softmax row is computed once, whatever the number of methods
-    that read it. ValueError with a sentence for a method that this network cannot show, or that lacks a target.
+    that read it. ValueError with a sentence for a method that this network cannot show, or that lacks a target; of its
+    kind GridError for what these pictures' grid has no place for.
     """
     for each in asked:
         refuse_unsuited(each.method, backbone, target is not None)

@@ -59,6 +59,12 @@ class Document(ABC):
             return self._picture(page, pixels)
 
     @cached_property
+    def length(self) -> int:
+        """Of the whole file, in bytes."""
+        with self._lock:
+            return self._file.seek(0, io.SEEK_END)
+
+    @cached_property
     def sha256(self) -> str:
         """The SHA-256 of the whole file, hexadecimal."""
         with self._lock:
@@ -134,9 +140,10 @@ class _Tiff(Document):
         return upright(self._image)
 
 
-def opened(source: bytes | Path) -> Document:
-    """A PDF or a TIFF, open to be read page by page. BadImage for all else and for what cannot be read."""
-    file = io.BytesIO(source) if isinstance(source, bytes) else _open(source)
+def opened(source: bytes | Path | BinaryIO) -> Document:
+    """A PDF or a TIFF, open to be read page by page; an open file closes with it. BadImage for all else and for what
+    cannot be read."""
+    file = io.BytesIO(source) if isinstance(source, bytes) else _open(source) if isinstance(source, Path) else source
     try:
         head = file.read(1024).lstrip(b"\0 \t\r\n")
         file.seek(0)

@@ -6,6 +6,7 @@ file says which behind a hash: `letters/box 1.pdf#page=3`, `film.mp4#t=12.500` (
 
 from __future__ import annotations
 
+import os
 import re
 
 _PAGE = re.compile(r"(.+)#page=([1-9][0-9]{0,8})", re.DOTALL)
@@ -23,6 +24,18 @@ def printable(name: str) -> str:
 def raw_name(name: str) -> str:
     """The file name, as Python's `os` functions take it, behind the result of `printable`."""
     return re.sub(r"\\(\\|x[0-9a-f]{2}|u[0-9a-f]{4})", _unescape, name)
+
+
+def natural_key(name: str) -> tuple:
+    """Sorts names as people do: folder by folder, plate.jpg, plate 2.jpg, plate 10.jpg, capitals with small letters."""
+    parts = [os.path.splitext(part) for part in name.casefold().split("/")]
+    return [(_numbers_apart(stem), _numbers_apart(suffix)) for stem, suffix in parts], name
+
+
+def _numbers_apart(text: str) -> list[str | int]:
+    # Text and digits alternate, so that numbers only ever meet numbers. ASCII digits: int() refuses some of \d.
+    pieces = re.split(r"([0-9]+)", text)
+    return [int(piece) if place % 2 else piece for place, piece in enumerate(pieces)]
 
 
 def page_name(file: str, page: int) -> str:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import capture, drawing, fit, ingest_rate, memory, pages, search, storage
+from tests.bench import capture, drawing, end_to_end, fit, ingest_rate, memory, pages, search, storage
 from tests.bench import map as picture_map
 from tests.bench.report import REPORT, update
 
@@ -26,13 +26,14 @@ BENCHES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("benches", nargs="*", choices=[*BENCHES, []], help="which ones; all unless named")
-    parser.add_argument("--gpu", action="store_true", help="the capture table for ViT-B/14 in bfloat16 on the GPU")
+    parser.add_argument("--gpu", action="store_true", help="what a GPU does: capture in bfloat16, `run` from files")
     parser.add_argument("--report", type=Path, default=REPORT)
     arguments = parser.parse_args()
     sections = []
     if arguments.gpu:
-        sections.append(capture.on_gpu())
-        print(sections[-1], flush=True)
+        for measure in (capture.on_gpu, end_to_end.measure):
+            sections.append(measure())
+            print(sections[-1], flush=True)
     else:
         for name in arguments.benches or BENCHES:
             sections.append(BENCHES[name].measure())

@@ -12,12 +12,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ingest import workflow
+from ingest.listing import Source, list_source
 from ingest.report import Report
+from ingest.runs import Settings
 from ingest.vision.backbones import load
 from ingest.vision.embedding import observe
 from ingest.vision.geometry import fit_image
 from ingest.vision.loader import decode
+from ingest.workflow import observe_collection
 from tests.bench.timing import table
 
 PAINTINGS = Path(__file__).parents[2] / "examples" / "paintings"
@@ -69,13 +71,13 @@ def measure() -> str:
     )
 
 
-def make_files(folder: Path) -> list[Path]:
-    """500 JPEG files cut at random from the sample paintings."""
+def make_files(folder: Path, count: int = FILES) -> list[Path]:
+    """JPEG files cut at random from the sample paintings."""
     folder.mkdir()
     chance = np.random.default_rng(0)
     sources = [Image.open(file).convert("RGB") for file in sorted(PAINTINGS.glob("*.jpg"))]
     files = []
-    for number in range(FILES):
+    for number in range(count):
         source = sources[number % len(sources)]
         width, height = (round(side * chance.uniform(0.85, 1)) for side in source.size)
         x, y = chance.integers(0, source.width - width + 1), chance.integers(0, source.height - height + 1)
@@ -98,8 +100,8 @@ def ingest_rate(folder: Path, methods: tuple[str, ...]) -> float:
     """Images per second of the whole pipeline into a new database, loading the network not counted."""
     db = folder / f"bench-{len(methods)}.duckdb"
     report = Quiet()
-    listing = workflow.list_source(db, str(folder / "files"), None, None, None, report)
-    settings = workflow.Settings(model="packaged", methods=methods)
-    counts = workflow.observe_collection(db, listing, settings, "run", report)
+    listing = list_source(db, Source(str(folder / "files")), report)
+    settings = Settings(model="packaged", methods=methods)
+    counts = observe_collection(db, listing, settings, "run", report)
     assert counts["new"] == FILES, counts
     return counts["images_per_second"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from ingest import workflow
+from ingest.listing import Source, list_source
 from ingest.pipeline import Plan, process
+from ingest.runs import add_run
 from ingest.vision.backbones import load
 from tests.bench.ingest_rate import FILES, Quiet, make_files
 from tests.bench.timing import table
@@ -28,8 +29,8 @@ def measure() -> str:
         make_files(Path(folder) / "files")
         for what, (methods, statistics) in STEPS.items():
             db = Path(folder) / f"{len(methods)}{statistics}.duckdb"
-            listing = workflow.list_source(db, str(Path(folder) / "files"), None, None, None, Quiet())
-            run_id = workflow.add_run(db, listing.collection_id, backbone, "crop", 224)
+            listing = list_source(db, Source(str(Path(folder) / "files")), Quiet())
+            run_id = add_run(db, listing.collection_id, backbone, "crop", 224)
             process(
                 Plan(db, listing.collection_id, "run", backbone, run_id, methods=methods, statistics=statistics),
                 listing.tasks,

@@ -10,12 +10,12 @@ from PIL import Image
 
 from ingest import pipeline
 from ingest.pipeline import Plan, Task
+from ingest.runs import chosen_fit
 from ingest.vision.backbones import PUBLISHED, load
 from ingest.vision.backbones.from_transformers import network_of
 from ingest.vision.backbones.registry import usual_fit
 from ingest.vision.geometry import aspect_grid, fit_image
 from ingest.vision.loader import Decoded
-from ingest.workflow import chosen_fit
 from tests.ingest.conftest import save_picture
 
 TINY = ("--model", "tiny:dinov2", "--fit", "aspect")
@@ -59,6 +59,42 @@ def test_pictures_of_many_shapes_are_all_stored_each_with_its_grid(shapes, comma
     assert (again.counts["new"], again.counts["already"]) == (0, 14)
     save_picture(shapes / "p99.png", 99, (40, 160))
     assert command("run", shapes, *TINY, "--json").counts["new"] == 1
+
+
+def test_ids_are_in_the_order_of_the_folder_whichever_grid_was_done_first(shapes, command, monkeypatch):
+    """Five grids in turn, batches of three, a commit for each batch: the first batch ends with the eleventh picture."""
+    monkeypatch.setattr(pipeline, "CHUNK_IMAGES", 3)
+    (shapes / "p05.png").write_bytes(b"no picture")
+    result = command("run", shapes, *TINY, "--batch-size", "3", "--json")
+    assert (result.counts["new"], result.counts["failed"]) == (13, 1)
+    names = [f"p{number:02}.png" for number in range(14) if number != 5]
+    assert ask(command.db, "SELECT path, image_id FROM images ORDER BY path") == list(
+        zip(names, range(1, 14), strict=True)
+    )
+    assert ask(command.db, "SELECT count(*) FROM features") == [(13,)]
+
+
+def test_what_was_read_but_not_looked_at_is_looked_at_next_time(shapes, command, monkeypatch):
+    monkeypatch.setattr(pipeline, "CHUNK_IMAGES", 3)
+    whole, calls = pipeline.observations, []
+
+    def failing(plan, batch):
+        calls.append(batch)
+        if len(calls) == 3:
+            raise OSError("the power failed")
+        yield from whole(plan, batch)
+
+    monkeypatch.setattr(pipeline, "observations", failing)
+    assert command("run", shapes, *TINY, "--batch-size", "3").code == 1
+    looked_at = ask(command.db, "SELECT count(*) FROM features")[0][0]
+    assert looked_at == 6
+    monkeypatch.setattr(pipeline, "observations", whole)
+    after = command("run", shapes, *TINY, "--batch-size", "3", "--json")
+    assert (after.counts["new"], after.counts["already"]) == (8, 6)
+    names = [f"p{number:02}.png" for number in range(14)]
+    assert ask(command.db, "SELECT path, image_id FROM images ORDER BY path") == list(
+        zip(names, range(1, 15), strict=True)
+    )
 
 
 def test_a_batch_of_many_gives_what_batches_of_one_give(shapes, command, tmp_path):

@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from ingest import explain, pipeline
+from ingest.vision import explaining
 from ingest.vision.backbones import load
 from ingest.vision.explaining import Asked, explain_pictures
 from ingest.vision.geometry import fit_image
 from ingest.vision.loader import decode
 from ingest.vision.targets import Bank, make_target
+from tests.ingest.conftest import save_picture
 
 CLASSIFIER = ("--model", "tiny:timm-classifier", "--project", "none")
 TINY = ("--model", "tiny:dinov2", "--project", "none")
@@ -113,6 +115,63 @@ def test_options_are_part_of_the_name(explained):
     found = ask(explained.db, "SELECT method, count(*) FROM attention WHERE method LIKE '%(%' GROUP BY 1 ORDER BY 1")
     assert found == [("query(token=r0c1)", 6), ("rollout(discard=0.5,fusion=max)", 3)]
     assert ask(explained.db, "SELECT count(*) FROM attention WHERE method = 'rollout'") == [(27,)]
+
+
+@pytest.fixture
+def shapes(tmp_path):
+    """A square, a broad and two tall pictures."""
+    folder = tmp_path / "shapes"
+    folder.mkdir()
+    for name, size in {"a": (80, 80), "b": (40, 160), "c": (160, 40), "d": (40, 160)}.items():
+        save_picture(folder / f"{name}.png", 1, size)
+    return folder
+
+
+def test_pictures_whose_grid_lacks_the_patch_are_failures_and_the_others_are_done(shapes, command):
+    assert command("run", shapes, *TINY, "--fit", "aspect").code == 0
+    result = command("explain", "--methods", "query(token=r4c1)", "--json")
+    assert result.code == 0, result.err
+    assert (result.counts["new"], result.counts["failed"]) == (2, 2)
+    rows = ask(command.db, "SELECT path, stage, error FROM failures ORDER BY path")
+    assert rows == [
+        ("a.png", "explain", "there is no patch r4c1: the last one of the grid is r3c3"),
+        ("c.png", "explain", "there is no patch r4c1: the last one of the grid is r1c7"),
+    ]
+    shown = "SELECT DISTINCT path FROM attention JOIN images USING (image_id) WHERE method LIKE 'query%' ORDER BY path"
+    assert ask(command.db, shown) == [("b.png",), ("d.png",)]
+
+
+def test_a_patch_that_no_picture_of_the_run_can_have_is_refused_at_once(explained):
+    before = contents(explained.db)
+    result = explained("explain", "--methods", "query(token=r40c1)")
+    assert result.code != 0 and "no patch r40c1: the last one of the grid is r3c3" in result.err
+    assert contents(explained.db) == before
+
+
+@pytest.mark.parametrize("error", [IndexError("row 7"), ZeroDivisionError("no mass")])
+def test_a_method_that_fails_at_some_pictures_does_not_lose_the_others(shapes, command, monkeypatch, error):
+    assert command("run", shapes, *TINY, "--fit", "aspect").code == 0
+    whole = explaining.explain_pictures
+
+    def failing(backbone, batch, *more):
+        if batch.shape[1] < batch.shape[2]:
+            raise error
+        return whole(backbone, batch, *more)
+
+    monkeypatch.setattr(explaining, "explain_pictures", failing)
+    result = command("explain", "--methods", "query", "--json")
+    assert (result.code, result.counts["new"], result.counts["failed"]) == (0, 3, 1)
+    assert ask(command.db, "SELECT path, error FROM failures") == [("c.png", f"{type(error).__name__}: {error}")]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("the GPU is lost"), MemoryError(), ValueError("no such layer")])
+def test_what_holds_for_every_picture_ends_the_work(shapes, command, monkeypatch, error):
+    def failing(*_):
+        raise error
+
+    monkeypatch.setattr(explaining, "explain_pictures", failing)
+    assert command("run", shapes, *TINY).code != 0
+    assert ask(command.db, "SELECT count(*) FROM failures") == [(0,)]
 
 
 def test_an_interrupted_explanation_goes_on_where_it_was(explained, monkeypatch):

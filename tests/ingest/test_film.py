@@ -286,6 +286,14 @@ def test_a_film_of_a_network_is_what_its_maps_say(tmp_path, command):
         assert "cls · layer 1 · head 1" in container.metadata["comment"]
 
 
+@pytest.mark.parametrize(("fit", "grid"), [("crop", "4 rows × 4 columns"), ("aspect", "3 rows × 4 columns")])
+def test_a_film_tells_how_the_network_saw_it(film, command, fit, grid):
+    result = command(
+        "film", film, "--model", "tiny:dinov2", "--fit", fit, "--every", "2s", "--out", film.parent / "o.mp4"
+    )
+    assert result.code == 0 and f"fit {fit}, {grid} of patches" in result.out
+
+
 @pytest.mark.parametrize("head, joined", [("mean", "mean"), ("max", "amax"), ("0", None)])
 def test_heads_are_joined_as_asked(tmp_path, command, monkeypatch, head, joined):
     heads = torch.tensor([[[0.1, 0.4], [0.2, 0.0]]]).repeat_interleave(8, dim=2)  # (1 frame, 2 heads, 16 patches)

@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from ingest.cli import main
-from ingest.iiif_export import Picture, Place, links
 from ingest.sources.iiif import Wishes, iiif_tasks
 from ingest.sources.iiif.presentation import read_document
 from ingest.web import Web
-from tests.ingest.iiif_server import Museum
-from tests.ingest.test_iiif import FAST
+from store import regions
+from store.connection import writing
+from store.manifest import Picture, Place, as_picture, links, manifest
+from tests.ingest.iiif.server import FAST, Museum
 from tests.ingest.test_run import TINY, ask
 
 
@@ -153,6 +154,54 @@ def test_regions_that_were_drawn(shelf, command, tmp_path):
     )
 
 
+def test_regions_that_were_kept_go_out_by_themselves(shelf, command, tmp_path):
+    ((image_id,),) = ask(command.db, "SELECT image_id FROM images WHERE path LIKE '%/part'")
+    with writing(command.db) as con:
+        regions.add(con, image_id, (0.5, 0.5, 1, 1), "The corner")
+    table = tmp_path / "regions.csv"
+    table.write_text(f"image_id,x0,y0,x1,y1,note\n{image_id},0,0,10,10,Mine\n")
+    file, counts = export(command, tmp_path, "--regions", table)
+    first, second = by_name(json.loads(file.read_text()))["part"]["annotations"][0]["items"]
+    assert counts["places"] == 2 and second["body"]["value"] == "Mine"
+    assert first["body"]["value"] == "The corner"
+    assert first["target"] == shelf.url("/canvas/part#xywh=1000,1000,800,600")  # of the part that the picture covers
+    assert export(command, tmp_path, "--no-kept")[1]["places"] == 0
+    rows = csv.DictReader(export(command, tmp_path, name="links.csv")[0].read_text(encoding="utf-8-sig").splitlines())
+    assert [(row["words"], row["link"]) for row in rows] == [("The corner", first["target"])]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "canvas", "size"),
+    [
+        ({"iiif_canvas": "https://m.example/c", "iiif_canvas_width": 50.4, "iiif_canvas_height": "40"}, "https://m.example/c", (50, 40)),
+        ({"iiif_canvas": "https://m.example/m#canvas=3", "iiif_canvas_width": 50, "iiif_canvas_height": 40}, "https://me.example/canvas/7", (50, 40)),
+        ({"iiif_canvas": "javascript:1", "iiif_canvas_width": "wide", "iiif_canvas_height": 3}, "https://me.example/canvas/7", (100, 80)),
+        ({"iiif_canvas": 3, "iiif_canvas_width": -1, "iiif_canvas_height": 3, "iiif_place": "0,0,0,0"}, "https://me.example/canvas/7", (100, 80)),
+    ],
+)  # fmt: skip
+def test_only_a_canvas_with_a_name_is_kept(metadata, canvas, size):
+    """Anybody's table may hold columns of these names."""
+    row = {"image_id": 7, "path": "a.jpg", "title": "A", "width": 100, "height": 80, "metadata": metadata}
+    made = as_picture(row, "https://me.example/manifest.json", "https://me.example/scans")
+    assert (made.canvas, made.size, made.address) == (canvas, size, "https://me.example/scans/a.jpg")
+    assert made.link(Place((0, 0, 0.1, 0.1), "")).endswith("#xywh=0,0,1,1")
+    data = manifest("https://me.example/manifest.json", "One", [(made, [Place((10, 10, 50, 50), "x")])])
+    assert data["items"][0]["annotations"][0]["items"][0]["target"].startswith(f"{canvas}#xywh=")
+
+
+@pytest.mark.parametrize(
+    "odd", ["https://m.example:99999/", "https://exa mple/x", "https://[::1", "https://", "https://m.example/\x00", "https://m.example/a b"]
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["iiif_canvas", "iiif_image", "iiif_service", "iiif_manifest", "homepage", "rights"])
+def test_one_strange_address_never_costs_a_manifest(key, odd):
+    """The standard's checker refuses a document with an address that it cannot read."""
+    metadata = {"iiif_image": "https://m.example/a.jpg"} | {key: odd}
+    row = {"image_id": 7, "path": "a.jpg", "title": odd, "width": 100, "height": 80, "metadata": metadata}
+    made = as_picture(row, "https://me.example/manifest.json", "https://me.example/scans")
+    data = manifest("https://me.example/manifest.json", "One", [(made, [Place((10, 10, 50, 50), "x")])])
+    assert len(data["items"]) == 1 and data["items"][0]["annotations"]
+
+
 @pytest.mark.parametrize(
     ("words", "count"),
     [
@@ -165,7 +214,6 @@ def test_regions_that_were_drawn(shelf, command, tmp_path):
 )
 def test_a_selection(shelf, command, tmp_path, words, count):
     from store import selections
-    from store.connection import writing
 
     with writing(command.db) as con:
         con.execute("INSERT INTO tag VALUES (1, 'seen', NULL, now()::TIMESTAMP), (3, 'seen', NULL, now()::TIMESTAMP)")
@@ -183,8 +231,12 @@ def test_a_selection(shelf, command, tmp_path, words, count):
         (("--selection", "none"), "there is no selection 'none'"),
         (("--collection", "none"), "there is no collection 'none'"),
         (("--uri", "javascript:alert(1)"), "is no address on the web"),
+        (("--uri", "https://m.example:99999/m.json"), "is no address on the web"),
+        (("--pictures", "https://my museum.example/"), "is no address on the web"),
         (("--peaks", "1", "--method", "daam"), "has no maps daam; it has cls; rollout"),
         (("--peaks", "1", "--target", "class:3"), "has no maps of class:3"),
+        (("--peaks", "1", "--layer", "9"), "have no layer 9; they have 0 to 2"),
+        (("--peaks", "1", "--method", "rollout", "--head", "0"), "have no head 0; they have no heads"),
         (("--regions", __file__), "must be a CSV with the columns"),
         (("--regions", "/nowhere.csv"), "could not be read"),
     ],

@@ -153,6 +153,57 @@ def test_one_page_that_becomes_many(papers, command):
     assert paths(command.db) == [*ALL[:3], *ALL[4:], "letters/one.pdf#page=1", "letters/one.pdf#page=2"]
 
 
+@pytest.fixture
+def old(papers, command, monkeypatch):
+    """A database of a version that read of each file the first page alone, with a tag at the scan."""
+    monkeypatch.setattr(source.pages, "count", lambda path: 1)
+    assert command("run", papers, *TINY).code == 0
+    monkeypatch.undo()
+    with duckdb.connect(str(command.db)) as con:
+        con.execute("INSERT INTO uncounted SELECT image_id FROM image")
+        con.execute(
+            "INSERT INTO tag SELECT image_id, 'seen', NULL, now()::TIMESTAMP FROM image WHERE path = 'scan.tif'"
+        )
+    return command
+
+
+def test_files_that_an_older_version_kept_as_one_picture_get_their_pages(papers, old):
+    before = dict(ask(old.db, "SELECT path, image_id FROM images"))
+    counts = old("run", papers, *TINY, "--json").counts
+    assert (counts["new"], counts["gone"]) == (3, [])
+    assert counts["moved"] == {"letters/box.pdf": ALL[0], "scan.tif": "scan.tif#page=1"}
+    assert sorted(paths(old.db)) == ALL
+    after = dict(ask(old.db, "SELECT path, image_id FROM images"))
+    assert after["scan.tif#page=1"] == before["scan.tif"]
+    assert ask(old.db, "SELECT path, tag FROM tags JOIN images USING (image_id)") == [("scan.tif#page=1", "seen")]
+    assert ask(old.db, "SELECT page, pages FROM catalogue WHERE path = 'scan.tif#page=1'") == [(1, 2)]
+    (papers / "scan.tif").rename(papers / "letters" / "scan.tif")
+    counts = old("run", papers, *TINY, "--json").counts
+    assert (counts["new"], len(counts["moved"]), counts["gone"]) == (0, 2, []), "a page is known by its file and number"
+
+
+def test_one_look_at_files_that_nobody_has_counted_is_enough(papers, old, monkeypatch):
+    looked_at, count = [], pages.count
+    monkeypatch.setattr(source.pages, "count", lambda path: looked_at.append(path.name) or count(path))
+    old("run", papers, *TINY, "--limit", "4")
+    assert looked_at == ["box.pdf", "one.pdf"]
+    old("run", papers, *TINY)
+    looked_at.clear()
+    assert old("run", papers, *TINY, "--json").counts["new"] == 0
+    assert looked_at == ["box.pdf", "scan.tif"]  # those of many pages, which no picture stands for as a whole
+
+
+def test_pictures_of_an_older_layout_are_those_not_counted(papers, command):
+    command("run", papers, *TINY)
+    with duckdb.connect(str(command.db)) as con:
+        con.execute("DROP TABLE uncounted")
+        con.execute("DELETE FROM migration WHERE number >= 7")
+    command("migrate")
+    assert ask(command.db, "SELECT path FROM uncounted JOIN images USING (image_id) ORDER BY path") == [
+        ("letters/one.pdf",), ("photo.jpg",),
+    ]  # fmt: skip
+
+
 def test_a_document_that_lost_a_page(papers, command):
     command("run", papers, *TINY)
     (papers / "letters/box.pdf").write_bytes(pdf([RED, GREEN]))

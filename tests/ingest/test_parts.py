@@ -1,4 +1,4 @@
-"""Parts and addresses, without a cluster."""
+"""Parts, without a cluster."""
 
 import sys
 from pathlib import Path
@@ -8,12 +8,9 @@ import pytest
 
 from ingest.engines.parts import Parts, from_table, key_of, mark_of, to_table
 from ingest.pipeline import Failure, Plan, Task, batches, observations, prepared_pictures
-from ingest.sources.address import is_stored, stored_tasks
-from ingest.sources.folder import SourceError
 from ingest.vision.backbones import load
 from ingest.vision.explaining import Asked
 from tests.ingest.conftest import save_picture
-from tests.ingest.test_resume import contents
 
 TINY = ("--model", "tiny:dinov2", "--project", "none")
 
@@ -87,40 +84,6 @@ def test_other_settings_and_other_files_have_other_parts(plan):
     assert len({mark_of(each) for each in [plan, *others]}) == 4
     task = Task(Path("a.jpg"), "a.jpg", 5, 1.0)
     assert len({key_of(each) for each in (task, replace(task, bytes=6), replace(task, modified=2.0))}) == 3
-
-
-def test_an_address_is_a_source(folder, command):
-    (folder / ".hidden.jpg").write_bytes(b"")
-    (folder / "notes.txt").write_text("no picture")
-    result = command("run", f"file://{folder}", *TINY, "--json")
-    assert (result.counts["collection"], result.counts["new"], result.counts["skipped"]) == ("scans", 9, 2)
-    assert "metadata.csv lies there too" in result.err
-    assert command("run", f"file://{folder}", *TINY, "--json").counts["new"] == 0
-    other = command("run", folder, *TINY)
-    assert other.code == 2 and "--collection NAME" in other.err
-    # what it holds can be read again from where it lies
-    assert command("embed", "--model", "tiny:vit", "--json").counts["new"] == 9
-    assert command("run", folder, *TINY, "--collection", "plain", "--json").counts["new"] == 9
-    images, features, *_ = contents(command.db)
-    assert len(images) == 18 and len({image[:2] for image in images}) == 9
-
-
-@pytest.mark.parametrize(
-    ("address", "reason"),
-    [
-        ("nosuch://a/b", "cannot be read|no address"),
-        ("memory://nothing/here", "no pictures"),
-        ("file:///no/such", "no pictures"),
-    ],
-)
-def test_addresses_that_cannot_be_used(address, reason):
-    assert is_stored(address)
-    with pytest.raises(SourceError, match=reason):
-        stored_tasks(address)
-
-
-def test_what_is_no_such_address():
-    assert not any(map(is_stored, ("https://a.org/manifest.json", "scans", "/tmp/scans", "C:\\scans")))
 
 
 def test_without_ray_the_command_says_what_to_type(folder, command, monkeypatch):

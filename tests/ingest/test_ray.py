@@ -5,6 +5,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -80,12 +81,13 @@ def same(found, expected):
 
 def plan_of(db, scans):
     """The plan and the tasks of a run, as `observe_collection` makes them."""
-    from ingest import workflow
+    from ingest.listing import Source, list_source
     from ingest.report import Report
+    from ingest.runs import add_run
 
-    listing = workflow.list_source(db, str(scans), None, None, None, Report())
+    listing = list_source(db, Source(str(scans)), Report())
     backbone = load("tiny:dinov2")
-    run_id = workflow.add_run(db, listing.collection_id, backbone, "aspect", backbone.rule.size)
+    run_id = add_run(db, listing.collection_id, backbone, "aspect", backbone.rule.size)
     asked = (Asked("cls"), Asked("rollout"))
     plan = Plan(db, listing.collection_id, "run", backbone, run_id, "aspect", asked=asked, statistics=True)
     return plan, listing.tasks
@@ -180,6 +182,38 @@ def test_the_command_reads_an_address(cluster, engine, scans, undisturbed, comma
     assert not (tmp_path / "parts").exists()
     assert command(*words, "--json").counts["new"] == 0
     assert command("explain", "--methods", "received", "--json").counts["new"] == IMAGES
+
+
+def test_a_collection_that_is_there_gets_another_network_and_other_maps(cluster, engine, scans, command, tmp_path):
+    """`embed` and `explain` of two databases that begin alike, the one here and the other on the cluster."""
+    made = {}
+    for name, engine_words in {"here": (), "there": ("--engine", "ray", "--address", cluster.address)}.items():
+        db = tmp_path / f"{name}.duckdb"
+        assert command("run", scans, *TINY, "--methods", "none", db=db).code == 0
+        embedded = command("embed", "--model", "tiny:vit", *engine_words, "--json", db=db)
+        explained = command("explain", "--run", 1, "--methods", "received", *engine_words, "--json", db=db)
+        assert [each.counts["new"] for each in (embedded, explained)] == [IMAGES, IMAGES]
+        with duckdb.connect(str(db), read_only=True) as con:
+            made[name] = [
+                con.execute(f"SELECT {', '.join(keys)}, {value} FROM {view} ORDER BY {', '.join(keys)}").fetchall()
+                for view, value, *keys in (
+                    ("features", "vector", "run_id", "image_id"),
+                    ("attention", "weights", "run_id", "image_id", "method", "layer", "head"),
+                )
+            ]
+    features, attention = made["here"]
+    assert {row[0] for row in features} == {1, 2} and {row[2] for row in attention} == {"received"}
+    for found, expected, tolerance in zip(made["there"], made["here"], (1e-5, 2e-3), strict=True):
+        assert [row[:-1] for row in found] == [row[:-1] for row in expected]
+        np.testing.assert_allclose(*(np.concatenate([row[-1] for row in rows]) for rows in (found, expected)), atol=tolerance)  # fmt: skip
+
+
+def test_what_a_cluster_cannot_do_is_refused_before_it_is_asked(command, scans):
+    assert command("run", scans, *TINY).code == 0
+    result = command("explain", "--target", "neighbours:3", "--engine", "ray")
+    assert result.code == 2 and "without a target" in result.err
+    result = command("explain", "--methods", "received", "--address", "127.0.0.1:1")
+    assert result.code == 2 and "add --engine ray" in result.err
 
 
 def test_a_network_that_fails_ends_the_run_with_one_sentence(engine, scans, tmp_path):

@@ -67,9 +67,9 @@ def test_metadata_keeps_types_unicode_and_nulls(empty, make):
         collection = write.add_collection(con, "c", None)
         write.add_images(con, collection, [make.image("é/🖼.jpg", metadata | gaps)])
     with reading(empty) as con:
-        image_id, sha256, size, modified, stored = read.known(con, collection)["é/🖼.jpg"]
+        image_id, sha256, size, modified, stored, counted = read.known(con, collection)["é/🖼.jpg"]
     assert stored == metadata | {"cell": None, "count": 3, "half": "?"}
-    assert (image_id, size, modified, len(sha256)) == (1, 1234, 1700000000.25, 64)
+    assert (image_id, size, modified, len(sha256), counted) == (1, 1234, 1700000000.25, 64, True)
 
 
 def test_thumbnails(filled):

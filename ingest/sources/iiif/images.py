@@ -20,6 +20,9 @@ LONGEST = 1_000_000  # pixels of a side that is believed
 # What each level can do with sizes, by version: version 1 and 2 mean the same.
 _LEVELS = {1: frozenset({"sizeByW", "sizeByH"}), 2: frozenset({"sizeByW", "sizeByH", "sizeByWh"})}
 
+_NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
+_REGION = re.compile(rf"(?:pct:)?{_NUMBER}(?:,{_NUMBER}){{3}}")
+
 
 class BadInfo(Exception):
     """A description of an image that cannot be used; the message says why."""
@@ -86,12 +89,11 @@ def requests(info: Info, side: int = SIDE, region: str = "full", least: float = 
     The best is the smallest listed size whose shorter side has `least` of `side` pixels, unless it is far too large and
     the server makes any size; then `side` pixels exactly; then the whole picture, the largest listed one.
     """
-    width, height = info.width, info.height
-    if region != "full":
-        width, height = (int(part) for part in region.split(",")[2:])
-        width, height = min(width, info.width), min(height, info.height)
-    if not width or not height:
+    part = cut(region, info.width, info.height)
+    if part is None:
         return []
+    width, height = part[2:]
+    region = "full" if (width, height) == (info.width, info.height) else ",".join(map(str, part))
     largest = _largest(info, width, height)
     wanted = _scaled(width, height, min(largest, side / min(width, height), math.sqrt(MOST_ASKED / width / height)))
     listed = [size for size in info.sizes if region == "full" and _fits(size, info, largest)]
@@ -110,9 +112,30 @@ def requests(info: Info, side: int = SIDE, region: str = "full", least: float = 
     return list({request.address: request for request in found}.values())
 
 
+def is_region(text: str) -> bool:
+    """Whether a text is a region as the Image API writes it: 10,20,300,400 or pct:0,0,50,100, full or square."""
+    return text in ("full", "square") or _REGION.fullmatch(text) is not None
+
+
+def cut(region: str, width: int, height: int) -> tuple[int, int, int, int] | None:
+    """The part (x, y, width, height) of an image of this size that a region means; None if nothing of it is inside."""
+    if region == "full":
+        return 0, 0, width, height
+    if region == "square":
+        side = min(width, height)
+        return (width - side) // 2, (height - side) // 2, side, side
+    x, y, w, h = (float(number) for number in region.removeprefix("pct:").split(","))
+    if region.startswith("pct:"):
+        x, y, w, h = x * width / 100, y * height / 100, w * width / 100, h * height / 100
+    left, top = round(x), round(y)
+    right, bottom = min(width, round(x + w)), min(height, round(y + h))
+    return (left, top, right - left, bottom - top) if left < right and top < bottom else None
+
+
 def _exact(info: Info, region: str, width: int, height: int, listed: bool = False) -> Iterator[Request]:
     """One size, in the ways of writing it that the server should know; a listed one in both that are in use."""
     features = info.features
+    whole = info.width if region == "full" else int(region.split(",")[2])
     if info.version >= 3 and (listed or "sizeByWh" in features):
         ways = [f"{width},{height}"] + ([f"{width},"] if listed else [])
     elif listed or "sizeByW" in features:
@@ -122,7 +145,7 @@ def _exact(info: Info, region: str, width: int, height: int, listed: bool = Fals
     elif "sizeByWh" in features:
         ways = [f"{width},{height}"]
     else:
-        ways = [f"pct:{max(1, math.floor(100 * width / info.width))}"]
+        ways = [f"pct:{max(1, math.floor(100 * width / whole))}"]
     for way in ways:
         yield Request(_address(info, region, way), width, height)
 

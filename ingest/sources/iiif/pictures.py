@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ingest.sources.iiif.images import MOST_WHOLE, SIDE, BadInfo, Info, Request, parse_info, requests
+from dataclasses import replace
+
+from ingest.sources.iiif.images import MOST_WHOLE, SIDE, BadInfo, Info, Request, cut, parse_info, requests
 from ingest.sources.iiif.presentation import Painted
 from ingest.vision.loader import BadImage, Decoded, decode
 from ingest.web import Refused, Web, WebError
@@ -20,12 +22,14 @@ def fetch(web: Web, painted: Painted, side: int = SIDE, least: float = 0.75) -> 
     """
     try:
         if painted.service is None:
-            return _picture(web, painted.address)
+            return _part(_picture(web, painted.address), painted.region)
         try:
             info = _info(web, painted.service)
         except (BadInfo, WebError) as error:
-            # The manifest names a picture too; a server that is down or forbidden will not have that one either.
-            if isinstance(error, Refused) or not getattr(error, "status", 1) or not painted.address:
+            # The manifest names a picture too; a server that is down or forbidden will not have that one either. Where
+            # a part of it is meant, nobody knows whether its pixels are those in which that is told.
+            gone = isinstance(error, Refused) or not getattr(error, "status", 1)
+            if gone or not painted.address or painted.region != "full":
                 raise
             return _picture(web, painted.address)
         return _first(web, info, requests(info, side, painted.region, least))
@@ -57,6 +61,19 @@ def _first(web: Web, info: Info, asked: list[Request]) -> Decoded:
 
 def _picture(web: Web, address: str) -> Decoded:
     return decode(web.get(address, accept="image/jpeg, image/*;q=0.8").data, MOST_PIXELS)
+
+
+def _part(decoded: Decoded, region: str) -> Decoded:
+    """The part of a whole picture that is meant."""
+    if region == "full":
+        return decoded
+    found = cut(region, *decoded.image.size)
+    if found is None:
+        raise BadImage(
+            f"The part {region} lies outside of the picture ({decoded.image.width} × {decoded.image.height})."
+        )
+    x, y, width, height = found
+    return replace(decoded, image=decoded.image.crop((x, y, x + width, y + height)))
 
 
 def _checked(decoded: Decoded, request: Request) -> Decoded:

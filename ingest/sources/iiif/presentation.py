@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urljoin
 
+from ingest.sources.iiif.images import is_region
 from ingest.sources.iiif.texts import Words, pairs_of, words_of
 
 Box = tuple[float, float, float, float]  # x, y, width, height
+LONGEST_TARGET = 4000  # letters of an address with a place in it that are looked at
 NO_PICTURE = "no picture is painted on this canvas"
 
 
@@ -196,8 +198,9 @@ def _painted(body: Any, manifest: str) -> Painted | None:
 def _part(body: Mapping, manifest: str) -> Painted | None:
     whole = _painted(body.get("full") or body.get("source"), manifest)
     selector = next((entry for entry in _list(body.get("selector")) if isinstance(entry, Mapping)), {})
-    region = str(selector.get("region") or str(selector.get("value", "")).removeprefix("xywh=").removeprefix("pixel:"))
-    if whole is None or not re.fullmatch(r"\d+,\d+,\d+,\d+", region):
+    said = str(selector.get("region") or str(selector.get("value", "")).removeprefix("xywh="))
+    region = said.removeprefix("pixel:").replace("percent:", "pct:")
+    if whole is None or not is_region(region):
         return whole
     return replace(whole, region=region)
 
@@ -209,7 +212,9 @@ def _place(target: Any, width: float, height: float) -> Box | None:
     if isinstance(target, Mapping):
         selector = next((entry for entry in _list(target.get("selector")) if isinstance(entry, Mapping)), {})
         target = f"#{selector.get('value', '')}"
-    match = re.search(r"#(?:.*&)?xywh=(pixel:|percent:)?([\d.]+),([\d.]+),([\d.]+),([\d.]+)", str(target))
+    number = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+    fragment = str(target)[:LONGEST_TARGET].partition("#")[2]
+    match = re.search(rf"(?:^|&)xywh=(pixel:|percent:)?{number},{number},{number},{number}", fragment)
     if not match:
         return None
     x, y, w, h = (float(part) for part in match.groups()[1:])
@@ -277,7 +282,8 @@ def _id(entry: Any) -> str:
 def _kind(entry: Mapping) -> str:
     """The type without its prefix; dctypes:MovingImage is what version 3 calls Video."""
     kind = entry.get("type") or entry.get("@type") or ""
-    kind = str(kind[0] if isinstance(kind, list) and kind else kind).rpartition(":")[2]
+    kind = str(kind[0] if isinstance(kind, list) and kind else kind)[:200].rpartition(":")[2]
+    kind = "".join(letter for letter in kind if letter.isprintable())
     return {"MovingImage": "Video"}.get(kind, kind)
 
 

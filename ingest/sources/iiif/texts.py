@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 LONGEST = 20_000  # characters of one value
+VALUES = 100  # texts of one thing, in all its languages
 PAIRS = 200  # of one document's metadata
 FIRST_LANGUAGES = ("en", "none")
 
@@ -20,7 +22,7 @@ def words_of(value: Any) -> dict[str, tuple[str, ...]]:
     What is no text is passed over; markup is taken out.
     """
     found: dict[str, list[str]] = {}
-    for language, text in _texts(value):
+    for language, text in islice(_texts(value), VALUES):
         if (text := plain(text)) and text not in found.setdefault(language, []):
             found[language].append(text)
     return {language: tuple(texts) for language, texts in found.items() if texts}
@@ -28,7 +30,7 @@ def words_of(value: Any) -> dict[str, tuple[str, ...]]:
 
 def chosen(words: Words, language: str | None = None) -> str:
     """The text in this language; else in the first of English, no language, any. Several texts are parted by '; '."""
-    return "; ".join(words[found]) if (found := _language(words, language)) else ""
+    return _joined(words[found]) if (found := _language(words, language)) else ""
 
 
 def columns(key: str, words: Words, language: str | None = None) -> dict[str, str]:
@@ -36,9 +38,9 @@ def columns(key: str, words: Words, language: str | None = None) -> dict[str, st
     first = _language(words, language)
     if first is None:
         return {}
-    said = {key: "; ".join(words[first])}
+    said = {key: _joined(words[first])}
     for other, texts in words.items():
-        if (text := "; ".join(texts)) != said[key]:
+        if (text := _joined(texts)) != said[key]:
             said[f"{key} [{other}]"] = text
     return said
 
@@ -55,6 +57,10 @@ def plain(text: str) -> str:
     text = re.sub(r"(?i)<(?:br|/p|/li)\b[^<>]*>", " ", text[:LONGEST])
     text = re.sub(r"</?[A-Za-z][^<>]*>", "", text)
     return re.sub(r"[\s\x00-\x1f\x7f]+", " ", html.unescape(text)).strip()
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "; ".join(texts)[:LONGEST]
 
 
 def _language(words: Words, wanted: str | None) -> str | None:

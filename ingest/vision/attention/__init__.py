@@ -6,10 +6,10 @@ import importlib
 import pkgutil
 from functools import cache
 
-from ingest.vision.attention.method import Maps, Method, Option, Reader, by_head, walk
+from ingest.vision.attention.method import GridError, Maps, Method, Option, Reader, by_head, walk
 from ingest.vision.tap import Capture
 
-__all__ = ["Maps", "Method", "Option", "Reader", "by_head", "explain", "methods", "walk"]
+__all__ = ["GridError", "Maps", "Method", "Option", "Reader", "by_head", "explain", "methods", "walk"]
 
 
 @cache

@@ -11,6 +11,11 @@ from torch import Tensor
 from ingest.vision.tap import Capture, Workspace, tiles
 
 
+class GridError(ValueError):
+    """What is asked for has no place in the grid of these pictures; the message is a sentence that says why. Pictures
+    of another grid may well have it."""
+
+
 @dataclass(frozen=True)
 class Option:
     """A setting of a method, as the command line and the dashboard offer it: a number between `low` and `high` (whole

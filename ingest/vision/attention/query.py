@@ -6,7 +6,7 @@ import re
 
 import torch
 
-from ingest.vision.attention.method import Maps, Method, Option, by_head
+from ingest.vision.attention.method import GridError, Maps, Method, Option, by_head
 from ingest.vision.tap import Capture
 
 
@@ -24,7 +24,8 @@ class QueryRows:
 
 def token_number(capture: Capture, token: str) -> int:
     """The place among the tokens of `r3c5` (a patch by row and column), `special1` (the second special token: the
-    distillation token or the first register) or '' (the patch in the middle). ValueError with a sentence."""
+    distillation token or the first register) or '' (the patch in the middle). GridError for a patch that this grid does
+    not have, ValueError for what is no token of this network; both with a sentence."""
     if not token:
         return capture.prefix_tokens + capture.rows // 2 * capture.cols + capture.cols // 2
     patch, special = re.fullmatch(r"r(\d+)c(\d+)", token), re.fullmatch(r"special(\d+)", token)
@@ -32,7 +33,8 @@ def token_number(capture: Capture, token: str) -> int:
         row, col = int(patch[1]), int(patch[2])
         if row < capture.rows and col < capture.cols:
             return capture.prefix_tokens + row * capture.cols + col
-        raise ValueError(f"there is no patch {token}: the grid has {capture.rows} rows and {capture.cols} columns")
+        last = f"r{capture.rows - 1}c{capture.cols - 1}"
+        raise GridError(f"there is no patch {token}: the last one of the grid is {last}")
     if special:
         if int(special[1]) < capture.prefix_tokens:
             return int(special[1])

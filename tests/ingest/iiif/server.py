@@ -15,8 +15,29 @@ from urllib.parse import unquote
 
 from PIL import Image
 
+from ingest.sources.iiif import Found, Wishes, iiif_tasks
+from ingest.web import Web
+
 P2, P3 = "http://iiif.io/api/presentation/2/context.json", "http://iiif.io/api/presentation/3/context.json"
 I2, I3 = "http://iiif.io/api/image/2/context.json", "http://iiif.io/api/image/3/context.json"
+
+FAST = ("--allow-host", "127.0.0.1", "--per-second", "100")  # what commands need to ask it, and quickly
+
+JUNK = [
+    None,
+    0,
+    "",
+    "http://[",
+    {"id": "http://["},
+    [],
+    {},
+    [[]],
+    {"id": 3},
+    "x",
+    True,
+    {"a": {"b": []}},
+    [None, 1, "x", {}],
+]
 
 Reply = tuple[int, dict[str, str], bytes]
 
@@ -229,3 +250,8 @@ def jpeg(width: int, height: int, name: str = "") -> bytes:
     buffer = io.BytesIO()
     small.resize((width, height), Image.Resampling.BILINEAR).save(buffer, "JPEG", quality=70)
     return buffer.getvalue()
+
+
+def tasks(source: str, limit: int | None = None, **wishes: Any) -> Found:
+    """What `iiif_tasks` finds at an address of the museum."""
+    return iiif_tasks(Web(["127.0.0.1"], 1000), source, Wishes(**wishes), limit)

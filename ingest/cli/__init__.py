@@ -1,0 +1,20 @@
+"""The command line: `python -m ingest run FOLDER` does everything; the other commands do one step each."""
+
+from __future__ import annotations
+
+import click
+
+import ingest
+from ingest.cli import collections, exports, films, layouts, lists, reading
+
+
+@click.group()
+@click.version_option(ingest.__version__, prog_name="bilderatlas")
+def main() -> None:
+    """Bilderatlas: what a vision transformer sees in a collection of pictures."""
+
+
+for room in (reading, layouts, collections, lists, exports, films):
+    for command in vars(room).values():
+        if isinstance(command, click.Command):
+            main.add_command(command)

@@ -1,0 +1,82 @@
+"""Commands on what a database holds: metadata, deleted files, state, version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ingest.cli.options import collection_option, db_option, json_option
+from ingest.cli.plain import PlainCommand
+from ingest.report import Report
+
+
+@click.command(cls=PlainCommand)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@collection_option
+@click.option("--file-column", help="The column that names the files.  [default: the one that fits best]")
+@click.option("--replace", is_flag=True, help="Drop the columns that the table lacks.")
+@db_option
+@json_option
+def metadata(
+    file: Path, db: Path, as_json: bool, collection: str | None, file_column: str | None, replace: bool
+) -> None:
+    """Add or correct metadata from the table FILE: CSV, TSV, XLSX, JSON, JSON Lines, Parquet.
+
+    Columns of the table replace those of the same name; features and maps stay as they are.
+    """
+    from ingest.metadata import describe_collection
+
+    report = Report(as_json)
+    found = describe_collection(db, file.expanduser(), collection, file_column, replace)
+    report.tell(found.pop("line"))
+    changed = found["changed"]
+    report.finish(f"{found['collection']}: the metadata of {changed} pictures changed → {db}", found)
+
+
+@click.command(cls=PlainCommand)
+@collection_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@db_option
+@json_option
+def prune(db: Path, as_json: bool, collection: str | None, yes: bool) -> None:
+    """Forget pictures whose files are gone, with their thumbnails, features, maps, points and tags.
+
+    A file that was only moved is found again by `run`: do that first.
+    """
+    from ingest import changes
+
+    report = Report(as_json)
+    row, _, gone = changes.prunable(db, collection)
+    for name in gone[:20]:
+        report.tell(name)
+    if len(gone) > 20:
+        report.tell(f"… and {len(gone) - 20} more")
+    if gone and not yes:
+        click.confirm(f"Forget {len(gone)} pictures of {row['name']}?", abort=True, err=True)
+    found = changes.prune(db, row["name"])
+    report.finish(f"{found['collection']}: {len(found['pruned'])} forgotten, {found['left']} left → {db}", found)
+
+
+@click.command(cls=PlainCommand)
+@db_option
+@json_option
+def status(db: Path, as_json: bool) -> None:
+    """What the database holds, and what has become of the files."""
+    from ingest.status import describe, gather
+
+    found = gather(db)
+    Report(as_json).finish(describe(found), found)
+
+
+@click.command(cls=PlainCommand)
+@db_option
+def migrate(db: Path) -> None:
+    """Bring a database made by an older Bilderatlas up to date."""
+    from store.connection import writing
+
+    if not db.exists():
+        raise ValueError(f"there is no database {db}")
+    with writing(db):
+        pass
+    click.echo(f"{db} is up to date")

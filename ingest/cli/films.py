@@ -1,0 +1,87 @@
+"""The command that draws maps over a film."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ingest.cli.options import (
+    db_option,
+    device_option,
+    fit_option,
+    json_option,
+    model_option,
+    size_option,
+    step,
+    weights_option,
+)
+from ingest.cli.plain import PlainCommand, failed
+from ingest.report import Report
+
+SETTINGS = ("model", "weights", "fit", "size", "device", "batch_size", "target")
+
+
+@click.command(cls=PlainCommand)
+@click.argument("source", metavar="FILM", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The film to write, .mp4 or .gif.  [default: FILM-METHOD.mp4]"
+)
+@click.option("--method", default="cls", show_default=True, help="A method of `methods`: cls, rollout, daam …")
+@click.option("--target", help="What an attribution explains: class:predicted, class:NAME, neighbours:20, image:ID …")
+@click.option("--run", "run_id", type=int, help="Where a target finds its neighbours.  [default: the newest run]")
+@click.option("--layer", type=click.IntRange(0), help="Of this layer, from 0.  [default: the last]")
+@click.option("--head", default="mean", show_default=True, help="A head, from 0; or mean or max of all.")
+@click.option("--view", type=click.Choice(["overlay", "side", "map", "original"]), default="overlay", show_default=True)
+@click.option(
+    "--scale",
+    type=click.Choice(["shared", "absolute", "map"]),
+    default="shared",
+    show_default=True,
+    help="One for the whole film; times uniform attention; or each frame its own.",
+)
+@click.option(
+    "--colours",
+    type=click.Choice(["inferno", "viridis", "magma", "cividis", "turbo", "greys"]),
+    default="inferno",
+    show_default=True,
+)
+@click.option("--opacity", type=click.FloatRange(0, 1), default=0.6, show_default=True)
+@click.option("--smooth/--sharp", default=True, show_default=True, help="Blended, or one flat square for each patch.")
+@click.option("--every", callback=step, default="0", help="A frame every 0.5s, 500ms, 1:00.  [default: all frames]")
+@click.option("--side", type=click.IntRange(16), help="Longest side in pixels.  [default: 1280, of a GIF 640]")
+@model_option
+@weights_option
+@fit_option
+@size_option
+@device_option
+@click.option("--batch-size", type=click.IntRange(1), help="Frames a batch.  [default: chosen from the machine]")
+@db_option
+@json_option
+def film(source: Path, out: Path | None, db: Path, as_json: bool, run_id: int | None, **options: Any) -> None:
+    """Draw what a network attends to over every frame of a film."""
+    from ingest.film import Drawing, check_output, describe, draw_film, open_eye
+    from ingest.runs import Settings
+    from ingest.vision.film import survey
+
+    report = Report(as_json)
+    settings = {name: options.pop(name) for name in SETTINGS}
+    drawing = Drawing(**options)
+    out = out or Path(f"{source.stem}-{drawing.method}.mp4")
+    check_output(out, source)
+    found = survey(source)
+    if found.complaint:
+        report.tell(f"{source.name}: {found.complaint}")
+    eye = None
+    if drawing.view != "original":
+        eye, drawing = open_eye(db, Settings(**settings), drawing, report, run_id)
+    try:
+        made = draw_film(found, out, drawing, eye, report)
+    except KeyboardInterrupt:
+        raise failed("stopped; no film was written", 1) from None
+    damaged = f" ({made['damaged']} more are damaged)" if made["damaged"] else ""
+    report.finish(
+        f"{made['frames']} frames{damaged}, {made['fps']:.5g} a second · {describe(made)} → {out}",
+        made | ({"model": eye.backbone.key, "backbone": eye.backbone.title} if eye else {}),
+    )

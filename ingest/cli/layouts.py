@@ -1,0 +1,47 @@
+"""The command that lays a run out on a map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ingest.cli.options import db_option, json_option, layouts_option
+from ingest.cli.plain import PlainCommand
+from ingest.report import Report
+
+
+@click.command(cls=PlainCommand)
+@click.option("--run", "run_id", type=int, help="The run whose features are laid out.  [default: the newest]")
+@layouts_option("--methods")
+@click.option("--extend", is_flag=True, help="Place the images that have no point yet; move none of the others.")
+@db_option
+@json_option
+def project(db: Path, as_json: bool, run_id: int | None, layouts: tuple[str, ...], extend: bool) -> None:
+    """Lay the images of a run out on a map: UMAP, t-SNE, PCA."""
+    from ingest.projections import check_layouts
+    from ingest.projections import project as lay_out
+    from ingest.runs import newest_run
+
+    report = Report(as_json)
+    check_layouts(layouts)
+    run_id = newest_run(db, run_id)["run_id"]
+    if extend:
+        _extend(report, db, run_id, list(layouts))
+        return
+    made = lay_out(db, run_id, list(layouts), report.tell)
+    report.finish(
+        f"run {run_id}: made {', '.join(made)}" if made else f"run {run_id}: all layouts are there already",
+        {"run_id": run_id, "projections": made},
+    )
+
+
+def _extend(report: Report, db: Path, run_id: int, layouts: list[str]) -> None:
+    from ingest.extending import extend
+
+    made = extend(db, run_id, layouts, report.tell)
+    said = "every image has its place already"
+    if made:
+        parts = [f"{each.placed} placed into {each.method} by {each.rule}" for each in made]
+        said = f"{'; '.join(parts)}; no other image has moved"
+    report.finish(f"run {run_id}: {said}", {"run_id": run_id, "extended": [vars(each) for each in made]})

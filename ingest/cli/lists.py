@@ -1,0 +1,56 @@
+"""Lists of what can be asked for: networks and methods."""
+
+from __future__ import annotations
+
+import click
+
+from ingest.cli.options import json_option
+from ingest.cli.plain import PlainCommand
+from ingest.report import Report
+
+
+@click.command(cls=PlainCommand)
+@json_option
+def models(as_json: bool) -> None:
+    """The models that have a short name, and whether their weights are on this machine."""
+    from ingest.models import model_table
+    from ingest.status import as_table
+
+    rows = model_table()
+    columns = {
+        "key": "model",
+        "layers": "layers",
+        "heads": "heads",
+        "patch": "patch",
+        "prefix_tokens": "prefix",
+        "megabytes": "MB",
+        "here": "here",
+        "licence": "licence",
+        "weights": "weights",
+    }
+    more = "Also: hf:REPOSITORY or hf:FOLDER (transformers), timm:NAME; each with --weights FILE."
+    Report(as_json).finish(f"{as_table(rows, columns)}\n{more}", {"models": rows})
+
+
+@click.command(cls=PlainCommand)
+@json_option
+def methods(as_json: bool) -> None:
+    """The methods of attention and attribution, with their options and sources."""
+    from ingest.status import as_table
+    from ingest.vision.attention import methods as registry
+
+    rows = [
+        {
+            "key": method.key,
+            "kind": method.kind,
+            "title": method.title,
+            "options": ", ".join(f"{option.key}={option.default}" for option in method.options),
+            "target": "yes" if method.needs_target else "",
+            "explanation": method.explanation,
+            "formula": method.formula,
+            "source": method.source,
+        }
+        for method in registry().values()
+    ]
+    columns = {"key": "method", "kind": "kind", "target": "target", "options": "options", "title": "title"}
+    Report(as_json).finish(as_table(rows, columns), {"methods": rows})

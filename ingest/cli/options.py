@@ -1,0 +1,222 @@
+"""The options that several commands share. Those of a source, and those of an engine, reach a command as one noun."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from store.connection import default_path
+
+
+def _names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    from ingest.explain import split_names
+
+    return tuple(dict.fromkeys(split_names(value or "")))
+
+
+def step(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """Seconds of an option such as 0.5s, 500ms, 1:00."""
+    from ingest.sources.film import parse_step
+
+    try:
+        return None if value is None else parse_step(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _options(*options: Callable) -> Callable:
+    def add(function: Callable) -> Callable:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+def _gathered(into: str, make: Callable, *options: Callable) -> Callable:
+    """Options that reach the command together: as what `make` makes of them, under the name `into`."""
+    names = tuple(inspect.signature(make).parameters)
+
+    def add(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def command(*args: Any, **given: Any) -> Any:
+            chosen = {name: given.pop(name) for name in names}
+            return function(*args, **{into: make(**chosen)}, **given)
+
+        return _options(*options)(command)
+
+    return add
+
+
+def _source(
+    source: str,
+    collection: str | None,
+    table: str | None,
+    file_column: str | None,
+    pages: str,
+    limit: int | None,
+    every: float | None,
+    language: str | None,
+    canvases: str | None,
+    keep: str | None,
+    side: int | None,
+    per_second: float | None,
+    allow_hosts: tuple[str, ...],
+) -> Any:
+    from ingest.listing import Source
+    from ingest.sources.iiif import Wishes
+
+    of_iiif = {"language": language, "canvases": canvases, "keep": keep, "side": side, "per_second": per_second}
+    given = {name: value for name, value in of_iiif.items() if value is not None}
+    if allow_hosts:
+        given["allow_hosts"] = allow_hosts
+    return Source(source, collection, table, file_column, limit, pages, every, Wishes(**given) if given else None)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What is to do the work: this process, or the cluster at an address, which leaves its parts somewhere."""
+
+    engine: str
+    address: str | None
+    parts: str | None
+
+    def refuse_source(self, address: str) -> None:
+        """SourceError for a source that a cluster cannot read."""
+        if self.engine != "local":
+            from ingest.engines.ray import refuse_source
+
+            refuse_source(address)
+
+    def refuse(self, tasks: Iterable[Any], target: str | None = None) -> None:
+        """SourceError for pictures that a cluster cannot read, ValueError for maps that it cannot make."""
+        if self.engine != "local":
+            from ingest.engines.ray import refuse_tasks
+
+            if target:
+                raise ValueError("--engine ray makes maps without a target; leave --engine out")
+            refuse_tasks(tasks)
+
+    def opened(self, settings: dict[str, Any]) -> AbstractContextManager[Any]:
+        """The cluster, for the machines that the settings mean; None for this process."""
+        if self.engine != "local":
+            from ingest.engines.ray import open_cluster
+
+            machines = (settings[name] for name in ("device", "batch_size", "workers"))
+            return open_cluster(self.address, self.parts, *machines)
+        if self.address or self.parts:
+            raise ValueError("--address and --parts are for a cluster: add --engine ray")
+        return nullcontext()
+
+
+db_option = click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=default_path,
+    show_default="$BILDERATLAS_DB or bilderatlas.duckdb",
+    help="The database file.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the last line as JSON.")
+collection_option = click.option("--collection", help="Name of the collection.  [default: that of the source]")
+images_option = click.option("--images", help="Only these images, by id: 3,5,7.")
+where_option = click.option(
+    "--where", help="Only the images for which this holds in the catalogue: \"artist = 'Hokusai'\"."
+)
+allow_host_option = click.option(
+    "--allow-host", "allow_hosts", multiple=True, metavar="NAME", help="Ask this host though its address is private."
+)
+source_options = _gathered(
+    "source",
+    _source,
+    click.argument("source"),
+    collection_option,
+    click.option(
+        "--metadata",
+        "table",
+        help="Table of the pictures: CSV, TSV, XLSX, JSON, JSONL, Parquet.  [default: the folder's metadata.csv …]",
+    ),
+    click.option("--file-column", help="Its column that names the files.  [default: the one that fits best]"),
+    click.option(
+        "--pages", type=click.Choice(["all", "first"]), default="all", show_default=True, help="Of each PDF and TIFF."
+    ),
+    click.option("--limit", type=click.IntRange(1), help="Take only the first N pictures."),
+    click.option(
+        "--every", callback=step, help="Of a film: a frame every 0.5s, 500ms, 1:00; 0 for all.  [default: 1s]"
+    ),
+    click.option("--language", help="Of a IIIF manifest: the language of its metadata.  [default: English, else any]"),
+    click.option("--canvases", type=click.Choice(["all", "first"]), help="Of each IIIF manifest.  [default: all]"),
+    click.option(
+        "--keep", type=click.Choice(["thumbnails", "nothing"]), help="Of IIIF pictures.  [default: thumbnails]"
+    ),
+    click.option(
+        "--side", type=click.IntRange(32, 8192), help="Shorter side to ask IIIF servers for, in pixels.  [default: 768]"
+    ),
+    click.option(
+        "--per-second", type=click.FloatRange(0.01, 100), help="Requests a second to one IIIF server.  [default: 4]"
+    ),
+    allow_host_option,
+)
+model_option = click.option(
+    "--model", default="auto", show_default=True, help="A name of `models`, hf:REPO, timm:NAME, packaged."
+)
+weights_option = click.option("--weights", help="A .safetensors or PyTorch file with the model's weights.")
+fit_option = click.option(
+    "--fit",
+    type=click.Choice(["auto", "crop", "stretch", "pad", "aspect"]),
+    default="auto",
+    show_default=True,
+    help="auto: as the last run did, or what suits the network; crop: its own centre cut; aspect: the whole picture.",
+)
+size_option = click.option("--size", type=click.IntRange(1), help="Side of the network's input in pixels.")
+model_options = _options(
+    model_option,
+    weights_option,
+    click.option("--layer", type=click.IntRange(0), help="Take the feature after this block (from 0)."),
+    fit_option,
+    size_option,
+)
+device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 … or mps.")
+machine_options = _options(
+    device_option,
+    click.option("--batch-size", type=click.IntRange(1), help="Pictures a batch.  [default: chosen from the machine]"),
+    click.option("--workers", type=click.IntRange(1), help="Decoding threads; of a cluster, networks."),
+)
+engine_options = _gathered(
+    "engine",
+    Engine,
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="This machine; a cluster.",
+    ),
+    click.option("--address", help="Of the Ray cluster.  [default: $RAY_ADDRESS, else this machine]"),
+    click.option("--parts", help="Where a cluster leaves its parts: a folder, s3://…  [default: beside the database]"),
+)
+methods_option = click.option(
+    "--methods",
+    default="cls,rollout",
+    show_default=True,
+    callback=_names,
+    help="Attention to store; none for features alone.",
+)
+explained_option = click.option(
+    "--methods",
+    callback=_names,
+    help="Methods of `methods`, options in brackets: rollout(fusion=max).  [default: cls,rollout; with a target daam]",
+)
+
+
+def layouts_option(flag: str) -> Callable:
+    """The layouts to compute, under a flag of this name."""
+    return click.option(
+        flag, "layouts", default="umap,tsne,pca", show_default=True, callback=_names, help="Layouts to compute."
+    )

@@ -1,0 +1,77 @@
+"""What all commands have in common: failures in one sentence, exit codes, the last line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from ingest.report import Report
+
+
+class PlainCommand(click.Command):
+    """A command whose failures are one sentence and an exit code: 1 failed, 2 wrong usage. `-v` shows the traceback."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(click.Option(["-v", "--verbose"], is_flag=True, help="Show the traceback of an error."))
+
+    def invoke(self, context: click.Context) -> Any:
+        verbose = context.params.pop("verbose", False)
+        try:
+            return super().invoke(context)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            raise failed("stopped; what was finished is stored, and the same command goes on from there", 1) from None
+        except Exception as error:
+            if verbose:
+                raise
+            raise failed(*_sentence(error)) from None
+
+
+def failed(sentence: str, code: int) -> click.ClickException:
+    """What ends a command with this sentence and exit code."""
+    failure = click.ClickException(sentence)
+    failure.exit_code = code
+    return failure
+
+
+def leave(good: int, bad: int) -> None:
+    """Ends a command: a collection with some damaged files is done, one in which nothing could be read has failed."""
+    if bad and not good:
+        sys.exit(1)
+
+
+def finish(report: Report, counts: dict[str, Any]) -> None:
+    """The last line of a command that has looked at pictures (`counts` as `workflow.observe_collection` gives them)."""
+    parts = [f"{counts['new']} new", f"{counts['already']} already there", f"{counts['failed']} failed"]
+    if counts["skipped"]:
+        parts.append(f"{counts['skipped']} other file{'s' * (counts['skipped'] > 1)} left out")
+    parts += [f"{len(counts[key])} {key}" for key in ("moved", "pruned") if counts.get(key)]
+    line = f"{counts['collection']}: {', '.join(parts)} · run {counts['run_id']} ({counts['backbone']})"
+    if counts["methods"]:
+        line += f" · {', '.join(counts['methods'])}" + (f" of {counts['target']}" if counts["target"] else "")
+    if counts.get("projections"):
+        line += f" · {', '.join(counts['projections'])}"
+    if counts["images_per_second"]:
+        line += f" · {counts['images_per_second']:.1f} images/s"
+    if not counts["new"] and not counts["failed"] and not counts.get("projections"):
+        line += " · nothing to do"
+    report.finish(f"{line} → {counts['db']}", counts)
+    leave(counts["new"] + counts["already"], counts["failed"])
+
+
+def _sentence(error: Exception) -> tuple[str, int]:
+    from ingest.sources.folder import SourceError
+    from ingest.vision.backbones import BackboneError
+    from ingest.vision.film import BadFilm
+    from ingest.web import WebError
+    from store.errors import StoreError
+
+    if isinstance(error, SourceError | BackboneError | ValueError):
+        return str(error), 2
+    if isinstance(error, StoreError | OSError | BadFilm | WebError):
+        return str(error), 1
+    return f"{type(error).__name__}: {error} (-v shows where)", 1

