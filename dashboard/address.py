@@ -39,7 +39,7 @@ def arrive() -> None:
             state[key] = value if key == "db" else int(value)
     state.update(state.pop("_wish", {}))
     if "_goto" in state:
-        st.switch_page(PAGES[state.pop("_goto")], query_params=parameters())
+        st.switch_page(PAGES[state.pop("_goto")], query_params=query())
 
 
 def settle(key: str, options: list) -> bool:
@@ -68,9 +68,18 @@ def leave() -> None:
 
 
 def parameters(**other: Any) -> dict[str, str]:
-    """The query of a link to what is in view, with some values replaced."""
+    """What the address says of what is in view, with some values replaced or added."""
     values = {key: st.session_state.get(key) for key in KEYS} | other
     return {key: str(value) for key, value in values.items() if value is not None}
+
+
+def query(**other: Any) -> list[tuple[str, str]]:
+    """The query of a link to what is in view, with some values replaced or added, and with the filter: every address
+    of ours carries it, so that one without it means that there is none."""
+    state, said = st.session_state, st.query_params
+    entries = filters.to_address(state["f"]) if "f" in state else said.get_all("f")
+    where = state["where"] if "where" in state else said.get("where")
+    return [*parameters(**other).items(), *(("f", entry) for entry in entries), *([("where", where)] if where else [])]
 
 
 def picked(key: str) -> None:
@@ -84,7 +93,7 @@ def choose(key: str, value: Any, page: str | None = None) -> None:
         st.session_state[key] = value
     except StreamlitAPIException:  # the body of a page: the picker is on the screen and can't be changed in this run
         if page is not None:
-            st.switch_page(PAGES[page], query_params=parameters(**{key: value}))
+            st.switch_page(PAGES[page], query_params=query(**{key: value}))
         st.session_state["_wish"] = {key: value}
         st.rerun()
     picked(key)
@@ -93,11 +102,6 @@ def choose(key: str, value: Any, page: str | None = None) -> None:
 
 
 def link(page: str, label: str, image_id: int | None = None, icon: str | None = None) -> None:
-    """A link to a page of ours, with what is in view or with another image, and with the filter that pages share: a
-    click keeps that anyway, but a link may be opened in a window of its own."""
-    query = parameters() if image_id is None else parameters(image=image_id)
-    state, said = st.session_state, st.query_params
-    entries = filters.to_address(state["f"]) if "f" in state else said.get_all("f")
-    where = state["where"] if "where" in state else said.get("where")
-    pairs = [*query.items(), *(("f", entry) for entry in entries), *([("where", where)] if where else [])]
-    st.page_link(PAGES[page], label=label, icon=icon, query_params=pairs, width="stretch")
+    """A link to a page of ours, with what is in view or with another image, and with the filter that pages share."""
+    said = query() if image_id is None else query(image=image_id)
+    st.page_link(PAGES[page], label=label, icon=icon, query_params=said, width="stretch")

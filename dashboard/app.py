@@ -68,6 +68,12 @@ def clusters(request: Request) -> Response:
     return _answer(request, cache.outlines_of, "application/json")
 
 
+def view(request: Request) -> Response:
+    """GET /atlas/view/{token}?at=x,y,zoom: hears which part of a map somebody has in view. 400 for what is no part."""
+    known = cache.keep_part(request.path_params["token"], request.query_params.get("at", ""))
+    return Response(status_code=204 if known else 400, headers={"Cache-Control": "no-store"})
+
+
 def page(request: Request) -> Response:
     """GET /atlas/page/{collection_id}/{version}/{cell}/{page}?v[&db=NAME]: many small pictures as one JPEG."""
     return _answer(request, layouts.page, "image/jpeg")
@@ -132,6 +138,7 @@ ROUTES = {
     "/atlas/points/{projection_id:id}": points,
     "/atlas/clusters/{projection_id:id}": clusters,
     "/atlas/page/{collection_id:id}/{version}/{cell:id}/{page:id}": page,
+    "/atlas/view/{token}": view,
     "/atlas/about/{image_id:id}": about,
     "/atlas/abouts/{ids}": abouts,
     "/thumbnails/{token}": thumbnails,

@@ -69,8 +69,13 @@ def box_of(owner: str) -> Box | None:
 
 def draw_box(box: Box | None) -> None:
     """Keep another box, or none. Ends the run."""
-    st.session_state["crop"] = _box([",".join(map(str, box))]) if box else None
+    put_box(box)
     st.rerun()
+
+
+def put_box(box: Box | None) -> None:
+    """Keep another box, or none, from the next run on."""
+    st.session_state["crop"] = _box([",".join(map(str, box))]) if box else None
 
 
 def cut(picture: Image.Image, box: Box | None) -> Image.Image:

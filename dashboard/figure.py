@@ -18,6 +18,7 @@ from PIL import Image
 DPI = 300  # what printers ask for; a panel's pixels are placed one to one at this resolution
 
 _GAP, _MARGIN = 0.08, 0.15  # inches
+_NARROWEST = 1.2  # inches for a panel with its title
 _TITLE, _LABEL, _SMALL = 10, 6.5, 6.5  # points
 _LINE = 1.35  # line height of the caption, in font sizes
 # DejaVu Sans comes with matplotlib; the others, where the machine has them, know the scripts that it lacks.
@@ -90,9 +91,11 @@ def _draw(plate: Plate):
     width, height = (edge / DPI for edge in plate.panels[0][1].size)
     columns = max(1, min(plate.columns, len(plate.panels)))
     rows = math.ceil(len(plate.panels) / columns)
-    head = _LABEL * 1.6 / 72  # a panel's title above it
+    pitch = max(width, _NARROWEST)
+    labels = [_wrapped(label, pitch, _LABEL) for label, _ in plate.panels]
+    head = (0.25 + _LINE * max(label.count("\n") + 1 for label in labels)) * _LABEL / 72  # a panel's title above it
     left = _left_width(plate, width)
-    grid_width = columns * (width + _GAP) - _GAP
+    grid_width = columns * (pitch + _GAP) - _GAP
     total_width = 2 * _MARGIN + left + grid_width
     # A single small panel must not squeeze the words into a column of two letters.
     total_width = max(total_width, 3.6)
@@ -113,15 +116,17 @@ def _draw(plate: Plate):
 
     sheet.text(_MARGIN, _MARGIN, title, _TITLE, weight="bold")
     top = _MARGIN + title_height
-    for index, (label, picture) in enumerate(plate.panels):
+    for index, (label, (_, picture)) in enumerate(zip(labels, plate.panels, strict=True)):
         row, column = divmod(index, columns)
-        x = _MARGIN + left + column * (width + _GAP)
+        x = _MARGIN + left + column * (pitch + _GAP)
         y = top + row * (head + height + _GAP)
-        sheet.text(x, y, _plain(label), _LABEL)
+        sheet.text(x, y, label, _LABEL)
         sheet.picture(x, y + head, picture)
     if left:
         sheet.text(_MARGIN, top, _plain(plate.original_title), _LABEL)
-        sheet.picture(_MARGIN, top + head, plate.original, (bar_width, _original_height(plate, left)))
+        sheet.picture(
+            _MARGIN, top + head, plate.original, (_original_width(plate, left), _original_height(plate, left))
+        )
         panels_height = head + _original_height(plate, left)
     sheet.bar(plate.bar, bar_label, _MARGIN, top + panels_height + 0.12, bar_width)
     sheet.text(_MARGIN, top + body + _GAP, caption, _SMALL)
@@ -133,10 +138,16 @@ def _left_width(plate: Plate, panel: float) -> float:
     return max(panel, 1.9) + 2 * _GAP if plate.original is not None else 0.0
 
 
+def _original_width(plate: Plate, left: float) -> float:
+    """Inches of the original: as wide as its place, or less where it would be much taller than a panel."""
+    tallest = 2 * plate.panels[0][1].height / DPI
+    return min(left - 2 * _GAP, tallest * plate.original.width / plate.original.height)
+
+
 def _original_height(plate: Plate, left: float) -> float:
     if plate.original is None:
         return 0.0
-    return (left - 2 * _GAP) * plate.original.height / plate.original.width
+    return _original_width(plate, left) * plate.original.height / plate.original.width
 
 
 class _Sheet:

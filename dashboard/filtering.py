@@ -110,10 +110,10 @@ def _take(collection: str) -> tuple[tuple[Condition, ...], str]:
         vain.extend(bad)
         return found
 
-    linked.take(FACETS, (), read)
+    linked.take(FACETS, (), read, everywhere=True)
     vain += [filters.said(each) for each in state[FACETS] if not filters.fits(each, kinds)]
     state[FACETS] = tuple(each for each in state[FACETS] if filters.fits(each, kinds))
-    linked.take(SQL, "", lambda said: said[0].strip())
+    linked.take(SQL, "", lambda said: said[0].strip(), everywhere=True)
     notes = [f"These pictures have nothing to filter by {' and '.join(map(_quoted, vain))}."] if vain else []
     if state[SQL] and (problem := _problem(state[SQL])):
         notes.append(f"The condition {_quoted(state[SQL])} cannot be used. {problem}")

@@ -34,7 +34,7 @@ _REACH = 0.36  # how far from its layer's place a point may stand, so that heads
 @dataclass(frozen=True)
 class Statistic:
     """A number that every head has: its key in the database, its name, its unit ('' or 'share' are not written), and
-    what it means, with {who} for the token that asks and {size} for the input's pixels."""
+    what it means, with {who} for the token that asks and {input} for the network's input."""
 
     key: str
     title: str
@@ -62,7 +62,7 @@ STATISTICS = {
             "Mean attention distance",
             "px",
             "How far from the patch that asks the patches lie that it attends to, on average, in pixels of the "
-            "network's input of {size} px; what goes to special tokens is left out and the rest counted as the whole: "
+            "network's input ({input}); what goes to special tokens is left out and the rest counted as the whole: "
             f"{_NEAR}.",
         ),
         Statistic(

@@ -25,6 +25,7 @@ COLOURS = {  # as the page calls them, and as matplotlib does
 }
 SCALES = {"map": "per map", "shared": "shared", "absolute": "absolute"}
 WHOLE = 0.995  # from this share of its area on, a picture counts as seen whole: a cut of a pixel is no cut
+USUAL, BROAD = 1.5, 3  # long side to short side; width to height
 DIM = 0.55  # what the network did not see stands back, but can still be made out
 
 
@@ -50,12 +51,20 @@ class Scene:
     name: str = "The picture"
 
     def at(self, side: int) -> Scene:
-        """The same scene with the picture's long side at most `side` pixels.
+        """The same scene with the picture's long side at most `side` pixels, or more where it is long, as scrolls are:
+        they get as many pixels as others.
 
         Tiny pictures are enlarged to 128 pixels: below, a map's patches cannot be told apart.
         """
-        side = min(side, max(*self.picture.size, 128))
+        short, long = sorted(self.picture.size)
+        side = round(side * max(1.0, long / short / USUAL) ** 0.5)
+        side = min(side, max(long, 128))
         return replace(self, picture=fitted(self.picture, side, enlarge=True))
+
+    @property
+    def broad(self) -> bool:
+        """As `is_broad` of the picture."""
+        return is_broad(self.size)
 
     def cells(self) -> np.ndarray:
         """bool (rows, cols): patches that show some of the picture, not padding."""
@@ -111,6 +120,11 @@ class Panel:
     alt: str
     picture: Image.Image
     values: tuple[str, ...] = ()
+
+
+def is_broad(size: tuple[int, int]) -> bool:
+    """Whether a picture of this (width, height) is so broad that its maps are better seen one above the other."""
+    return size[0] >= BROAD * size[1]
 
 
 def draw(maps: Maps, scene: Scene, look: Look, only: int | None = None) -> tuple[list[Panel], ColourBar]:

@@ -51,7 +51,13 @@ def run_and_image(filtered: bool = False) -> None:
     image_id = cache.current_image()
     turn(image_id, offered.index.to_numpy())
     if small := cache.thumbnail(image_id):
-        st.image(small, alt=images.at[image_id, "alt"], width="stretch")
+        width, height = images.loc[image_id, ["width", "height"]]
+        # A tall scroll would push all else off the sidebar.
+        st.image(
+            small,
+            alt=images.at[image_id, "alt"],
+            width="stretch" if height < 2 * width else round(480 * width / height),
+        )
     st.caption(words.plain(filters.short(images.at[image_id, "caption"], CAPTION)))
 
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-VIEWER = "https://projectmirador.org/embed/?iiif-content="
+import streamlit as st
+
+from dashboard import words
+from store.manifest import content_state, own_canvas
+
+MIRADOR = "https://projectmirador.org/embed/?iiif-content="
+THESEUS = "https://theseusviewer.org/?iiif-content="  # opens a single canvas, or a part of one; Mirador does not yet
 
 
 @dataclass(frozen=True)
@@ -26,9 +32,29 @@ def links(metadata: Mapping[str, Any]) -> list[Link]:
         found.append(Link(f"Page at {host}", metadata["homepage"], ":material/museum:"))
     if _host(metadata.get("iiif_manifest")):
         manifest = metadata["iiif_manifest"]
-        found.append(Link("Mirador viewer", f"{VIEWER}{quote(manifest, safe='')}", ":material/open_in_new:"))
+        found.append(Link("Mirador viewer", f"{MIRADOR}{quote(manifest, safe='')}", ":material/open_in_new:"))
         found.append(Link("Manifest", manifest, ":material/data_object:"))
+    if (canvas := own_canvas(metadata)) and (viewer := viewer_at(metadata, canvas)):
+        found.append(viewer)
     return found
+
+
+def viewer_at(metadata: Mapping[str, Any], target: str) -> Link | None:
+    """A viewer that opens at a canvas of the picture's manifest, or at a part of it, canvas#xywh=…."""
+    manifest = metadata.get("iiif_manifest")
+    if not _host(manifest) or not _host(target):
+        return None
+    state = content_state(target, manifest)
+    label = "This part in the Theseus viewer" if "#" in target else "This picture in the Theseus viewer"
+    return Link(label, f"{THESEUS}{state}", ":material/open_in_new:")
+
+
+def show(metadata: Mapping[str, Any]) -> None:
+    """The ways out as buttons; only a click opens one."""
+    if found := links(metadata):
+        with st.container(horizontal=True, gap="small"):
+            for link in found:
+                st.link_button(words.plain(link.label), link.address, icon=link.icon, type="tertiary")
 
 
 def facts(metadata: Mapping[str, Any]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, choosing, components, markup, neighbours, tables
+from dashboard import cache, components, linked, markup, neighbours, tables
 from dashboard.filtering import Filtered
 
 NEAREST = 10  # neighbours that say how typical an image is
@@ -161,7 +161,7 @@ def two_runs(run: dict[str, Any], image_id: int, chosen: Filtered, k: int) -> in
         )
         return None
     runs = {str(number): cache.run(int(number)) for number in others}
-    other = runs[choosing.one_of("The other run", list(runs), "other", lambda key: _name(runs[key]), width=420)]
+    other = runs[linked.one_of("The other run", list(runs), "other", lambda key: _name(runs[key]), width=420)]
     found = [_neighbours(each, image_id, chosen, k) for each in (run, other)]
     for each, table in zip((run, other), found, strict=True):
         if table is None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 from store import connection, read
@@ -12,10 +13,11 @@ Held = tuple[str, dict[int, bytes]]  # the database's change token, {image_id: J
 
 class Thumbnails:
     """Thumbnails by blocks of ids: a page that shows one image shows its neighbours, and opening a database costs more
-    than reading a hundred small pictures. Holds at most `blocks` blocks of `size`; the least used go first."""
+    than reading a hundred small pictures. Holds at most `blocks` blocks of `size`; the least used go first. They are
+    read again when `token` says another thing of the database's path."""
 
-    def __init__(self, blocks: int = 64, size: int = 128):
-        self.blocks, self.size = blocks, size
+    def __init__(self, token: Callable[[Path], str] = connection.state, blocks: int = 64, size: int = 128):
+        self.token, self.blocks, self.size = token, blocks, size
         self.held: OrderedDict[tuple[str, int], Held] = OrderedDict()
         self.lock = threading.Lock()
 
@@ -24,7 +26,7 @@ class Thumbnails:
         not while a writer has the file and an older answer is at hand."""
         if not 0 <= image_id < 2**63:
             return None  # no BIGINT
-        key, token = (str(path), image_id // self.size), connection.state(path)
+        key, token = (str(path), image_id // self.size), self.token(path)
         with self.lock:
             held = self.held.get(key)
             if held is None or held[0] != token:

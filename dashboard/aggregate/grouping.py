@@ -11,13 +11,20 @@ import streamlit as st
 from dashboard import cache, linked, words
 from dashboard.aggregate import groups
 from dashboard.aggregate.groups import Condition, Group, Pair, pictures
+from dashboard.filtering import Filtered
 
 PARTS = ("is", "from", "to")  # what the address says of a column
 
 
-def choose(collection: str) -> tuple[Pair | None, tuple[str, str]]:
-    """The pictures of both groups, None while the first is not told, and what the groups are called."""
-    catalogue, kinds = cache.catalogue(collection), cache.metadata_columns(collection)
+def choose(collection: str, filtered: Filtered) -> tuple[Pair | None, tuple[str, str]]:
+    """The pictures of both groups, of those that the filter leaves, None while the first is not told; and what the
+    groups are called."""
+    catalogue = cache.catalogue(collection)
+    catalogue = catalogue[filtered.among(catalogue["image_id"].to_numpy())]
+    kinds = {name: kind for name, kind in cache.metadata_columns(collection).items() if catalogue[name].notna().any()}
+    if not kinds:
+        st.info("Groups are told by metadata, and there is none about these pictures. Take a part of the filter off.")
+        return None, ("", "")
     left, right = st.columns(2, gap="large")
     with left:
         a = choose_group("a", catalogue, kinds, [default_column(catalogue, kinds)], "choose a column")

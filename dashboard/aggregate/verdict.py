@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dashboard import panels
+from dashboard import inputs, panels
 from dashboard.aggregate import permutation
 from dashboard.aggregate.contrast import CLEAR, Contrast
 from dashboard.aggregate.finding import Choice, Finding, Settings, registry
@@ -125,5 +125,5 @@ def credit(run: dict[str, Any], choice: Choice, named: tuple[str, str], finding:
         f"{what}{target}{where}, counted from 0. {'; '.join(sizes)}. {even} Two-sided permutation test of the "
         f"difference of means, {tried}, p corrected for {found.rows * found.cols:,} patches by the maximum statistic, "
         f"the smallest p = {p_value(found.patches.overall)}; lines surround patches with p < {CLEAR:g}. "
-        f"Network: {network}, input of {run['size']} px, fit {run['fit']}."
+        f"Network: {network}, {inputs.of_run(run)}."
     )

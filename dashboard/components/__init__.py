@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.cache import thumb_url
+from dashboard.components.modules import joined
 
 _HERE = Path(__file__).parent
 
@@ -65,5 +66,5 @@ def _gallery():
         "bilderatlas_gallery",
         html='<div class="wall" role="group" aria-label="Pictures"></div>',
         css=(_HERE / "gallery.css").read_text(encoding="utf-8"),
-        js=(_HERE / "gallery.js").read_text(encoding="utf-8"),
+        js=joined(_HERE, ("pieces", "gallery")),
     )

@@ -32,10 +32,7 @@ def _card(image: dict) -> None:
     with about:
         address.link("attention", "Where does the network look?", image["image_id"], ":material/visibility:")
         address.link("similar", "What looks alike?", image["image_id"], ":material/image_search:")
-        if outside := sources.links(image["metadata"]):
-            with st.container(horizontal=True, gap="small"):
-                for link in outside:
-                    st.link_button(words.plain(link.label), link.address, icon=link.icon, type="tertiary")
+        sources.show(image["metadata"])
         place = "address" if "://" in image["path"] else "file"
         facts = sources.facts(image["metadata"]) | {place: image["path"]}
         facts |= {"pixels": f"{image['width']} × {image['height']}"}

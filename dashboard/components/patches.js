@@ -44,6 +44,8 @@ function empty() {
   stage.setAttribute("role", "application"); // the arrow keys are ours, not the screen reader's
   const image = make("img", "");
   image.draggable = false;
+  // No map is taller than the window, however long the picture.
+  image.onload = () => stage.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight);
   stage.append(image, make("div", "mark chosen"), make("div", "mark cursor"));
   const caption = make("figcaption", "");
   const note = make("span", "note");

@@ -10,6 +10,8 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.components.modules import joined
+
 _HERE = Path(__file__).parent
 
 
@@ -44,5 +46,5 @@ def _ranking():
         "bilderatlas_ranking",
         html='<div class="wall" role="group" aria-label="Pictures found"></div>',
         css="\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("gallery.css", "ranking.css")),
-        js=(_HERE / "ranking.js").read_text(encoding="utf-8"),
+        js=joined(_HERE, ("pieces", "ranking")),
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, markup, panels
+from dashboard import cache, inputs, markup, panels
 from dashboard.components.patches import patches
 from dashboard.microscope import wall
 from dashboard.microscope.looking import Found, Question, Subject
@@ -36,7 +36,7 @@ def show(subject: Subject, question: Question, maps: Maps, scene: Scene, look: L
         if stats.empty:
             st.caption("No numbers about the heads are stored for this image in this run.")
         else:
-            numbers(stats.mean(numeric_only=True), len(stats), subject.run["size"])
+            numbers(stats.mean(numeric_only=True), len(stats), inputs.of_picture(subject.run, scene.frame))
     return number
 
 
@@ -74,8 +74,8 @@ def stats_of(subject: Subject, layers: tuple[int, ...], heads: tuple[int | None,
     return stats[np.array(here, dtype=bool)]
 
 
-def numbers(stats: pd.Series, heads: int, size: int) -> None:
-    """Distance, entropy and masses of one head, or their means over several; `size` of the input in pixels."""
+def numbers(stats: pd.Series, heads: int, given: str) -> None:
+    """Distance, entropy and masses of one head, or their means over several; `given` says what the input was."""
     of = "" if heads == 1 else f", mean of {heads} heads"
     who = "the CLS token looks" if stats["mass_cls"] > 0 else "the patches look, on average"
     st.html(markup.shares(f"Where {who}{of}", panels.masses(stats)))
@@ -85,7 +85,7 @@ def numbers(stats: pd.Series, heads: int, size: int) -> None:
         "Mean attention distance",
         "unknown" if np.isnan(far) else f"{far:.0f} px",
         help="How far the patches lie from the one that attends to them, on average, in pixels of the "
-        f"network's input of {size} px.",
+        f"network's input ({given}).",
     )
     second.metric(
         "Entropy",

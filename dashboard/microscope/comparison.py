@@ -80,13 +80,14 @@ def show(subject: Subject) -> None:
     drawing = controls.choose_drawing(per_head=False, scale="shared", key="common_scale")
     places = st.container(horizontal=True, gap="medium", vertical_alignment="top")
     columns, sides = [], []
+    beside = min(count, wall.BROAD_COLUMNS) if panels.is_broad(subject.size) else count
     for number in range(count):
-        with places.container(width=WIDTHS[count]):
+        with places.container(width=WIDTHS[beside]):
             columns.append(pick_column(number, runs, kind))
             side = _look(subject, number, columns[-1], target)
             sides += [(side, st.container())] if side else []
     _leave(columns)
-    _draw(subject, sides, drawing.look, count)
+    _draw(subject, sides, drawing.look, beside)
 
 
 def pick_column(number: int, runs: Sequence[int], kind: str) -> Column:
@@ -143,7 +144,7 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
             prefix = each.subject.run["prefix_tokens"]
             for words in trust.warnings(each.question.key, each.found.maps, each.scene, prefix):
                 st.caption(f":material/visibility_off: {words}")
-    said = list(dict.fromkeys(panels.seen_sentence(each.scene, each.subject.run["fit"]) for each, _ in sides))
+    said = _seen(sides)
     st.html(f'<div style="max-width: 30rem">{markup.said(said, bar)}</div>')
     credits = [viewer.describe(each.subject, each.question, each.found) for each, _ in sides]
     numbered = " ".join(f"({number}) {credit}" for number, credit in enumerate(credits, 1))
@@ -154,6 +155,12 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
     _download(subject, sides[0][0].scene, shown, bar, look, count, numbered)
     with st.expander("Cite this comparison", icon=":material/format_quote:"):
         st.code(f"{numbered} {viewer.link()}".strip(), language=None, wrap_lines=True)
+
+
+def _seen(sides: Sequence[tuple[Side, Any]]) -> list[str]:
+    """What the networks saw of the picture, in one sentence if all saw the same."""
+    said = [panels.seen_sentence(each.scene, each.subject.run["fit"]) for each, _ in sides]
+    return said[:1] if len(set(said)) == 1 else [f"({number}) {words}" for number, words in enumerate(said, 1)]
 
 
 def _download(

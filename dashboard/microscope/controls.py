@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import panels
+from dashboard import panels, widgets
 from dashboard.microscope import looking
 from dashboard.microscope.looking import Question
 from dashboard.panels import Look
@@ -237,15 +237,8 @@ def choose_drawing(per_head: bool = True, scale: str = "map", key: str = "scale"
         fuse = row.segmented_control(
             "Combine heads", ["each", *panels.FUSIONS], default="each", required=True, key="fuse", bind="query-params"
         )
-    edges = row.segmented_control(
-        "Patches",
-        ["sharp", "smooth"],
-        default="sharp",
-        required=True,
-        key="edges",
-        bind="query-params",
-        help="Sharp shows one flat square for each patch: all that the network has. Smooth interpolates.",
-    )
+    with row:
+        smooth = widgets.smooth("edges")
     scale = row.segmented_control(
         "Scale",
         list(panels.SCALES),
@@ -267,5 +260,5 @@ def choose_drawing(per_head: bool = True, scale: str = "map", key: str = "scale"
             help="A token's attention goes to patches and to special tokens. With this, only what goes to patches "
             "counts, and sums to 100 %; without it, weights are as the network has them.",
         )
-    look = Look(colours, opacity / 100, edges == "smooth", scale, share / 100 if masked else None)
+    look = Look(colours, opacity / 100, smooth, scale, share / 100 if masked else None)
     return Drawing(look, "" if fuse == "each" else fuse, over)

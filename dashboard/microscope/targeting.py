@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import cache, choosing, filtering, pickers
+from dashboard import cache, filtering, pickers
 from dashboard.microscope import looking
 from dashboard.microscope.controls import news, settle, write
 from dashboard.microscope.looking import CannotLook
@@ -52,7 +52,7 @@ def reach(run: dict[str, Any], image_id: int | None) -> Reach:
         return Reach(classes, (), ())
     ids, _ = cache.features(run["run_id"])
     others = tuple(i for i in ids.tolist() if i != image_id)
-    return Reach(classes, others, tuple(choosing.choosable(run["collection"])) if others else ())
+    return Reach(classes, others, tuple(cache.grouping(run["collection"])) if others else ())
 
 
 def pick_target(run: dict[str, Any], image_id: int | None, stored: Sequence[str] = ()) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from dashboard import cache, figure, markup, panels
+from dashboard import cache, figure, inputs, markup, panels, widgets
 from dashboard.components.patches import patches
 from dashboard.microscope import closer, controls, faithful, looking, played, targeting, trust, wall
 from dashboard.microscope.controls import Drawing
@@ -28,6 +28,7 @@ FIGURE_SIDE = 600  # pixels of a panel in print: 2 inches at 300 dpi
 def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Sequence[str] | None = None) -> None:
     """Controls, maps and what is to be said of them. `stored` are the (method, target) that the database holds,
     `suited` the methods that the network can show (None: what its run tells of it decides)."""
+    question = None
     try:
         question, drawing = ask(subject, stored, suited)
         if question is None:
@@ -36,6 +37,8 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
             found = looking.find(subject, question)
     except CannotLook as reason:
         st.info(markup.markdown(str(reason)))
+        if question is not None and question.key == "query":  # a patch of another picture, with another grid
+            ways_out()
         return
     scene = subject.scene(found.frame)
     maps = found.maps.renormalised(scene.cells()) if drawing.over_patches else found.maps
@@ -99,6 +102,13 @@ def query_bar(subject: Subject, question: Question, found: Found) -> None:
     row.button("Back to the whole picture", on_click=_ask_later, args=("",), icon=":material/undo:")
 
 
+def ways_out() -> None:
+    """Where to go when there is no such patch."""
+    row = st.container(horizontal=True)
+    row.button("Ask the patch in the middle", on_click=_ask_later, args=("query",), icon=":material/center_focus_weak:")
+    row.button("Back to the whole picture", on_click=_ask_later, args=("",), icon=":material/undo:")
+
+
 def token_of(question: Question, found: Found) -> str:
     """The token of the method `query`, as it is written: r3c5, special1."""
     _, _, inside = question.method.partition("(token=")
@@ -131,7 +141,7 @@ def draw_wall(
     subject: Subject, question: Question, drawing: Drawing, found: Found, maps: Maps, scene: Scene, key: str = "maps"
 ) -> None:
     """The maps beside their picture. A click on a patch asks where it looks."""
-    columns = columns_of(question, maps)
+    columns = columns_of(maps, scene)
     drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.look)
     probes = controls.kind_of(question.method) == "attention" and subject.run["layers"] > 2
     chosen = wall.chosen_box(scene, token_of(question, found)) if question.key == "query" else None
@@ -147,10 +157,11 @@ def draw_wall(
         st.rerun()
 
 
-def columns_of(question: Question, maps: Maps) -> int:
-    """Columns of the wall: one a head, or a few where a map belongs to no head."""
+def columns_of(maps: Maps, scene: Scene) -> int:
+    """Columns of the wall: one a head, or a few where a map belongs to no head; of broad pictures few in any case."""
     single = [head for head in maps.heads if head is not None]
-    return controls.GRID if not single else len(set(single))
+    columns = controls.GRID if not single else len(set(single))
+    return min(columns, wall.BROAD_COLUMNS) if scene.broad else columns
 
 
 def sentences_of(subject: Subject, question: Question, drawing: Drawing, found: Found, scene: Scene) -> list[str]:
@@ -196,7 +207,7 @@ def other_side(subject: Subject, question: Question, drawing: Drawing, here: Fou
     scene = other.scene(found.frame)
     side_by_side([(subject, question, here), (other, asked, found)], drawing)
     maps = found.maps.renormalised(scene.cells()) if drawing.over_patches else found.maps
-    columns = columns_of(asked, maps)
+    columns = columns_of(maps, scene)
     drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.look)
     said = sentences_of(other, asked, drawing, found, scene)
     wall.sheet(scene, other.alt, drawn, bar, said, columns, "other", other.group, pick=False)
@@ -246,7 +257,7 @@ def describe(subject: Subject, question: Question, found: Found) -> str:
     network = f" Network: {run['title']}, weights {run['weights_sha256'][:8]}"
     if run["run_id"] is not None:
         network += f", run {run['run_id']} of {run['collection']}"
-    return f"{what}{target}{where}, counted from 0.{network}, input of {run['size']} px, fit {run['fit']}."
+    return f"{what}{target}{where}, counted from 0.{network}, {inputs.of_picture(run, found.frame)}."
 
 
 def explained(run: dict[str, Any], target: str) -> str:
@@ -298,7 +309,7 @@ def downloads(
     seen = panels.seen_sentence(scene, subject.run["fit"])
 
     def plate() -> figure.Plate:
-        columns = columns_of(question, maps)
+        columns = columns_of(maps, scene)
         print_scene, words = scene.at(FIGURE_SIDE), f"{credit} {seen}"
         return panels.plate(subject.title, subject.caption, maps, print_scene, drawing.look, columns, words)
 
@@ -307,17 +318,5 @@ def downloads(
 
 def figure_buttons(plate: Any, stem: str, key: str) -> None:
     """Buttons for the figure that `plate` makes, as PNG and as SVG."""
-    row = st.container(horizontal=True)
-    for label, ending, mime, write in (
-        ("Figure as PNG, 300 dpi", "png", "image/png", figure.png),
-        ("Figure as SVG", "svg", "image/svg+xml", figure.svg),
-    ):
-        row.download_button(
-            label,
-            lambda write=write: write(plate()),
-            f"{stem}.{ending}",
-            mime,
-            key=f"{key}_{ending}",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+    with st.container(horizontal=True):
+        widgets.figures(key, stem, plate)

@@ -13,6 +13,7 @@ from dashboard.panels import Panel, Scene
 
 ORIGINAL = 640  # pixels of the original's long side
 SIDE = 330  # of the column that it stands in, on a page that has room for two
+BROAD_COLUMNS = 2  # of maps of a broad picture, which stand below it
 
 
 def pane(panel: Panel, scene: Scene) -> Pane:
@@ -42,10 +43,10 @@ def sheet(
     chosen: Box | None = None,
     pick: bool = True,
 ) -> Patch | None:
-    """The original with what is to be said of it and the colour bar; beside it, or under it on a narrow page, the
-    panels. Returns the patch that was clicked in this very run."""
-    row = st.container(horizontal=True, gap="medium")
-    side, maps = row.container(width=SIDE, gap="small"), row.container(width="stretch")
+    """The original with what is to be said of it and the colour bar; beside it, or under it on a narrow page and where
+    the picture is broad, the panels. Returns the patch that was clicked in this very run."""
+    row = st.container(horizontal=not scene.broad, gap="medium")
+    side, maps = row.container(width="stretch" if scene.broad else SIDE, gap="small"), row.container(width="stretch")
     with side:
         on_original = original(scene, alt, f"{key}_original", group, chosen, pick)
         st.html(markup.said(sentences, bar))

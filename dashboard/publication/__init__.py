@@ -6,8 +6,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from string import Template
@@ -30,7 +30,8 @@ BATCH = 500  # thumbnails in memory at a time
 class View:
     """What a map shows: a projection's `layout`, laid out as `wish`, with what `canvas.described` takes: `source`,
     `frames`, the colours of the frames as CSS texts, and the rest as `looks`, its `marked` (n,) bool among it. `images`
-    are those of the collection, with title, caption and metadata, indexed by image_id."""
+    are those of the collection, with title, caption and metadata, indexed by image_id; `begin` says, when the file is
+    made, which part is in view at first, as `canvas.described` takes it."""
 
     title: str
     paragraphs: Sequence[str]
@@ -41,6 +42,7 @@ class View:
     frames: Sequence[str] | None = field(repr=False)
     looks: Mapping[str, Any] = field(repr=False)
     images: pd.DataFrame = field(repr=False)
+    begin: Callable[[], str] = str
 
 
 def page(path: Path, view: View, most: int = MOST) -> bytes:
@@ -50,7 +52,9 @@ def page(path: Path, view: View, most: int = MOST) -> bytes:
     shown = view.images.loc[view.layout.ids]
     tints = None if view.frames is None else canvas.rgb(view.frames)
     given = {
-        "canvas": canvas.described(view.source, f"Map of {len(shown)} pictures", tints, **view.looks),
+        "canvas": canvas.described(
+            replace(view.source, view=""), f"Map of {len(shown)} pictures", tints, **view.looks, begin=view.begin()
+        ),
         "ids": view.layout.ids.tolist(),
         "titles": [_short(title) for title in shown["title"]],
         "captions": [_short(caption) for caption in shown["caption"]],

@@ -10,12 +10,12 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard import cache, tables
-from dashboard.selecting import archive
+from dashboard.selecting import archive, manifests
 from dashboard.selecting.selection import Selection
 
 
 def show(selection: Selection) -> None:
-    """Tables for a spreadsheet and for programs, and the thumbnails; each is made when it is asked for."""
+    """Tables for a spreadsheet and for programs, the thumbnails, a manifest; each is made when it is asked for."""
     rows, name = selection.rows(), file_name(selection.name)
     with st.container(horizontal=True):
         for label, ending, mime, write in (
@@ -40,6 +40,7 @@ def show(selection: Selection) -> None:
         "CSV opens in a spreadsheet, Parquet in R, Python and DuckDB. The ZIP holds the small pictures of the database "
         "and not the originals, and the CSV, whose column “file” says which is which."
     )
+    manifests.show(selection, name)
 
 
 def parquet(rows: pd.DataFrame) -> bytes:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
 from dashboard import cache, words
-from dashboard.selecting import busy, chosen
+from dashboard.selecting import busy, chosen, picking
 from dashboard.selecting.selection import Selection, pictures
 
 _REPLACE, _DELETED = "_saved_replace", "_saved_deleted"
@@ -61,21 +63,9 @@ def form(selection: Selection) -> None:
 def pick(collection: str) -> str | None:
     """Open a selection that is kept; returns the one that is picked."""
     kept = cache.saved_selections(collection)
-    if kept.empty:
-        return None
-    counts = dict(zip(kept["name"], kept["images"], strict=True))
-    if st.session_state.get("saved_pick") not in counts:  # renamed or deleted
-        st.session_state.pop("saved_pick", None)
-    with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
-        name = st.selectbox(
-            "Saved selection",
-            list(counts),
-            key="saved_pick",
-            format_func=lambda name: f"{name} ({counts.get(name, 0):,})",
-            width=260,
-        )
-        st.button("Open", key="saved_open", on_click=open_saved, args=(collection, name))
-    return name
+    return picking.pick(
+        "Saved selection", kept["name"], kept["images"], "saved_pick", "Open", partial(open_saved, collection)
+    )
 
 
 def undo(collection: str) -> None:

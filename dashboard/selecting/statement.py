@@ -24,7 +24,7 @@ def show(selection: Selection) -> None:
         return
     st.code(sql, language="sql", wrap_lines=True)
     if len(sql) <= LONGEST:
-        query = address.parameters(sql_query=sql)
+        query = address.query(sql_query=sql)
         st.page_link(
             address.PAGES["sql"], label="Open it on the SQL page", icon=":material/database:", query_params=query
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
 from dashboard import cache, words
-from dashboard.selecting import busy, chosen
+from dashboard.selecting import busy, chosen, picking
 from dashboard.selecting.selection import Selection, pictures
 
 LINES = 30  # tags of the selection that are listed
@@ -60,18 +62,9 @@ def line(selection: Selection, row: dict) -> None:
 def pick(collection: str) -> None:
     """Select all pictures of a tag."""
     known = cache.tags(collection)
-    if known.empty:
-        return
-    counts = dict(zip(known["tag"], known["images"], strict=True))
-    with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
-        tag = st.selectbox(
-            "Pictures with the tag",
-            list(counts),
-            key="tag_pick",
-            format_func=lambda tag: f"{tag} ({counts.get(tag, 0):,})",
-            width=260,
-        )
-        st.button("Select", key="tag_select", on_click=select, args=(collection, tag))
+    picking.pick(
+        "Pictures with the tag", known["tag"], known["images"], "tag_pick", "Select", partial(select, collection)
+    )
 
 
 def select(collection: str, tag: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, figure, linked, markup, panels, tables
+from dashboard import cache, filtering, linked, markup, panels, tables, widgets
 from dashboard.aggregate import finding, grouping, permutation, triptych, verdict
 from dashboard.aggregate.contrast import Contrast
 from dashboard.aggregate.finding import Choice, Finding, Settings
@@ -35,8 +36,11 @@ def page() -> None:
             "`python -m ingest run FOLDER --metadata FILE` adds a table of it."
         )
         return
+    filtered = filtering.bar(run, "both groups come from these alone")
+    if filtered.empty:
+        return
     choice = choose(run, stored)
-    pair, named = grouping.choose(run["collection"])
+    pair, named = grouping.choose(run["collection"], filtered)
     style, chosen, settings = choose_look(choice)
     if pair is None or not ready(pair):
         return
@@ -55,6 +59,8 @@ def page() -> None:
     maps(drawn, verdict.sentences(run, found))
     result(found.contrast, unit)
     credit = verdict.credit(run, choice, named, found, settings)
+    if filtered.ids is not None:
+        credit += f" Both groups are of {filtered.said(filtered.count)}."
     st.html(markup.small(credit))
     downloads(run, drawn, found, f"{credit} {triptych.drawn_as(style)}")
 
@@ -106,15 +112,7 @@ def choose(run: dict[str, Any], stored: pd.DataFrame) -> Choice:
 def choose_look(choice: Choice) -> tuple[Style, str, Settings]:
     """How the maps are drawn, their unit, and how the groups are compared."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        edges = st.segmented_control(
-            "Patches",
-            ["sharp", "smooth"],
-            default="sharp",
-            required=True,
-            key="aggregate_edges",
-            bind="query-params",
-            help="Sharp shows one flat square for each patch: all that the network has. Smooth interpolates.",
-        )
+        smooth = widgets.smooth("aggregate_edges")
         even = st.segmented_control(
             "Weights",
             ["per picture", "raw"],
@@ -141,7 +139,7 @@ def choose_look(choice: Choice) -> tuple[Style, str, Settings]:
             only = st.toggle("Only patches that differ", key="aggregate_only", bind="query-params")
             shuffles = st.selectbox("Shuffles", SHUFFLES, 1, key="aggregate_shuffles", bind="query-params")
             seed = st.number_input("Seed", 0, 2**31, permutation.SEED, key="aggregate_seed", bind="query-params")
-    return Style(edges == "smooth", only, behind), unit, Settings(even != "raw", shuffles, int(seed))
+    return Style(smooth, only, behind), unit, Settings(even != "raw", shuffles, int(seed))
 
 
 def unit_of(chosen: str, found: Contrast, settings: Settings) -> Unit:
@@ -191,22 +189,14 @@ def result(found: Contrast, unit: Unit) -> None:
 
 
 def downloads(run: dict[str, Any], drawn: Triptych, found: Finding, credit: str) -> None:
-    """The figure for print, drawn only when somebody asks for it, and the numbers."""
+    """The figure for print and the numbers."""
     stem = panels.file_stem(f"aggregate-{run['collection']}-run{run['run_id']}")
+    title = f"Two groups of pictures in {run['collection']}"
     look = {"on_click": "ignore", "icon": ":material/download:"}
-    row = st.container(horizontal=True)
-
-    def plate() -> figure.Plate:
-        return triptych.plate(f"Two groups of pictures in {run['collection']}", credit, drawn)
-
-    for label, ending, mime, write in (
-        ("Figure as PNG, 300 dpi", "png", "image/png", figure.png),
-        ("Figure as SVG", "svg", "image/svg+xml", figure.svg),
-    ):
-        build = lambda write=write: write(plate())  # noqa: E731
-        row.download_button(label, build, f"{stem}.{ending}", mime, key=f"aggregate_{ending}", **look)
-    data = tables.safe_csv(found.contrast.table())
-    row.download_button("Maps as CSV", data, f"{stem}.csv", "text/csv", key="aggregate_csv", **look)
+    with st.container(horizontal=True):
+        widgets.figures("aggregate", stem, partial(triptych.plate, title, credit, drawn))
+        data = tables.safe_csv(found.contrast.table())
+        st.download_button("Maps as CSV", data, f"{stem}.csv", "text/csv", key="aggregate_csv", **look)
 
 
 page()

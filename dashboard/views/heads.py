@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from dashboard import address, cache, choosing, components, filtering, heads, markup, panels, words
+from dashboard import address, cache, components, filtering, heads, inputs, linked, markup, panels, words
 from dashboard.figure import ColourBar
 from dashboard.filtering import Filtered
 from dashboard.heads import Statistic
@@ -87,10 +87,10 @@ def page() -> None:
 def controls(run: dict[str, Any], known: list[str], chosen: Filtered) -> View:
     """Which statistic, and how it is drawn."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        statistic = choosing.one_of("Statistic", known, "statistic", lambda key: heads.STATISTICS[key].title, 300)
+        statistic = linked.one_of("Statistic", known, "statistic", lambda key: heads.STATISTICS[key].title, 300)
         target, targets = "", cache.head_targets(run["run_id"])
         if statistic == "importance":
-            target = choosing.one_of("Score", targets, "score", heads.scored, 260)
+            target = linked.one_of("Score", targets, "score", heads.scored, 260)
         by = st.segmented_control(
             "Colour by", list(heads.BY), default="head", required=True, key="heads_colour", bind="query-params"
         )
@@ -129,7 +129,7 @@ def overview(view: View, table: pd.DataFrame, chosen: tuple[int, int]) -> None:
 
 def explained(view: View) -> str:
     """What the statistic means."""
-    text = view.statistic.meaning.format(who=view.who, size=view.run["size"])
+    text = view.statistic.meaning.format(who=view.who, input=inputs.shape_of_run(view.run))
     return f"{text} The score is {heads.scored(view.target)}." if view.target else text
 
 
@@ -307,7 +307,7 @@ def peaks(view: View, layer: int, head: int, method: str | None) -> None:
     )
     if clicked is not None:
         query = {"image": clicked, "layer": layer, "head": head} | ({"method": method} if method else {})
-        st.switch_page(address.PAGES["attention"], query_params=address.parameters(**query))
+        st.switch_page(address.PAGES["attention"], query_params=address.query(**query))
 
 
 def drawn(found: pd.DataFrame, head: Head) -> list[dict[str, Any]]:

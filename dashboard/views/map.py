@@ -1,6 +1,7 @@
 """The pictures laid out on a plane: near each other what the network finds alike."""
 
 import json
+import secrets
 from dataclasses import replace
 from functools import partial
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, choosing, colours, filtering, plane, publication, words
+from dashboard import cache, colours, filtering, linked, plane, publication, words
 from dashboard.components import canvas, card
 from dashboard.layouts import CLUSTER, Wish
 from dashboard.publication import View
@@ -114,7 +115,13 @@ def source_of(layout: Layout, projection_id: int, wish: Wish, clusters: bool) ->
         about=cache.route("/atlas/about/{id}", cache.version()),
         page=cache.route(page, layout.atlas) if layout.atlas else "",
         clusters=cache.route(f"/atlas/clusters/{projection_id}", cache.version()) if clusters else "",
+        view=cache.route(f"/atlas/view/{token()}", "1"),
     )
+
+
+def token() -> str:
+    """A word for this session's map, which nobody else can guess."""
+    return st.session_state.setdefault("_map_token", secrets.token_urlsafe(12))
 
 
 def mark(source: canvas.Source, layout: Layout) -> None:
@@ -141,7 +148,7 @@ def controls(run: dict, projections: pd.DataFrame) -> tuple[dict, Wish, str | No
         )
         projection = rows[chosen if chosen in rows else next(iter(rows))]
         clustered = cache.clusters(projection["projection_id"]) is not None
-        columns = [*choosing.choosable(run["collection"]), *([CLUSTER] if clustered else [])]
+        columns = [*cache.grouping(run["collection"]), *([CLUSTER] if clustered else [])]
         wish = wished(run, columns)
         column = st.selectbox(
             "Frame colour",
@@ -166,10 +173,10 @@ def wished(run: dict, columns: list[str]) -> Wish:
     scales = [name for name, kind in cache.metadata_columns(run["collection"]).items() if kind in ("number", "date")]
     by = {"projection": [], "grid": [], "time": scales, "groups": columns}
     known = [name for name in WAYS if by[name] or name in ("projection", "grid")]
-    way = choosing.one_of("Layout", known, "layout", WAYS.get, 140)
+    way = linked.one_of("Layout", known, "layout", WAYS.get, 140)
     if not by[way]:
         return Wish(way)
-    return Wish(way, choosing.one_of("Along" if way == "time" else "By", by[way], "layout_by", str, 130))
+    return Wish(way, linked.one_of("Along" if way == "time" else "By", by[way], "layout_by", str, 130))
 
 
 def labels_of(rows: dict[int, dict]) -> dict[int, str]:
@@ -264,6 +271,7 @@ def export(
         None if tints is None else tints.of,
         looks,
         cache.images(run["collection"]),
+        partial(cache.part_in_view, token()),
     )
     st.download_button(
         "Download the map as one HTML page",
@@ -274,7 +282,7 @@ def export(
         on_click="ignore",
         icon=":material/download:",
         help="For a publication or a colleague: works without Bilderatlas and without the internet, since the pictures "
-        "and the program are in it.",
+        "and the program are in it. It opens with the part of the map that you have in view.",
     )
 
 

@@ -1,15 +1,19 @@
 """What is in this database: collections, runs, what went wrong, and all the pictures on a wall."""
 
 import json
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, components, words
+from dashboard import cache, components, inputs, words
 from dashboard.components import card
+from ingest.vision.paths import natural_key
 
 PAGE = 120  # pictures on one page of the wall
+BY_FILE = "file name"
 
 
 def page() -> None:
@@ -54,7 +58,7 @@ def wall(collections: pd.DataFrame) -> None:
         else:
             collection = names[0]
         typed = st.text_input("Filter", key="wall_filter", placeholder="words in title or metadata", width=280)
-        orders = ["as ingested", "title", *cache.metadata_columns(collection)]
+        orders = [BY_FILE, "as ingested", "title", *cache.metadata_columns(collection)]
         order = st.selectbox("Order", list(dict.fromkeys(orders)), key="wall_order", width=200)
     images = arranged(cache.images(collection), collection, typed or "", order)
     if images.empty:
@@ -75,11 +79,20 @@ def arranged(images: pd.DataFrame, collection: str, typed: str, order: str) -> p
         images = images[text.str.contains(word, case=False, regex=False)]
     if order == "as ingested":
         return images
+    if order == BY_FILE:
+        ids = cache.remembered(partial(_by_file, collection), BY_FILE, collection)
+        return images.loc[ids[np.isin(ids, images.index)]]
     if order in cache.metadata_columns(collection):
         by = cache.catalogue(collection).set_index("image_id")[order].reindex(images.index)
     else:
         by = images["title"]
     return images.loc[by.sort_values(kind="stable", na_position="last").index]
+
+
+def _by_file(collection: str) -> np.ndarray:
+    """The ids of a collection's images, folder by folder, plate 2 before plate 10."""
+    paths = cache.images(collection)["path"]
+    return paths.index.to_numpy()[sorted(range(len(paths)), key=[natural_key(path) for path in paths].__getitem__)]
 
 
 def _text(metadata: dict) -> str:
@@ -94,7 +107,7 @@ def show_run(run: dict) -> None:
         st.markdown(
             f"{run['images']:,} pictures of *{words.plain(run['collection'])}* · "
             f"{run['layers']} layers × {run['heads']} heads · features of {run['dim']} numbers · "
-            f"patches of {run['patch']} px · input {run['size']} px, fit `{run['fit']}` · "
+            f"patches of {run['patch']} px · {inputs.of_run(run)} · "
             f"weights `{run['weights_sha256'][:12]}`"
         )
         if note:

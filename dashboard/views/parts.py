@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import anatomy, cache, choosing, components, figure, markup, panels, parts
+from dashboard import anatomy, cache, components, figure, filtering, inputs, markup, panels, parts, widgets
 from dashboard.components.patches import Pane, patches
+from dashboard.filtering import Filtered
 from dashboard.parts import MOST, Palette, Parts, Style
 
 FIRST = 8  # pictures before anybody has chosen how many
@@ -54,11 +55,11 @@ def page() -> None:
 def pictures(run: dict[str, Any], image_id: int) -> None:
     """Several pictures in one set of colours."""
     st.markdown("Places of one colour, in whatever picture, are alike to the network.")
-    choice = choose(run, image_id)
-    style = choose_style()
-    if not choice.ids:
-        st.info("None of the pictures of this run are chosen. Choose other values.")
+    filtered = filtering.bar(run, "the pictures below come from these alone")
+    if filtered.empty:
         return
+    choice = choose(run, image_id, filtered)
+    style = choose_style()
     found = attempt(run, "The network looks at the pictures …", lambda: parts.find(run, choice.ids))
     if found is None:
         return
@@ -76,48 +77,47 @@ def pictures(run: dict[str, Any], image_id: int) -> None:
         components.open_image(clicked)
 
 
-def choose(run: dict[str, Any], image_id: int) -> Choice:
-    """Which pictures: the one in view with its nearest neighbours, or those that the metadata says."""
+def choose(run: dict[str, Any], image_id: int, filtered: Filtered) -> Choice:
+    """Which pictures: the one in view with its nearest neighbours, or the first that the filter leaves."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         by = st.segmented_control(
             "Pictures",
-            ["nearest", "metadata"],
+            ["nearest", "first"],
             default="nearest",
             required=True,
             key="parts_of",
             bind="query-params",
-            help="Nearest: the picture in view and those most like it. Metadata: pictures that share a value.",
+            help="Nearest: the picture in view and those most like it. First: the first ones of the collection, or of "
+            "those that the filter leaves.",
         )
         count = st.slider("How many at most", 1, MOST, FIRST, key="parts_count", bind="query-params", width=220)
-        if by == "nearest":
-            return nearest(run, image_id, count)
-        chosen = choosing.choose(run, "parts")
-    known = cache.images(run["collection"]).index
-    ids = [int(i) for i in (known if chosen.ids is None else chosen.ids) if i in known]
-    some = f"{count} of the {len(ids)}" if len(ids) > count else f"{len(ids)}"
-    return Choice(tuple(ids[:count]), f"{some} {chosen.words.removeprefix('all ')} of {run['collection']}")
+    return nearest(run, image_id, count, filtered) if by == "nearest" else first(run, count, filtered)
 
 
-def nearest(run: dict[str, Any], image_id: int, count: int) -> Choice:
+def nearest(run: dict[str, Any], image_id: int, count: int, filtered: Filtered) -> Choice:
     """The image in view, then its nearest neighbours in the run."""
-    others = cache.nearest(run["run_id"], image_id, count - 1)["image_id"].tolist() if count > 1 else []
-    title = cache.image(image_id)["title"]
-    and_others = f" and the {len(others)} pictures most like it" if others else ""
-    return Choice((image_id, *map(int, others)), f"{title}{and_others}")
+    others = []
+    if count > 1:
+        among = filtered.among(cache.features(run["run_id"])[0])
+        others = cache.nearest(run["run_id"], image_id, count - 1, among)["image_id"].tolist()
+    words = cache.image(image_id)["title"]
+    if others:
+        pictures = "picture" if len(others) == 1 else f"{len(others)} pictures"
+        words += f" and the {pictures} most like it{filtered.words and f' with {filtered.words}'}"
+    return Choice((image_id, *map(int, others)), words)
+
+
+def first(run: dict[str, Any], count: int, filtered: Filtered) -> Choice:
+    """The first images that the filter leaves of the collection."""
+    ids = cache.images(run["collection"]).index.to_numpy() if filtered.ids is None else filtered.ids
+    some = f"the first {count} of " if count < len(ids) else ""
+    return Choice(tuple(map(int, ids[:count])), f"{some}{filtered.said(len(ids))} of {run['collection']}")
 
 
 def choose_style() -> Style:
     """How the colours are drawn."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        edges = st.segmented_control(
-            "Patches",
-            ["sharp", "smooth"],
-            default="sharp",
-            required=True,
-            key="edges",
-            bind="query-params",
-            help="Sharp shows one flat square for each patch: all that the network has. Smooth interpolates.",
-        )
+        smooth = widgets.smooth("edges")
         opacity = st.slider("Opacity (%)", 0, 100, 85, 5, key="parts_opacity", bind="query-params", width=220)
         foreground = st.toggle(
             "Leave the background out",
@@ -126,7 +126,7 @@ def choose_style() -> Style:
             help="The patches are parted in two by the first component; the part nearer to the middle of the pictures "
             "counts as foreground, and the colours are made anew for it alone. A guess, not a segmentation.",
         )
-    return Style(opacity / 100, edges == "smooth", foreground)
+    return Style(opacity / 100, smooth, foreground)
 
 
 def items(palette: Palette, scenes: list[panels.Scene], style: Style) -> list[dict[str, Any]]:
@@ -331,26 +331,14 @@ def credit(run: dict[str, Any]) -> str:
     """Which network it was."""
     return (
         f"Network: {run['title']}, weights {run['weights_sha256'][:8]}, run {run['run_id']} of {run['collection']}, "
-        f"input of {run['size']} px, fit {run['fit']}."
+        f"{inputs.of_run(run)}."
     )
 
 
 def downloads(key: str, stem: str, plate: Callable[[], figure.Plate]) -> None:
-    """The figure for print, drawn only when somebody asks for it."""
+    """The figure for print."""
     with st.container(horizontal=True):
-        for ending, label, write in (
-            ("png", "Figure as PNG, 300 dpi", figure.png),
-            ("svg", "Figure as SVG", figure.svg),
-        ):
-            st.download_button(
-                label,
-                lambda write=write: write(plate()),
-                f"{stem}.{ending}",
-                "image/png" if ending == "png" else "image/svg+xml",
-                key=f"{key}_{ending}",
-                on_click="ignore",
-                icon=":material/download:",
-            )
+        widgets.figures(key, stem, plate)
 
 
 page()

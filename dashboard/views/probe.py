@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import streamlit as st
 from PIL import Image
@@ -44,17 +45,24 @@ def choose() -> tuple[networks.Choice | None, str]:
     row = st.container(horizontal=True, vertical_alignment="bottom")
     key = row.selectbox("Network", list(found), key="network", format_func=lambda each: found[each].title)
     controls.write("network", None if key == next(iter(found)) else key)
-    fits = list(FITS)
+    return found[key], choose_fit(row, found[key].fit)
+
+
+def choose_fit(row: Any, usual: str) -> str:
+    """How the picture is brought to its size: as runs of the network do, until somebody says otherwise."""
+    state = st.session_state
+    if (linked := controls.news("fit")) in FITS or state.get("fit") in (None, state.get("_fit_usual")):
+        state["fit"] = linked if linked in FITS else usual
+    state["_fit_usual"] = usual
     fit = row.segmented_control(
         "Fit",
-        fits,
-        default=fits[0],
+        list(FITS),
         required=True,
         key="fit",
-        bind="query-params",
         help="\n".join(f"- **{name}**: {words}" for name, words in FITS.items()),
     )
-    return found[key], fit
+    controls.write("fit", None if fit == usual else fit)
+    return fit
 
 
 def bring() -> tuple[str, Image.Image] | None:

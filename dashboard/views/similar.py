@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from dashboard import cache, components, examples, filtering, markup, neighbours, surveys, uploads
+from dashboard import cache, components, examples, filtering, markup, neighbours, regions, sources, surveys, uploads
 from dashboard.components import crop, ranking
 from dashboard.components.paste import paste
 from dashboard.examples import Box, Examples
@@ -110,10 +110,12 @@ def show_image(image_id: int) -> Box | None:
         box = show_picture(found[0], image["alt"], f"image {image_id}")
         if not found[1]:
             st.caption("The original file is not where it was, has changed, or lies on the web: this is its thumbnail.")
+    regions.show(image, box)
     st.html(markup.heading(image["title"]))
-    known = {key: value for key, value in image["metadata"].items() if value not in (None, "", image["title"])}
+    known = {key: value for key, value in sources.facts(image["metadata"]).items() if value != image["title"]}
     st.html(markup.facts({**known, "file": image["path"], "size": f"{image['width']} × {image['height']} px"}))
     components.page_link("attention", "See what the network looks at", image_id, icon=":material/visibility:")
+    sources.show(image["metadata"])
     return box
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,17 @@ def serve(db: Path, port: int | None = None) -> tuple[subprocess.Popen, str]:
     raise RuntimeError("the dashboard did not answer within a minute")
 
 
+@contextmanager
+def served(db: Path) -> Iterator[str]:
+    """The address of a dashboard of its own for this database."""
+    process, address = serve(db)
+    try:
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 def ingest(folder: Path, db: Path, *words: str) -> None:
     """Runs the command line as a user does."""
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
@@ -70,10 +83,8 @@ def paintings(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def address(paintings) -> str:
-    process, address = serve(paintings)
-    yield address
-    process.terminate()
-    process.wait(10)
+    with served(paintings) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,30 @@
 """The map of pictures as a test sees it: what its element says of itself, and hands that move on it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
+import numpy as np
 from playwright.sync_api import Page
+
+from ingest import atlas
+from store import connection, write
+from tests.pages import database
+
+HARMFUL = '<img src=x onerror="document.title=1">'
+
+
+def plant(path: Path, names: Sequence[str], xy: np.ndarray, facts: Mapping[str, dict]) -> None:
+    """A database of these paintings at these places (n, 2), as UMAP and, turned round and twice as wide, as t-SNE; with
+    their metadata changed to `facts`."""
+    found = database.make(path, names)
+    ids = np.array([found[name] for name in names])
+    with connection.writing(path) as con:
+        for number in (1, 2, 3):
+            write.drop_projection(con, number)
+        write.add_projection(con, 1, "umap", {"planted": True}, ids, xy)
+        write.add_projection(con, 1, "tsne", {"planted": True}, ids, -2 * xy)
+        write.set_metadata(con, 1, facts)
+    atlas.make(path, 1)
 
 
 class PictureMap:

@@ -119,12 +119,21 @@ def test_a_box_on_the_map_becomes_a_gallery_and_a_table(open_page, address, pain
 
 def test_the_map_can_be_taken_away_as_one_page(open_page, address, browser, tmp_path):
     page = open_page(f"{address}/map")
-    file = tmp_path / "map.html"
-    file.write_bytes(download(page, "Download the map as one HTML page"))
+    canvas, file = PictureMap(page), tmp_path / "map.html"
     context = browser.new_context(offline=True)
     alone = context.new_page()
-    alone.goto(file.as_uri())
-    assert PictureMap(alone)["drawn"] == 29
+    for closer in (False, True):  # it opens with what was in view, though coming closer is no new run of the page
+        if closer:
+            page.mouse.move(*canvas.place(canvas["x"] + 60 / canvas["scale"], canvas["y"]))
+            with page.expect_request(lambda request: "/atlas/view/" in request.url):
+                page.mouse.wheel(0, -300)
+        file.write_bytes(download(page, "Download the map as one HTML page"))
+        alone.goto(file.as_uri())
+        there = PictureMap(alone)
+        assert there["drawn"] == 29 or closer
+        for name in ("x", "y", "zoom"):
+            assert there[name] == pytest.approx(canvas[name], rel=1e-3, abs=1e-3), name
+    assert there["zoom"] > 1.4
     context.close()
 
 

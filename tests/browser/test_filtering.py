@@ -4,7 +4,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from tests.browser.conftest import serve, settled
+from dashboard import linked
+from tests.browser.conftest import served, settled
 from tests.browser.picture_map import PictureMap
 from tests.pages import hostile
 
@@ -17,10 +18,8 @@ HURT = "() => window.hurt === undefined"
 def bad_address(tmp_path_factory) -> str:
     db = tmp_path_factory.mktemp("hostile") / "bad.duckdb"
     hostile.make(db)
-    process, address = serve(db)
-    yield address
-    process.terminate()
-    process.wait(10)
+    with served(db) as address:
+        yield address
 
 
 def go(page, name: str) -> None:
@@ -38,8 +37,8 @@ def asked(page) -> list[str]:
     return parse_qs(urlsplit(page.url).query, keep_blank_values=True).get("f", [])
 
 
-def test_a_filter_is_made_shared_and_taken_off(open_page, bad_address):
-    page = open_page(bad_address + "/heads")
+def filter_from_1503(page) -> None:
+    """Filters by year in the panel, which stays open."""
     bar(page).get_by_role("button", name="Filter").click()
     settled(page)
     page.get_by_role("combobox", name="Column").fill("year")
@@ -48,6 +47,11 @@ def test_a_filter_is_made_shared_and_taken_off(open_page, bad_address):
     page.keyboard.press("Enter")
     bar(page).get_by_role("button", name="year from 1503").wait_for()
     settled(page)
+
+
+def test_a_filter_is_made_shared_and_taken_off(open_page, bad_address):
+    page = open_page(bad_address + "/heads")
+    filter_from_1503(page)
     page.get_by_label("To", exact=True).fill("1510")  # the panel is still open
     page.keyboard.press("Enter")
     bar(page).get_by_role("button", name="year 1503–1510").wait_for()
@@ -64,6 +68,21 @@ def test_a_filter_is_made_shared_and_taken_off(open_page, bad_address):
     settled(colleague)
     assert asked(colleague) == [] and "pictures" not in bar(colleague).inner_text()
     assert "7 of 16 pictures" in bar(page).inner_text()  # everybody's own
+
+
+def test_going_back_takes_the_filter_off_and_forward_brings_it_again(open_page, bad_address):
+    page = open_page(bad_address + "/heads")
+    filter_from_1503(page)
+    assert asked(page) == ["year:1503.."]
+    page.wait_for_timeout(1000 * linked.LAG)
+    page.go_back()
+    page.wait_for_function("() => !location.search.includes('f=')")
+    settled(page)
+    assert asked(page) == [] and "pictures" not in bar(page).inner_text()
+    page.go_forward()
+    bar(page).get_by_role("button", name="year from 1503").wait_for()
+    settled(page)
+    assert asked(page) == ["year:1503.."]
 
 
 def test_the_button_alone_is_as_high_as_a_button(open_page, bad_address):

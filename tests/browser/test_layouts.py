@@ -6,15 +6,14 @@ from playwright.sync_api import expect
 
 from dashboard import layouts
 from dashboard.layouts import Wish
-from ingest import atlas, clusters
-from store import connection, search, write
-from tests.browser.conftest import serve, settled
-from tests.browser.picture_map import PictureMap
+from ingest import clusters
+from store import connection, search
+from tests.browser.conftest import served, settled
+from tests.browser.picture_map import HARMFUL, PictureMap, plant
 from tests.pages import database
 from tests.pages.test_map import unpacked
 
 pytestmark = pytest.mark.browser
-HARMFUL = '<img src=x onerror="document.title=1">'
 NAMES = tuple(sorted(path.name for path in database.PAINTINGS.glob("*.jpg")))
 LINKS = {
     "umap": "projection=UMAP",
@@ -29,7 +28,6 @@ LINKS = {
 def paintings_db(tmp_path_factory):
     """The sample paintings with planted layouts: Japan's lie together, the Netherlands' together, the others about."""
     path = tmp_path_factory.mktemp("layouts") / "planted.duckdb"
-    found = database.make(path, NAMES)
     facts, random = database.metadata(), np.random.default_rng(0)
     middle = {"Japan": (0.0, 0.0), "Netherlands": (12.0, 0.0)}
     xy = [
@@ -37,27 +35,18 @@ def paintings_db(tmp_path_factory):
         + 0.6 * random.normal(size=2)
         for name in NAMES
     ]
-    ids, xy = np.array([found[name] for name in NAMES]), np.array(xy)
-    with connection.writing(path) as con:
-        for number in (1, 2, 3):
-            write.drop_projection(con, number)
-        write.add_projection(con, 1, "umap", {"planted": True}, ids, xy)
-        write.add_projection(con, 1, "tsne", {"planted": True}, ids, -2 * xy)
-        japan = {name: fact | {"country": HARMFUL} for name, fact in facts.items() if fact["country"] == "Japan"}
-        write.set_metadata(con, 1, japan)
+    japan = {name: fact | {"country": HARMFUL} for name, fact in facts.items() if fact["country"] == "Japan"}
+    plant(path, NAMES, np.array(xy), japan)
     with connection.reading(path) as con:
         features = search.features(con, 1)
     clusters.make(path, 1, *features, tell=lambda line: None)
-    atlas.make(path, 1)
     return path
 
 
 @pytest.fixture(scope="module")
 def map_address(paintings_db):
-    process, address = serve(paintings_db)
-    yield f"{address}/map"
-    process.terminate()
-    process.wait(10)
+    with served(paintings_db) as address:
+        yield f"{address}/map"
 
 
 def outlined(page) -> float:
@@ -170,15 +159,7 @@ def test_blocks_carry_their_names_and_counts(open_page, map_address):
     assert HARMFUL in texts and "Netherlands" in texts  # as text, not as a picture
     assert page.locator(".map .block img").count() == 0
     boxes = [block.bounding_box() for block in page.locator(".map .block:visible").all()]
-    for one in boxes:
-        for other in boxes:
-            apart = one["x"] + one["width"] <= other["x"] or one["y"] + one["height"] <= other["y"]
-            assert (
-                one is other
-                or apart
-                or other["x"] + other["width"] <= one["x"]
-                or other["y"] + other["height"] <= one["y"]
-            )
+    assert not any(meet(one, other) for place, one in enumerate(boxes) for other in boxes[:place])
 
 
 def test_clusters_are_outlined_named_and_can_be_chosen(open_page, map_address):
@@ -212,10 +193,41 @@ def test_labels_never_cover_each_other(open_page, map_address):
     PictureMap(page)
     expect(page.locator(".map .label:visible").first).to_be_visible()
     boxes = [label.bounding_box() for label in page.locator(".map .label:visible").all()]
-    for place, one in enumerate(boxes):
-        for other in boxes[:place]:
-            across = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
-            assert across or one["y"] + one["height"] <= other["y"] or other["y"] + other["height"] <= one["y"]
+    assert not any(meet(one, other) for place, one in enumerate(boxes) for other in boxes[:place])
+
+
+@pytest.mark.parametrize(("width", "corner"), [(1400, "tools"), (800, "tools"), (800, "mini")])
+def test_a_label_makes_way_for_what_lies_above_it(open_page, map_address, width, corner):
+    page = open_page(f"{map_address}?clusters=true", width=width)
+    canvas = PictureMap(page)
+    if corner == "mini":
+        page.get_by_role("button", name="Closer (+)").click()
+        canvas.still()
+    labels, above = page.locator(".map .label:visible"), page.locator(f".map .{corner}")
+    expect(labels.first).to_be_visible()
+    here = (min if corner == "tools" else max)(map(middle, labels.all()), key=lambda place: place[1])
+    there = middle(above)
+    page.mouse.move(here[0], here[1] + 60)  # its cluster, for the label itself would be pressed
+    page.mouse.down()
+    page.mouse.move(there[0], there[1] + 60, steps=6)
+    page.mouse.up()
+    canvas.still()
+    box = above.bounding_box()
+    assert labels.count() and not any(meet(each.bounding_box(), box) for each in labels.all())
+
+
+def middle(element) -> tuple[float, float]:
+    """Of an element of the page, in pixels of the window."""
+    box = element.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def meet(one: dict, other: dict) -> bool:
+    """Whether two boxes have a pixel in common."""
+    return all(
+        one[start] < other[start] + other[size] and other[start] < one[start] + one[size]
+        for start, size in (("x", "width"), ("y", "height"))
+    )
 
 
 def test_a_label_works_from_the_keyboard_and_outlines_belong_to_the_projection(open_page, map_address):

@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from ingest import atlas
-from store import connection, write
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, serve, settled
-from tests.browser.picture_map import PictureMap
+from store import connection
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, served, settled
+from tests.browser.picture_map import HARMFUL, PictureMap, plant
 from tests.browser.test_dashboard import download, part, pieces, query
 from tests.pages import database
 
 pytestmark = pytest.mark.browser
-HARMFUL = '<img src=x onerror="document.title=1">'
 # A group of three at the right, one at the left, two at the bottom.
 POINTS = {1: (10.0, 5.0), 2: (10.5, 5.2), 3: (10.2, 4.6), 4: (0.0, 5.0), 5: (3.0, 0.0), 6: (5.0, 0.5)}
 AROUND = ((9.0, 3.9), (11.2, 3.9), (11.2, 6.0), (9.0, 6.0), (9.0, 4.0))
@@ -26,25 +24,15 @@ AROUND = ((9.0, 3.9), (11.2, 3.9), (11.2, 6.0), (9.0, 6.0), (9.0, 4.0))
 def planted(tmp_path_factory):
     """Six paintings at known places, in a second layout turned round; one has a title that is no good as HTML."""
     path = tmp_path_factory.mktemp("map") / "planted.duckdb"
-    database.make(path)
-    ids, xy = np.array(list(POINTS)), np.array(list(POINTS.values()))
-    with connection.writing(path) as con:
-        for number in (1, 2, 3):
-            write.drop_projection(con, number)
-        write.add_projection(con, 1, "umap", {"planted": True}, ids, xy)
-        write.add_projection(con, 1, "tsne", {"planted": True}, ids, -2 * xy)
-        facts = database.metadata()
-        write.set_metadata(con, 1, {database.NAMES[3]: facts[database.NAMES[3]] | {"title": HARMFUL}})
-    atlas.make(path, 1)
+    name = database.NAMES[3]
+    plant(path, database.NAMES, np.array(list(POINTS.values())), {name: database.metadata()[name] | {"title": HARMFUL}})
     return path
 
 
 @pytest.fixture(scope="module")
 def map_address(planted):
-    process, address = serve(planted)
-    yield f"{address}/map"
-    process.terminate()
-    process.wait(10)
+    with served(planted) as address:
+        yield f"{address}/map"
 
 
 def titles(page) -> list[str]:
@@ -297,10 +285,6 @@ def test_a_map_without_an_atlas_takes_the_thumbnails(open_page, planted, tmp_pat
     with connection.writing(path) as con:
         for name in ("atlas", "atlas_place", "atlas_page"):
             con.execute(f"DELETE FROM {name}")
-    process, address = serve(path)
-    try:
+    with served(path) as address:
         canvas = PictureMap(open_page(f"{address}/map"))
         assert (canvas["drawn"], canvas["empty"]) == (6, 0)
-    finally:
-        process.terminate()
-        process.wait(10)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cache, filtering, filters
+from dashboard import cache, filtering, filters, linked
 from store import connection, write
 from store.facets import Between, Contains, OneOf
 from tests.pages import database
 from tests.pages.conftest import MAIN, TIMEOUT
 
 KINDS = {"artist": "text", "year": "number", "acquired": "date", "a:b~c\\": "text", '"order"\n': "text"}
-PAGES = ("map", "similar", "attention", "heads")
+PAGES = ("map", "similar", "attention", "heads", "aggregate", "parts")
 
 
 @pytest.fixture
@@ -175,6 +175,27 @@ def test_one_filter_goes_from_page_to_page(opened):
         assert not at.exception
         if page in PAGES:
             assert count(at).startswith("**2** of 6") and said(at, "f") == ["artist:Katsushika Hokusai"]
+
+
+def test_going_back_to_an_address_without_the_filter_takes_it_off(opened, monkeypatch):
+    at = opened(f="artist:Katsushika Hokusai", where="image_id < 3")
+    assert count(at).startswith("**2** of 6")
+    monkeypatch.setattr(linked, "LAG", 0.0)
+    del at.query_params["where"]
+    assert count(at.run()).startswith("**2** of 6") and not said(at, "where") and said(at, "f")
+    del at.query_params["f"]
+    assert not count(at.run()) and not said(at, "f") and not at.exception
+    at.query_params["f"] = "artist:Vincent van Gogh"
+    assert count(at.run()).startswith("**1** of 6")
+
+
+def test_an_address_that_has_not_caught_up_is_not_taken_for_another(opened):
+    at = panel(opened())
+    at = panel(at, lambda: at.selectbox(key="filter_column").set_value("artist"))
+    at = panel(at, lambda: at.multiselect(key="filter_values").set_value(["Katsushika Hokusai"]))
+    assert said(at, "f") == ["artist:Katsushika Hokusai"]
+    del at.query_params["f"]  # as the browser says it until it hears of the new one
+    assert count(at.run()).startswith("**2** of 6") and said(at, "f") == ["artist:Katsushika Hokusai"]
 
 
 @pytest.mark.parametrize("page", ["map", "overview"])

@@ -94,16 +94,25 @@ def test_shows_the_picture_in_view_and_its_nearest_neighbours(live, wall, open_p
     assert "1 picture went through the network" in said(at)
 
 
-def test_pictures_are_chosen_by_their_metadata(live, wall, open_page):
+def test_pictures_are_the_first_that_the_filter_leaves(live, wall, open_page):
     at = open_page("parts", run=live, image=3)
-    choose(at, "parts_of", "metadata")
-    assert sorted(wall.ids) == list(range(1, 7))
-    choose(at, "parts_by", "artist")
-    choose(at, "parts_values", "Katsushika Hokusai")
+    choose(at, "parts_of", "first")
+    assert wall.ids == list(range(1, 7))
+    choose(at, "parts_count", 4)
+    assert wall.ids == list(range(1, 5))
     catalogue = cache.catalogue("paintings")
     hokusai = catalogue.loc[catalogue["artist"] == "Katsushika Hokusai", "image_id"].tolist()
+    at = open_page("parts", run=live, image=3, parts_of="first", f="artist:Katsushika Hokusai")
     assert wall.ids == sorted(hokusai) and len(hokusai) == 2
     assert "patches of 2 pictures together" in said(at)
+    assert "**2** of 6 pictures: the pictures below come from these alone" in said(at)
+
+
+def test_neighbours_come_from_what_the_filter_leaves(live, wall, open_page):
+    at = open_page("parts", run=live, image=3, f="artist:Katsushika Hokusai")
+    assert not at.exception
+    among = cache.features(live)[0] < 3  # both are his, and the picture in view is not
+    assert wall.ids == [3, *cache.nearest(live, 3, 5, among)["image_id"].tolist()] and sorted(wall.ids) == [1, 2, 3]
 
 
 def test_a_link_reproduces_the_view(live, wall, open_page):
@@ -152,7 +161,7 @@ def test_says_what_was_done(live, wall, open_page):
         "6 pictures went through the network",
         "Principal components of the patch tokens after the final norm, all patches of 6 pictures together",
         "Network tiny:dinov2",
-        f"run {live} of paintings, input of 56 px, fit crop",
+        f"run {live} of paintings, input of 56 × 56 px, fit crop",
     ):
         assert part in said(at)
     assert "Foreground" not in said(at)

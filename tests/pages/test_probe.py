@@ -4,6 +4,7 @@ import io
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -110,6 +111,46 @@ def test_the_fit_changes_what_is_seen(db, open_page, tiny):
     assert walls(at)["maps"]["panes"][0]["frame"] == [0, 0, 1, 1]
     at = bring(open_page("probe", fit="pad"))
     assert walls(at)["maps"]["panes"][0]["frame"][1] < 0
+
+
+def fit_of(at) -> str:
+    return next(group for group in at.get("button_group") if group.key == "fit").value
+
+
+def test_the_fit_is_at_first_that_of_a_run_of_the_network(db, open_page, monkeypatch):
+    found = [networks.Choice("a", "A", {"model": "tiny:dinov2"}, "aspect")]
+    found.append(networks.Choice("b", "B", {"model": "tiny:vit"}))
+    monkeypatch.setattr(networks, "choices", lambda: found)
+    at = bring(open_page("probe"))
+    assert not at.exception and fit_of(at) == "aspect" and "fit" not in at.query_params
+    assert walls(at)["maps"]["panes"][0]["frame"] == [0, 0, 1, 1]
+    at.selectbox(key="network").set_value("b").run()
+    assert fit_of(at) == "crop" and "fit" not in at.query_params
+    next(group for group in at.get("button_group") if group.key == "fit").set_value("pad").run()
+    assert at.query_params["fit"] == "pad"
+    at.selectbox(key="network").set_value("a").run()
+    assert fit_of(at) == "pad"  # what somebody has chosen stays
+
+
+def test_a_link_with_a_fit_wins_over_the_usual_one(db, open_page, monkeypatch):
+    found = [networks.Choice("a", "A", {"model": "tiny:dinov2"}, "aspect")]
+    monkeypatch.setattr(networks, "choices", lambda: found)
+    at = bring(open_page("probe", fit="crop"))
+    assert fit_of(at) == "crop" and at.query_params["fit"] in ("crop", ["crop"])
+    at = open_page("probe", fit="no such fit")
+    assert not at.exception and fit_of(at) == "aspect"
+
+
+def test_networks_bring_the_fit_of_their_runs_and_the_run_in_view_comes_first(db, open_page, monkeypatch):
+    monkeypatch.setattr(networks, "_published", lambda: [])
+    runs = {number: {"run_id": number, "title": "T", "settings": {"model": "m"}, "size": 56} for number in (1, 2)}
+    runs[1]["fit"], runs[2]["fit"] = "pad", "aspect"
+    monkeypatch.setattr(networks.cache, "runs", lambda: pd.DataFrame({"run_id": [1, 2]}))
+    monkeypatch.setattr(networks.cache, "run", runs.get)
+    monkeypatch.setattr(networks.cache, "current_run", lambda: None)
+    assert [(each.key, each.fit) for each in networks.choices()] == [("run2", "aspect"), ("packaged", "aspect")]
+    monkeypatch.setattr(networks.cache, "current_run", lambda: runs[1])
+    assert [(each.key, each.fit) for each in networks.choices()] == [("run1", "pad"), ("packaged", "aspect")]
 
 
 def test_the_networks_are_those_of_runs_and_of_this_machine(db, open_page, monkeypatch):

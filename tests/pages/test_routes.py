@@ -7,7 +7,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from dashboard import app
+from dashboard import app, cache
+from dashboard.cache import plane
 from ingest import atlas as pages
 from store import atlas, connection
 from tests.pages import database
@@ -69,3 +70,20 @@ def test_numbers_beyond_what_a_database_holds_are_not_found(client, db):
 def test_a_database_that_cannot_be_read_says_so(client, db):
     db.write_bytes(b"no database")
     assert client.get("/atlas/points/1").status_code == 503
+
+
+def test_the_part_of_a_map_that_somebody_has_in_view_is_kept_for_them(client):
+    for part in ("1.5,-2,3e-7", "", "0,0,1"):
+        assert client.get(f"/atlas/view/mine?at={part}").status_code == 204
+        assert cache.part_in_view("mine") == part
+    assert cache.part_in_view("theirs") == ""
+    for bad in ("1,2", "1,2,x", "1,2,3,4", "nan,1,1", "9" * 40 + ",1,1", "<b>"):
+        assert client.get(f"/atlas/view/mine?at={bad}").status_code == 400
+    assert cache.part_in_view("mine") == "0,0,1"
+
+
+def test_parts_are_kept_for_a_bounded_number_of_people(client, monkeypatch):
+    monkeypatch.setattr(plane, "PEOPLE", 2)
+    for name in ("a", "b", "c"):
+        assert cache.keep_part(name, "1,2,3")
+    assert [cache.part_in_view(name) for name in ("a", "b", "c")] == ["", "1,2,3", "1,2,3"]

@@ -1,9 +1,7 @@
 """What can be done with selected pictures: gallery, table, contrast, tags, saved selections, SQL, files, links."""
 
-import base64
 import io
 import json
-import re
 import zipfile
 
 import duckdb
@@ -13,14 +11,13 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dashboard import app, publication
-from dashboard.components import canvas
-from dashboard.layouts import Wish
+from dashboard import app
 from dashboard.selecting import abouts, archive, contrast, packing
 from dashboard.typical import Typical
-from store import atlas, connection, sandbox, selections, tags, write
+from store import connection, sandbox, selections, tags, write
 from store.errors import DatabaseLocked
 from tests.pages import database
+from tests.pages.test_packing import decoded
 
 HARMFUL = "</script><img src=x onerror=alert(1)>"
 FORMULA = '=HYPERLINK("http://example.org")'
@@ -65,60 +62,6 @@ def said(at) -> str:
 def rows(db, query: str) -> list[tuple]:
     with connection.reading(db) as con:
         return con.execute(query).fetchall()
-
-
-def decoded(text: str) -> list[int]:
-    """The ids that the browser reads out of `packing.listed`."""
-    ids, value, shift, at = [], 0, 0, 0
-    for byte in base64.b64decode(text):
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            at += (value >> 1) ^ -(value & 1)
-            ids.append(at)
-            value, shift = 0, 0
-    return ids
-
-
-# ---- ids as text ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "ids",
-    [[], [0], [7], [1, 2, 3], [5, 900, 901, 2**40], list(range(20_000)), list(range(0, 900, 3))],
-)
-def test_ids_survive_the_address(ids):
-    text = packing.pack(np.array(ids, dtype=np.int64))
-    assert len(text) <= packing.LONGEST and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
-    assert packing.unpack(text).tolist() == ids
-
-
-def test_many_scattered_pictures_do_not_fit_an_address():
-    scattered = np.random.default_rng(0).choice(10**6, 5000, replace=False)
-    assert packing.pack(scattered) is None
-
-
-@pytest.mark.parametrize("text", ["", "r", "x123", "z####", "rAA", "zAAAA", "r" + "_" * 1400, "r" + "A" * 5000])
-def test_what_is_no_selection_is_none(text):
-    assert packing.unpack(text) is None
-
-
-@pytest.mark.parametrize("ids", [list(range(0, 900, 3)), [5, 900, 901, 2**40]])
-@pytest.mark.parametrize("lost", [1, 2, 7])
-def test_a_link_that_lost_its_end_is_noticed(ids, lost):
-    found = packing.unpack(packing.pack(np.array(ids))[:-lost])
-    assert found is None or found.tolist() == ids  # all is there but the end of the check
-
-
-def test_a_link_cannot_ask_for_more_pictures_than_there_is_room_for():
-    plain = packing.varints(np.array([1, 2**40], dtype=np.int64))
-    plain += packing._check(plain)
-    assert packing.unpack("r" + packing._text(plain)) is None
-
-
-@pytest.mark.parametrize("ids", [[], [3, 1, 2], [2**40, 0, 5]])
-def test_the_gallery_gets_ids_in_their_order(ids):
-    assert decoded(packing.listed(np.array(ids, dtype=np.int64))) == ids
 
 
 # ---- the parts --------------------------------------------------------------------------------------------------------
@@ -218,7 +161,7 @@ def test_all_pictures_of_a_tag_can_be_selected(db, open_part):
     with connection.writing(db) as con:
         tags.add(con, [2, 5], ["sea"])
     at = open_part("pictures", [])
-    at.button(key="tag_select").click().run()
+    at.button(key="tag_pick_do").click().run()
     assert marked(at) == [2, 5]
     assert "**2** of 6 pictures" in said(at)
 
@@ -290,7 +233,7 @@ def test_opening_renaming_deleting_and_undoing(db, open_part):
     with connection.writing(db) as con:
         selections.save(con, "paintings", "Waves", [2, 3], "a note")
     at = open_part("saved", [1])
-    at.button(key="saved_open").click().run()
+    at.button(key="saved_pick_do").click().run()
     assert marked(at) == [2, 3] and address(at)["selection"] == "Waves"
     at.text_input(key="saved_name_Waves").set_value("Water")
     at.button(key="saved_rename").click().run()
@@ -425,61 +368,3 @@ def test_words_for_many_pictures_come_at_once(db):
     assert said["1"]["title"] == "The Great Wave off Kanagawa" and "Hokusai" in said["1"]["caption"]
     for bad in ("", "1,", "a", "1;2", "-1", ",".join(["1"] * 201), "9" * 30):
         assert abouts.abouts(db, bad) is None
-
-
-# ---- the map to take away ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def view(db):
-    """The first projection as a page would publish it."""
-    with connection.reading(db) as con:
-        layout = atlas.layout(con, 1)
-    n = len(layout.ids)
-    known = {"title": [f"{HARMFUL} {i}" for i in layout.ids], "caption": ["c"] * n}
-    known["metadata"] = [{"artist": HARMFUL, "year": 1800 + i} for i in range(n)]
-    looks = {"kept": np.arange(n) < 4, "marked": np.arange(n) == 2}
-    words = (f"t {HARMFUL}", [f"made by {HARMFUL}"])
-    source = canvas.Source(n, "/points", "/thumb/{id}", "/about/{id}", "")
-    return publication.View(*words, 1, Wish(), source, layout, None, looks, pd.DataFrame(known, index=layout.ids))
-
-
-def inside(page: bytes) -> dict:
-    text = page.decode().split('id="given">')[1].split("</script>")[0]
-    return json.loads(text)
-
-
-def test_the_published_map_needs_no_other_file_and_carries_all_words(db, view):
-    page = publication.page(db, view)
-    given = inside(page)
-    assert HARMFUL.encode() not in page and b"&lt;/script&gt;" in page
-    assert given["titles"] == view.images["title"].tolist() and given["columns"] == ["artist", "year"]
-    assert given["facts"][1] == [HARMFUL, 1801] and len(given["thumbs"]) == len(view.layout.ids)
-    assert base64.b64decode(given["thumbs"]["1"])[:2] == b"\xff\xd8"
-    assert canvas.mask(given["canvas"]["marked"], 6).tolist() == view.looks["marked"].tolist()
-    assert canvas.mask(given["canvas"]["kept"], 6).sum() == 4
-    assert b"default-src 'none'" in page and b"To keep this file small" not in page
-    text = page.decode().replace(page.decode().split('id="given">')[1].split("</script>")[0], "")
-    assert not re.search(r"<(script|link|img)[^>]+(src|href)=|@import|url\(", text)
-
-
-def test_a_published_map_is_bounded_and_says_what_it_left_out(db, view):
-    with connection.reading(db) as con:
-        most = con.execute(
-            "SELECT octet_length(jpeg) FROM thumbnail WHERE image_id = ?", [int(view.layout.ids[2])]
-        ).fetchone()
-    page = publication.page(db, view, most[0])
-    assert list(inside(page)["thumbs"]) == [str(view.layout.ids[2])]  # what is selected comes first
-    assert b"it holds 1 of the 6 pictures" in page
-
-
-def test_a_published_map_has_the_pages_of_the_atlas(db, view):
-    from ingest import atlas as pages
-
-    pages.make(db, 1)
-    with connection.reading(db) as con:
-        layout = atlas.layout(con, 1)
-    drawn = publication.View(**(vars(view) | {"layout": layout}))
-    assert sorted(inside(publication.page(db, drawn))["pages"]) == ["16/0", "64/0"]
-    small = inside(publication.page(db, drawn, 20_000))
-    assert "16/0" in small["pages"] and len(small["thumbs"]) < 6

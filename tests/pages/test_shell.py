@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from dashboard import cache, pickers, words
+from dashboard.cache import file
 from dashboard.thumbnails import Thumbnails
 from store import connection, write
 from tests.pages import database
@@ -231,7 +232,7 @@ def test_an_unknown_thumbnail_is_a_grey_square(client, path):
 
 def test_thumbnails_of_another_database_of_the_folder(client, db, made):
     shutil.copy(made, db.with_name("second.duckdb"))
-    cache._neighbours.clear()
+    file.neighbours.clear()
     assert client.get("/thumb/2?db=second.duckdb").status_code == 200
 
 
@@ -243,12 +244,12 @@ def test_no_database_is_no_crash(client, db):
 
 
 def test_another_picture_under_the_same_id_has_another_address(db):
-    before = cache._images(str(db), connection.state(db), None).at[1, "version"]
+    before = cache.images().at[1, "version"]
     with connection.writing(db) as con:
         path = database.NAMES[0]
         other = database.record("duerer-lion-1494.jpg", {})
         write.add_images(con, 1, [type(other)(**(vars(other) | {"path": path}))])
-    after = cache._images(str(db), connection.state(db), None).at[1, "version"]
+    after = cache.images().at[1, "version"]
     assert before != after
 
 

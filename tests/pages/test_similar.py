@@ -1,53 +1,23 @@
 """The similar page: whose neighbours are shown, with which scores, and what happens to a picture of one's own."""
 
 import base64
-import io
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
 
-from dashboard import cache, components, neighbours, surveys, uploads
+from dashboard import cache
 from dashboard.components import crop, paste, ranking
 from store import connection, read, search, write
 from tests.pages import database
+from tests.pages.test_uploads import png
+from tests.pages.walls import Wall, html, ranked, stand_in, vectors_of
 
 HARMFUL = '<img src=x onerror="alert(1)"> & $x_1$'
 
 
-class Wall:
-    """All walls of pictures on the page: they remember what they were given and answer what they are told to.
-
-    `items` are the neighbours; `of` has those of every wall in the last run, by its key. `click` opens a neighbour;
-    `answers` says by key what another wall answers next.
-    """
-
-    def __init__(self):
-        self.items, self.click, self.of, self.answers = [], None, {}, {}
-
-    def gallery(self, items, key, *args, **more):
-        self.of[key] = list(items)
-        return self.answers.pop(key, None)
-
-    def ranking(self, items, key, *args, **more):
-        self.items = self.of[key] = list(items)
-        clicked, self.click = self.click, None
-        return self.answers.pop(key, None) if clicked is None else ranking.Answer(clicked, "open")
-
-    def ids_of(self, key: str) -> list[int]:
-        return [item["image_id"] for item in self.of[key]]
-
-    @property
-    def ids(self) -> list[int]:
-        return [item["image_id"] for item in self.items]
-
-
 @pytest.fixture
 def wall(monkeypatch) -> Wall:
-    walls = Wall()
-    monkeypatch.setattr(components, "gallery", walls.gallery)
-    monkeypatch.setattr(ranking, "ranking", walls.ranking)
-    return walls
+    return stand_in(monkeypatch)
 
 
 @pytest.fixture
@@ -81,16 +51,6 @@ def network(monkeypatch):
     monkeypatch.setattr(cache, "backbone", lambda run: f"network of run {run['run_id']}")
     monkeypatch.setattr("ingest.vision.embedding.embed", embed)
     return calls
-
-
-def html(at) -> str:
-    return "".join(element.value for element in at.main.html)
-
-
-def png(size=(40, 30), mode="RGB") -> bytes:
-    file = io.BytesIO()
-    Image.new(mode, size, 200 if mode == "L" else None).save(file, "PNG")
-    return file.getvalue()
 
 
 def upload(at, data: bytes, name: str = "mine.png"):
@@ -241,50 +201,6 @@ def test_a_network_that_cannot_be_loaded_is_a_sentence(db, open_page, wall, monk
     assert "run 1 cannot be used here" in at.main.error[0].value and r"tiny\.safetensors" in at.main.error[0].value
 
 
-def test_too_many_pixels_are_refused_before_they_are_decoded(monkeypatch):
-    decoded = []
-    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda self: decoded.append(self))
-    with pytest.raises(uploads.BadPicture, match="60 megapixels"):
-        uploads.decode(png((12_000, 6_000), "L"))
-    assert not decoded
-
-
-def test_too_many_bytes_are_refused(monkeypatch):
-    with pytest.raises(uploads.BadPicture, match="at most 20 MB"):
-        uploads.decode(b"x" * (20 * 2**20 + 1))
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "YCbCr"])
-def test_all_modes_become_rgb(mode):
-    file = io.BytesIO()
-    kind = "PNG" if mode in ("1", "L", "LA", "P", "RGBA", "I;16") else "JPEG"
-    Image.new(mode, (8, 6)).save(file, kind)
-    picture = uploads.decode(file.getvalue())
-    assert (picture.mode, picture.size) == ("RGB", (8, 6))
-
-
-def test_transparency_is_white_and_16_bits_become_8_and_exif_turns():
-    file = io.BytesIO()
-    Image.new("RGBA", (2, 2), (255, 0, 0, 0)).save(file, "PNG")
-    assert uploads.decode(file.getvalue()).getpixel((0, 0)) == (255, 255, 255)
-    file = io.BytesIO()
-    Image.fromarray(np.full((2, 2), 32768, np.uint16)).save(file, "PNG")
-    assert abs(uploads.decode(file.getvalue()).getpixel((0, 0))[0] - 128) <= 1
-    file = io.BytesIO()
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (8, 4)).save(file, "JPEG", exif=exif)
-    assert uploads.decode(file.getvalue()).size == (4, 8)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "data:text/html;base64,PGI+", "data:image/png,plain", "data:image/png;base64,@@@"]
-)
-def test_data_urls_that_are_no_pictures_are_refused(text):
-    with pytest.raises(uploads.BadPicture):
-        uploads.from_data_url(text)
-
-
 def test_nothing_is_written(db, open_page, wall, network):
     before = connection.state(db)
     at = open_page("similar", image=1)
@@ -295,17 +211,6 @@ def test_nothing_is_written(db, open_page, wall, network):
 
 
 # ---- more like this, less like that ---------------------------------------------------------------------------------
-
-
-def vectors_of(*image_ids) -> np.ndarray:
-    ids, matrix = cache.features(1)
-    return np.stack([matrix[ids == image_id][0] for image_id in image_ids]).astype(float)
-
-
-def ranked(vector: np.ndarray, left_out: set[int]) -> list[int]:
-    """Every image but some by its cosine with a vector, best first."""
-    scored = [(-float(vectors_of(i)[0] @ vector / np.linalg.norm(vector)), i) for i in range(1, 7) if i not in left_out]
-    return [image_id for _, image_id in sorted(scored)]
 
 
 def test_plus_and_minus_make_examples_which_the_address_keeps(db, open_page, wall):
@@ -420,131 +325,3 @@ def test_a_box_on_a_picture_of_ones_own(db, open_page, wall, network, crops):
     crops.answer = (0.5, 0.0, 1.0, 1.0)
     at.run()
     assert not at.exception and [call[1] for call in network] == [[(40, 30)], [(20, 30)]]
-
-
-# ---- the whole run --------------------------------------------------------------------------------------------------
-
-
-def test_the_least_typical_with_their_scores(db, open_page, wall):
-    at = open_page("similar", image=1, find="least typical")
-    assert not at.exception
-    matrix = vectors_of(*range(1, 7))
-    scores = {i + 1: float(np.delete(matrix @ matrix[i], i).mean()) for i in range(6)}
-    assert wall.ids_of("least_typical") == sorted(scores, key=scores.get)
-    assert wall.of["least_typical"][0]["caption"].startswith(f"{min(scores.values()):.3f}")
-    at.segmented_control(key="typical").set_value("the centre of all").run()
-    centre = matrix.mean(0)
-    assert wall.ids_of("least_typical") == sorted(range(1, 7), key=lambda i: float(vectors_of(i)[0] @ centre))
-    assert "to the centre of all" in html(at)
-    wall.answers["least_typical"] = 5
-    at.run()
-    assert at.session_state["image"] == 5 and at.segmented_control(key="find").value == "neighbours"
-
-
-def twins(db) -> float:
-    """Images 2 and 5 become copies of image 3, and 6 nearly one of image 1; returns how much alike those are."""
-    image = vectors_of(1)[0]
-    near = image + np.array([0.25, *[0] * 7])
-    near /= np.linalg.norm(near)
-    with connection.writing(db) as con:
-        con.execute(
-            "UPDATE feature SET vector = (SELECT vector FROM feature WHERE image_id = 3) WHERE image_id IN (2, 5)"
-        )
-        con.execute("UPDATE feature SET vector = ? WHERE image_id = 6", [near.tolist()])
-    return float(image @ near)
-
-
-def test_near_duplicates_are_groups_above_a_threshold(db, open_page, wall):
-    alike = twins(db)
-    assert 0.9 < alike < 0.995
-    at = open_page("similar", image=1, find="near-duplicates")
-    at.slider(key="alike").set_value(1.0).run()
-    assert not at.exception
-    assert wall.ids_of("group_1") == [2, 3, 5] and "1 group with 3 of all 6 images" in html(at)
-    wall.of.clear()
-    at.slider(key="alike").set_value(0.9).run()
-    assert wall.ids_of("group_1") == [2, 3, 5] and sorted(wall.ids_of("group_2")) == [1, 6]
-    assert wall.of["group_2"][1]["caption"].startswith(f"{alike:.3f}")
-    wall.answers["group_2"] = 6
-    at.run()
-    assert at.session_state["image"] == 6 and at.segmented_control(key="find").value == "neighbours"
-
-
-def test_where_all_is_much_alike_the_threshold_begins_higher(db, open_page, wall):
-    """A network that gives all pictures nearly the same feature finds no near-duplicates in them."""
-    random = np.random.default_rng(2)
-    close = np.eye(8)[0] + 0.05 * random.normal(size=(6, 8))
-    with connection.writing(db) as con:
-        for image_id, vector in enumerate(close / np.linalg.norm(close, axis=1, keepdims=True), start=1):
-            con.execute("UPDATE feature SET vector = ? WHERE image_id = ?", [vector.tolist(), image_id])
-    at = open_page("similar", image=1, find="near-duplicates")
-    usual = neighbours.ordinary(cache.features(1)[1])
-    slider = at.slider(key="alike")
-    assert not at.exception and usual > 0.95
-    assert (slider.min, slider.value) == pytest.approx((usual + (1 - usual) / 2, usual + 0.9 * (1 - usual)), abs=1e-3)
-    assert f"Two arbitrary ones have {usual:.3f}" in html(at) and "group_1" not in wall.of
-
-
-def test_a_threshold_chosen_for_another_run_gives_way(db, open_page, wall):
-    at = open_page("similar", image=1, find="near-duplicates")
-    at.session_state["alike"] = 0.2
-    at.run()
-    assert not at.exception and at.slider(key="alike").value == 0.95
-
-
-def test_without_near_duplicates_there_is_a_sentence(db, open_page, wall):
-    at = open_page("similar", image=1, find="near-duplicates", alike="1.0")
-    assert not at.exception and "No two images are that much alike" in at.main.info[0].value
-
-
-def test_groups_beyond_the_first_screen_have_pages(db, open_page, wall, monkeypatch):
-    monkeypatch.setattr(surveys, "GROUPS", 1)
-    twins(db)
-    at = open_page("similar", image=1, find="near-duplicates", alike="0.9", groups_page="2")
-    assert not at.exception and "group_1" not in wall.of and sorted(wall.ids_of("group_2")) == [1, 6]
-    at.slider(key="alike").set_value(1.0).run()
-    assert not at.exception and wall.ids_of("group_1") == [2, 3, 5]
-
-
-def second_run(db) -> np.ndarray:
-    """Another run of the collection, with other features."""
-    found = database.results(np.arange(1, 7), [(10, 10)] * 6, seed=9)
-    with connection.writing(db) as con:
-        run = write.add_run(con, 1, database.run_record(size=112))
-        write.add_results(con, run, type(found)(found.image_ids, found.vectors))
-    return found.vectors.astype(float)
-
-
-def test_two_runs_side_by_side_with_the_share_of_common_neighbours(db, open_page, wall):
-    vectors = second_run(db)
-    at = open_page("similar", image=1, run=1, find="two runs", k=2)
-    assert not at.exception
-    mine = ranked(vectors_of(1)[0], {1})[:2]
-    others = sorted(range(2, 7), key=lambda i: -float(vectors[i - 1] @ vectors[0]))[:2]
-    assert (wall.ids_of("under_1"), wall.ids_of("under_2")) == (mine, others)
-    both = set(mine) & set(others)
-    assert f"{len(both)} of 2 neighbours of The Great Wave off Kanagawa ({50 * len(both)} %) are the same" in html(at)
-    marked = {item["image_id"] for item in wall.of["under_2"] if "in both" in item["caption"]}
-    assert marked == both
-    assert wall.of["under_2"][0]["caption"].startswith(f"{float(vectors[others[0] - 1] @ vectors[0]):.3f}")
-
-
-def test_one_run_alone_says_how_to_make_another(db, open_page, wall):
-    at = open_page("similar", image=1, find="two runs")
-    assert not at.exception and "There is only this run" in at.main.info[0].value
-
-
-@pytest.mark.parametrize("find", ["least typical", "near-duplicates", "two runs"])
-def test_the_other_questions_to_very_small_collections(tmp_path, monkeypatch, open_page, wall, find):
-    path = tmp_path / "small.duckdb"
-    database.make(path, names=database.NAMES[:1])
-    monkeypatch.setenv("BILDERATLAS_DB", str(path))
-    at = open_page("similar", image=1, find=find)
-    assert not at.exception and at.main.info
-
-
-def test_images_that_are_all_the_same_are_one_group(db, open_page, wall):
-    with connection.writing(db) as con:
-        con.execute("UPDATE feature SET vector = (SELECT vector FROM feature WHERE image_id = 3)")
-    at = open_page("similar", image=1, find="near-duplicates")
-    assert not at.exception and wall.ids_of("group_1") == [1, 2, 3, 4, 5, 6]

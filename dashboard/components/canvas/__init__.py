@@ -7,7 +7,6 @@ small. The JavaScript lies beside this file as modules; Streamlit takes one text
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from dashboard.components.modules import joined
 from store.atlas import CELLS, SIDE
 
 _HERE = Path(__file__).parent
@@ -30,8 +30,8 @@ MODULES = (
 @dataclass(frozen=True)
 class Source:
     """Where the browser finds n pictures: addresses of the points, of a thumbnail, and of what is said about a picture,
-    both with {id} in them, of an atlas page with {cell} and {page}, '' where there is no atlas, and of the clusters, ''
-    where none are to be shown."""
+    both with {id} in them, of an atlas page with {cell} and {page}, '' where there is no atlas, of the clusters, ''
+    where none are to be shown, and the address that hears what part is in view, '' where nobody wants to know."""
 
     n: int
     points: str
@@ -39,6 +39,7 @@ class Source:
     about: str
     page: str
     clusters: str = ""
+    view: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,9 @@ def described(
     kept: np.ndarray | None = None,
     marked: np.ndarray | None = None,
     size: float = 1.0,
+    begin: str = "",
 ) -> dict[str, Any]:
-    """The same as the JavaScript takes it."""
+    """The same as the JavaScript takes it, with the part that is in view at first, `x,y,zoom`, '' for the whole map."""
     return {
         **vars(source),
         "cells": list(CELLS),
@@ -102,6 +104,7 @@ def described(
         "kept": None if kept is None or kept.all() else ranges(kept),
         "marked": ranges(np.zeros(source.n, bool) if marked is None else marked),
         "size": float(size),
+        "begin": begin,
     }
 
 
@@ -148,10 +151,8 @@ def mask(text: str, n: int) -> np.ndarray:
 
 
 def script(names: Sequence[str] = MODULES) -> str:
-    """The modules as one: without their imports of each other, and with the export that Streamlit looks for alone."""
-    texts = [(_HERE / f"{name}.js").read_text(encoding="utf-8") for name in names]
-    texts = [re.sub(r"^import .*?;\n", "", text, flags=re.M | re.S) for text in texts]
-    return "\n".join(re.sub(r"^export (?!default)", "", text, flags=re.M) for text in texts)
+    """The modules as one."""
+    return joined(_HERE, names)
 
 
 def style() -> str:

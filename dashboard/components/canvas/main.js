@@ -242,9 +242,10 @@ class PictureMap {
 
   // ---- the address ---------------------------------------------------------------------------------------------------
 
-  // The view that the address names, if it does.
+  // The view that the address names, or else the data, if they do.
   linked(layout) {
-    const numbers = (new URLSearchParams(location.search).get(ADDRESS) ?? "").split(",").map(Number);
+    const said = new URLSearchParams(location.search).get(ADDRESS) ?? this.data.begin ?? "";
+    const numbers = said.split(",").map(Number);
     if (numbers.length !== 3 || !numbers.every(Number.isFinite) || numbers[2] <= 0) return undefined;
     const scene = { layout, size: this.data.size, __proto__: this.scene };
     return scene.held({ x: numbers[0], y: numbers[1], scale: numbers[2] * scene.whole().scale });
@@ -259,12 +260,21 @@ class PictureMap {
       if (!scene.layout || !this.root.isConnected) return;
       const here = new URL(location.href);
       const digits = (value) => Number(value.toPrecision(6));
-      const text = [scene.view.x, scene.view.y, scene.zoom].map(digits).join(",");
-      if (scene.isWhole()) here.searchParams.delete(ADDRESS);
-      else here.searchParams.set(ADDRESS, text);
+      const text = scene.isWhole() ? "" : [scene.view.x, scene.view.y, scene.zoom].map(digits).join(",");
+      if (text) here.searchParams.set(ADDRESS, text);
+      else here.searchParams.delete(ADDRESS);
       const address = here.href.replaceAll("%2C", ",");
       if (address !== location.href) history.replaceState(history.state, "", address);
+      this.report(text);
     }, 250);
+  }
+
+  // Tells the server what is in view, '' for the whole map: a page that is published shall begin there.
+  report(text) {
+    const { view } = this.data;
+    if (!view || this.reported === text) return;
+    this.reported = text;
+    fetch(`${view}&at=${encodeURIComponent(text)}`).catch(() => (this.reported = null));
   }
 
   // ---- the mini-map --------------------------------------------------------------------------------------------------

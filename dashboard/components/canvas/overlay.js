@@ -152,27 +152,65 @@ export class Overlay {
     this.changed();
   }
 
-  // The largest labels come first; one that would cover another waits until there is room.
+  // The largest labels come first; one that would cover another, or lie below the tools, makes way, or waits until there
+  // is room.
   placeClusters(scene) {
-    const { width, height } = scene;
-    const taken = [];
+    if (!this.labels.length) return;
+    const above = this.above();
+    const taken = [...above];
+    const free = (place) => !taken.some((other) => meet(place, other));
     for (const label of this.labels) {
-      const { element, box } = label;
-      label.wide ||= element.offsetWidth;
-      label.high ||= element.offsetHeight;
-      const [left, right] = [Math.max(0, toX(scene, box.x0)), Math.min(width, toX(scene, box.x1))];
-      const [top, bottom] = [toY(scene, box.y1), toY(scene, box.y0)];
-      const x = Math.min(Math.max((left + right - label.wide) / 2, BETWEEN), width - label.wide - BETWEEN);
-      const y = Math.max(top - label.high / 2, BETWEEN);
-      const place = { x0: x, y0: y, x1: x + label.wide, y1: y + label.high };
-      const seen = left < right && bottom > label.high && top < height - label.high;
-      const shown = (seen && !taken.some((other) => meet(place, other))) || element.matches(":focus");
-      element.style.visibility = shown ? "" : "hidden";
-      if (!shown) continue;
+      const { element } = label;
+      const place = placeOf(label, scene, above, free, element.matches(":focus"));
+      element.style.visibility = place ? "" : "hidden";
+      if (!place) continue;
       taken.push(place);
-      element.style.transform = `translate(${x}px, ${y}px)`;
+      element.style.transform = `translate(${place.x0}px, ${place.y0}px)`;
     }
   }
+
+  // What lies above the labels: boxes in pixels of the stage.
+  above() {
+    const stage = this.find("pictures").getBoundingClientRect();
+    const boxes = ["tools", "mini", "note"].map((name) => this.find(name).getBoundingClientRect());
+    return boxes
+      .filter((box) => box.width)
+      .map(({ left, right, top, bottom }) => ({
+        x0: left - stage.left,
+        x1: right - stage.left,
+        y0: top - stage.top,
+        y1: bottom - stage.top,
+      }));
+  }
+}
+
+// Where a label lies: at the upper edge of its cluster, or as near to that as what lies `above` lets it. Undefined where
+// it cannot be, but with the focus it is always somewhere.
+function placeOf(label, scene, above, free, focused) {
+  const { element, box } = label;
+  const { width, height } = scene;
+  const wide = (label.wide ||= element.offsetWidth);
+  const high = (label.high ||= element.offsetHeight);
+  const own = { x0: toX(scene, box.x0), x1: toX(scene, box.x1), y0: toY(scene, box.y1), y1: toY(scene, box.y0) };
+  const [left, right] = [Math.max(0, own.x0), Math.min(width, own.x1)];
+  const x = Math.min(Math.max((left + right - wide) / 2, BETWEEN), width - wide - BETWEEN);
+  const y = Math.max(own.y0 - high / 2, BETWEEN);
+  const at = (x0, y0) => ({ x0, y0, x1: x0 + wide, y1: y0 + high });
+  const wish = at(x, y);
+  if (left < right && own.y1 > high && own.y0 < height - high) {
+    if (free(wish)) return wish;
+    const away = BETWEEN + 1;
+    const within = ({ x0, y0, x1, y1 }) => x0 >= 0 && y0 >= 0 && x1 <= width && y1 <= height;
+    const beside = above.flatMap((other) => [
+      at(x, other.y1 + away),
+      at(x, other.y0 - high - away),
+      at(other.x0 - wide - away, y),
+      at(other.x1 + away, y),
+    ]);
+    const found = beside.find((place) => within(place) && meet(place, own) && free(place));
+    if (found) return found;
+  }
+  return focused ? wish : undefined;
 }
 
 function meet(one, other) {

@@ -1,0 +1,137 @@
+"""What the pages keep in memory: until when an answer holds, and that nobody's change is missed."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dashboard import cache
+from dashboard.cache import memory
+from store import connection, write
+from store.errors import StoreError
+from store.facets import OneOf
+from tests.pages import database
+
+RETITLE = """
+import sys
+from store import connection, write
+with connection.writing(sys.argv[1]) as con:
+    write.set_metadata(con, 1, {sys.argv[2]: {"title": sys.argv[3]}})
+"""
+
+SAYINGS = {
+    "tag": lambda: cache.add_tags(np.array([1, 2]), ["storm"], ""),
+    "note": lambda: cache.note_tag(np.array([1]), "sea", "why"),
+    "untag": lambda: cache.remove_tag(np.array([1]), "sea"),
+    "save": lambda: cache.save_selection("paintings", "new", np.array([1, 2]), ""),
+    "rename": lambda: cache.rename_selection("paintings", "kept", "other", ""),
+    "delete": lambda: cache.delete_selection("paintings", "kept"),
+    "region": lambda: cache.keep_region(1, (0.1, 0.1, 0.5, 0.5), "why"),
+    "head": lambda: cache.name_head(1, 0, 0, "horizon", ""),
+}
+
+
+def retitle(db, title: str) -> None:
+    """Another process gives the first picture another title."""
+    subprocess.run([sys.executable, "-c", RETITLE, str(db), database.NAMES[0], title], check=True)
+
+
+def title() -> str:
+    return cache.images().at[1, "title"]
+
+
+@pytest.fixture
+def said(db):
+    """A database in which people have said something."""
+    cache.add_tags(np.array([1]), ["sea"], "")
+    cache.save_selection("paintings", "kept", np.array([1, 3]), "")
+    return db
+
+
+@pytest.mark.parametrize("say", SAYINGS.values(), ids=SAYINGS)
+def test_what_people_say_leaves_the_other_answers_as_they_are(said, say):
+    def answers():
+        return cache.features(1)[1], cache.layout(2), cache.remembered(object, "anything"), cache.thumbnail(1)
+
+    before, version, state = answers(), cache.version(), connection.state(said)
+    say()
+    assert connection.state(said) != state and cache.version() == version
+    assert all(one is other for one, other in zip(before, answers(), strict=True))
+
+
+def test_what_people_say_is_seen_at_once(db):
+    ids = np.array([1, 2, 3])
+    assert "tag" not in cache.facet_columns("paintings") and not len(cache.tags("paintings"))
+    cache.add_tags(ids[:2], ["sea"], "calm")
+    assert cache.facet_columns("paintings")["tag"] == "text"
+    assert cache.categories("paintings", "tag").values == (("sea", 2),)
+    assert cache.matching("paintings", [OneOf("tag", ("sea",))]).tolist() == [1, 2]
+    assert cache.satisfying("image_id IN (SELECT image_id FROM tags)").tolist() == [1, 2]
+    assert cache.labels("tag", ids) == [frozenset({"sea"}), frozenset({"sea"}), frozenset()]
+    assert cache.tagged("sea", "paintings").tolist() == [1, 2]
+    assert [list(tags) for tags in cache.tags_of(ids)["tags"]] == [["sea"], ["sea"], []]
+    assert list(cache.tags_among(ids).at[0, "notes"]) == ["calm"]
+    cache.note_tag(ids, "sea", "wild")
+    assert list(cache.tags_among(ids).at[0, "notes"]) == ["wild"]
+    cache.remove_tag(ids[:1], "sea")
+    assert cache.matching("paintings", [OneOf("tag", ("sea",))]).tolist() == [2]
+    assert cache.satisfying("image_id IN (SELECT image_id FROM tags)").tolist() == [2]
+    assert cache.labels("tag", ids)[0] == frozenset()
+    cache.save_selection("paintings", "mine", ids, "")
+    assert cache.selection_members("paintings", "mine").tolist() == [1, 2, 3]
+    cache.rename_selection("paintings", "mine", "yours", "")
+    assert cache.saved_selections("paintings")["name"].tolist() == ["yours"]
+    cache.delete_selection("paintings", "yours")
+    assert cache.selection_members("paintings", "yours") is None
+    cache.keep_region(1, (0.1, 0.1, 0.5, 0.5), "why")
+    assert cache.regions([1])["note"].tolist() == ["why"]
+    cache.delete_region(int(cache.regions([1])["region_id"][0]))
+    assert cache.regions([1]).empty
+    cache.name_head(1, 0, 1, "horizon", "")
+    assert cache.head_names(1)["name"].tolist() == ["horizon"]
+
+
+def test_a_network_looks_again_since_what_is_explained_may_be_a_tag(db):
+    before = cache.looked(object, "anything")
+    assert cache.looked(object, "anything") is before
+    cache.add_tags(np.array([1]), ["sea"], "")
+    assert cache.looked(object, "anything") is not before
+
+
+def test_what_another_process_writes_is_seen_before_between_and_after(db):
+    assert title() == "The Great Wave off Kanagawa"
+    cache.add_tags(np.array([1]), ["sea"], "")
+    retitle(db, "first")
+    assert title() == "first"
+    cache.add_tags(np.array([2]), ["sea"], "")
+    assert title() == "first"
+    retitle(db, "second")
+    cache.add_tags(np.array([3]), ["sea"], "")  # nobody has asked since the other wrote
+    assert title() == "second"
+    cache.add_tags(np.array([4]), ["sea"], "")
+    retitle(db, "third")
+    assert title() == "third"
+
+
+def test_a_writer_who_comes_right_after_us_is_not_taken_for_us(db, monkeypatch):
+    real = connection.settle
+    title()
+
+    def then(con):
+        real(con)
+        write.set_metadata(con, 1, {database.NAMES[0]: {"title": "theirs"}})
+
+    monkeypatch.setattr(connection, "settle", then)  # so that the file changes after its state was noted
+    cache.add_tags(np.array([1]), ["sea"], "")
+    assert title() == "theirs"
+
+
+def test_a_change_that_is_undone_hides_nothing(said):
+    before = title(), memory.settled(said)
+    with pytest.raises(StoreError):
+        cache.save_selection("paintings", "kept", np.array([1]), "")
+    assert (title(), memory.settled(said)) == before
+    with connection.writing(said) as con:
+        write.set_metadata(con, 1, {database.NAMES[0]: {"title": "mine"}})
+    assert title() == "mine"

@@ -1,0 +1,56 @@
+"""The walls of pictures on the page Similar, and what ought to hang there."""
+
+import numpy as np
+
+from dashboard import cache, components
+from dashboard.components import ranking
+
+
+class Wall:
+    """All walls of pictures on the page: they remember what they were given and answer what they are told to.
+
+    `items` are the neighbours; `of` has those of every wall in the last run, by its key. `click` opens a neighbour;
+    `answers` says by key what another wall answers next.
+    """
+
+    def __init__(self):
+        self.items, self.click, self.of, self.answers = [], None, {}, {}
+
+    def gallery(self, items, key, *args, **more):
+        self.of[key] = list(items)
+        return self.answers.pop(key, None)
+
+    def ranking(self, items, key, *args, **more):
+        self.items = self.of[key] = list(items)
+        clicked, self.click = self.click, None
+        return self.answers.pop(key, None) if clicked is None else ranking.Answer(clicked, "open")
+
+    def ids_of(self, key: str) -> list[int]:
+        return [item["image_id"] for item in self.of[key]]
+
+    @property
+    def ids(self) -> list[int]:
+        return [item["image_id"] for item in self.items]
+
+
+def stand_in(monkeypatch) -> Wall:
+    """One that takes the place of all walls."""
+    walls = Wall()
+    monkeypatch.setattr(components, "gallery", walls.gallery)
+    monkeypatch.setattr(ranking, "ranking", walls.ranking)
+    return walls
+
+
+def html(at) -> str:
+    return "".join(element.value for element in at.main.html)
+
+
+def vectors_of(*image_ids) -> np.ndarray:
+    ids, matrix = cache.features(1)
+    return np.stack([matrix[ids == image_id][0] for image_id in image_ids]).astype(float)
+
+
+def ranked(vector: np.ndarray, left_out: set[int]) -> list[int]:
+    """Every image but some by its cosine with a vector, best first."""
+    scored = [(-float(vectors_of(i)[0] @ vector / np.linalg.norm(vector)), i) for i in range(1, 7) if i not in left_out]
+    return [image_id for _, image_id in sorted(scored)]
