@@ -52,7 +52,7 @@ browser:
 		echo "no chromium here, and it cannot be installed: browser tests will be skipped"
 
 test: setup browser lint
-	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile --ignore=tests/torture
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore=tests/torture tests/browser tests
 	$(BIN)/python -m pytest -m "not slow" tests/torture
 
 # Ray is no part of the usual set-up: with it come the tests of the engine on a cluster of two machines.

@@ -21,8 +21,8 @@ from tests.bench.timing import table
 
 K = 5
 TIMED = ("crop", "aspect")  # of stretch and pad the network's input is that of crop
-RATED = 96  # files for each ingest: as many as fill most batches of one grid, and few enough for two CPU cores
-ROUNDS = 2
+RATED = 320  # files for each ingest: as many as fill most batches of one grid
+ROUNDS = 3
 
 
 def measure(model: str = "packaged", rounds: int = ROUNDS) -> str:
