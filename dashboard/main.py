@@ -29,10 +29,15 @@ VIEWS = (
     ("sql", "SQL", ":material/database:", "database"),
 )
 
+# A table's own download writes what a museum's metadata may hold, formulas too. Where a table is to be had, the page
+# has a download in which a spreadsheet finds nothing to run.
+WITHOUT_DOWNLOAD = "<style>[data-testid=stElementToolbarButton]:has([aria-label^=Download]) {display: none}</style>"
+
 
 def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
+    st.html(WITHOUT_DOWNLOAD)
     pages = [
         st.Page(address.PAGES[path], title=title, icon=icon, url_path=path, default=not path)
         for path, title, icon, _ in VIEWS

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from store import migrate
+from store import journal, migrate
 from store.errors import DatabaseLocked, DatabaseMissing, DatabaseNewer, NoRoom, NotADatabase, StoreError
 
 # Every reader is locked down, not the sandbox alone: a process's connections to one file must be configured alike.
@@ -36,6 +36,7 @@ READER = {
 WRITER = {
     "default_block_size": "16384",
     "max_vacuum_tasks": "0",
+    "checkpoint_threshold": "1TiB",  # only `_checkpoint` makes any
     "autoinstall_known_extensions": "false",  # or an SQLite file would have DuckDB fetch an extension for it
     "autoload_known_extensions": "false",
 }
@@ -103,20 +104,29 @@ def writing(path: Path | str, wait: float = 30.0) -> Iterator[duckdb.DuckDBPyCon
             _make(path)
         con = _open(path, wait - (time.monotonic() - start), read_only=False, config=WRITER)
         with _closing(con, path):
+            con.execute("PRAGMA disable_checkpoint_on_shutdown")
             migrate.apply(con, path)
             con.begin()
             yield con  # an exception closes the connection before the commit, which undoes everything
             con.commit()
+            _checkpoint(con, path)
     finally:
         _one_writer.release()
 
 
-def settle(con: duckdb.DuckDBPyConnection) -> None:
+def settle(con: duckdb.DuckDBPyConnection, path: Path | str) -> None:
     """In the body of `writing`: commit what is done and put all of it into the file, so that `state` says already what
     it will say when the connection is closed. The rest of the body is another transaction."""
     con.commit()
-    con.checkpoint()
+    _checkpoint(con, Path(path))
     con.begin()
+
+
+def _checkpoint(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Put what is committed from the write-ahead log into the file, so that a kill at any moment loses nothing."""
+    journal.save(con, path)
+    con.checkpoint()
+    journal.drop(path)
 
 
 def _make(path: Path) -> None:
@@ -154,6 +164,8 @@ def _closing(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise _outside(path, str(error)) or StoreError(f"The database {path} reports: {error}") from error
+    except OSError as error:
+        raise _outside(path, str(error)) or error from error
     finally:
         con.close()
 
@@ -166,12 +178,15 @@ def _open(
     try:
         while True:
             try:
-                return duckdb.connect(str(path), read_only=read_only, config=config)
+                if not journal.name(path).exists() or _recovered(path, read_only):
+                    return duckdb.connect(str(path), read_only=read_only, config=config)
+                held = "a checkpoint"
             except duckdb.Error as error:
                 if not _is_lock(error):
                     raise _explained(called or path, error) from error
-                if time.monotonic() + pause > deadline:
-                    raise DatabaseLocked(_locked(path, wait, str(error))) from error
+                held = str(error)
+            if time.monotonic() + pause > deadline:
+                raise DatabaseLocked(_locked(path, wait, held))
             if not read_only and time.monotonic() - start > IMPATIENT:
                 asked = _ask_to_hold_back(path)
             time.sleep(pause * random.uniform(0.5, 1.0))  # processes that wait together should not ask together
@@ -179,6 +194,19 @@ def _open(
     finally:
         if asked:
             _request(path).unlink(missing_ok=True)
+
+
+def _recovered(path: Path, read_only: bool) -> bool:
+    """Whether a database with a journal may be opened: a checkpoint was killed, and it is as it was before. False while
+    somebody makes one, a thread of this process (other than a writer that asks) or another process."""
+    if not read_only:
+        return journal.recover(path)
+    if not _one_writer.acquire(blocking=False):
+        return False
+    try:
+        return journal.recover(path)
+    finally:
+        _one_writer.release()
 
 
 def _request(path: Path) -> Path:

@@ -45,7 +45,7 @@ def saying() -> Iterator[Any]:
     with connection.writing(path, wait=PATIENCE) as con:
         before = settled(path)
         yield con
-        connection.settle(con)
+        connection.settle(con, path)
         _said[str(path)] = connection.state(path), before  # both while nobody else can write
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, components, inputs, words
+from dashboard import cache, components, inputs, tables, words
 from dashboard.components import card
 from ingest.vision.paths import natural_key
 
@@ -172,6 +172,15 @@ def show_failures() -> None:
             "error": st.column_config.TextColumn("Reason", width="large"),
             "at": st.column_config.DatetimeColumn("At (UTC)", format="D MMM YYYY, HH:mm"),
         },
+    )
+    st.download_button(
+        "Download the failures as CSV",
+        partial(tables.safe_csv, failures),
+        "failures.csv",
+        "text/csv",
+        key="failures_csv",
+        on_click="ignore",
+        icon=":material/download:",
     )
 
 

@@ -9,6 +9,7 @@ from ingest.listing import Source, list_source
 from ingest.pipeline import Plan, process
 from ingest.runs import add_run
 from ingest.vision.backbones import load
+from ingest.vision.explaining import Asked
 from tests.bench.ingest_rate import FILES, Quiet, make_files
 from tests.bench.timing import table
 
@@ -31,8 +32,9 @@ def measure() -> str:
             db = Path(folder) / f"{len(methods)}{statistics}.duckdb"
             listing = list_source(db, Source(str(Path(folder) / "files")), Quiet())
             run_id = add_run(db, listing.collection_id, backbone, "crop", 224)
+            asked = tuple(map(Asked.parse, methods))
             process(
-                Plan(db, listing.collection_id, "run", backbone, run_id, methods=methods, statistics=statistics),
+                Plan(db, listing.collection_id, "run", backbone, run_id, asked=asked, statistics=statistics),
                 listing.tasks,
             )
             each, before = (db.stat().st_size - before) / FILES, db.stat().st_size

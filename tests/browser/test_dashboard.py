@@ -195,6 +195,11 @@ def test_sql_answers_and_refuses(open_page, address):
     page.wait_for_function("() => location.search.includes('sql_query')")
     settled(page)
     expect(pieces(page)).to_have_count(7)
+    table = page.get_by_test_id("stDataFrame").first
+    table.scroll_into_view_if_needed()
+    table.hover()
+    expect(page.get_by_role("button", name="Search", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Download as CSV")).to_be_hidden()  # its cells could be formulas
     editor.fill("COPY (SELECT 42) TO '/tmp/stolen.csv'")
     page.get_by_test_id("stBaseButton-primaryFormSubmit").click()
     page.locator("[data-testid=stAlert]").first.wait_for()

@@ -118,8 +118,8 @@ def test_a_writer_who_comes_right_after_us_is_not_taken_for_us(db, monkeypatch):
     real = connection.settle
     title()
 
-    def then(con):
-        real(con)
+    def then(con, path):
+        real(con, path)
         write.set_metadata(con, 1, {database.NAMES[0]: {"title": "theirs"}})
 
     monkeypatch.setattr(connection, "settle", then)  # so that the file changes after its state was noted

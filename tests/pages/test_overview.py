@@ -48,6 +48,7 @@ def test_failures_name_the_file_and_the_reason(db, open_page):
     table = next(frame.value for frame in open_page().dataframe if "error" in frame.value.columns)
     path, stage, error = database.BROKEN
     assert table[["path", "stage", "error"]].to_numpy().tolist() == [[path, stage, error]]
+    assert "Download the failures as CSV" in [each.proto.label for each in open_page().get("download_button")]
 
 
 def test_the_wall_shows_every_picture_with_words_and_an_address(db, open_page):
