@@ -54,7 +54,12 @@ def kills_of(folder: Path, arguments: argparse.Namespace) -> Iterator[Row]:
     ends = (
         f"{survived.rounds} databases of {arguments.images} pictures, all equal to an undisturbed one to the last bit"
     )
-    yield ["ingests killed", f"{survived.kills}, {survived.writing} in the middle of a write", ends, "none"]
+    yield [
+        "ingests killed",
+        f"{survived.kills}, {survived.writing} in the middle of a write, {survived.merging} of a checkpoint",
+        ends,
+        "none",
+    ]
     for megabytes in (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.8):
         db = folder / "full.duckdb"
         ended = kills.Life(pictures, db, kills.file_limit, megabytes).end()

@@ -24,6 +24,8 @@ import duckdb
 import numpy as np
 from PIL import Image
 
+from store import journal
+
 CHUNK = 8  # pictures a commit: eight times as many commits as a user's ingest has
 BATCH = 4
 WORDS = ("--model", "tiny:vit", "--project", "pca", "--batch-size", str(BATCH), "--workers", "2")
@@ -35,11 +37,13 @@ _forks.set_forkserver_preload(["tests.torture.kills", "tests.torture.preloaded"]
 
 @dataclass
 class Survived:
-    """What a series of kills came to. `writing`: those that left an unfinished or unmerged write on the disk; `rounds`:
-    databases that were finished after their kills and compared with the undisturbed one."""
+    """What a series of kills came to. `writing`: those that left an unfinished or unmerged write on the disk, of which
+    `merging` fell into a checkpoint; `rounds`: databases that were finished after their kills and compared with the
+    undisturbed one."""
 
     kills: int = 0
     writing: int = 0
+    merging: int = 0
     rounds: int = 0
 
 
@@ -177,6 +181,7 @@ def survive(
             survived.kills += 1
             window *= 1.15  # a busy machine is slower than it was: about every fourth life shall reach its end
             survived.writing += is_filled(log)
+            survived.merging += journal.name(db).exists()
             if db.exists():
                 check_sound(db)
         else:
@@ -205,12 +210,14 @@ def is_filled(file: Path) -> bool:
 
 def remove(db: Path) -> None:
     """Delete a database with what lies beside it."""
-    for file in (db, Path(f"{db}.wal"), db.with_suffix(".log")):
+    for file in (db, Path(f"{db}.wal"), db.with_suffix(".log"), journal.name(db)):
         file.unlink(missing_ok=True)
 
 
 def check_sound(db: Path) -> None:
     """AssertionError unless a database opens, and every row belongs to an image and is there once."""
+    if journal.name(db).exists():
+        assert journal.recover(db)  # as the next to open it would
     with duckdb.connect(str(db), read_only=True) as con:
         tables = dict(_columns(con))
         if "image" not in tables:
