@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from ingest.results import results_of
 from ingest.vision.geometry import Frame, fit_image
 from ingest.vision.loader import BadImage, Decoded, decode, thumbnail
 from store import write
 from store.connection import writing
-from store.records import FrameRecord, HeadImportance, HeadStats, ImageRecord, MapBlock, PredictionRecord, Results
+from store.records import ImageRecord
 
 CHUNK_IMAGES = 64
 CHUNK_SECONDS = 10.0
@@ -316,59 +317,3 @@ class Writer:
         self.counts.failed += len(failures)
         self.counts.reasons += [(failure.name, failure.reason) for failure in failures]
         self.advance(len(done) + len(failures))
-
-
-def results_of(explanation: Any, image_ids: np.ndarray, frames: list[Frame]) -> Results:
-    """An Explanation of pictures (image_ids, frames) as the store takes it."""
-    blocks = [block for maps in explanation.maps for block in _blocks(maps, explanation, image_ids)]
-    head_stats, importance = [], []
-    if explanation.statistics:
-        ids, layers, heads = _each_head(next(iter(explanation.statistics.values())).shape, image_ids)
-        values = {name: values.reshape(-1).numpy() for name, values in explanation.statistics.items()}
-        head_stats = [HeadStats(ids, layers, heads, values)]
-    if explanation.importance is not None:
-        shape = explanation.importance.shape
-        ids, layers, heads = _each_head(shape, image_ids)
-        targets = [target for target in explanation.targets for _ in range(shape[1] * shape[2])]
-        importance = [HeadImportance(ids, targets, layers, heads, explanation.importance.reshape(-1).numpy())]
-    return Results(
-        image_ids=image_ids,
-        vectors=None if explanation.features is None else explanation.features.numpy(),
-        frames=[
-            FrameRecord(int(image_id), frame.x0, frame.y0, frame.x1, frame.y1, frame.rows, frame.cols)
-            for image_id, frame in zip(image_ids, frames, strict=True)
-        ],
-        maps=blocks,
-        head_stats=head_stats,
-        token_stats={name: values.numpy() for name, values in explanation.tokens.items()},
-        importance=importance,
-        predictions=[
-            PredictionRecord(int(image_id), found.number, found.name, found.probability)
-            for image_id, found in zip(image_ids, explanation.predictions, strict=False)
-        ],
-    )
-
-
-def _blocks(maps: Any, explanation: Any, image_ids: np.ndarray) -> Iterator[MapBlock]:
-    """A method's maps of a batch, a block for each target: pictures may explain each their own predicted class."""
-    count = maps.weights.shape[1]
-    targets = np.array(maps.targets or ("",) * len(image_ids), dtype=object)
-    for target in dict.fromkeys(targets):
-        chosen = np.flatnonzero(targets == target)
-        yield MapBlock(
-            method=maps.method,
-            target=target,
-            rows=explanation.rows,
-            cols=explanation.cols,
-            image_ids=np.repeat(image_ids[chosen], count),
-            layers=np.tile(np.array(maps.layers), len(chosen)),
-            heads=None if maps.heads is None else np.tile(np.array(maps.heads), len(chosen)),
-            weights=maps.weights.numpy()[chosen].reshape(len(chosen) * count, -1),
-        )
-
-
-def _each_head(shape: tuple[int, ...], image_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Image ids, layers and heads of the entries of an array (images, layers, heads), in its order."""
-    images, layers, heads = shape
-    ids = np.repeat(image_ids, layers * heads)
-    return ids, np.tile(np.repeat(np.arange(layers), heads), images), np.tile(np.arange(heads), images * layers)

@@ -7,6 +7,7 @@ the headers, are copied into a journal first. Whoever finds a journal while nobo
 committed then lies in the write-ahead log as before.
 """
 
+import errno
 import hashlib
 import os
 import threading
@@ -77,8 +78,10 @@ def recover(path: Path) -> bool:
                     os.pwrite(file, block, place)
                 os.fsync(file)
             drop(path)
-    except (FileNotFoundError, PermissionError):
-        pass  # somebody was quicker; or may do it another time
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        # Somebody was quicker; or this user may only read, and somebody else will do it.
     return True
 
 

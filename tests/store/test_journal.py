@@ -1,5 +1,7 @@
 """A kill in the middle of a checkpoint: a block of which half is new and half is old, at every block that is written."""
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -119,6 +121,18 @@ def test_a_journal_that_is_not_whole_counts_as_none(checkpoint, tmp_path, damage
     with reading(folder / "db") as con:
         assert con.execute("SELECT count(*) FROM image WHERE path LIKE '6-%'").fetchone() == (8,)
     assert (folder / "db").read_bytes() == before and not file.exists()
+
+
+@pytest.mark.parametrize("reason", [errno.EROFS, errno.EACCES])
+def test_who_may_only_read_leaves_it_to_others(checkpoint, tmp_path, monkeypatch, reason):
+    def refused(*arguments):
+        raise OSError(reason, os.strerror(reason))
+
+    folder = shutil.copytree(checkpoint.before, tmp_path / "foreign")
+    monkeypatch.setattr(journal.os, "open", refused)
+    with reading(folder / "db") as con:  # no block is torn here
+        assert con.execute("SELECT count(*) FROM image WHERE path LIKE '6-%'").fetchone() == (8,)
+    assert journal.name(folder / "db").exists()
 
 
 def test_nothing_is_put_back_under_the_hands_of_a_writer(checkpoint, tmp_path):
