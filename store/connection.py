@@ -124,6 +124,9 @@ def settle(con: duckdb.DuckDBPyConnection, path: Path | str) -> None:
 
 def _checkpoint(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Put what is committed from the write-ahead log into the file, so that a kill at any moment loses nothing."""
+    log = Path(f"{path}.wal")
+    if not log.exists() or not log.stat().st_size:
+        return
     journal.save(con, path)
     con.checkpoint()
     journal.drop(path)
