@@ -101,7 +101,7 @@ def ingest_rate(folder: Path, methods: tuple[str, ...]) -> float:
     db = folder / f"bench-{len(methods)}.duckdb"
     report = Quiet()
     listing = list_source(db, Source(str(folder / "files")), report)
-    settings = Settings(model="packaged", methods=methods)
+    settings = Settings(model="packaged", methods=methods, fit="crop")  # as the loops that it is held against
     counts = observe_collection(db, listing, settings, "run", report)
     assert counts["new"] == FILES, counts
     return counts["images_per_second"]
