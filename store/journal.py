@@ -49,11 +49,15 @@ def save(con: duckdb.DuckDBPyConnection, path: Path) -> None:
             parts += [place.to_bytes(_NUMBER), os.pread(file, size, place)]
     body = b"".join(parts)
     new = name(path).with_suffix(".new")
-    with open(new, "wb") as journal:
-        journal.write(MARK + hashlib.sha256(body).digest() + body)
-        journal.flush()
-        os.fsync(journal.fileno())
-    new.replace(name(path))
+    try:
+        with open(new, "wb") as journal:
+            journal.write(MARK + hashlib.sha256(body).digest() + body)
+            journal.flush()
+            os.fsync(journal.fileno())
+        new.replace(name(path))
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def drop(path: Path) -> None:
