@@ -3,8 +3,6 @@
 import ast
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 ROOMS = ("ingest", "store", "dashboard")
 FILES = [file for room in ROOMS for file in sorted((ROOT / room).rglob("*.py"))]
@@ -26,40 +24,70 @@ def inside(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
+def broken(rule, files=FILES) -> list[str]:
+    """What a rule has against each file, as `file: complaint`."""
+    return [f"{file.relative_to(ROOT)}: {complaint}" for file in files for complaint in rule(file)]
+
+
 def test_there_are_files_to_look_at():
     assert len(FILES) > 30
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
-def test_a_file_imports_only_what_its_room_may(file):
-    room = file.relative_to(ROOT)
-    for name in imports(file):
-        if inside(str(room), "store") or room.parts[0] == "store":
-            assert not inside(name, "ingest", "dashboard", "streamlit", "torch", "click"), name
-        elif room.parts[:2] == ("ingest", "vision"):
-            assert not inside(name, "store", "dashboard", "streamlit", "duckdb", "click"), name
-            assert not inside(name, "ingest") or inside(name, "ingest.vision") or name == "ingest", name
-        elif room.parts[0] == "ingest":
-            assert not inside(name, "dashboard", "streamlit", "duckdb"), name
-        else:
-            assert not inside(name, "ingest") or inside(name, "ingest.vision") or name == "ingest", name
-            assert not inside(name, "duckdb", "click"), name
-            if room.parts[1] == "views":
-                assert not inside(name, "torch"), name
+def test_the_store_imports_no_other_room():
+    unwanted = ("ingest", "dashboard", "streamlit", "torch", "click")
+    files = [file for file in FILES if part(file, 0) == "store"]
+    assert not broken(lambda file: [name for name in imports(file) if inside(name, *unwanted)], files)
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if f.parent.name != "store"], ids=lambda f: str(f.relative_to(ROOT)))
-def test_only_the_store_speaks_sql(file):
-    """Strings that are SQL statements: outside the store there are none in Python (the SQL page's examples are .sql files)."""
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            words = node.value.strip().split()
-            statement = len(words) > 4 and words[0] in ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "WITH")
-            assert not statement, f"line {node.lineno}: {node.value[:60]}"
+def test_vision_is_a_leaf():
+    unwanted = ("store", "dashboard", "streamlit", "duckdb", "click")
+    files = [file for file in FILES if part(file, 0, 1) == "ingest/vision"]
+    assert not broken(lambda file: [name for name in imports(file) if inside(name, *unwanted)], files)
+    assert not broken(beyond_vision, files)
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if "vision" in f.parts], ids=lambda f: f.name)
-def test_vision_writes_no_file(file):
-    text = file.read_text()
-    for call in (".write_text(", ".write_bytes(", "save_file(", "torch.save(", ".save_pretrained(", ".mkdir("):
-        assert call not in text, call
+def test_ingest_draws_no_pages_and_speaks_no_sql():
+    unwanted = ("dashboard", "streamlit", "duckdb")
+    files = [file for file in FILES if part(file, 0) == "ingest"]
+    assert not broken(lambda file: [name for name in imports(file) if inside(name, *unwanted)], files)
+
+
+def test_the_dashboard_sees_of_ingest_only_its_vision():
+    files = [file for file in FILES if part(file, 0) == "dashboard"]
+    assert not broken(lambda file: [name for name in imports(file) if inside(name, "duckdb", "click")], files)
+    assert not broken(beyond_vision, files)
+
+
+def test_pages_hold_no_torch():
+    files = [file for file in FILES if part(file, 0, 1) == "dashboard/views"]
+    assert not broken(lambda file: [name for name in imports(file) if inside(name, "torch")], files)
+
+
+def test_only_the_store_speaks_sql():
+    """Strings that are SQL statements: outside the store there are none in Python (the SQL page's examples are .sql
+    files)."""
+    assert not broken(statements, [file for file in FILES if file.parent.name != "store"])
+
+
+def test_vision_writes_no_file():
+    calls = (".write_text(", ".write_bytes(", "save_file(", "torch.save(", ".save_pretrained(", ".mkdir(")
+    files = [file for file in FILES if "vision" in file.parts]
+    assert not broken(lambda file: [call for call in calls if call in file.read_text()], files)
+
+
+def part(file: Path, *places: int) -> str:
+    """Some folders of a file's path, as `ingest/vision`."""
+    parts = file.relative_to(ROOT).parts
+    return "/".join(parts[place] for place in places)
+
+
+def beyond_vision(file: Path) -> list[str]:
+    names = [name for name in imports(file) if inside(name, "ingest") and name != "ingest"]
+    return [name for name in names if not inside(name, "ingest.vision")]
+
+
+def statements(file: Path) -> list[str]:
+    texts = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)]
+    texts = [(node.lineno, node.value.strip().split()) for node in texts if isinstance(node.value, str)]
+    verbs = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "WITH")
+    return [f"line {line}: {words[:8]}" for line, words in texts if len(words) > 4 and words[0] in verbs]
