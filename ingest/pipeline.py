@@ -22,7 +22,7 @@ from ingest.results import results_of
 from ingest.vision.geometry import Frame, fit_image
 from ingest.vision.loader import BadImage, Decoded, decode, thumbnail
 from store import write
-from store.connection import writing
+from store.connection import checkpoint, writing
 from store.records import ImageRecord
 
 CHUNK_IMAGES = 64
@@ -270,6 +270,8 @@ class Writer:
         # Also after an interruption: what has been computed is worth committing.
         self.queue.put(None)
         self.thread.join()
+        if self.error is None:
+            checkpoint(self.plan.db, PATIENCE)
         if self.error is not None and kind is None:
             raise self.error
 
@@ -304,7 +306,7 @@ class Writer:
         done = [(each.place, each.record) for batch, _ in observed for each in batch]
         announced = [self.announced.popleft() for _ in range(len(self.announced))]
         in_order = sorted([*announced, *done], key=lambda each: each[0])
-        with writing(plan.db, PATIENCE) as con:
+        with writing(plan.db, PATIENCE, more=True) as con:
             ids = write.add_images(con, plan.collection_id, [record for _, record in in_order])
             for batch, observation in observed:
                 if observation is not None:

@@ -9,6 +9,7 @@ import os
 import random
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,9 @@ WRITER = {
     "autoinstall_known_extensions": "false",  # or an SQLite file would have DuckDB fetch an extension for it
     "autoload_known_extensions": "false",
 }
+
+# While an ingest goes on its chunks gather in the write-ahead log, which each reader has to read through.
+LARGE_LOG = 8 * 2**20  # bytes
 
 LONG_AGO = 60.0  # seconds; nobody takes so long to make an empty database
 
@@ -85,9 +89,12 @@ def reading(path: Path | str, wait: float = 20.0) -> Iterator[duckdb.DuckDBPyCon
 
 
 @contextmanager
-def writing(path: Path | str, wait: float = 30.0) -> Iterator[duckdb.DuckDBPyConnection]:
+def writing(path: Path | str, wait: float = 30.0, more: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """The one connection that may write: makes the file, brings its schema up to date, then runs the body as one
     transaction, undone whole by an exception. Waits up to `wait` seconds for readers and other writers.
+
+    What is committed is safe in the write-ahead log, and goes into the file itself at once; where `more` is to come
+    only when the log is large: `checkpoint` when all has come.
 
     Raises DatabaseLocked, NoRoom, NotADatabase or DatabaseNewer.
     """
@@ -109,9 +116,16 @@ def writing(path: Path | str, wait: float = 30.0) -> Iterator[duckdb.DuckDBPyCon
             con.begin()
             yield con  # an exception closes the connection before the commit, which undoes everything
             con.commit()
-            _checkpoint(con, path)
+            _checkpoint(con, path, LARGE_LOG if more else 0)
     finally:
         _one_writer.release()
+
+
+def checkpoint(path: Path | str, wait: float = 30.0) -> None:
+    """Put what lies in the write-ahead log into the file. Raises as `writing` does."""
+    if _log_size(Path(path)):
+        with writing(path, wait):
+            pass
 
 
 def settle(con: duckdb.DuckDBPyConnection, path: Path | str) -> None:
@@ -122,14 +136,26 @@ def settle(con: duckdb.DuckDBPyConnection, path: Path | str) -> None:
     con.begin()
 
 
-def _checkpoint(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Put what is committed from the write-ahead log into the file, so that a kill at any moment loses nothing."""
-    log = Path(f"{path}.wal")
-    if not log.exists() or not log.stat().st_size:
+def _checkpoint(con: duckdb.DuckDBPyConnection, path: Path, larger: int = 0) -> None:
+    """Put what is committed from the write-ahead log into the file, if the log is larger than this."""
+    if _log_size(path) <= larger:
         return
-    journal.save(con, path)
+    if not journal.save(con, path):
+        warnings.warn(
+            f"The database {path} is written with {journal.layout(path)}, which this version of Bilderatlas has not "
+            "been tested with: a power cut in the middle of writing could damage it. Keep a copy.",
+            stacklevel=2,
+        )
     con.checkpoint()
     journal.drop(path)
+
+
+def _log_size(path: Path) -> int:
+    """Bytes in the write-ahead log; 0 where there is none."""
+    try:
+        return os.stat(f"{path}.wal").st_size
+    except OSError:
+        return 0
 
 
 def _make(path: Path) -> None:
@@ -181,13 +207,15 @@ def _open(
     try:
         while True:
             try:
-                if not journal.name(path).exists() or _recovered(path, read_only):
+                if journal.found(path) is None or _in_order(path, read_only):
                     return duckdb.connect(str(path), read_only=read_only, config=config)
                 held = "a checkpoint"
             except duckdb.Error as error:
                 if not _is_lock(error):
                     raise _explained(called or path, error) from error
                 held = str(error)
+            except OSError as error:  # of the journal
+                raise _outside(path, str(error)) or error from error
             if time.monotonic() + pause > deadline:
                 raise DatabaseLocked(_locked(path, wait, held))
             if not read_only and time.monotonic() - start > IMPATIENT:
@@ -199,15 +227,15 @@ def _open(
             _request(path).unlink(missing_ok=True)
 
 
-def _recovered(path: Path, read_only: bool) -> bool:
-    """Whether a database with a journal may be opened: a checkpoint was killed, and it is as it was before. False while
-    somebody makes one, a thread of this process (other than a writer that asks) or another process."""
+def _in_order(path: Path, read_only: bool) -> bool:
+    """Whether a database with a journal may be opened: a checkpoint was killed, and what it wrote over is as it was
+    before. False while somebody makes one, a thread of this process (other than a writer that asks) or another."""
     if not read_only:
         return journal.recover(path)
     if not _one_writer.acquire(blocking=False):
         return False
     try:
-        return journal.recover(path)
+        return journal.check(path)
     finally:
         _one_writer.release()
 

@@ -25,6 +25,10 @@ class DatabaseOlder(StoreError):
     """The file waits for migrations, which only a writer can apply."""
 
 
+class InterruptedCheckpoint(StoreError):
+    """A checkpoint was killed, and only a writer may put back what it has written over."""
+
+
 class NoRoom(StoreError):
     """The disk is full, or the file may not become longer; what was committed before is safe."""
 

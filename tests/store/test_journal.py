@@ -1,6 +1,7 @@
 """A kill in the middle of a checkpoint: a block of which half is new and half is old, at every block that is written."""
 
 import errno
+import hashlib
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from store import connection, journal, write
 from store.connection import reading, writing
-from store.errors import DatabaseLocked
+from store.errors import DatabaseLocked, InterruptedCheckpoint, StoreError
 
 BLOCK = int(connection.WRITER["default_block_size"])
 
@@ -50,10 +51,11 @@ def checkpoint(filled, make, tmp_path, monkeypatch):
     save, before = journal.save, tmp_path / "before"
 
     def copied(con, path):
-        save(con, path)
+        saved = save(con, path)
         before.mkdir()
         for file in (path, path.with_name("db.wal"), journal.name(path)):
             shutil.copy(file, before)
+        return saved
 
     monkeypatch.setattr(journal, "save", copied)
     add(db, filled, make, 6)
@@ -74,40 +76,71 @@ def contents(con) -> dict:
     return {name: con.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in tables}
 
 
-def test_whichever_block_is_torn_nothing_that_was_committed_is_lost(checkpoint, tmp_path):
+@pytest.fixture
+def torn(checkpoint, tmp_path):
+    """The database of a checkpoint that was killed while it wrote a block that matters."""
+    for place in checkpoint.changed():
+        db = checkpoint.torn(tmp_path / str(place), place)
+        if not readable(shutil.copy(db, tmp_path / "bare")):
+            return db
+    raise AssertionError("no block that matters has been torn: nothing was tried")
+
+
+def readable(db) -> bool:
+    """Whether DuckDB by itself reads all of a database."""
+    try:
+        with duckdb.connect(str(db), read_only=True) as con:
+            contents(con)
+    except duckdb.Error as error:
+        assert "checksum" in str(error)
+        return False
+    return True
+
+
+def last_commit(con) -> bool:
+    return con.execute("SELECT count(*) FROM image WHERE path LIKE '6-%'").fetchone() == (8,)
+
+
+def test_whichever_block_is_torn_the_next_writer_puts_it_back(checkpoint, tmp_path):
     (tmp_path / "whole").write_bytes(checkpoint.after)
     with reading(tmp_path / "whole") as con:
         expected = contents(con)
-    damaged = 0
-    for place in checkpoint.changed():
-        db = checkpoint.torn(tmp_path / str(place), place)
-        try:
-            with duckdb.connect(str(shutil.copy(db, tmp_path / "bare")), read_only=True) as con:
-                contents(con)
-        except duckdb.Error as error:
-            damaged += "checksum" in str(error)
-        with reading(db) as con:
-            assert contents(con) == expected
-        assert not journal.name(db).exists()
-        with writing(db) as con:  # and one can go on
-            write.add_collection(con, "another", None)
-    assert damaged, "no block that matters has been torn: nothing was tried"
-
-
-def test_a_writer_puts_the_blocks_back_too(checkpoint, tmp_path):
     for place in checkpoint.changed():
         db = checkpoint.torn(tmp_path / str(place), place)
         with writing(db) as con:
-            assert con.execute("SELECT count(*) FROM image WHERE path LIKE '6-%'").fetchone() == (8,)
+            assert contents(con) == expected
+            write.add_collection(con, "another", None)
+        assert journal.found(db) is None and readable(db)
+
+
+def test_a_reader_writes_nothing_and_says_what_to_type(torn):
+    before = {file.name: file.read_bytes() for file in torn.parent.iterdir()}
+    with pytest.raises(InterruptedCheckpoint, match=f"ingest migrate --db {torn}"), reading(torn):
+        pass
+    assert {file.name: file.read_bytes() for file in torn.parent.iterdir()} == before
+    with writing(torn):
+        pass
+    with reading(torn) as con:
+        assert last_commit(con)
+
+
+def test_a_reader_reads_what_no_kill_has_touched(checkpoint, tmp_path):
+    db = shutil.copytree(checkpoint.before, tmp_path / "untouched") / "db"
+    before = db.read_bytes()
+    with reading(db) as con:
+        assert last_commit(con)
+    assert db.read_bytes() == before and journal.found(db)
 
 
 def test_a_journal_of_a_checkpoint_that_was_through_is_of_no_use(checkpoint, tmp_path):
     db = tmp_path / "through"
     db.write_bytes(checkpoint.after)
     shutil.copy(journal.name(checkpoint.before / "db"), journal.name(db))
-    with reading(db):
+    with reading(db) as con:
+        assert last_commit(con)
+    with writing(db):
         pass
-    assert db.read_bytes() == checkpoint.after and not journal.name(db).exists()
+    assert db.read_bytes() == checkpoint.after and journal.found(db) is None
 
 
 @pytest.mark.parametrize(
@@ -115,24 +148,60 @@ def test_a_journal_of_a_checkpoint_that_was_through_is_of_no_use(checkpoint, tmp
 )
 def test_a_journal_that_is_not_whole_counts_as_none(checkpoint, tmp_path, damage):
     """Then the kill came while it was written, and before the checkpoint."""
-    folder = shutil.copytree(checkpoint.before, tmp_path / "cut")
-    file, before = journal.name(folder / "db"), (folder / "db").read_bytes()
-    file.write_bytes(damage(file.read_bytes()))
-    with reading(folder / "db") as con:
-        assert con.execute("SELECT count(*) FROM image WHERE path LIKE '6-%'").fetchone() == (8,)
-    assert (folder / "db").read_bytes() == before and not file.exists()
+    db = shutil.copytree(checkpoint.before, tmp_path / "cut") / "db"
+    journal.name(db).write_bytes(damage(journal.name(db).read_bytes()))
+    with reading(db) as con:
+        assert last_commit(con)
+    with writing(db) as con:
+        assert last_commit(con)
+    assert journal.found(db) is None
+
+
+def test_a_journal_of_an_unknown_layout_is_left_alone_and_named(torn, monkeypatch):
+    monkeypatch.setattr(journal, "LAYOUTS", ("DuckDB 9.9.9, storage 12",))
+    before = {file.name: file.read_bytes() for file in torn.parent.iterdir()}
+    for opened in (reading, writing):
+        with pytest.raises(InterruptedCheckpoint, match=r"DuckDB 2\.0\.0.*DuckDB 9\.9\.9"), opened(torn):
+            pass
+    assert {file.name: file.read_bytes() for file in torn.parent.iterdir()} == before
+
+
+def test_a_database_of_an_unknown_layout_is_written_without_a_journal_and_with_a_warning(filled, monkeypatch):
+    monkeypatch.setattr(journal, "LAYOUTS", ())
+    monkeypatch.setattr(journal, "drop", lambda path: pytest.fail("there is one") if journal.found(path) else None)
+    with pytest.warns(UserWarning, match="not been tested"), writing(filled.path) as con:
+        write.add_collection(con, "another", None)
+
+
+def test_the_journal_of_the_version_before_is_read_by_its_old_name(torn):
+    new = journal.name(torn).read_bytes()
+    body = new[len(journal.MARK) + 32 :][64:]
+    old = torn.with_name(f".{torn.name}.journal")
+    old.write_bytes(b"Bilderatlas journal 1\n" + hashlib.sha256(body).digest() + body)
+    journal.name(torn).unlink()
+    with pytest.raises(InterruptedCheckpoint), reading(torn):
+        pass
+    with writing(torn) as con:
+        assert last_commit(con)
+    assert not old.exists()
 
 
 @pytest.mark.parametrize("reason", [errno.EROFS, errno.EACCES])
-def test_who_may_only_read_leaves_it_to_others(checkpoint, tmp_path, monkeypatch, reason):
-    def refused(*arguments):
-        raise OSError(reason, os.strerror(reason))
+def test_who_may_not_write_is_told_so(torn, monkeypatch, reason):
+    opened = os.open
 
-    folder = shutil.copytree(checkpoint.before, tmp_path / "foreign")
+    def refused(path, mode, *more):
+        if mode & os.O_RDWR:
+            raise OSError(reason, os.strerror(reason))
+        return opened(path, mode, *more)
+
     monkeypatch.setattr(journal.os, "open", refused)
-    with reading(folder / "db") as con:  # no block is torn here
-        assert con.execute("SELECT count(*) FROM image WHERE path LIKE '6-%'").fetchone() == (8,)
-    assert journal.name(folder / "db").exists()
+    monkeypatch.setattr(journal, "_descriptors", {})
+    with pytest.raises(StoreError, match="may not be written"), writing(torn):
+        pass
+    with pytest.raises(InterruptedCheckpoint), reading(torn):
+        pass
+    assert journal.found(torn)
 
 
 def test_nothing_is_put_back_under_the_hands_of_a_writer(checkpoint, tmp_path):
@@ -143,13 +212,14 @@ def test_nothing_is_put_back_under_the_hands_of_a_writer(checkpoint, tmp_path):
     )
     try:
         assert other.stdout.readline() == "open\n"
-        with pytest.raises(DatabaseLocked), reading(folder / "db", wait=0.3):
-            pass
-        assert journal.name(folder / "db").exists()
+        for opened in (reading, writing):
+            with pytest.raises(DatabaseLocked), opened(folder / "db", wait=0.3):
+                pass
+        assert journal.found(folder / "db")
     finally:
         other.communicate("\n", timeout=30)
-    with reading(folder / "db") as con:
-        assert con.execute("SELECT count(*) FROM image WHERE path LIKE '6-%'").fetchone() == (8,)
+    with writing(folder / "db") as con:
+        assert last_commit(con)
 
 
 def test_a_thread_of_the_same_program_waits_for_its_writer(filled):
@@ -157,6 +227,23 @@ def test_a_thread_of_the_same_program_waits_for_its_writer(filled):
         journal.save(con, filled.path)
         with pytest.raises(DatabaseLocked), reading(filled.path, wait=0.2):
             pass
-        assert journal.name(filled.path).exists()
+        assert journal.found(filled.path)
     with reading(filled.path):
-        assert not journal.name(filled.path).exists()
+        pass
+
+
+def test_while_more_is_to_come_the_log_gathers_until_it_is_large(filled, make, monkeypatch):
+    log, file = Path(f"{filled.path}.wal"), filled.path.read_bytes()
+    with writing(filled.path, more=True) as con:
+        write.add_images(con, filled.collection, [make.image("log-1.jpg")])
+    assert log.stat().st_size and filled.path.read_bytes() == file
+    with reading(filled.path) as con:
+        assert con.execute("SELECT count(*) FROM image WHERE path LIKE 'log-%'").fetchone() == (1,)
+    monkeypatch.setattr(connection, "LARGE_LOG", log.stat().st_size)
+    with writing(filled.path, more=True) as con:
+        write.add_images(con, filled.collection, [make.image("log-2.jpg")])
+    assert not log.exists()
+    with writing(filled.path, more=True) as con:
+        write.add_images(con, filled.collection, [make.image("log-3.jpg")])
+    connection.checkpoint(filled.path)
+    assert not log.exists()
