@@ -9,20 +9,23 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ingest import atlas, clusters
-from ingest.projections import SEED
-from store import read, search, write
+from ingest import atlas, clusters, worker
+from ingest.copies import distinct
+from ingest.layouts import SEED, TITLES
+from ingest.projections import features, note
+from store import read, write
 from store.connection import reading, writing
 from store.vectors import nearest
 
-FEW = 12  # placed images below which UMAP and t-SNE have no neighbourhoods to go by
+FEW = 12  # placed distinct images below which UMAP and t-SNE have no neighbourhoods to go by
 NEIGHBOURS = 5
+ON_COPIES = "copies at the place of the first"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,14 @@ class Extension:
 
 
 @dataclass(frozen=True)
+class Extended:
+    """The layouts that were `made` longer, and those that `failed`, {what: a sentence that says why}."""
+
+    made: list[Extension] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Layout:
     """A layout as it is: the vectors (n, dim) float32 and points (n, 2) float64 of the images in it."""
 
@@ -45,16 +56,15 @@ class Layout:
     settings: dict[str, Any]
 
 
-def extend(
-    db: Path, run_id: int, methods: list[str], tell: Callable[[str], None] = lambda line: None
-) -> list[Extension]:
+def extend(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None] = lambda line: None) -> Extended:
     """Places the images of a run that have no point yet into its layouts of these methods; returns what changed.
 
-    The stored points keep their every bit. The layout's settings then say how many images it was `fitted` to, how many
-    were `placed_later`, and by which rule. Raises ValueError if the run has no layout of these methods.
+    The stored points keep their every bit; a new image that is a copy of a placed one gets the very point of that. The
+    layout's settings then say how many images it was `fitted` to, how many were `placed_later`, and by which rule.
+    Raises ValueError if the run has no layout of these methods.
     """
+    ids, vectors = features(db, run_id, tell)
     with reading(db) as con:
-        ids, vectors = search.features(con, run_id)
         stored = [row for row in read.projections(con, run_id).to_pylist() if row["method"] in methods]
         points = {row["projection_id"]: read.points(con, row["projection_id"]) for row in stored}
     if not stored:
@@ -62,7 +72,7 @@ def extend(
             f"run {run_id} has no layout by {' or '.join(methods)} to extend; make one with: "
             f"python -m ingest project --run {run_id} --methods {','.join(methods)}"
         )
-    made = []
+    done = Extended()
     for row in stored:
         number, method, settings = row["projection_id"], row["method"], json.loads(row["settings"])
         table = points[number]
@@ -78,13 +88,36 @@ def extend(
         tell(f"placing {count} images into {method}")
         kept = np.isin(table["image_id"].to_numpy(), ids)
         there = np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1)[kept]
-        rule, found = place(Layout(method, vectors[old], there, settings), vectors[~old])
+        try:
+            rule, found = place_distinct(Layout(method, vectors[old], there, settings), vectors[~old])
+        except worker.WorkerError as error:
+            again = f"python -m ingest project --extend --run {run_id} --methods {method}"
+            done.failed[method] = (
+                f"nothing was placed into {TITLES.get(method, method)}: {error}; to try again: {again}"
+            )
+            tell(done.failed[method])
+            continue
         with writing(db) as con:
             clusters.extend(con, number, ids[~old], found)
             write.extend_projection(con, number, _noted(settings, table.num_rows, count, rule), ids[~old], found)
-        made.append(Extension(number, method, count, rule))
+        done.made.append(Extension(number, method, count, rule))
+    note(db, run_id, [each.method for each in done.made], done.failed)
     atlas.make(db, run_id, tell)
-    return made
+    return done
+
+
+def place_distinct(layout: Layout, vectors: np.ndarray) -> tuple[str, np.ndarray]:
+    """The same as `place`, in the worker: distinct new vectors go by the distinct old ones, and copies lie where the
+    first of them does, be that an old or a new one."""
+    placed = len(layout.vectors)
+    found = distinct(np.concatenate([layout.vectors, vectors]))
+    old, new = found.firsts[found.firsts < placed], found.firsts[found.firsts >= placed]
+    points, rule = layout.points[old], ON_COPIES
+    if len(new):
+        base = Layout(layout.method, layout.vectors[old], points, layout.settings)
+        rule, more = worker.call(place, base, vectors[new - placed])
+        points = np.concatenate([points, more])
+    return rule, points[found.of[placed:]]
 
 
 def place(layout: Layout, vectors: np.ndarray) -> tuple[str, np.ndarray]:

@@ -1,114 +1,123 @@
-"""Layouts: the features of a run laid out in two dimensions, with seeds fixed and every setting stored."""
+"""Layouts of a run's features in two dimensions, made and stored with every setting that was really used."""
 
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ingest import atlas, clusters
+from ingest import atlas, clusters, layouts, worker
+from ingest.copies import Distinct, distinct
+from ingest.layouts import TITLES, check_layouts, settings_of
+from ingest.metadata import count, some
 from store import read, search, write
+from store.atlas import collection_of
 from store.connection import reading, writing
 
-SEED = 20
-# Above this many images openTSNE is quicker than scikit-learn's t-SNE.
-MANY = 5_000
+__all__ = ["Projected", "check_layouts", "features", "note", "project", "settings_of"]
+
+STAGE = "project"  # of `failures`
 
 
-def project(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None] = lambda line: None) -> list[str]:
+@dataclass(frozen=True)
+class Projected:
+    """The layouts that were `made`, by their methods, and those that `failed`, {what: a sentence that says why}."""
+
+    made: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def project(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None] = lambda line: None) -> Projected:
     """Computes the layouts `methods` of a run's features and stores them; returns those that were not there already.
 
-    A layout that holds exactly the run's images with the same settings is left as it is. Clusters are looked for in all
-    layouts of the run and the pictures are made small for the map, where that has not been done yet.
+    What is laid out are the distinct vectors; copies are put at the very place of the first of them. Each layout is
+    computed in a process of its own, and one that fails leaves a row in `failures` and the others as they are. A layout
+    that holds exactly the run's images with the same settings is left as it is. Clusters are looked for in all layouts
+    of the run and the pictures are made small for the map, where that has not been done yet.
     """
+    ids, vectors = features(db, run_id, tell)
+    with reading(db) as con:
+        stored = read.projections(con, run_id).to_pylist()
+    done = Projected()
+    missing = [method for method in methods if not any(_holds(row, method, len(ids)) for row in stored)]
+    if len(ids) and missing:
+        found = distinct(vectors)
+        if found.copies:
+            tell(f"{count(found.copies, 'image')} of {len(ids)} lie exactly on others: their features are the same")
+        for method in missing:
+            tell(f"laying out {count(len(found.firsts), 'image')} with {method}")
+            _make(db, run_id, method, stored, ids, vectors, found, done, tell)
+    done.failed.update(clusters.make(db, run_id, ids, vectors, tell))
+    note(db, run_id, methods, done.failed)
+    atlas.make(db, run_id, tell)
+    return done
+
+
+def features(db: Path, run_id: int, tell: Callable[[str], None] = lambda line: None) -> tuple[np.ndarray, np.ndarray]:
+    """Image ids (n,) ascending and vectors (n, dim) of a run's features that can be laid out: finite ones."""
     with reading(db) as con:
         ids, vectors = search.features(con, run_id)
-        stored = read.projections(con, run_id).to_pylist()
-    made = []
-    for method in methods:
-        settings = settings_of(method, len(ids))
-        if len(ids) == 0 or any(_same(row, method, settings, len(ids)) for row in stored):
-            continue
-        tell(f"laying out {len(ids)} images with {method}")
-        points = LAYOUTS[method](vectors, settings)
+    finite = np.isfinite(vectors).all(axis=1) if len(ids) else np.zeros(0, dtype=bool)
+    if not finite.all():
+        lost = ids[~finite]
+        named = some([str(image_id) for image_id in lost])
+        tell(f"left out of the layouts: {count(len(lost), 'image')} whose features are no finite numbers ({named})")
+    return ids[finite], vectors[finite]
+
+
+def note(db: Path, run_id: int, methods: list[str], failed: dict[str, str]) -> None:
+    """Writes into `failures` what failed of a run's layouts, and takes away what was noted there and has been made."""
+    names = {what: f"{what} of run {run_id}" for what in [*methods, *map(clusters.named, methods), *failed]}
+    with reading(db) as con:
+        collection = collection_of(con, run_id)
+        noted = {row["path"] for row in read.failures(con).to_pylist() if row["stage"] == STAGE}
+    past = [name for what, name in names.items() if name in noted and what not in failed]
+    if past or failed:
         with writing(db) as con:
-            # One that lacks images which have come since would be taken for the map of the whole run.
-            for row in stored:
-                if row["method"] == method and row["points"] != len(ids):
-                    write.drop_projection(con, row["projection_id"])
-            write.add_projection(con, run_id, method, settings, ids, points)
-        made.append(method)
-    clusters.make(db, run_id, ids, vectors, tell)
-    atlas.make(db, run_id, tell)
-    return made
+            write.clear_failures(con, collection, past)
+            write.add_failures(con, collection, [(names[what], STAGE, said) for what, said in failed.items()])
 
 
-def check_layouts(methods: Iterable[str]) -> None:
-    """Raises ValueError with the known names if one of `methods` is no layout."""
-    for method in methods:
-        if method not in LAYOUTS:
-            raise ValueError(f"there is no layout {method!r}; there are {', '.join(LAYOUTS)}")
+def _make(
+    db: Path,
+    run_id: int,
+    method: str,
+    stored: list[dict[str, Any]],
+    ids: np.ndarray,
+    vectors: np.ndarray,
+    found: Distinct,
+    done: Projected,
+    tell: Callable[[str], None],
+) -> None:
+    """One layout, into the database and into `done`."""
+    settings = settings_of(method, len(found.firsts))
+    try:
+        laid = worker.call(layouts.lay_out, method, vectors[found.firsts], settings)
+    except worker.WorkerError as error:
+        again = f"python -m ingest project --run {run_id} --methods {method}"
+        done.failed[method] = f"{TITLES.get(method, method)} was not made: {error}; to try again: {again}"
+        tell(done.failed[method])
+        return
+    settings |= {"distinct": len(found.firsts), "copies": found.copies, **laid.notes}
+    with writing(db) as con:
+        # One that lacks images which have come since would be taken for the map of the whole run.
+        for row in stored:
+            if row["method"] == method and row["points"] != len(ids):
+                write.drop_projection(con, row["projection_id"])
+        write.add_projection(con, run_id, method, settings, ids, laid.points[found.of])
+    done.made.append(method)
 
 
-def settings_of(method: str, images: int) -> dict[str, Any]:
-    """The settings a layout of so many images is made with: stored beside it, so that it can be made again."""
-    if method == "umap":
-        neighbours = min(15, max(2, images - 1))
-        # The spectral start needs more images than its eigenproblem has dimensions.
-        start = "spectral" if images > 10 else "random"
-        return {"n_neighbors": neighbours, "min_dist": 0.1, "metric": "cosine", "init": start, "random_state": SEED}
-    if method == "tsne":
-        engine = "openTSNE" if images > MANY else "scikit-learn"
-        perplexity = round(min(30.0, max(1.0, (images - 1) / 3)), 2)
-        return {"perplexity": perplexity, "metric": "cosine", "random_state": SEED, "engine": engine}
-    return {"centred": True, "components": 2}
-
-
-def _same(row: dict[str, Any], method: str, settings: dict[str, Any], images: int) -> bool:
+def _holds(row: dict[str, Any], method: str, images: int) -> bool:
+    """Whether a stored layout is this one, of all images, made as it would be made now."""
     stored = json.loads(row["settings"]) if isinstance(row["settings"], str) else row["settings"]
-    if "fitted" in stored:  # and extended since: what it was made with suits the images of then
-        settings = settings_of(method, stored["fitted"])
-    shared = {key: stored.get(key) for key in settings}
-    return row["method"] == method and shared == settings and row.get("points") == images
-
-
-def _pca(vectors: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
-    from sklearn.decomposition import PCA
-
-    components = min(2, *vectors.shape)
-    pca = PCA(components, svd_solver="full" if len(vectors) <= 2_000 else "covariance_eigh")
-    points = pca.fit_transform(vectors) if len(vectors) > 1 else np.zeros((1, components))
-    shares = getattr(pca, "explained_variance_ratio_", np.zeros(components))
-    settings["explained_variance"] = [round(float(share), 4) for share in np.nan_to_num(shares)]
-    return np.pad(points, ((0, 0), (0, 2 - components)))
-
-
-def _umap(vectors: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
-    if len(vectors) < 4:
-        return _pca(vectors, settings)  # no neighbourhoods to keep
-    from umap import UMAP
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns of what was asked for: one thread, because of the seed
-        return UMAP(n_components=2, n_jobs=1, **settings).fit_transform(vectors)
-
-
-def _tsne(vectors: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
-    if len(vectors) < 4:
-        return _pca(vectors, settings)
-    if settings["engine"] == "openTSNE":
-        from openTSNE import TSNE
-
-        model = TSNE(perplexity=settings["perplexity"], metric="cosine", random_state=SEED, n_jobs=-1)
-        return np.asarray(model.fit(vectors))
-    from sklearn.manifold import TSNE
-
-    model = TSNE(perplexity=settings["perplexity"], metric="cosine", init="pca", random_state=SEED)
-    return model.fit_transform(vectors)
-
-
-LAYOUTS: dict[str, Callable[[np.ndarray, dict[str, Any]], np.ndarray]] = {"umap": _umap, "tsne": _tsne, "pca": _pca}
+    # One that was extended has the settings of the images of then; an older one laid copies out as well.
+    suits = settings_of(method, stored.get("distinct", stored.get("fitted", images)))
+    if "distinct" not in stored:
+        suits = {key: value for key, value in suits.items() if key in stored}
+    same = all(stored.get(key) == value for key, value in suits.items() if key != "init")
+    return row["method"] == method and same and row.get("points") == images

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ingest.cli.options import db_option, json_option, layouts_option
-from ingest.cli.plain import PlainCommand
+from ingest.cli.plain import PlainCommand, leave
 from ingest.report import Report
 
 
@@ -29,19 +29,26 @@ def project(db: Path, as_json: bool, run_id: int | None, layouts: tuple[str, ...
     if extend:
         _extend(report, db, run_id, list(layouts))
         return
-    made = lay_out(db, run_id, list(layouts), report.tell)
-    report.finish(
-        f"run {run_id}: made {', '.join(made)}" if made else f"run {run_id}: all layouts are there already",
-        {"run_id": run_id, "projections": made},
+    done = lay_out(db, run_id, list(layouts), report.tell)
+    said = [f"made {', '.join(done.made)}"] * bool(done.made) + [f"failed: {', '.join(done.failed)}"] * bool(
+        done.failed
     )
+    report.finish(
+        f"run {run_id}: {'; '.join(said) or 'all layouts are there already'}",
+        {"run_id": run_id, "projections": done.made, "projections_failed": done.failed},
+    )
+    leave(0, len(done.failed))
 
 
 def _extend(report: Report, db: Path, run_id: int, layouts: list[str]) -> None:
     from ingest.extending import extend
 
-    made = extend(db, run_id, layouts, report.tell)
-    said = "every image has its place already"
-    if made:
-        parts = [f"{each.placed} placed into {each.method} by {each.rule}" for each in made]
-        said = f"{'; '.join(parts)}; no other image has moved"
-    report.finish(f"run {run_id}: {said}", {"run_id": run_id, "extended": [vars(each) for each in made]})
+    done = extend(db, run_id, layouts, report.tell)
+    parts = [f"{each.placed} placed into {each.method} by {each.rule}" for each in done.made]
+    said = [*parts, "no other image has moved"] if parts else []
+    said += [f"failed: {', '.join(done.failed)}"] * bool(done.failed)
+    report.finish(
+        f"run {run_id}: {'; '.join(said) or 'every image has its place already'}",
+        {"run_id": run_id, "extended": [vars(each) for each in done.made], "projections_failed": done.failed},
+    )
+    leave(0, len(done.failed))

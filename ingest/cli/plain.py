@@ -55,12 +55,16 @@ def finish(report: Report, counts: dict[str, Any]) -> None:
         line += f" · {', '.join(counts['methods'])}" + (f" of {counts['target']}" if counts["target"] else "")
     if counts.get("projections"):
         line += f" · {', '.join(counts['projections'])}"
+    if counts.get("projections_failed"):
+        line += f" · failed: {', '.join(counts['projections_failed'])}"
     if counts["images_per_second"]:
         line += f" · {counts['images_per_second']:.1f} images/s"
-    if not counts["new"] and not counts["failed"] and not counts.get("projections"):
+    layouts = counts.get("projections") or counts.get("projections_failed")
+    if not counts["new"] and not counts["failed"] and not layouts:
         line += " · nothing to do"
     report.finish(f"{line} → {counts['db']}", counts)
     leave(counts["new"] + counts["already"], counts["failed"])
+    leave(0, len(counts.get("projections_failed") or ()))
 
 
 def _sentence(error: Exception) -> tuple[str, int]:

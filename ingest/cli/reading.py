@@ -60,7 +60,8 @@ def run(
         pruned = {"pruned": prune(db, listing.collection, sure=True)["pruned"], "gone": []} if prunes else {}
         counts = observe_collection(db, listing, Settings(**settings, engine=cluster), "run", report)
     counts |= pruned
-    counts["projections"] = project(db, counts["run_id"], list(layouts), report.tell)
+    done = project(db, counts["run_id"], list(layouts), report.tell)
+    counts |= {"projections": done.made, "projections_failed": done.failed}
     finish(report, counts)
 
 

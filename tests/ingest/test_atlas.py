@@ -49,7 +49,7 @@ def cell(con, layout: atlas.Layout, side: int, place: int) -> np.ndarray:
 def test_each_picture_lies_in_its_cell_at_every_size(tmp_path, count):
     path = tmp_path / "a.duckdb"
     run = made(path, count)
-    assert project(path, run, ["pca"]) == ["pca"]
+    assert project(path, run, ["pca"]).made == ["pca"]
     with reading(path) as con:
         layout = atlas.layout(con, 1)
         assert layout.places.tolist() == list(range(count))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from ingest import clusters
-from ingest.clusters import central, find, settings_of, surroundings
+from ingest import clustering, clusters
+from ingest.clustering import find, settings_of, surroundings
+from ingest.clusters import central
 from ingest.extending import extend
 from ingest.projections import project
 from store import clusters as stored
@@ -45,7 +46,7 @@ def test_planted_clusters_are_found_and_numbered_from_the_largest():
 def test_many_points_are_clustered_by_some_of_them_as_they_would_be_by_all(monkeypatch):
     xy, truth = points(40)
     whole = find(xy, settings_of(len(xy)))
-    monkeypatch.setattr(clusters, "MOST", 1000)
+    monkeypatch.setattr(clustering, "MOST", 1000)
     settings = settings_of(len(xy))
     assert settings["seen"] == 1000
     part = find(xy, settings)
@@ -93,7 +94,7 @@ def test_a_layout_gets_its_clusters_once_and_older_ones_when_project_runs_again(
     with writing(path) as con:  # as a database from before there were clusters
         for table in ("clustering", "cluster_point", "cluster_centre"):
             con.execute(f"DELETE FROM {table}")
-    assert project(path, run, ["tsne", "pca"], told.append) == []
+    assert project(path, run, ["tsne", "pca"], told.append).made == []
     assert told == ["looking for clusters in tsne", "looking for clusters in pca"]
     again = of_run(path, run)
     assert all((again[method].of == found[method].of).all() for method in found)

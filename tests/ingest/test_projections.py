@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from ingest import projections
-from ingest.projections import LAYOUTS, project, settings_of
+from ingest import layouts, worker
+from ingest.layouts import LAYOUTS, settings_of
+from ingest.projections import project
 from store import read, search, write
 from store.connection import reading, writing
 from store.records import ImageRecord, Results, RunRecord
@@ -33,7 +34,7 @@ def clusters(count, dim=16):
 @pytest.mark.parametrize("method", LAYOUTS)
 def test_any_number_of_images_is_laid_out(method, count, tmp_path):
     run = database(tmp_path / "p.duckdb", clusters(count))
-    assert project(tmp_path / "p.duckdb", run, [method]) == [method]
+    assert project(tmp_path / "p.duckdb", run, [method]).made == [method]
     with reading(tmp_path / "p.duckdb") as con:
         (row,) = read.projections(con, run).to_pylist()
         points = read.points(con, row["projection_id"])
@@ -54,25 +55,25 @@ def test_what_is_alike_lies_together_and_the_layout_can_be_made_again(method, tm
     first, second = points[0::2], points[1::2]
     apart = np.linalg.norm(first.mean(0) - second.mean(0))
     assert apart > 2 * max(first.std(), second.std(), key=float) / 2 and apart > first.std(0).max()
-    again = LAYOUTS[method](stored, settings_of(method, 40))
+    again = worker.call(layouts.lay_out, method, stored, settings_of(method, 40)).points
     np.testing.assert_allclose(again, points, rtol=1e-4, atol=1e-4)
-    assert json.loads(row["settings"]).get("random_state", projections.SEED) == projections.SEED
+    assert json.loads(row["settings"]).get("random_state", layouts.SEED) == layouts.SEED
 
 
 def test_nothing_is_done_twice_and_a_layout_that_lacks_images_is_replaced(tmp_path):
     path, vectors = tmp_path / "p.duckdb", clusters(20)
     run = database(path, vectors[:15])
-    assert project(path, run, ["pca"]) == ["pca"]
-    assert project(path, run, ["pca"]) == []
+    assert project(path, run, ["pca"]).made == ["pca"]
+    assert project(path, run, ["pca"]).made == []
     assert database(path, vectors) == run
-    assert project(path, run, ["pca"]) == ["pca"]
+    assert project(path, run, ["pca"]).made == ["pca"]
     with reading(path) as con:
         (row,) = read.projections(con, run).to_pylist()
     assert row["points"] == 20
 
 
 def test_many_images_are_laid_out_by_opentsne(tmp_path, monkeypatch):
-    monkeypatch.setattr(projections, "MANY", 30)
+    monkeypatch.setattr(layouts, "MANY", 30)
     run = database(tmp_path / "p.duckdb", clusters(60))
     project(tmp_path / "p.duckdb", run, ["tsne"])
     with reading(tmp_path / "p.duckdb") as con:

@@ -1,0 +1,125 @@
+"""HDBSCAN (Campello, Moulavi and Sander, 2013) over the points of a layout. No database.
+
+It sees places, not pictures: any number of points at one place are one to it. Given them all it would split them, for
+at the distance 0 every density is infinite. A place whose pictures outnumber the others of its cluster is a cluster of
+its own afterwards: a picture that stands 400 times in a collection is a group, whatever lies near it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+MOST = 20_000  # places that HDBSCAN sees: its time grows with the square of their number
+SEED = 20
+AROUND = 5  # neighbours that decide about a point which HDBSCAN has not seen
+REACH = 2.0  # how much farther from a member than members are from each other such a point may lie
+
+
+@dataclass(frozen=True)
+class Places:
+    """The m places (m, 2) of n points, how many points are at each (m,), and the place of each point (n,)."""
+
+    xy: np.ndarray
+    counts: np.ndarray
+    of: np.ndarray
+
+
+def places(xy: np.ndarray) -> Places:
+    """Where points (n, 2) lie, in the order of the first point at each place."""
+    xy = np.asarray(xy, dtype=np.float64).reshape(-1, 2) + 0.0  # no place is told apart by the sign of its zero
+    _, first, of, counts = np.unique(xy, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    order = np.argsort(first)
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    return Places(xy[first[order]], counts[order], rank[of.reshape(-1)])
+
+
+def settings_of(places: int) -> dict[str, Any]:
+    """What the clusters of so many places are looked for with: a cluster has at least half the root of their number."""
+    seen = min(places, MOST)
+    least = max(3, round(np.sqrt(seen) / 2))
+    settings = {"min_cluster_size": least, "min_samples": min(10, least)}
+    return settings | ({"seen": seen, "random_state": SEED} if seen < places else {})
+
+
+def find(xy: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+    """The clusters (n,) int32 of points (n, 2): 1 is the largest, 0 none; points at one place are never apart. Of more
+    than MOST places as many are picked at random, and the others belong where their surroundings do."""
+    there = places(xy)
+    m = len(there.xy)
+    if m < 2:
+        return np.zeros(len(there.of), dtype=np.int32)  # nothing to set anything apart from
+    of = _stacks(_of_places(there.xy, settings), there.counts, settings["min_cluster_size"])
+    return _by_size(of[there.of])
+
+
+def surroundings(xy: np.ndarray, of: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """The clusters (m,) int32 of new points (m, 2) among old ones (n, 2) of known clusters (n,): that of the place
+    where they lie, or that of most of the AROUND nearest places, if the nearest of these is not much farther away than
+    they are from each other; otherwise 0."""
+    from scipy.spatial import cKDTree
+
+    there = places(xy)
+    k = min(AROUND, len(there.xy))
+    if not k or not len(new):
+        return np.zeros(len(new), dtype=np.int32)
+    first = np.unique(there.of, return_index=True)[1]
+    of, xy = np.asarray(of)[first], there.xy
+    tree = cKDTree(xy)
+    distance, near = (part.reshape(len(new), k) for part in tree.query(new, k))
+    votes = of[near]
+    agreeing = (votes[:, :, None] == votes[:, None, :]).sum(2)
+    agreeing[:, 0] += np.where(distance[:, 0] == 0, AROUND, 0)  # who lies on a picture goes where that goes
+    first = np.argmax(agreeing, axis=1)  # the nearest of the largest party
+    row = np.arange(len(new))
+    found, apart, member = votes[row, first], distance[row, first], near[row, first]
+    spacing, _ = tree.query(xy[member], min(AROUND + 1, len(xy)))
+    return np.where(apart <= REACH * spacing.reshape(len(new), -1)[:, -1], found, 0).astype(np.int32)
+
+
+def _of_places(xy: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+    """The clusters (m,) of distinct places (m, 2), in any order."""
+    m, seen = len(xy), settings.get("seen", len(xy))
+    of = np.zeros(m, dtype=np.int32)
+    if m < 2 * settings["min_cluster_size"]:
+        return of
+    picked = np.arange(m) if seen >= m else np.sort(np.random.default_rng(SEED).choice(m, seen, replace=False))
+    of[picked] = _hdbscan(xy[picked], settings)
+    others = np.setdiff1d(np.arange(m), picked)
+    if len(others):
+        of[others] = surroundings(xy[picked], of[picked], xy[others])
+    return of
+
+
+def _hdbscan(xy: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+    from sklearn.cluster import HDBSCAN
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = HDBSCAN(settings["min_cluster_size"], min_samples=settings["min_samples"], copy=True)
+        return model.fit_predict(xy) + 1
+
+
+def _stacks(of: np.ndarray, counts: np.ndarray, least: int) -> np.ndarray:
+    """The clusters (m,) of places with so many points each (m,), where a place of at least `least` points that
+    outnumber the others of its cluster is one of its own. A cluster that loses too many by that is none any more."""
+    of = of.copy()
+    points = np.bincount(of, weights=counts)
+    own = (counts >= least) & ((of == 0) | (2 * counts > points[of]))
+    lost = np.unique(of[own & (of > 0)])
+    of[own] = of.max(initial=0) + 1 + np.arange(own.sum())
+    left = np.bincount(of, weights=counts)
+    return np.where(np.isin(of, [number for number in lost if left[number] < least]), 0, of)
+
+
+def _by_size(of: np.ndarray) -> np.ndarray:
+    """The same clusters, numbered from the largest."""
+    counts = np.bincount(of)[1:]
+    order = np.argsort(-counts, kind="stable")
+    number = np.zeros(len(counts) + 1, dtype=np.int32)
+    number[order + 1] = np.where(counts[order] > 0, np.arange(1, len(counts) + 1), 0)
+    return number[of]
