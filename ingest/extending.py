@@ -18,8 +18,8 @@ import numpy as np
 from ingest import atlas, clusters, worker
 from ingest.copies import distinct
 from ingest.layouts import SEED, TITLES
-from ingest.projections import features, note
-from store import read, write
+from ingest.projections import note
+from store import read, search, write
 from store.connection import reading, writing
 from store.vectors import nearest
 
@@ -47,6 +47,15 @@ class Extended:
 
 
 @dataclass(frozen=True)
+class Placed:
+    """New points (m, 2) float64, the rule they follow, and how many of them are copies."""
+
+    points: np.ndarray
+    rule: str
+    copies: int
+
+
+@dataclass(frozen=True)
 class Layout:
     """A layout as it is: the vectors (n, dim) float32 and points (n, 2) float64 of the images in it."""
 
@@ -63,8 +72,8 @@ def extend(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None
     layout's settings then say how many images it was `fitted` to, how many were `placed_later`, and by which rule.
     Raises ValueError if the run has no layout of these methods.
     """
-    ids, vectors = features(db, run_id, tell)
     with reading(db) as con:
+        ids, vectors = search.features(con, run_id)
         stored = [row for row in read.projections(con, run_id).to_pylist() if row["method"] in methods]
         points = {row["projection_id"]: read.points(con, row["projection_id"]) for row in stored}
     if not stored:
@@ -89,7 +98,7 @@ def extend(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None
         kept = np.isin(table["image_id"].to_numpy(), ids)
         there = np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1)[kept]
         try:
-            rule, found = place_distinct(Layout(method, vectors[old], there, settings), vectors[~old])
+            placed = place_distinct(Layout(method, vectors[old], there, settings), vectors[~old])
         except worker.WorkerError as error:
             again = f"python -m ingest project --extend --run {run_id} --methods {method}"
             done.failed[method] = (
@@ -98,17 +107,18 @@ def extend(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None
             tell(done.failed[method])
             continue
         with writing(db) as con:
-            clusters.extend(con, number, ids[~old], found)
-            write.extend_projection(con, number, _noted(settings, table.num_rows, count, rule), ids[~old], found)
-        done.made.append(Extension(number, method, count, rule))
+            clusters.extend(con, number, ids[~old], placed.points)
+            noted = _noted(settings, table.num_rows, placed)
+            write.extend_projection(con, number, noted, ids[~old], placed.points)
+        done.made.append(Extension(number, method, count, placed.rule))
     note(db, run_id, [each.method for each in done.made], done.failed)
     atlas.make(db, run_id, tell)
     return done
 
 
-def place_distinct(layout: Layout, vectors: np.ndarray) -> tuple[str, np.ndarray]:
-    """The same as `place`, in the worker: distinct new vectors go by the distinct old ones, and copies lie where the
-    first of them does, be that an old or a new one."""
+def place_distinct(layout: Layout, vectors: np.ndarray) -> Placed:
+    """Places new vectors (m, dim) by `place` in the worker: distinct ones go by the distinct old ones, and copies lie
+    where the first of them does, be that an old or a new one. Raises WorkerError."""
     placed = len(layout.vectors)
     found = distinct(np.concatenate([layout.vectors, vectors]))
     old, new = found.firsts[found.firsts < placed], found.firsts[found.firsts >= placed]
@@ -117,7 +127,7 @@ def place_distinct(layout: Layout, vectors: np.ndarray) -> tuple[str, np.ndarray
         base = Layout(layout.method, layout.vectors[old], points, layout.settings)
         rule, more = worker.call(place, base, vectors[new - placed])
         points = np.concatenate([points, more])
-    return rule, points[found.of[placed:]]
+    return Placed(points[found.of[placed:]], rule, len(vectors) - len(new))
 
 
 def place(layout: Layout, vectors: np.ndarray) -> tuple[str, np.ndarray]:
@@ -176,10 +186,11 @@ def _among_neighbours(layout: Layout, vectors: np.ndarray) -> np.ndarray:
     return found
 
 
-def _noted(settings: dict[str, Any], points: int, placed: int, rule: str) -> dict[str, Any]:
-    before = settings.get("placed_later", 0)
-    fitted = settings.get("fitted", points)
-    return settings | {"fitted": fitted, "placed_later": before + placed, "placed_by": rule}
+def _noted(settings: dict[str, Any], points: int, placed: Placed) -> dict[str, Any]:
+    later = settings.get("placed_later", 0) + len(placed.points)
+    noted = {"fitted": settings.get("fitted", points), "placed_later": later, "placed_by": placed.rule}
+    copies = settings.get("copies_placed", 0) + placed.copies
+    return settings | noted | ({"copies_placed": copies} if copies else {})
 
 
 BY_TRANSFORM = {"umap": ("umap-learn's transform", _umap), "tsne": ("openTSNE's transform", _tsne)}

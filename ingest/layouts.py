@@ -66,17 +66,26 @@ def settings_of(method: str, distinct: int) -> dict[str, Any]:
     return {"centred": True, "components": 2}
 
 
-def lay_out(method: str, vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
-    """Lays distinct vectors (n, dim) out as `settings_of` says, or raises what the library raises; the notes name the
-    versions. ValueError if a point is not finite."""
-    made_by = settings.get("made_by", method)
-    laid = LAYOUTS[made_by](vectors, settings)
-    if not np.isfinite(laid.points).all():
-        lost = int((~np.isfinite(laid.points)).any(axis=1).sum())
+def maker(method: str, settings: dict[str, Any]) -> Callable[[np.ndarray, dict[str, Any]], Laid]:
+    """The function that lays out with these settings."""
+    return LAYOUTS[settings.get("made_by", method)]
+
+
+def lay_out(make: Callable[[np.ndarray, dict[str, Any]], Laid], vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
+    """Lays distinct vectors (n, dim) out by a `maker`; raises what the library raises, and ValueError if a point is not
+    finite."""
+    laid = make(vectors, settings)
+    points = np.asarray(laid.points, dtype=np.float64)
+    lost = int((~np.isfinite(points)).any(axis=1).sum())
+    if lost:
         raise ValueError(f"{lost} of {len(vectors)} points came out as no finite numbers")
-    libraries = MADE_WITH.get(settings.get("engine", made_by), ())
-    versions = {name: importlib.metadata.version(name) for name in ("numpy", *libraries)}
-    return Laid(np.asarray(laid.points, dtype=np.float64), {**laid.notes, "versions": versions})
+    return Laid(points, laid.notes)
+
+
+def versions(method: str, settings: dict[str, Any]) -> dict[str, str]:
+    """The versions of the libraries that lay out with these settings."""
+    libraries = MADE_WITH.get(settings.get("engine", settings.get("made_by", method)), ())
+    return {name: importlib.metadata.version(name) for name in ("numpy", *libraries)}
 
 
 def _pca(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:

@@ -13,12 +13,12 @@ import numpy as np
 from ingest import atlas, clusters, layouts, worker
 from ingest.copies import Distinct, distinct
 from ingest.layouts import TITLES, check_layouts, settings_of
-from ingest.metadata import count, some
+from ingest.metadata import count
 from store import read, search, write
 from store.atlas import collection_of
 from store.connection import reading, writing
 
-__all__ = ["Projected", "check_layouts", "features", "note", "project", "settings_of"]
+__all__ = ["Projected", "check_layouts", "note", "project", "settings_of"]
 
 STAGE = "project"  # of `failures`
 
@@ -39,8 +39,8 @@ def project(db: Path, run_id: int, methods: list[str], tell: Callable[[str], Non
     that holds exactly the run's images with the same settings is left as it is. Clusters are looked for in all layouts
     of the run and the pictures are made small for the map, where that has not been done yet.
     """
-    ids, vectors = features(db, run_id, tell)
     with reading(db) as con:
+        ids, vectors = search.features(con, run_id)
         stored = read.projections(con, run_id).to_pylist()
     done = Projected()
     missing = [method for method in methods if not any(_holds(row, method, len(ids)) for row in stored)]
@@ -55,18 +55,6 @@ def project(db: Path, run_id: int, methods: list[str], tell: Callable[[str], Non
     note(db, run_id, methods, done.failed)
     atlas.make(db, run_id, tell)
     return done
-
-
-def features(db: Path, run_id: int, tell: Callable[[str], None] = lambda line: None) -> tuple[np.ndarray, np.ndarray]:
-    """Image ids (n,) ascending and vectors (n, dim) of a run's features that can be laid out: finite ones."""
-    with reading(db) as con:
-        ids, vectors = search.features(con, run_id)
-    finite = np.isfinite(vectors).all(axis=1) if len(ids) else np.zeros(0, dtype=bool)
-    if not finite.all():
-        lost = ids[~finite]
-        named = some([str(image_id) for image_id in lost])
-        tell(f"left out of the layouts: {count(len(lost), 'image')} whose features are no finite numbers ({named})")
-    return ids[finite], vectors[finite]
 
 
 def note(db: Path, run_id: int, methods: list[str], failed: dict[str, str]) -> None:
@@ -96,13 +84,14 @@ def _make(
     """One layout, into the database and into `done`."""
     settings = settings_of(method, len(found.firsts))
     try:
-        laid = worker.call(layouts.lay_out, method, vectors[found.firsts], settings)
+        laid = worker.call(layouts.lay_out, layouts.maker(method, settings), vectors[found.firsts], settings)
     except worker.WorkerError as error:
         again = f"python -m ingest project --run {run_id} --methods {method}"
         done.failed[method] = f"{TITLES.get(method, method)} was not made: {error}; to try again: {again}"
         tell(done.failed[method])
         return
-    settings |= {"distinct": len(found.firsts), "copies": found.copies, **laid.notes}
+    numbers = {"distinct": len(found.firsts), "copies": found.copies}
+    settings |= numbers | laid.notes | {"versions": layouts.versions(method, settings)}
     with writing(db) as con:
         # One that lacks images which have come since would be taken for the map of the whole run.
         for row in stored:

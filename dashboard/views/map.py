@@ -1,6 +1,5 @@
 """The pictures laid out on a plane: near each other what the network finds alike."""
 
-import json
 import secrets
 from dataclasses import replace
 from functools import partial
@@ -9,9 +8,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, colours, filtering, linked, plane, publication, words
+from dashboard import cache, colours, filtering, linked, plane, projection_text, publication, words
 from dashboard.components import canvas, card
 from dashboard.layouts import CLUSTER, Wish
+from dashboard.projection_text import NAMES
 from dashboard.publication import View
 from dashboard.selecting import chosen
 from dashboard.selecting import show as selecting
@@ -21,17 +21,6 @@ from store.atlas import Layout
 
 FIGURE = "map"
 HINT = "Nothing is selected yet. Draw a box or a lasso on the map, or filter the pictures above."
-NAMES = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
-MEANING = {
-    "umap": "UMAP keeps neighbours together: near is alike, but distances between groups and the size of a group "
-    "mean little.",
-    "tsne": "t-SNE keeps neighbours together: near is alike, but distances between groups and the size of a group "
-    "mean little.",
-    "pca": "PCA is a flat shadow of the features: the two directions in which they differ most. Distances are true "
-    "as far as two directions show them.",
-}
-
-
 WAYS = {"projection": "as projected", "grid": "grid", "time": "time line", "groups": "groups"}
 LAID_OUT = {
     "projection": "One unit is as long across as it is up.",
@@ -91,7 +80,7 @@ def draw(
     answer = canvas.canvas(
         source,
         FIGURE,
-        f"Map of {len(layout.ids)} pictures by {NAMES.get(projection['method'], projection['method'])}. "
+        f"Map of {len(layout.ids)} pictures by {projection_text.title(projection)}. "
         "They can be chosen by their metadata above.",
         tints=None
         if tints is None
@@ -220,15 +209,15 @@ def legend(tints: colours.Colours, column: str) -> canvas.Legend:
 
 def explain(run: dict, projection: dict, layout: Layout, wish: Wish, clusters: bool) -> None:
     """How this map was made, for whoever has to judge it, and how to use it."""
-    settings = json.loads(projection["settings"] or "{}")
-    said = ", ".join(f"{key} {value}" for key, value in settings.items()) or "no settings recorded"
-    method = projection["method"]
-    text = (
-        f"{len(layout.ids):,} pictures by {NAMES.get(method, method)} of the features of run {run['run_id']} "
-        f"({words.plain(run['title'])}): {words.plain(said)}. "
-        f"{MEANING.get(method, '')} "
-    )
-    text += LAID_OUT[wish.layout].format(by=words.plain(wish.by), method=NAMES.get(method, method))
+    method = projection_text.title(projection)
+    parts = [
+        f"{len(layout.ids):,} pictures by {method} of the features of run {run['run_id']} "
+        f"({words.plain(run['title'])}): {words.plain(projection_text.settings(projection))}.",
+        *map(words.plain, projection_text.notes(projection)),
+        projection_text.meaning(projection),
+        LAID_OUT[wish.layout].format(by=words.plain(wish.by), method=method),
+    ]
+    text = " ".join(part for part in parts if part)
     if clusters:
         text += " " + CLUSTERS.format(**vars(cache.clusters(projection["projection_id"])))
     if layout.places is None and len(layout.ids) > plane.PICTURES:
@@ -258,7 +247,7 @@ def export(
         "marked": np.isin(layout.ids, chosen.ids()),
         "size": size,
     }
-    laid_out = [NAMES.get(projection["method"], projection["method"])]
+    laid_out = [projection_text.title(projection)]
     if wish.layout != "projection":
         laid_out.append(WAYS[wish.layout] + (f" by {wish.by}" if wish.by else ""))
     view = View(
@@ -296,14 +285,13 @@ def how_made(
     filtered: filtering.Filtered,
 ) -> list[str]:
     """What has to be known about the map where it stands alone: plain sentences."""
-    method = NAMES.get(projection["method"], projection["method"])
-    settings = json.loads(projection["settings"] or "{}")
-    said = ", ".join(f"{key} {value}" for key, value in settings.items()) or "no settings recorded"
+    method, said = projection_text.title(projection), projection_text.settings(projection)
     made = projection["created_at"]
     lines = [
         f"{len(layout.ids):,} pictures of the collection {run['collection']}. {method} ({said}) of the features that "
         f"{run['title']} finds in them (run {run['run_id']}); made on {made.day} {made:%B %Y} with Bilderatlas.",
-        f"{MEANING.get(projection['method'], '')} {LAID_OUT[wish.layout].format(by=wish.by, method=method)}".strip(),
+        *projection_text.notes(projection),
+        f"{projection_text.meaning(projection)} {LAID_OUT[wish.layout].format(by=wish.by, method=method)}".strip(),
     ]
     if source.clusters:
         lines.append(CLUSTERS.format(**vars(cache.clusters(projection["projection_id"]))).split(" Click")[0])

@@ -55,7 +55,7 @@ def test_what_is_alike_lies_together_and_the_layout_can_be_made_again(method, tm
     first, second = points[0::2], points[1::2]
     apart = np.linalg.norm(first.mean(0) - second.mean(0))
     assert apart > 2 * max(first.std(), second.std(), key=float) / 2 and apart > first.std(0).max()
-    again = worker.call(layouts.lay_out, method, stored, settings_of(method, 40)).points
+    again = worker.call(LAYOUTS[method], stored, settings_of(method, 40)).points
     np.testing.assert_allclose(again, points, rtol=1e-4, atol=1e-4)
     assert json.loads(row["settings"]).get("random_state", layouts.SEED) == layouts.SEED
 

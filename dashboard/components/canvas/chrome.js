@@ -83,9 +83,12 @@ export class Chrome {
     card.querySelector("img").replaceWith(image);
     card.querySelector(".title").textContent = told.title;
     card.querySelector(".caption").textContent = told.caption;
+    const stack = scene.stack(i).length;
+    const piled = stack > 1 ? `${stack.toLocaleString("en")} pictures at this very place` : "";
+    card.querySelector(".stack").textContent = piled && `${piled}: a click selects them all`;
     card.hidden = false;
     this.place(scene, i);
-    if (aloud) this.say([told.title, told.caption].filter(Boolean).join(", "));
+    if (aloud) this.say([told.title, told.caption, piled].filter(Boolean).join(", "));
   }
 
   say(text) {

@@ -185,8 +185,11 @@ class PictureMap {
 
   pick(i, adding) {
     if (!this.scene.layout || (i < 0 && adding)) return;
-    const mask = adding ? this.scene.marked.slice() : new Uint8Array(this.scene.layout.n);
-    if (i >= 0) mask[i] = adding ? 1 - mask[i] : 1;
+    const { emphasis, marked, layout } = this.scene;
+    const mask = adding ? marked.slice() : new Uint8Array(layout.n);
+    const chosen = adding ? 1 - mask[i] : 1;
+    // What lies exactly below it comes along, since nobody can click that; what fades does not.
+    for (const j of i < 0 ? [] : this.scene.stack(i)) if (j === i || emphasis[j]) mask[j] = chosen;
     this.select(mask, false);
   }
 

@@ -242,6 +242,14 @@ export class Scene {
     return mask;
   }
 
+  // All points at the very place of a point, itself among them: copies, of which only the uppermost is seen.
+  stack(i) {
+    const { n, x, y } = this.layout;
+    const found = [];
+    for (let j = 0; j < n; j++) if (x[j] === x[i] && y[j] === y[i]) found.push(j);
+    return found;
+  }
+
   depthOf(i) {
     return (2 - this.emphasis[i] + (i + 1) / (this.layout.n + 2)) / 3;
   }
