@@ -161,6 +161,8 @@ def show_failures() -> None:
         return
     st.header("Failures", anchor=False)
     st.markdown("These files could not be used. Mend or remove them, then run the same command again.")
+    if (failures["stage"] == "project").any():
+        st.markdown("Of a layout that could not be made, the reason says what to type; the others are there.")
     st.dataframe(
         failures,
         hide_index=True,

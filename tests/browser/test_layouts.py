@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from dashboard import layouts
 from dashboard.layouts import Wish
 from ingest import clusters
-from store import connection, search
+from store import connection, search, write
 from tests.browser.conftest import served, settled
 from tests.browser.picture_map import HARMFUL, PictureMap, plant
 from tests.pages import database
@@ -135,6 +135,57 @@ def test_a_picture_lies_where_its_year_says_on_the_axis(open_page, map_address, 
     assert np.diff(closer).max() < np.diff(years).max()
     slope, start = np.polyfit(closer, there, 1)
     assert start + slope * 1573 == pytest.approx(before[0] - box["x"], abs=3)
+
+
+@pytest.fixture(scope="module")
+def pile_address(tmp_path_factory):
+    """Eight paintings of which five lie at one place, and as t-SNE all eight."""
+    path = tmp_path_factory.mktemp("pile") / "pile.duckdb"
+    xy = np.array([[0, 0]] * 5 + [[4, 0], [0, 3], [4, 3]], dtype=float)
+    plant(path, NAMES[:8], xy, {})
+    with connection.writing(path) as con:
+        write.add_projection(con, 1, "tsne", {"planted": True}, np.arange(1, 9), np.zeros((8, 2)))
+    with served(path) as address:
+        yield f"{address}/map"
+
+
+def test_a_pile_is_counted_and_selected_as_a_whole(open_page, pile_address):
+    page = open_page(pile_address)
+    canvas = PictureMap(page)
+    page.mouse.move(*canvas.place(0, 0))
+    expect(page.locator(".map .card .stack")).to_have_text("5 pictures at this very place: a click selects them all")
+    for _ in range(6):
+        page.mouse.wheel(0, -240)
+    canvas.still()
+    canvas.click(0, 0)
+    settled(page)
+    assert some(canvas) == [1, 2, 3, 4, 5]
+    expect(page.get_by_text("5 of 8 pictures")).to_be_visible()
+    page.get_by_role("button", name="The whole map").click()
+    canvas.still()
+    page.keyboard.down("Shift")
+    canvas.click(4, 0)
+    settled(page)
+    assert some(canvas) == [1, 2, 3, 4, 5, 6]
+    canvas.click(0, 0)
+    page.keyboard.up("Shift")
+    settled(page)
+    assert some(canvas) == [6]
+    page.mouse.move(*canvas.place(4, 3))
+    expect(page.locator(".map .card .stack")).to_have_text("")
+
+
+def test_a_map_with_everything_at_one_place_is_drawn(open_page, pile_address):
+    page = open_page(f"{pile_address}?projection=t-SNE")
+    canvas = PictureMap(page)
+    assert canvas["drawn"] == 8 and canvas["scale"] > 0
+    canvas.click(0, 0)
+    settled(page)
+    assert canvas["selected"] == 8
+    choose(page, "Layout", "grid")
+    settled(page)
+    canvas.still()
+    assert canvas["drawn"] == 8 and canvas["selected"] == 8
 
 
 def unpacked_points(data: bytes) -> dict[str, np.ndarray]:

@@ -242,3 +242,32 @@ def test_dates_are_a_scale_with_dates_on_it():
 
 def test_a_column_of_nothing_is_not_given():
     assert colours.colour([None, None], "number").legend == [("not given", colours.UNKNOWN, 2)]
+
+
+def test_a_map_of_pictures_at_one_place_opens_and_says_how_it_was_made(db, open_page):
+    settings = {"made_by": "pca", "reason": "UMAP needs at least 4 different pictures; there is 1"}
+    settings |= {"centred": True, "distinct": 1, "copies": 4, "copies_placed": 1, "versions": {"numpy": "2.4.6"}}
+    with connection.writing(db) as con:
+        for number in (1, 2, 3):
+            write.drop_projection(con, number)
+        ids = np.arange(1, len(database.NAMES) + 1)
+        write.add_projection(con, 1, "umap", settings, ids, np.zeros((len(ids), 2)))
+    at = open_page("map")
+    assert not at.exception and given(at)["n"] == len(database.NAMES)
+    assert given(at)["alt"].startswith("Map of 6 pictures by PCA in place of UMAP.")
+    told = at.main.caption[0].value.replace("\\", "")
+    assert "6 pictures by PCA in place of UMAP" in told and "PCA is a flat shadow" in told
+    assert "Made otherwise because UMAP needs at least 4 different pictures; there is 1." in told
+    assert "5 of the pictures have the same features as an earlier one and lie exactly on it" in told
+    assert "numpy 2.4.6" in told and "made_by" not in told
+    for layout in ("grid", "groups"):
+        points = unpacked_arrangement(
+            layouts.points(db, 1, layouts.Wish(layout, "artist" if layout == "groups" else ""))
+        )
+        assert len(np.unique(points, axis=0)) == len(ids)  # each has a cell of its own
+
+
+def unpacked_arrangement(data: bytes) -> np.ndarray:
+    """The points (n, 2) of an arrangement."""
+    n = int(np.frombuffer(data, "<i4", 1)[0])
+    return np.stack([np.frombuffer(data, "<f4", n, 8 + 8 * n), np.frombuffer(data, "<f4", n, 8 + 12 * n)], axis=1)
