@@ -63,7 +63,8 @@ def settings_of(method: str, distinct: int) -> dict[str, Any]:
             "random_state": SEED,
             "engine": engine,
         }
-    return {"centred": True, "components": 2}
+    # To all of them, 400 placeholders would draw the centre and the first direction towards themselves.
+    return {"centred": True, "components": 2, "fitted_to": "distinct vectors"}
 
 
 def maker(method: str, settings: dict[str, Any]) -> Callable[[np.ndarray, dict[str, Any]], Laid]:
