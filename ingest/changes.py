@@ -136,6 +136,7 @@ def prune(db: Path, collection: str | None, sure: bool = False) -> dict[str, Any
     row, known, gone = prunable(db, collection, sure)
     folder = Path(row["source"] or ".")
     with writing(db) as con:
+        # A layout that failed is no file.
         failed = [one["path"] for one in read.failures(con, row["name"]).to_pylist() if one["stage"] != "project"]
         past = [path for path in failed if "://" not in path and not _exists(folder, path)]
         write.forget_images(con, [known[name].image_id for name in gone])

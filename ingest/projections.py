@@ -52,14 +52,15 @@ def project(db: Path, run_id: int, methods: list[str], tell: Callable[[str], Non
             tell(f"laying out {count(len(found.firsts), 'image')} with {method}")
             _make(db, run_id, method, stored, ids, vectors, found, done, tell)
     done.failed.update(clusters.make(db, run_id, ids, vectors, tell))
-    note(db, run_id, methods, done.failed)
+    note(db, run_id, [*methods, *map(clusters.named, layouts.LAYOUTS)], done.failed)
     atlas.make(db, run_id, tell)
     return done
 
 
-def note(db: Path, run_id: int, methods: list[str], failed: dict[str, str]) -> None:
-    """Writes into `failures` what failed of a run's layouts, and takes away what was noted there and has been made."""
-    names = {what: f"{what} of run {run_id}" for what in [*methods, *map(clusters.named, methods), *failed]}
+def note(db: Path, run_id: int, tried: list[str], failed: dict[str, str]) -> None:
+    """Writes into `failures` what failed of a run's layouts and clusters, and takes away what was noted there and has
+    been `tried` with success."""
+    names = {what: f"{what} of run {run_id}" for what in [*tried, *failed]}
     with reading(db) as con:
         collection = collection_of(con, run_id)
         noted = {row["path"] for row in read.failures(con).to_pylist() if row["stage"] == STAGE}

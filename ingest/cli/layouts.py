@@ -30,9 +30,7 @@ def project(db: Path, as_json: bool, run_id: int | None, layouts: tuple[str, ...
         _extend(report, db, run_id, list(layouts))
         return
     done = lay_out(db, run_id, list(layouts), report.tell)
-    said = [f"made {', '.join(done.made)}"] * bool(done.made) + [f"failed: {', '.join(done.failed)}"] * bool(
-        done.failed
-    )
+    said = [f"{what} {', '.join(names)}" for what, names in (("made", done.made), ("failed", done.failed)) if names]
     report.finish(
         f"run {run_id}: {'; '.join(said) or 'all layouts are there already'}",
         {"run_id": run_id, "projections": done.made, "projections_failed": done.failed},
@@ -46,7 +44,8 @@ def _extend(report: Report, db: Path, run_id: int, layouts: list[str]) -> None:
     done = extend(db, run_id, layouts, report.tell)
     parts = [f"{each.placed} placed into {each.method} by {each.rule}" for each in done.made]
     said = [*parts, "no other image has moved"] if parts else []
-    said += [f"failed: {', '.join(done.failed)}"] * bool(done.failed)
+    if done.failed:
+        said.append(f"failed: {', '.join(done.failed)}")
     report.finish(
         f"run {run_id}: {'; '.join(said) or 'every image has its place already'}",
         {"run_id": run_id, "extended": [vars(each) for each in done.made], "projections_failed": done.failed},
