@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ingest.merging import Merge, source_of
 from ingest.sources.folder import SourceError
+from ingest.sources.reading import Reading
 from ingest.sources.table import read_metadata
-from store import read, write
+from ingest.sources.tabular import TableOptions
+from store import read, tables, write
 from store.connection import reading, writing
 
 Cells = Mapping[str, Any]
@@ -17,28 +20,47 @@ Cells = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Joined:
-    """A table beside the pictures that it describes: `rows` maps their names to cells; the rest did not match."""
+    """A table beside the pictures that it describes: `rows` maps their names to cells; the rest did not match. `table`
+    is where the user says it is. Of `unread_pictures` the row has too many cells; `reading` is how the table was read.
+    """
 
-    table: Path
+    table: Path | str
     column: str
     rows: dict[str, Cells]
     pictures: int
     rows_without_picture: list[str]
     pictures_without_row: list[str]
+    unread_pictures: list[str] = field(default_factory=list)
+    reading: Reading = field(default_factory=Reading)
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return str(self.table).rpartition("/")[2]
 
     def line(self, limited: bool = False) -> str:
         """What is told at the terminal; of a `limited` listing the rows without a picture say nothing."""
         said = [
-            f"{self.table.name} describes {len(self.rows)} of {count(self.pictures, 'picture')}, "
-            f"by its column {self.column}"
+            f"{self.name} describes {len(self.rows)} of {count(self.pictures, 'picture')}, by its column {self.column}"
         ]
         if missing := self.pictures_without_row:
             said.append(f"{count(len(missing), 'picture')} without a row ({some(missing)})")
+        if self.unread_pictures:
+            unread = self.unread_pictures
+            said.append(f"{count(len(unread), 'picture')} whose row could not be read ({some(unread)})")
         if self.rows_without_picture and not limited:
             said.append(
                 f"{count(len(self.rows_without_picture), 'row')} without a picture ({some(self.rows_without_picture)})"
             )
         return "; ".join(said)
+
+    def notes(self, limited: bool = False) -> list[str]:
+        """What belongs to the last lines: whom the table describes, how it was read, which of its rows are odd."""
+        return [
+            self.line(limited),
+            f"{self.name}: {self.reading.line()}",
+            *(f"{self.name}, {line}" for line in self.reading.odd_lines()),
+        ]
 
     def counts(self) -> dict[str, Any]:
         """The same in full, for --json."""
@@ -48,44 +70,86 @@ class Joined:
             "described": len(self.rows),
             "rows_without_picture": self.rows_without_picture,
             "pictures_without_row": self.pictures_without_row,
+            "pictures_with_unread_row": self.unread_pictures,
+            "reading": self.reading.facts(),
+        }
+
+    def stored(self) -> dict[str, Any]:
+        """What the database keeps of it, for the page Overview."""
+        return {
+            "described": len(self.rows),
+            "pictures": self.pictures,
+            "rows_without_picture": len(self.rows_without_picture),
+            "pictures_without_row": len(self.pictures_without_row),
+            "examples": {"rows": self.rows_without_picture[:5], "pictures": self.pictures_without_row[:5]},
+            "notes": self.notes(),
+            **self.reading.facts(),
         }
 
 
-def join(table: Path, names: list[str], file_column: str | None = None) -> Joined:
-    """Read a table of the pictures with these names. SourceError as `ingest.sources.table.read_metadata`."""
-    found = read_metadata(table, names, file_column)
-    return Joined(table, found.column, found.rows, len(names), found.unmatched_rows, found.unmatched_files)
-
-
-def merged(stored: Cells, told: Cells, row: Cells) -> dict[str, Any]:
-    """A picture's metadata: what was `stored`, what its source has `told` of it (a page its number), then the `row` of
-    the table. Columns of the row win, empty ones too; columns that it lacks stay. The title that the source has told
-    only stands where nobody gives another."""
-    found = {**told, **stored, **{key: told[key] for key in told if key != "title"}, **row}
-    titles = [value for key, value in found.items() if key.lower() in read.TITLE_KEYS and value != told.get("title")]
-    if any(titles):
-        return {key: value for key, value in found.items() if key != "title" or value != told.get("title")}
-    return found | ({"title": told["title"]} if "title" in told else {})
+def join(
+    file: Path,
+    names: list[str],
+    file_column: str | None = None,
+    options: TableOptions | None = None,
+    table: Path | str | None = None,
+) -> Joined:
+    """Read a table of the pictures with these names from a file; `table` says where it is if not there. SourceError as
+    `ingest.sources.table.read_metadata`."""
+    found = read_metadata(file, names, file_column, options)
+    return Joined(
+        table or file,
+        found.column,
+        found.rows,
+        len(names),
+        found.unmatched_rows,
+        found.unmatched_files,
+        found.unread_files,
+        found.reading,
+    )
 
 
 def describe_collection(
-    db: Path, table: Path, collection: str | None, file_column: str | None, replace: bool = False
+    db: Path,
+    table: Path,
+    collection: str | None,
+    file_column: str | None,
+    replace: bool = False,
+    options: TableOptions | None = None,
 ) -> dict[str, Any]:
     """Bring the metadata of the pictures that a collection holds up to date from a table; nothing else changes.
 
-    With `replace` columns that the table lacks go. Returns what `--json` prints.
+    What an earlier reading of the same table has said goes, and with `replace` all that others have said of the
+    pictures it describes. Returns what `--json` prints.
     """
     with reading(db) as con:
         row = chosen_collection(con, collection)
         known = read.known(con, row["collection_id"])
-    found = join(table, list(known), file_column)
-    stored = {name: known[name].metadata for name in found.rows}
-    texts = {
-        name: merged({} if replace else stored[name], _told(stored[name]), cells) for name, cells in found.rows.items()
-    }
+    found = join(table, list(known), file_column, options)
     with writing(db) as con:
+        merge = Merge(
+            source_of(table, row["source"]),
+            found.rows,
+            frozenset(found.unread_pictures),
+            before=tables.table_rows(con, row["collection_id"]),
+            replaces=replace,
+            keeps_equal="://" in (row["source"] or ""),
+        )
+        texts = {
+            name: merge.metadata(name, held.metadata, _given(held.metadata))
+            for name, held in known.items()
+            if name in found.rows or name in merge.before
+        }
         changed = write.set_metadata(con, row["collection_id"], texts)
-    return {"db": str(db), "collection": row["name"], "changed": changed, **found.counts(), "line": found.line()}
+        merge.store(con, row["collection_id"], found.stored())
+    return {
+        "db": str(db),
+        "collection": row["name"],
+        "changed": changed,
+        "taken_back": merge.lost,
+        **found.counts(),
+        "notes": [*found.notes(), *merge.lines()],
+    }
 
 
 def chosen_collection(con: Any, collection: str | None) -> dict[str, Any]:
@@ -110,5 +174,7 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def _told(stored: Cells) -> dict[str, Any]:
-    return {key: stored[key] for key in ("document", "page", "pages", "film", "seconds", "timecode") if key in stored}
+def _given(stored: Cells) -> dict[str, Any]:
+    """What the source has said of a picture, which no table takes away."""
+    own = ("document", "page", "pages", "film", "seconds", "timecode")
+    return {key: value for key, value in stored.items() if key in own or key.startswith("iiif_")}

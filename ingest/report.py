@@ -14,6 +14,11 @@ class Report:
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
+        self.notes: list[str] = []
+
+    def note(self, line: str) -> None:
+        """Tells what is to be read when the work is done: just before the last line."""
+        self.notes.append(line)
 
     def tell(self, line: str) -> None:
         from tqdm import tqdm
@@ -29,4 +34,6 @@ class Report:
             yield bar.update
 
     def finish(self, line: str, counts: dict[str, Any]) -> None:
+        for note in self.notes:
+            self.tell(note)
         print(json.dumps(counts, ensure_ascii=False, default=str) if self.as_json else line, flush=True)

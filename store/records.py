@@ -37,6 +37,14 @@ class Held(NamedTuple):
     counted: bool = True
 
 
+class TableRows(NamedTuple):
+    """What tables have said of a picture: `rows` {table: cells by column}, in the order in which they were read, and
+    what was known otherwise under the names of their columns, `hidden` by them."""
+
+    hidden: dict[str, Any]
+    rows: dict[str, dict[str, Any]]
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """One backbone over one collection with fixed settings. `size` is the side of the network's input in pixels."""

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from store import catalogue, clusters, read, rows
+from store import catalogue, clusters, read, rows, tables
 from store.errors import StoreError
 from store.records import Held, ImageRecord, RunRecord
 from store.results import add_results
@@ -99,6 +99,7 @@ def set_metadata(con: Connection, collection_id: int, metadata: Mapping[str, Map
 
 def rename_images(con: Connection, collection_id: int, names: Mapping[str, str]) -> None:
     """Note that pictures, {old path: new path}, now go by another; their ids and all that hangs on them stay."""
+    tables.rename_table_rows(con, collection_id, names)
     _note(con, collection_id, "path", names)
 
 
@@ -134,6 +135,7 @@ def forget_images(con: Connection, image_ids: Iterable[int]) -> None:
         WHERE c.column_name = 'image_id' AND NOT t.internal AND t.database_name = current_database()
         """,
     )
+    tables.forget_table_rows(con, ids)
     for (table,) in sorted(named, key=lambda row: row[0] == "image"):  # the image itself last
         rows.delete(con, table, ids)
     if ids:

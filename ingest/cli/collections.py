@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from ingest.cli.options import collection_option, db_option, json_option
+from ingest.cli.options import collection_option, db_option, json_option, table_reading_options
 from ingest.cli.plain import PlainCommand
 from ingest.report import Report
 
@@ -15,21 +16,30 @@ from ingest.report import Report
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @collection_option
 @click.option("--file-column", help="The column that names the files.  [default: the one that fits best]")
+@table_reading_options
 @click.option("--replace", is_flag=True, help="Drop the columns that the table lacks.")
 @db_option
 @json_option
 def metadata(
-    file: Path, db: Path, as_json: bool, collection: str | None, file_column: str | None, replace: bool
+    file: Path,
+    db: Path,
+    as_json: bool,
+    collection: str | None,
+    file_column: str | None,
+    options: Any,
+    replace: bool,
 ) -> None:
-    """Add or correct metadata from the table FILE: CSV, TSV, XLSX, JSON, JSON Lines, Parquet.
+    """Add or correct metadata from the table FILE: CSV, TSV, XLSX, ODS, JSON, JSON Lines, Parquet.
 
-    Columns of the table replace those of the same name; features and maps stay as they are.
+    Columns of the table replace those of the same name, and what it said when it was read before is gone where it no
+    longer says so; features and maps stay as they are.
     """
     from ingest.metadata import describe_collection
 
     report = Report(as_json)
-    found = describe_collection(db, file.expanduser(), collection, file_column, replace)
-    report.tell(found.pop("line"))
+    found = describe_collection(db, file.expanduser(), collection, file_column, replace, options)
+    for line in found.pop("notes"):
+        report.note(line)
     changed = found["changed"]
     report.finish(f"{found['collection']}: the metadata of {changed} pictures changed → {db}", found)
 

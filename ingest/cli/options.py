@@ -60,6 +60,9 @@ def _source(
     collection: str | None,
     table: str | None,
     file_column: str | None,
+    encoding: str | None,
+    sheet: str | None,
+    delimiter: str | None,
     pages: str,
     limit: int | None,
     every: float | None,
@@ -77,7 +80,16 @@ def _source(
     given = {name: value for name, value in of_iiif.items() if value is not None}
     if allow_hosts:
         given["allow_hosts"] = allow_hosts
-    return Source(source, collection, table, file_column, limit, pages, every, Wishes(**given) if given else None)
+    options = table_options(encoding, sheet, delimiter)
+    wishes = Wishes(**given) if given else None
+    return Source(source, collection, table, file_column, limit, pages, every, wishes, options)
+
+
+def table_options(encoding: str | None, sheet: str | None, delimiter: str | None) -> Any:
+    """What the user knows of the table."""
+    from ingest.sources.tabular import TableOptions
+
+    return TableOptions(encoding, sheet, delimiter)
 
 
 @dataclass(frozen=True)
@@ -132,6 +144,14 @@ where_option = click.option(
 allow_host_option = click.option(
     "--allow-host", "allow_hosts", multiple=True, metavar="NAME", help="Ask this host though its address is private."
 )
+# How to read the table of the pictures, where its looks do not tell.
+_table_reading = (
+    click.option("--file-column", help="Its column that names the files.  [default: the one that fits best]"),
+    click.option("--encoding", help="Of a CSV, TSV or JSON table: utf-8, cp1252, cp932 …  [default: as it seems]"),
+    click.option("--sheet", help="Of a workbook.  [default: the visible one that names the most pictures]"),
+    click.option("--delimiter", help="Of a CSV table: comma, semicolon, tab or any sign.  [default: as it seems]"),
+)
+table_reading_options = _gathered("options", table_options, *_table_reading[1:])
 source_options = _gathered(
     "source",
     _source,
@@ -140,9 +160,9 @@ source_options = _gathered(
     click.option(
         "--metadata",
         "table",
-        help="Table of the pictures: CSV, TSV, XLSX, JSON, JSONL, Parquet.  [default: the folder's metadata.csv …]",
+        help="Table of the pictures: CSV, TSV, XLSX, ODS, JSON, JSONL, Parquet.  [default: the folder's metadata.csv]",
     ),
-    click.option("--file-column", help="Its column that names the files.  [default: the one that fits best]"),
+    *_table_reading,
     click.option(
         "--pages", type=click.Choice(["all", "first"]), default="all", show_default=True, help="Of each PDF and TIFF."
     ),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest import changes
-from ingest.listing.nouns import Listing, Source, already, claim, described
+from ingest.listing.nouns import Listing, Source, already, claim, described, merge_of, tell_table
 from ingest.metadata import count, some
 from ingest.report import Report
 from ingest.sources.folder import find
@@ -25,24 +25,27 @@ def list_folder(db: Path, source: Source, report: Report) -> Listing:
     path = Path(source.address).expanduser().resolve()
     folder = path if path.is_dir() else path.parent
     collection = source.collection or folder.name or "pictures"
-    known = already(db, collection, lambda con: claim_folder(con, collection, folder))
+    held = already(db, collection, lambda con: claim_folder(con, collection, folder))
+    known = held.known
     tasks = listed(found.files, known, source.pages == "first", source.limit)
     table = source.joined(tasks, find_table(folder))
     moves = changes.find_moves(known, tasks, folder, report.progress)
-    stored = {moves.moved.get(name, name): held.metadata for name, held in known.items()}
-    tasks = described(tasks, stored, table)
+    stored = {moves.moved.get(name, name): each.metadata for name, each in known.items()}
+    merge = merge_of(table, held, str(folder), moves.moved)
+    tasks = described(tasks, stored, merge)
     with writing(db) as con:
         collection_id = claim_folder(con, collection, folder)
         changes.settle(con, collection_id, moves, tasks)
         new = {task.name: task.metadata for task in tasks if task.metadata != stored.get(task.name, {})}
         write.set_metadata(con, collection_id, new)
+        merge.store(con, collection_id, table and table.stored())
         # What could not be read as a whole is now read page by page.
         write.clear_failures(con, collection_id, {file_and_part(task.name)[0] for task in tasks if task.read})
         known = read.known(con, collection_id)
     names = {task.name for task in tasks}
-    absent = {name: held for name, held in known.items() if name not in names and "://" not in name}
+    absent = {name: each for name, each in known.items() if name not in names and "://" not in name}
     gone = [] if source.limit or path != folder else changes.gone_and_changed(folder, absent)[0]
-    listing = Listing(collection, collection_id, tasks, known, table=table, moved=moves.moved, gone=gone)
+    listing = Listing(collection, collection_id, tasks, known, table=table, moved=moves.moved, gone=gone, merge=merge)
     return replace(listing, skipped=_tell(report, listing, found.skipped, folder, bool(source.limit)))
 
 
@@ -60,9 +63,8 @@ def claim_folder(con: Any, collection: str, folder: Path, film: str = "") -> int
 
 def _tell(report: Report, listing: Listing, left_out: list[tuple[str, str]], folder: Path, limited: bool) -> int:
     """Says what is remarkable about a folder; returns how many of its files are no pictures."""
-    if listing.table:
-        report.tell(listing.table.line(limited))
-    elif tables := other_tables(folder):
+    tell_table(report, listing.table, listing.merge, limited)
+    if not listing.table and (tables := other_tables(folder)):
         report.tell(f"{some(tables)} may describe the pictures: use it with --metadata {folder / tables[0]}")
     if listing.moved:
         old, new = next(iter(listing.moved.items()))
@@ -72,7 +74,7 @@ def _tell(report: Report, listing: Listing, left_out: list[tuple[str, str]], fol
             f"no longer in the folder: {count(len(listing.gone), 'picture')} ({some(listing.gone)}); "
             "`python -m ingest prune` forgets them"
         )
-    table = listing.table and listing.table.table.name
+    table = listing.table and listing.table.name
     skipped = [(file, reason) for file, reason in left_out if file != table]
     for file, reason in skipped[:5]:
         report.tell(f"left out {file}: {reason}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ingest.listing.nouns import Listing, Source, claim
+from ingest.listing.nouns import Listing, Source, claim, merge_of, stored_already, tell_table
 from ingest.report import Report
 from ingest.sources.iiif import Wishes, iiif_tasks, is_iiif, resumed
-from store import read, write
+from store import write
 from store.connection import writing
 
 
@@ -18,16 +18,19 @@ def list_iiif(db: Path, source: Source, report: Report) -> Listing:
     web = wishes.open()
     found = iiif_tasks(web, source.address, wishes, source.limit, report.tell)
     table = source.joined(found.tasks)
-    for line in found.lines() + ([table.line(bool(source.limit))] if table else []):
+    for line in found.lines():
         report.tell(line)
     collection = found.name(source.collection)
     with writing(db) as con:
         named = bool(source.collection)
         collection_id = claim(con, collection, found.source, may_follow=lambda held: named and is_iiif(held))
         write.clear_failures(con, collection_id, [*found.manifests, *(name for name, _ in found.left_out)])
-        known = read.known(con, collection_id)
-        rows = table.rows if table else {}
-        tasks = [resumed(task, known.get(task.name), rows.get(task.name, {})) for task in found.tasks]
+        held = stored_already(con, collection_id)
+        known, merge = held.known, merge_of(table, held)
+        tasks = [resumed(task, known.get(task.name), merge.metadata) for task in found.tasks]
         # What is said of another picture than the stored one waits until that has been read.
         write.set_metadata(con, collection_id, {task.name: task.metadata for task in tasks if task.bytes >= 0})
-    return Listing(collection, collection_id, tasks, known, len(found.left_out), table, close=web.close)
+        settled = [task.name for task in tasks if task.bytes >= 0 or task.name not in known]
+        merge.store(con, collection_id, table and table.stored(), settled)
+    tell_table(report, table, merge, bool(source.limit))
+    return Listing(collection, collection_id, tasks, known, len(found.left_out), table, close=web.close, merge=merge)

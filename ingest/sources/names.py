@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from urllib.parse import unquote, unquote_to_bytes
 
 from ingest.sources.folder import PICTURE_SUFFIXES
 from ingest.vision.paths import file_and_part
 
 BY_STEM = 6  # from this level on the cell is not the whole file name
+
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_QUERY = re.compile(r"\?(?=[^/?]*=)[^?]*$")
+_IIIF = re.compile(  # an address of the IIIF Image API: identifier, region, size, rotation, quality
+    r"/([^/]+)/(?:full|square|(?:pct:)?[0-9.,]+)/[^/]+/!?[0-9.]+/(?:default|native|color|gray|bitonal)\.[a-z0-9]+$"
+)
 
 
 class NameIndex:
@@ -28,39 +35,87 @@ class NameIndex:
             (_as_it_is, *_paths_and_tails(stems, _as_it_is)),
             (str.casefold, *_paths_and_tails(stems, str.casefold)),
         ]
-        self._last = {text.rpartition("/")[2].casefold() for text in (*plain.values(), *stems.values())}
+        # Files that are themselves called as in an address: Caf%C3%A9.jpg.
+        escaped = {name: text for name, old in plain.items() if (text := unescaped(old)) != old}
+        self._escaped = [(form, *_paths_and_tails(escaped, form)) for form in (_as_it_is, str.casefold) if escaped]
+        texts = (*plain.values(), *stems.values(), *escaped.values())
+        self._last = {text.rpartition("/")[2].casefold() for text in texts}
 
     def promises(self, values: Iterable[str]) -> bool:
         """Whether a column may name pictures at all; cheap, since most columns of a large table do not."""
         for value in set(values):
-            last = file_and_part(cleaned(value))[0].rpartition("/")[2].casefold()
-            if last and (last in self._last or _without_suffix(last) in self._last):
-                return True
+            for reading in readings(value):
+                last = file_and_part(reading)[0].rpartition("/")[2].casefold()
+                if last and (last in self._last or _without_suffix(last) in self._last):
+                    return True
         return False
 
     def look_up(self, value: str) -> tuple[str, int] | None:
         """(name, level) of the one picture or file that the value names, level 0 the surest; None for none or many."""
-        value, part = file_and_part(cleaned(value))
-        found = self._file(value)
-        if not part or found is None:
-            return found
-        name = found[0] + part
-        return (name, found[1]) if name in self._parts else None
+        name, level = self._found(value)
+        return None if name is None else (name, level)
 
-    def _file(self, value: str) -> tuple[str, int] | None:
+    def is_ambiguous(self, value: str) -> bool:
+        """Whether the value fits several pictures, so that it names none."""
+        name, level = self._found(value)
+        return name is None and level is not None
+
+    def _found(self, value: str) -> tuple[str | None, int | None]:
+        for reading in readings(value):
+            file, part = file_and_part(reading)
+            name, level = self._file(file)
+            if level is not None:
+                if name is None or not part:
+                    return name, level
+                return (name + part, level) if name + part in self._parts else (None, None)
+        return None, None
+
+    def _file(self, value: str) -> tuple[str | None, int | None]:
         if not value:
-            return None
-        for number, variant in enumerate(self._variants):
-            name, level = _in(value, *variant)
-            if level is not None:
-                return (name, 3 * number + level) if name else None
-        # A catalogue of the TIFF masters, a folder of their JPEGs.
+            return None, None
+        # A catalogue of the TIFF masters, a folder of their JPEGs: the last ones.
         bare = _without_suffix(value, PICTURE_SUFFIXES)
-        for number, variant in enumerate(self._variants[2:], start=len(self._variants)):
-            name, level = _in(bare, *variant)
+        tries = [(value, number, variant) for number, variant in enumerate(self._variants)]
+        tries[2:2] = [(value, 1, variant) for variant in self._escaped]
+        tries += [(bare, number, variant) for number, variant in enumerate(self._variants[2:], len(self._variants))]
+        for text, number, variant in tries:
+            name, level = _in(text, *variant)
             if level is not None:
-                return (name, 3 * number + level) if name else None
-        return None
+                return name, 3 * number + level
+        return None, None
+
+
+def readings(value: str) -> Iterator[str]:
+    """What a cell may mean by its name, the most literal first: the name as it is, or as it stands in an address, with
+    escapes (%20), parameters (?width=800), or as the identifier of an image server."""
+    plain = cleaned(value)
+    yield plain
+    if not ("%" in plain or "?" in plain or "://" in plain):
+        return
+    file, part = file_and_part(plain)
+    bare = _QUERY.sub("", file)
+    if "://" in file:
+        bare = re.split(r"[?#]", bare, maxsplit=1)[0]
+    texts = [bare, unescaped(file), unescaped(bare)]
+    if match := _IIIF.search(bare):
+        texts.append(unescaped(match[1]))
+    if bare != file:  # view.php?file=0043.jpg
+        texts += [unescaped(each.partition("=")[2]) for each in file[len(bare) + 1 :].split("&")]
+    for text in dict.fromkeys(texts):
+        if text and cleaned(text) != plain:
+            yield cleaned(text) + part
+
+
+def unescaped(text: str) -> str:
+    """A text without the escapes of addresses, however often they were put; they stand for UTF-8, else for Latin-1."""
+    for _ in range(2):
+        if not _ESCAPE.search(text):
+            break
+        try:
+            text = unquote_to_bytes(text).decode()
+        except UnicodeDecodeError:
+            text = unquote(text, encoding="cp1252", errors="replace")
+    return unicodedata.normalize("NFC", text)
 
 
 def _in(value: str, form, paths: dict, tails: dict) -> tuple[str | None, int | None]:

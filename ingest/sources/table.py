@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
 from ingest.sources.cells import cells_of
+from ingest.sources.columns import Match, best_match
 from ingest.sources.folder import SourceError, natural_key
-from ingest.sources.names import BY_STEM, NameIndex, cleaned
-from ingest.sources.tabular import SUFFIXES, Sheet, read_sheets
+from ingest.sources.names import BY_STEM, NameIndex
+from ingest.sources.reading import OtherSheet, Reading, reading_of
+from ingest.sources.tabular import SUFFIXES, Sheet, TableOptions, read_sheets
 from ingest.vision.paths import file_and_part
 
 
@@ -20,13 +22,16 @@ class Metadata:
 
     `rows` maps the name of a picture to its cells by column (text, None where empty); `column` named the files, and is
     left out of the cells where it only repeats the name or the path. `unmatched_rows` are its values that name no
-    picture, or more than one; `unmatched_files` the pictures that no row names.
+    picture, or more than one; `unmatched_files` the pictures that no row names; `unread_files` those whose row has
+    cells too many, so that nobody knows what it says. `reading` is how the table was read.
     """
 
     rows: dict[str, dict[str, str | None]]
     column: str
     unmatched_rows: list[str]
     unmatched_files: list[str]
+    unread_files: list[str] = field(default_factory=list)
+    reading: Reading = field(default_factory=Reading)
 
 
 def find_table(folder: str | Path) -> Path | None:
@@ -57,97 +62,98 @@ def other_tables(folder: str | Path) -> list[str]:
     return [path.name for path in paths if path.suffix.lower() in SUFFIXES and path.name[0] not in ".~"]
 
 
-def read_metadata(path: str | Path, names: Iterable[str], file_column: str | None = None) -> Metadata:
+def read_metadata(
+    path: str | Path, names: Iterable[str], file_column: str | None = None, options: TableOptions | None = None
+) -> Metadata:
     """Read a table of any kind that `ingest.sources.tabular` knows, and find by itself which column names the files,
-    or take `file_column`; of a workbook the sheet that names the most.
+    or take `file_column`; of a workbook the sheet that names the most, a hidden one only if no other names any.
 
     It is the column that matches the most of `names` (relative paths with forward slashes) by path, file name, or
     name without suffix; where upper and lower case differ, or the suffix does, that counts less. A file name that
-    occurs in several folders is matched by its path only. SourceError if the file cannot be read, holds no table, or
-    no column names a picture. A row that names a file describes all its pages or frames, one that names a page
-    (box1.pdf#page=3) that page in particular.
+    occurs in several folders is matched by its path only. Further columns may name other pictures of the same rows.
+    SourceError if the file cannot be read, holds no table, or no column names a picture. A row that names a file
+    describes all its pages or frames, one that names a page (box1.pdf#page=3) that page in particular.
     """
     path, names = Path(path), list(dict.fromkeys(names))
-    sheets = read_sheets(path)
+    index = NameIndex(names)
+    sheets = read_sheets(path, options, lambda cell: index.look_up(cell) is not None)
     if file_column is not None:
         sheets = [sheet for sheet in sheets if file_column in sheet.header] or _refuse_column(path, sheets, file_column)
-    index = NameIndex(names)
-    best = max(
-        (match for sheet in sheets if (match := _best_column(sheet, index, file_column))),
-        key=lambda match: match.score,
-        default=None,
-    )
+    matches = [(sheet, best_match(sheet, index, file_column)) for sheet in sheets]
+    best = _best(match for _, match in matches)
     if best is None:
-        example = f", such as {names[0]}" if names else ""
-        if file_column is not None:
-            raise SourceError(f"The column {file_column!r} of {path.name} names none of the pictures{example}.")
-        raise SourceError(
-            f"No column of {path.name} names the pictures{example}. "
-            f"It has the columns {', '.join(sheets[0].header)}: one of them must hold file names or paths."
-        )
-    header, rows = best.sheet.header, best.sheet.rows
-    column = header[best.place]
-    if (answer := index.look_up(column)) and answer[1] < BY_STEM:
-        raise SourceError(
-            f"The first row of {path.name} names a picture ({column}): "
-            "put a row with the names of the columns above it."
-        )
-    repeats = all(level < BY_STEM for level, _ in best.found.values())
-    cells = cells_of(best.sheet)
+        _refuse_names(path, names, sheets, file_column)
+    _refuse_lost_header(path, best, index)
+    return _described(best, names, index, _others(matches, best))
+
+
+def _best(matches: Iterable[Match | None]) -> Match | None:
+    found = [match for match in matches if match]
+    visible = [match for match in found if not match.sheet.grid.hidden]
+    return max(visible or found, key=lambda match: match.score, default=None)
+
+
+def _others(matches: list[tuple[Sheet, Match | None]], best: Match) -> list[OtherSheet]:
+    return [
+        OtherSheet(sheet.grid.sheet, len(match.found) if match else 0, sheet.grid.hidden)
+        for sheet, match in matches
+        if sheet is not best.sheet and sheet.grid.sheet is not None
+    ]
+
+
+def _described(best: Match, names: list[str], index: NameIndex, others: list[OtherSheet]) -> Metadata:
+    sheet, cells = best.sheet, cells_of(best.sheet)
+    repeats = best.by_whole_names and len(best.places) == 1
     matched = {}
     for name in names:
         rows_of_it = [best.found[each][1] for each in (file_and_part(name)[0], name) if each in best.found]
         if rows_of_it:
             matched[name] = {key: cell for row in rows_of_it for key, cell in cells[row].items()}
             if repeats:
-                del matched[name][column]
+                del matched[name][best.columns[0]]
     used = {row for _, row in best.found.values()}
+    odd = sorted([*sheet.odd, *((sheet.numbers[row], why) for row, why in best.refused.items())])
+    unread = _unread(sheet, names, index) - matched.keys()
     return Metadata(
         rows=matched,
-        column=column,
-        unmatched_rows=[row[best.place] for number, row in enumerate(rows) if number not in used],
-        unmatched_files=sorted((name for name in names if name not in matched), key=natural_key),
+        column=" and ".join(best.columns),
+        unmatched_rows=[row[best.places[0]] for number, row in enumerate(sheet.rows) if number not in used],
+        unmatched_files=sorted((name for name in names if name not in {*matched, *unread}), key=natural_key),
+        unread_files=sorted(unread, key=natural_key),
+        reading=reading_of(sheet, best.columns, cells, odd, others),
     )
 
 
-@dataclass(frozen=True)
-class _Match:
-    """A column of a sheet with the pictures it names: {name: (level, row)}."""
-
-    sheet: Sheet
-    place: int
-    found: dict[str, tuple[int, int]]
-
-    @property
-    def score(self) -> tuple[int, int, int]:
-        return len(self.found), -sum(level for level, _ in self.found.values()), -self.place
+def _unread(sheet: Sheet, names: list[str], index: NameIndex) -> set[str]:
+    """The pictures that rows with too many cells name."""
+    found = {
+        answer[0]
+        for _, cells in sheet.surplus
+        for cell in cells
+        if (answer := index.look_up(cell)) and answer[1] < BY_STEM
+    }
+    return {name for name in names if found & {name, file_and_part(name)[0]}} if found else set()
 
 
-def _best_column(sheet: Sheet, index: NameIndex, file_column: str | None) -> _Match | None:
-    matches = []
-    for place, name in enumerate(sheet.header):
-        values = [row[place] for row in sheet.rows]
-        if file_column in (None, name) and index.promises(values) and (found := _claims(values, index)):
-            matches.append(_Match(sheet, place, found))
-    return max(matches, key=lambda match: match.score, default=None)
+def _refuse_lost_header(path: Path, best: Match, index: NameIndex) -> None:
+    for column in best.columns:
+        if (answer := index.look_up(column)) and answer[1] < BY_STEM:
+            raise SourceError(
+                f"The first row of {path.name} names a picture ({column}): "
+                "put a row with the names of the columns above it."
+            )
+
+
+def _refuse_names(path: Path, names: list[str], sheets: list[Sheet], file_column: str | None) -> NoReturn:
+    example = f", such as {names[0]}" if names else ""
+    if file_column is not None:
+        raise SourceError(f"The column {file_column!r} of {path.name} names none of the pictures{example}.")
+    raise SourceError(
+        f"No column of {path.name} names the pictures{example}. "
+        f"It has the columns {', '.join(sheets[0].header)}: one of them must hold file names or paths."
+    )
 
 
 def _refuse_column(path: Path, sheets: list[Sheet], file_column: str) -> NoReturn:
     columns = ", ".join(name for sheet in sheets for name in sheet.header)
     raise SourceError(f"{path.name} has no column {file_column!r}; its columns are {columns}.")
-
-
-def _claims(values: list[str], index: NameIndex) -> dict[str, tuple[int, int]]:
-    """{name: (level, row)}: of several rows the surest, of equal rows the first; rows that contradict each other (the
-    same file name in folders that the collection does not have) claim nothing."""
-    best: dict[str, tuple[int, int]] = {}
-    contested: dict[str, int] = {}
-    for row, value in enumerate(values):
-        if (answer := index.look_up(value)) is None:
-            continue
-        name, level = answer
-        if name not in best or level < best[name][0]:
-            best[name] = (level, row)
-        elif level == best[name][0] and cleaned(value) != cleaned(values[best[name][1]]):
-            contested[name] = level
-    return {name: claim for name, claim in best.items() if contested.get(name) != claim[0]}

@@ -1,65 +1,105 @@
-"""Tables of every usual kind as text: CSV and TSV in any encoding, Excel, JSON, JSON Lines, Parquet."""
+"""Tables of every usual kind as text: CSV and TSV in any encoding, workbooks, JSON, JSON Lines, Parquet."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
-import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from ingest.sources import encodings
+from ingest.sources.delimited import DELIMITERS, Names, find_delimiter, parse_delimiter, split, usual_width
 from ingest.sources.folder import SourceError
+from ingest.sources.grid import Grid, text_of
+from ingest.sources.records import json_grid, json_lines_grid, parquet_grid
+from ingest.sources.workbook import workbook_grids
 
-SUFFIXES = (".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".json", ".jsonl", ".ndjson", ".parquet")
+__all__ = ["SUFFIXES", "Sheet", "TableOptions", "read_sheets", "text_of"]
+
+SUFFIXES = (".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods", ".json", ".jsonl", ".ndjson", ".parquet")
 MAX_BYTES = 2**30
-MAX_UNPACKED = 2**28  # bytes of a workbook
-MAX_CELLS = 50_000_000
 
-_DELIMITERS = ",;\t|"
-_SAMPLE = 50  # rows that tell the delimiter
 _HEADLINES = 20  # rows among which the names of the columns are looked for
-_FILE = "file"  # the column for the names by which a JSON object calls its records
-_CELL = re.compile(rb"<(?:[A-Za-z0-9]+:)?(row|c)\b(?:[^>]*?\sr=\"([A-Z]{0,3})([0-9]{1,7})\")?")
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """What the user knows of a table that its looks may not tell: the encoding and the delimiter of a text, the sheet
+    of a workbook."""
+
+    encoding: str | None = None
+    sheet: str | None = None
+    delimiter: str | None = None
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One table: the names of its columns, unique, and its rows, each as long as the header, blank cells ""."""
+    """One table: the names of its columns, unique, and its rows, each as long as the header, blank cells "".
+
+    `numbers` says where each row is in the file: its line, its row in the workbook, or which record it is. `surplus`
+    are rows with more cells than there are columns, as they came: nobody knows which of their cells belongs where, so
+    they are not among the rows. `headline` is where the names of the columns are, 0 where they are in no row; `grid`
+    how all of it was read.
+    """
 
     header: list[str]
     rows: list[list[str]]
+    numbers: list[int] = field(default_factory=list)
+    surplus: list[tuple[int, list[str]]] = field(default_factory=list)
+    odd: list[tuple[int, str]] = field(default_factory=list)
+    headline: int = 0
+    grid: Grid = field(default_factory=Grid)
+
+    def shown(self, row: int, place: int) -> str:
+        """A cell as a spreadsheet shows it where that is another text, such as 25% for 0.25; else ""."""
+        return self.grid.shown.get((self.numbers[row], place), "") if self.grid.shown else ""
 
 
-def read_sheets(path: Path) -> list[Sheet]:
-    """The tables of a file that hold anything: one, or the sheets of a workbook. SourceError if there is none, or if
-    the file cannot be read."""
+def read_sheets(path: Path, options: TableOptions | None = None, names: Names | None = None) -> list[Sheet]:
+    """The tables of a file that hold anything: one, or the sheets of a workbook. `names` says of a cell whether it is
+    the name of a picture. SourceError if there is no table, or if the file cannot be read."""
+    options = options or TableOptions()
     data = _bytes(path)
     try:
-        sheets = [sheet for lines in _reader(path, data)(path, data) if (sheet := _sheet(lines))]
-    except (csv.Error, json.JSONDecodeError, RecursionError) as error:
+        grids = _reader(path, data, options)(path, data, options, names)
+        sheets = [sheet for grid in grids if (sheet := sheet_of(grid, names))]
+    except (json.JSONDecodeError, RecursionError) as error:
         raise SourceError(f"{path.name} could not be read as a table: {error}.") from None
     if not sheets:
         raise SourceError(f"{path.name} is empty: its first row must hold the names of the columns.")
     return sheets
 
 
-def _reader(path: Path, data: bytes) -> Callable[[Path, bytes], Iterable[list[list[str]]]]:
-    """Who reads a file: its first bytes tell, and among texts its suffix."""
+Reader = Callable[[Path, bytes, TableOptions, "Names | None"], Iterable[Grid]]
+
+
+def _reader(path: Path, data: bytes, options: TableOptions) -> Reader:
+    """Who reads a file: its first bytes tell, and among texts its suffix. SourceError for options that are for tables
+    of another kind."""
     suffix = path.suffix.lower()
     if data.startswith(b"PAR1"):
-        return _parquet
-    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        return _workbook
-    if suffix in (".jsonl", ".ndjson"):
-        return _json_lines
-    if suffix == ".json":
-        return _json
-    return _delimited
+        _refuse(path, options.encoding, "--encoding is for text")
+        reader = _parquet
+    elif data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        _refuse(path, options.encoding, "--encoding is for text")
+        _refuse(path, options.delimiter, "--delimiter is for CSV and TSV")
+        return lambda path, data, options, names: workbook_grids(path.name, data, options.sheet)
+    elif suffix in (".jsonl", ".ndjson"):
+        reader = _json_lines
+    elif suffix == ".json":
+        reader = _json
+    else:
+        _refuse(path, options.sheet, "--sheet is for workbooks")
+        return _delimited
+    _refuse(path, options.sheet, "--sheet is for workbooks")
+    _refuse(path, options.delimiter, "--delimiter is for CSV and TSV")
+    return reader
+
+
+def _refuse(path: Path, given: str | None, sentence: str) -> None:
+    if given is not None:
+        raise SourceError(f"{sentence}, and {path.name} is none.")
 
 
 def _bytes(path: Path) -> bytes:
@@ -73,232 +113,116 @@ def _bytes(path: Path) -> bytes:
         raise SourceError(f"The table {path} could not be read: {error.strerror or error}.") from None
 
 
-# ---- lines to a table -------------------------------------------------------------------------------------------
+def _delimited(path: Path, data: bytes, options: TableOptions, names: Names | None) -> Iterable[Grid]:
+    found = encodings.decoded(path.name, data, options.encoding)
+    text, delimiter, before = found.text, None, 0
+    if match := re.match(r"sep=(.)(?:\r\n|\r|\n)", text):  # Excel's own mark
+        delimiter, text, before = match[1], text[match.end() :], 1
+    if options.delimiter:
+        delimiter = parse_delimiter(options.delimiter)
+    delimiter = delimiter or find_delimiter(text, names)
+    rows = split(text, delimiter, names)
+    yield Grid(
+        kind="TSV" if delimiter == "\t" else "CSV",
+        rows=[(number + before, cells) for number, cells in rows.rows],
+        odd=sorted([*found.odd, *((number + before, sentence) for number, sentence in rows.odd)]),
+        unit="line",
+        encoding=found.encoding,
+        detected=found.detected,
+        delimiter=DELIMITERS.get(delimiter, delimiter),
+        ragged=True,
+    )
 
 
-def _sheet(lines: Iterable[list[str]]) -> Sheet | None:
-    lines = [line for line in lines if any(line)]
-    if not lines:
+def _json(path: Path, data: bytes, options: TableOptions, names: Names | None) -> Iterable[Grid]:
+    yield json_grid(path.name, encodings.decoded(path.name, data, options.encoding))
+
+
+def _json_lines(path: Path, data: bytes, options: TableOptions, names: Names | None) -> Iterable[Grid]:
+    yield json_lines_grid(path.name, encodings.decoded(path.name, data, options.encoding))
+
+
+def _parquet(path: Path, data: bytes, options: TableOptions, names: Names | None) -> Iterable[Grid]:
+    yield parquet_grid(path.name, data)
+
+
+# ---- rows to a table --------------------------------------------------------------------------------------------
+
+
+def sheet_of(grid: Grid, names: Names | None = None) -> Sheet | None:
+    """The table in the rows of a grid; None where they are all empty."""
+    rows = [(number, cells) for number, cells in grid.rows if any(cells)]
+    if not rows:
         return None
-    # Above the names of the columns there may be a title: a row with far fewer cells than the rows below.
-    filled = [sum(map(bool, line)) for line in lines[:_HEADLINES]]
-    top = next(place for place, count in enumerate(filled) if 2 * count >= max(filled))
-    head, body = lines[top], lines[top + 1 :]
+    top = _headline([cells for _, cells in rows], names) if grid.ragged or grid.unit == "row" else 0
+    depth = grid.depth(rows[top][0]) if grid.unit == "row" else 1
+    head, body = grid.names_of_columns([number for number, _ in rows[top : top + depth]]), rows[top + depth :]
+    odd = list(grid.odd)
+    if grid.ragged:
+        head, note = _widened(head, [cells for _, cells in body])
+        odd += [(rows[top][0], note)] * bool(note)
     # Spreadsheets leave nameless columns to the right, mostly with nothing in them.
-    width = max((place + 1 for line in [head, *body] for place, cell in enumerate(line[: len(head)]) if cell))
-    body = [(line + [""] * width)[:width] for line in body]
-    return Sheet(_unique(head[:width]), [line for line in body if any(line)])
+    cells_of_all = [head, *(cells for _, cells in body)]
+    width = max((place + 1 for line in cells_of_all for place, cell in enumerate(line[: len(head)]) if cell))
+    kept, surplus = [], []
+    for number, cells in body:
+        cells = cells if len(cells) <= width else cells[: max(width, _filled(cells))]
+        if len(cells) > width:
+            surplus.append((number, cells))
+            mend = f": put cells that hold a {grid.delimiter} in quotation marks" if grid.kind == "CSV" else ""
+            odd.append((number, f"has {len(cells)} cells instead of {width}, so its values are left out{mend}"))
+        elif any(cells):
+            if grid.ragged and len(cells) < min(width, len(head)):
+                odd.append((number, f"has {len(cells)} cells instead of {width}: the last columns stay empty"))
+            kept.append((number, cells + [""] * (width - len(cells))))
+    numbers, lines = [number for number, _ in kept], [cells for _, cells in kept]
+    return Sheet(_unique(head[:width]), lines, numbers, surplus, sorted(odd), grid.headline(rows[top][0]), grid)
+
+
+def _filled(cells: list[str]) -> int:
+    """The number of cells without the empty ones at the end."""
+    return max((place for place, cell in enumerate(cells, start=1) if cell), default=0)
+
+
+def _headline(rows: list[list[str]], names: Names | None) -> int:
+    """Which row has the names of the columns: above it there may be a title, a row with far fewer cells than those
+    below. A title may have the delimiter in it, and a row of names be shorter than the others: which of both it is
+    shows in the next row, which then names pictures or not."""
+    first = rows[:_HEADLINES]
+    filled = [sum(map(bool, cells)) for cells in first]
+    top = next(place for place, count in enumerate(filled) if 2 * count >= max(filled))
+    width, _ = usual_width(rows[:200])
+    while (
+        names
+        and filled[top] < width
+        and top + 2 < len(first)
+        and filled[top + 1] >= width
+        and not any(map(names, rows[top + 1]))
+        and any(map(names, rows[top + 2]))
+    ):
+        top += 1
+    return top
+
+
+def _widened(head: list[str], rows: list[list[str]]) -> tuple[list[str], str]:
+    """Where most rows have more cells than there are names, the last columns are nameless ones."""
+    width, count = usual_width([cells[: _filled(cells)] for cells in rows])
+    if width <= len(head) or 2 * count <= len(rows) or count < 2:
+        return head, ""
+    return head + [""] * (width - len(head)), (
+        f"has {len(head)} names of columns for {width} columns: check whether the names stand above the right cells"
+    )
 
 
 def _unique(head: list[str]) -> list[str]:
     names: list[str] = []
+    taken: set[str] = set()
     for place, name in enumerate(head, start=1):
         name = base = name or f"column_{place}"
         copies = 1
-        while name in names:
+        while name in taken:
             copies += 1
             name = f"{base}_{copies}"
         names.append(name)
+        taken.add(name)
     return names
-
-
-def _text_of(value: Any) -> str:
-    """A cell as text: whole numbers without a decimal point, days without an hour, lists one after the other."""
-    if value is None or value != value:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.15g}" if abs(value) < 1e15 else repr(value)
-    if isinstance(value, datetime):
-        return (value.date() if value.time() == time() and value.tzinfo is None else value).isoformat()
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.decode(errors="replace").strip()
-    if isinstance(value, list | tuple):
-        return "; ".join(text for each in value if (text := _text_of(each)))
-    return str(value).strip()
-
-
-# ---- CSV and its relatives --------------------------------------------------------------------------------------
-
-
-def _delimited(path: Path, data: bytes) -> Iterator[list[list[str]]]:
-    text = _text(path, data)
-    delimiter = None
-    if match := re.match(r"sep=(.)\r?\n", text):  # Excel's own mark
-        delimiter, text = match[1], text[match.end() :]
-    yield list(_rows(text, delimiter or _delimiter(text)))
-
-
-def _text(path: Path, data: bytes) -> str:
-    for encoding in _encodings(data):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-        break
-    raise SourceError(f"{path.name} is not a text file: save the table as 'CSV UTF-8'.")
-
-
-def _encodings(data: bytes) -> tuple[str, ...]:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return ("utf-16",)
-    sample = data[:4096]
-    if len(sample) > 3 and sample.count(0) > len(sample) // 4:  # UTF-16 without its mark: every second byte is 0
-        return ("utf-16-le",) if not any(sample[1:4:2]) else ("utf-16-be",)
-    return ("utf-8-sig", "cp1252", "latin-1")
-
-
-def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
-    for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True):
-        yield [cell.strip() for cell in line]
-
-
-def _delimiter(text: str) -> str:
-    """The delimiter by which most rows get as many cells as the first."""
-
-    def fitness(delimiter: str) -> tuple[float, int]:
-        lines = [line for line, _ in zip(filter(any, _rows(text, delimiter)), range(_SAMPLE), strict=False)]
-        width = len(lines[0]) if lines else 0
-        return (sum(len(line) == width for line in lines) / len(lines), width) if width > 1 else (0.0, 0)
-
-    return max(_DELIMITERS, key=fitness)
-
-
-# ---- workbooks --------------------------------------------------------------------------------------------------
-
-
-def _workbook(path: Path, data: bytes) -> Iterator[list[list[str]]]:
-    import python_calamine
-
-    if data.startswith(b"PK"):
-        _refuse_bombs(path, data)
-    try:
-        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
-        for number in range(len(book.sheet_names)):
-            sheet = book.get_sheet_by_index(number)
-            yield [[_text_of(cell) for cell in row] for row in sheet.to_python()]
-    except python_calamine.PasswordError:
-        raise SourceError(f"{path.name} asks for a password: save a copy without one.") from None
-    except python_calamine.CalamineError as error:
-        raise SourceError(f"{path.name} is no workbook that can be read ({error}): save it as 'CSV UTF-8'.") from None
-
-
-def _refuse_bombs(path: Path, data: bytes) -> None:
-    """A few bytes can unpack to more than any memory, and one cell in the last corner makes a sheet of 17 thousand
-    million cells: looked up before anything is made of it."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            if "xl/workbook.xml" not in archive.namelist():
-                raise SourceError(f"{path.name} is an archive or a workbook of another kind: save it as XLSX or CSV.")
-            if sum(member.file_size for member in members) > MAX_UNPACKED:
-                raise SourceError(f"{path.name} unpacks to more than {MAX_UNPACKED >> 20} MB: save the sheet as CSV.")
-            for member in members:
-                content = archive.read(member)  # checks that it is as long as was said
-                if member.filename.startswith("xl/worksheets/") and _extent(content) > MAX_CELLS:
-                    raise SourceError(
-                        f"A sheet of {path.name} has more than {MAX_CELLS // 10**6} million cells, most of them empty: "
-                        "delete the rows and columns that are not used, or save it as CSV."
-                    )
-    except SourceError:
-        raise
-    except Exception as error:  # the archive, its compression and its encryption have errors of their own
-        raise SourceError(
-            f"{path.name} is no workbook, or it is damaged ({str(error).rstrip('.')}): save the table as CSV."
-        ) from None
-
-
-def _extent(sheet: bytes) -> int:
-    """How many cells the rectangle has that all cells of a sheet lie in."""
-    rows = columns = row = column = 0
-    for kind, letters, number in _CELL.findall(sheet):
-        if kind == b"row":
-            row, column = int(number or row + 1), 0
-        else:
-            column = _column(letters) if letters else column + 1
-            row = int(number) if number else row
-        rows, columns = max(rows, row), max(columns, column)
-    return rows * columns
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
-
-
-# ---- JSON -------------------------------------------------------------------------------------------------------
-
-
-def _json(path: Path, data: bytes) -> Iterator[list[list[str]]]:
-    text = _text(path, data)
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError:
-        yield from _json_lines(path, data)  # many a file of JSON Lines is called .json
-        return
-    records = _records(found)
-    if records is None:
-        raise SourceError(f'{path.name} holds no list of records: write [{{"file": …}}, …].')
-    yield _lines(records)
-
-
-def _json_lines(path: Path, data: bytes) -> Iterator[list[list[str]]]:
-    records = [json.loads(line) for line in _text(path, data).splitlines() if line.strip()]
-    if not all(isinstance(record, dict) for record in records):
-        raise SourceError(f'{path.name} must hold an object on each line, such as {{"file": …}}.')
-    yield _lines(records)
-
-
-def _records(found: Any) -> list[dict] | None:
-    """The records in what a JSON file holds: a list of objects, the longest such list within an object, or an object
-    whose keys name the files."""
-    if isinstance(found, list):
-        return found if found and all(isinstance(each, dict) for each in found) else None
-    if not isinstance(found, dict):
-        return None
-    lists = [records for value in found.values() if (records := _records(value))]
-    if any(isinstance(value, list) for value in found.values()) and lists:
-        return max(lists, key=len)
-    if found and all(isinstance(value, dict) for value in found.values()):
-        return [{_FILE: key, **value} for key, value in found.items()]
-    return max(lists, key=len, default=None)
-
-
-def _lines(records: list[dict]) -> list[list[str]]:
-    flat = [_flat(record) for record in records]
-    header = list(dict.fromkeys(key for record in flat for key in record))
-    return [header, *([record.get(key, "") for key in header] for record in flat)]
-
-
-def _flat(record: dict, before: str = "") -> dict[str, str]:
-    """{"artist": {"name": "Hokusai"}} becomes {"artist.name": "Hokusai"}."""
-    found: dict[str, str] = {}
-    for key, value in record.items():
-        if isinstance(value, dict):
-            found |= _flat(value, f"{before}{key}.")
-        else:
-            found[f"{before}{key}"] = _text_of(value)
-    return found
-
-
-# ---- Parquet ----------------------------------------------------------------------------------------------------
-
-
-def _parquet(path: Path, data: bytes) -> Iterator[list[list[str]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(io.BytesIO(data))
-        if file.metadata.num_rows * file.metadata.num_columns > MAX_CELLS:
-            raise SourceError(f"{path.name} has more than {MAX_CELLS // 10**6} million cells, which is no table.")
-        yield _lines(file.read().to_pylist())
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise SourceError(f"{path.name} could not be read as a table: {str(error).rstrip('.')}.") from None

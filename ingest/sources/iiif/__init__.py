@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from ingest.metadata import merged
 from ingest.pipeline import Task
 from ingest.sources.cells import cells_of, is_dated
 from ingest.sources.folder import SourceError
@@ -134,14 +133,14 @@ def iiif_tasks(web: Web, source: str, wishes: Wishes, limit: int | None = None, 
     return found
 
 
-def resumed(task: Task, held: tuple | None, row: Mapping[str, Any]) -> Task:
-    """The task beside what the collection holds under its name (a row of `read.known`) and a row of the user's table:
-    with all metadata, and, where the stored picture is still the same one, with its length, so that it counts as
-    unchanged."""
+def resumed(task: Task, held: tuple | None, metadata: Callable[[str, Mapping, Mapping], dict[str, Any]]) -> Task:
+    """The task beside what the collection holds under its name (a row of `read.known`): with all metadata, as the
+    function `metadata` makes it of the name, what is stored and what the manifest says, and, where the stored picture
+    is still the same one, with its length, so that it counts as unchanged."""
     same = held is not None and all(held[4].get(key) == task.metadata.get(key) for key in _PICTURE_KEYS)
     size, modified = held[2:4] if same else (task.bytes, task.modified)
     stored = {key: value for key, value in held[4].items() if not key.startswith("iiif_")} if held else {}
-    return replace(task, bytes=size, modified=modified, metadata=merged(stored, task.metadata, row))
+    return replace(task, bytes=size, modified=modified, metadata=metadata(task.name, stored, task.metadata))
 
 
 def with_pictures(
