@@ -20,6 +20,7 @@ from dashboard.cache.collection import (
     items,
     labels,
     metadata_columns,
+    table_readings,
 )
 from dashboard.cache.facets import categories, facet_columns, grouping, matching, query, satisfying, spread, statement
 from dashboard.cache.file import database, databases, db

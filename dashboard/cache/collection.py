@@ -13,6 +13,7 @@ from dashboard.cache.file import db
 from dashboard.cache.memory import ask, ask_settled, settled, whole_numbers
 from dashboard.cache.routes import thumb_route
 from store import connection, read
+from store import tables as stored_tables
 
 
 def collections() -> pd.DataFrame:
@@ -79,6 +80,11 @@ def labels(column: str, image_ids: Sequence[int]) -> list[frozenset[str]]:
 def failures(collection: str | None = None) -> pd.DataFrame:
     """collection, path, stage, error, at."""
     return ask_settled("failures", collection=collection)
+
+
+def table_readings() -> pd.DataFrame:
+    """collection, source, read_at, reading (JSON text): how the tables were read that describe the collections."""
+    return ask_settled("table_readings", room=stored_tables)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, components, inputs, tables, words
+from dashboard import cache, components, inputs, readings, tables, words
 from dashboard.components import card
 from ingest.vision.paths import natural_key
 
@@ -29,6 +29,7 @@ def page() -> None:
     for run_id in reversed(runs["run_id"].tolist()):
         show_run(cache.run(run_id))
     show_collections(collections)
+    readings.show_tables()
     show_failures()
 
 

@@ -92,12 +92,13 @@ def _claims(sheet: Sheet, place: int, values: list[str], index: NameIndex) -> Ma
 
 def _named(value: str, shown: str, index: NameIndex) -> tuple[list[tuple[str, int, str]], bool]:
     """(name, level, the text that named it) of the pictures that a cell names, and whether it may mean several."""
+    parts = [(*answer, cleaned(part)) for part in _parts(value) if (answer := index.look_up(part))]
+    parts = [each for each in parts if each[1] < BY_STEM]
     for text in filter(None, (shown, value)):
-        if answer := index.look_up(text):
+        answer = index.look_up(text)
+        if answer and (answer[1] < 2 or len(parts) < 2):  # a name may have a comma in it
             return [(*answer, cleaned(text))], False
-    found = [(*answer, cleaned(part)) for part in _parts(value) if (answer := index.look_up(part))]
-    ambiguous = any(index.is_ambiguous(text) for text in [value, *_parts(value)])
-    return [each for each in found if each[1] < BY_STEM], ambiguous
+    return parts, any(index.is_ambiguous(text) for text in [value, *_parts(value)])
 
 
 def _parts(value: str) -> list[str]:

@@ -67,7 +67,7 @@ def decoded(name: str, data: bytes, encoding: str | None = None) -> Text:
     encoding does not fit."""
     found = _as_told(name, data, encoding) if encoding else _as_it_looks(data)
     zeros = found.text.count("\0")
-    if zeros * _STRAY > len(found.text) + _STRAY:
+    if zeros * _STRAY > max(len(found.text), 2 * _STRAY):
         raise SourceError(f"{name} is not a text file: save the table as 'CSV UTF-8'.")
     if not zeros:
         return found

@@ -154,7 +154,9 @@ def sheet_of(grid: Grid, names: Names | None = None) -> Sheet | None:
     rows = [(number, cells) for number, cells in grid.rows if any(cells)]
     if not rows:
         return None
-    top = _headline([cells for _, cells in rows], names) if grid.ragged or grid.unit == "row" else 0
+    top = 0
+    if grid.ragged or grid.unit == "row":
+        top = _headline([cells for _, cells in rows], names if grid.ragged else None)
     depth = grid.depth(rows[top][0]) if grid.unit == "row" else 1
     head, body = grid.names_of_columns([number for number, _ in rows[top : top + depth]]), rows[top + depth :]
     odd = list(grid.odd)
@@ -192,16 +194,9 @@ def _headline(rows: list[list[str]], names: Names | None) -> int:
     filled = [sum(map(bool, cells)) for cells in first]
     top = next(place for place, count in enumerate(filled) if 2 * count >= max(filled))
     width, _ = usual_width(rows[:200])
-    while (
-        names
-        and filled[top] < width
-        and top + 2 < len(first)
-        and filled[top + 1] >= width
-        and not any(map(names, rows[top + 1]))
-        and any(map(names, rows[top + 2]))
-    ):
-        top += 1
-    return top
+    full = next((place for place in range(top, len(first)) if filled[place] >= width), len(first))
+    is_title = names and full + 1 < len(first) and not any(map(names, first[full])) and any(map(names, first[full + 1]))
+    return full if is_title else top
 
 
 def _widened(head: list[str], rows: list[list[str]]) -> tuple[list[str], str]:

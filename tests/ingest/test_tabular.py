@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from ingest.sources import tabular
+from ingest.sources import workbook as workbooks
 from ingest.sources.folder import SourceError
 from ingest.sources.table import find_table, other_tables, read_metadata
 from tests.ingest.workbooks import workbook
@@ -213,7 +213,7 @@ def lying_bomb():
     ],
 )
 def test_tables_that_cannot_be_used(make, name, sentence, table, monkeypatch):
-    monkeypatch.setattr(tabular, "MAX_UNPACKED", 2**20)
+    monkeypatch.setattr(workbooks, "MAX_UNPACKED", 2**20)
     with pytest.raises(SourceError, match=sentence):
         table(make(), name)
 
