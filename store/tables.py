@@ -81,7 +81,7 @@ def forget_reading(con: Connection, collection_id: int, source: str) -> None:
 def table_readings(con: Connection) -> pa.Table:
     """collection, source, read_at, reading (JSON text), the newest first."""
     query = "SELECT collection, source, read_at, reading::VARCHAR AS reading FROM table_readings ORDER BY read_at DESC"
-    return con.execute(query).to_arrow_table()
+    return con.sql(query).to_arrow_table()
 
 
 def sources(con: Connection, collection_id: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 
-from store import connection, write
+from store import connection, tables, write
 from tests.pages import database
 
 
@@ -100,3 +100,17 @@ def test_a_collection_without_pictures(empty_db, open_page):
     at = open_page()
     assert not at.exception
     assert "This collection has no pictures yet." in [info.value for info in at.info]
+
+
+def test_how_tables_were_read(db, open_page):
+    assert "Tables" not in [header.value for header in open_page().header]
+    with connection.writing(db) as con:
+        notes = [
+            "metadata.csv: read as CSV, in Windows-1252 as it seems",
+            "metadata.csv, line 3: has 5 cells instead of 4",
+        ]
+        tables.set_reading(con, 1, "metadata.csv", {"notes": notes})
+    at = open_page()
+    assert not at.exception and "Tables" in [header.value for header in at.header]
+    shown = "\n".join(each.value for each in at.markdown)
+    assert "metadata\\.csv** describes" in shown and "line 3" in shown and "5 cells instead of 4" in shown
