@@ -154,15 +154,17 @@ class _Splitter:
                 return "".join(parts), place, mark + 1
 
     def _swallows(self, first: int, last: int) -> bool:
-        """Whether lines within a quoted cell are rows of their own: as many cells as its first line if the marks were
-        text, and in one column names of pictures above each other."""
+        """Whether lines within a quoted cell are rows of their own: they have as many cells as there are columns if the
+        marks are text, and in one column, counted from the left or the right, names of pictures above each other."""
         if self.names is None:
             return False
         cells = self._bare(first)
         named = [place for place, cell in enumerate(cells) if self.names(cell)]
+        width = next((len(row) for _, row in self.found.rows if len(row) > 1), 2)
         for number in range(first + 1, last + 1) if named else ():
             others = self._bare(number)
-            if len(others) == len(cells) and any(self.names(others[place]) for place in named):
+            places = [p for place in named for p in (place, place - len(cells)) if -len(others) <= p < len(others)]
+            if len(others) >= width and any(self.names(others[place]) for place in places):
                 return True
         return False
 

@@ -75,6 +75,15 @@ def test_an_odd_quotation_mark_is_reported_with_its_line(table):
     ]
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_quoted_cell_that_closes_on_a_longer_row_takes_nothing_from_it(table, first):
+    rows = [["p1.jpg", '"open', "x"], ["p2.jpg", "a", 'b""";', "c"], ["p3.jpg", "d", "e"]]
+    rows = [["file", "t", "u"], *rows] if first else [["t", "u", "file"], *([*r[1:], r[0]] for r in rows)]
+    found = table("\n".join(";".join(row) for row in rows))
+    assert {name: row["t"] for name, row in found.rows.items()} == {"p1.jpg": '"open', "p3.jpg": "d"}
+    assert found.unread_files == ["p2.jpg"]
+
+
 def test_a_long_cell_is_read(table):
     long = "x, " * 60_000
     found = table(f'file,text,year\np1.jpg,"{long}y",1900\np2.jpg,z,1901\n')
