@@ -69,11 +69,11 @@ def _on_grid(
     rows, cols = grid
     weights = np.zeros((len(ids), rows * cols), np.float32)
     maps = np.zeros(len(ids), np.int64)
-    query = f"SELECT image_id, scale, codes FROM stored_map {which} AND rows = $rows AND cols = $cols"
+    query = f"SELECT image_id, scale, minimum, codes FROM stored_map {which} AND rows = $rows AND cols = $cols"
     for batch in con.sql(query, params=params | {"rows": rows, "cols": cols}).to_arrow_reader(BATCH):
         place = np.searchsorted(ids, batch["image_id"].to_numpy())
         codes = batch["codes"].flatten().to_numpy().reshape(-1, rows * cols)
-        decoded = companding.decode(codes, batch["scale"].to_numpy())
+        decoded = companding.decode(codes, batch["scale"].to_numpy(), batch["minimum"].to_numpy())
         (np.maximum if head == "max" else np.add).at(weights, place, decoded)
         maps += np.bincount(place, minlength=len(ids))
     if head != "max":

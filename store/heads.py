@@ -132,11 +132,12 @@ def methods(con: Connection, run_id: int) -> pa.Table:
 
 def maps(con: Connection, head: Head, ids: Iterable[int]) -> dict[int, np.ndarray]:
     """One head's maps of these images: {image_id: weights (rows, cols) float32}; images without one are left out."""
-    query = f"SELECT image_id, rows, cols, scale, codes FROM stored_map WHERE {_SAME_HEAD} {_among(ids)}"
-    found = {}
-    for row in _table(con, query, **vars(head), ids=ids).to_pylist():
-        codes, scale = np.array([row["codes"]], dtype=np.uint8), np.array([row["scale"]])
-        found[row["image_id"]] = companding.decode(codes, scale).reshape(row["rows"], row["cols"])
+    query = f"SELECT image_id, rows, cols, scale, minimum, codes FROM stored_map WHERE {_SAME_HEAD} {_among(ids)}"
+    table, found = _table(con, query, **vars(head), ids=ids), {}
+    for place in range(table.num_rows):
+        row = table.slice(place, 1)
+        image_id, height, width = (row[name][0].as_py() for name in ("image_id", "rows", "cols"))
+        found[image_id] = _decoded(row, height * width).reshape(height, width)
     return found
 
 
@@ -147,13 +148,13 @@ def mean_map(con: Connection, head: Head, ids: Iterable[int] | None = None) -> M
     found = _table(con, counted, **vars(head), ids=ids).to_pylist()
     if not found:
         return None
-    query = f"SELECT scale, codes {same} AND rows = $height AND cols = $width"
+    query = f"SELECT scale, minimum, codes {same} AND rows = $height AND cols = $width"
     totals = {}
     for height, width in ((grid["rows"], grid["cols"]) for grid in found):
         total = np.zeros(height * width)
         params = _used(query, {**vars(head), "height": height, "width": width, "ids": ids})
         for batch in con.sql(query, params=params).to_arrow_reader(_BATCH):
-            weights = companding.decode(_codes(batch["codes"], len(total)), batch["scale"].to_numpy())
+            weights = _decoded(batch, len(total))
             total += weights.sum(axis=0, dtype=np.float64)
         totals[height, width] = total[None]
     images = sum(grid["images"] for grid in found)
@@ -184,7 +185,7 @@ def likeness(
         part = images[start : start + _IMAGES]
         # The range lets DuckDB skip whole row groups.
         query = f"""
-            SELECT image_id, layer, head, rows, cols, scale, codes {among}
+            SELECT image_id, layer, head, rows, cols, scale, minimum, codes {among}
                 AND image_id BETWEEN $low AND $high {_among(part)} ORDER BY image_id, layer, head
         """
         table = _table(con, query, **known, ids=part, low=part[0], high=part[-1])
@@ -232,7 +233,7 @@ class _Comparison:
     def add(self, table: pa.Table) -> None:
         """The maps of one image."""
         height, width = table["rows"][0].as_py(), table["cols"][0].as_py()
-        weights = companding.decode(_codes(table["codes"], height * width), table["scale"].to_numpy())
+        weights = _decoded(table, height * width)
         owners = zip(table["layer"].to_numpy(), table["head"].to_numpy(), strict=True)
         at = np.array([self.place[owner] for owner in owners])
         length = np.linalg.norm(weights, axis=1, keepdims=True)
@@ -264,10 +265,12 @@ _OF_PREDICTED = """AND (image_id, target) IN (
 _SAME_HEAD = "run_id = $run_id AND method = $method AND target = $target AND layer = $layer AND head = $head"
 
 
-def _codes(column: pa.ChunkedArray | pa.Array, cells: int) -> np.ndarray:
-    """uint8 (m, cells) of a column of lists that are all as long."""
+def _decoded(table: pa.Table | pa.RecordBatch, cells: int) -> np.ndarray:
+    """The weights (m, cells) float32 of stored maps that all have so many cells."""
+    column = table["codes"]
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    return np.concatenate([chunk.flatten().to_numpy() for chunk in chunks]).reshape(-1, cells)
+    codes = np.concatenate([chunk.flatten().to_numpy() for chunk in chunks]).reshape(-1, cells)
+    return companding.decode(codes, table["scale"].to_numpy(), table["minimum"].to_numpy())
 
 
 def _spread(ids: np.ndarray, count: int) -> np.ndarray:

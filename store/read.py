@@ -107,7 +107,7 @@ def maps(
     table = _table(
         con,
         """
-        SELECT layer, coalesce(head, -1)::SMALLINT AS head, rows, cols, scale, codes FROM stored_map
+        SELECT layer, coalesce(head, -1)::SMALLINT AS head, rows, cols, scale, minimum, codes FROM stored_map
         WHERE run_id = $run AND image_id = $image AND method = $method AND target = $target
             AND ($layers IS NULL OR list_contains($layers::INTEGER[], layer))
             AND ($heads IS NULL OR list_contains($heads::INTEGER[], head))
@@ -124,7 +124,7 @@ def maps(
         return None
     rows, cols = table["rows"][0].as_py(), table["cols"][0].as_py()
     codes = np.concatenate([chunk.flatten().to_numpy() for chunk in table["codes"].chunks])
-    weights = companding.decode(codes.reshape(-1, rows * cols), table["scale"].to_numpy())
+    weights = companding.decode(codes.reshape(-1, rows * cols), table["scale"].to_numpy(), table["minimum"].to_numpy())
     layer, head = table["layer"].to_numpy(), table["head"].to_numpy()
     return MapStack(layer, head, rows, cols, weights.reshape(-1, rows, cols))
 

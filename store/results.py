@@ -120,7 +120,7 @@ def _frame_columns(run_id: int, results: Results) -> dict:
 
 def _map_columns(run_id: int, block: MapBlock) -> dict:
     count = len(block.image_ids)
-    codes, scales = companding.encode(block.weights)
+    codes, scales, minima = companding.encode(block.weights)
     heads = pa.nulls(count, pa.int16()) if block.heads is None else np.asarray(block.heads, dtype=np.int16)
     return {
         "run_id": np.full(count, run_id),
@@ -132,6 +132,7 @@ def _map_columns(run_id: int, block: MapBlock) -> dict:
         "rows": np.full(count, block.rows),
         "cols": np.full(count, block.cols),
         "scale": scales,
+        "minimum": minima,
         "codes": rows.lists(codes),
     }
 

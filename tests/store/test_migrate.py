@@ -13,6 +13,7 @@ VIEWS = {
     "features": "run_id image_id vector",
     "frames": "run_id image_id x0 y0 x1 y1 rows cols",
     "attention": "run_id image_id method target layer head rows cols weights",
+    "attention_accumulated": "run_id image_id method target layer head rows cols weights",
     "head_stats": "run_id image_id layer head distance distance_share distance_raw entropy mass_cls mass_registers "
     "mass_patches peak entropy_mean effective_patches",
     "head_importances": "run_id image_id target layer head importance",
@@ -28,7 +29,7 @@ VIEWS = {
     "failures": "collection path stage error at",
 }
 
-NEXT = len(migrate.steps()) + 1
+NEXT = migrate.steps()[-1][0] + 1
 
 
 @pytest.fixture
