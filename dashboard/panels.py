@@ -310,15 +310,12 @@ def single(maps: Maps, number: int) -> Maps:
     )
 
 
-def answer(maps: Maps, gathered: bool = False) -> Maps:
-    """One map that stands for all: the mean over the deepest layer's heads, or with `gathered` all blocks added up."""
+def answer(maps: Maps) -> Maps:
+    """One map that stands for all: the mean over the deepest layer's heads; of blocks added up, the last sum."""
     layer = maps.layers[deepest(maps)]
-    if gathered:
-        weights, words = maps.weights.sum(axis=0, keepdims=True), "All blocks gathered"
-    else:
-        at = np.array(maps.layers) == layer
-        weights, words = maps.weights[at].mean(axis=0, keepdims=True), maps.titles[int(at.argmax())]
-        words = words if at.sum() == 1 else f"Layer {layer} · mean of the {at.sum()} heads shown"
+    at = np.array(maps.layers) == layer
+    weights, words = maps.weights[at].mean(axis=0, keepdims=True), maps.titles[int(at.argmax())]
+    words = words if at.sum() == 1 else f"Layer {layer} · mean of the {at.sum()} heads shown"
     return replace(maps, layers=(layer,), heads=(None,), titles=(words,), weights=weights)
 
 

@@ -38,16 +38,19 @@ def group_maps(
     target: str | None,
     layer: int,
     head: Head = None,
+    accumulate: bool = False,
 ) -> GroupMaps:
     """The maps of these images in one layer, on one grid (`grids.common`, `grids.onto`).
 
     `head` is a number, "mean" or "max" over the layer's heads, or None for maps that belong to no head. With the target
-    None, whatever is explained counts: the mean, or maximum, over all targets of an image. Memory holds the n maps and
-    BATCH more, whatever the number of heads.
+    None, whatever is explained counts: the mean, or maximum, over all targets of an image. With `accumulate` a map is
+    the sum of those of all layers up to this one. Memory holds the n maps and BATCH more, whatever the number of heads.
     """
     wanted = np.unique(np.fromiter(image_ids, dtype=np.int64))
     which, params = _chosen(wanted, head, run_id=run_id, method=method, target=target, layer=layer)
     found = _grids(con, which, params)
+    if accumulate:
+        which = which.replace("layer = $layer", "layer <= $layer")
     if not found:
         return GroupMaps(wanted[:0], np.empty((0, 0, 0), np.float32), wanted, 0)
     rows, cols = grids.common(found)
@@ -69,13 +72,15 @@ def _on_grid(
     rows, cols = grid
     weights = np.zeros((len(ids), rows * cols), np.float32)
     maps = np.zeros(len(ids), np.int64)
-    query = f"SELECT image_id, scale, minimum, codes FROM stored_map {which} AND rows = $rows AND cols = $cols"
-    for batch in con.sql(query, params=params | {"rows": rows, "cols": cols}).to_arrow_reader(BATCH):
+    which = f"{which} AND rows = $rows AND cols = $cols"
+    query = f"SELECT image_id, layer = $layer AS last, scale, minimum, codes FROM stored_map {which}"
+    params = params | {"rows": rows, "cols": cols, "ids": ids.tolist()}
+    for batch in con.sql(query, params=params).to_arrow_reader(BATCH):
         place = np.searchsorted(ids, batch["image_id"].to_numpy())
         codes = batch["codes"].flatten().to_numpy().reshape(-1, rows * cols)
         decoded = companding.decode(codes, batch["scale"].to_numpy(), batch["minimum"].to_numpy())
         (np.maximum if head == "max" else np.add).at(weights, place, decoded)
-        maps += np.bincount(place, minlength=len(ids))
+        maps += np.bincount(place[batch["last"].to_numpy(zero_copy_only=False)], minlength=len(ids))
     if head != "max":
         weights /= maps[:, None].astype(np.float32)
     return weights.reshape(-1, rows, cols)

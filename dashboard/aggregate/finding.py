@@ -20,12 +20,28 @@ AVERAGED = 100  # thumbnails in an average picture
 @dataclass(frozen=True)
 class Choice:
     """A stored method, the target (None: each picture's own), a layer or depth, and a head, "mean" or "max" of all,
-    or None where a map belongs to no head."""
+    or None where a map belongs to no head; of a method that accumulates, whether the layer is taken `alone`."""
 
     method: str
     target: str | None
     layer: int
     head: int | str | None
+    alone: bool = False
+
+    @property
+    def entry(self) -> Any:
+        """The method's entry in the registry; None for one that this version does not know."""
+        return registry().get(self.method.partition("(")[0])
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether the method is one that accumulates."""
+        return self.entry is not None and self.entry.accumulates
+
+    @property
+    def accumulated(self) -> bool:
+        """Whether the maps are the sums of all layers up to this one."""
+        return self.accumulates and not self.alone
 
 
 @dataclass(frozen=True)
@@ -60,8 +76,7 @@ def registry() -> dict[str, Any]:
 
 def attribution(choice: Choice) -> bool:
     """Whether the method's weights are scores, not shares of attention."""
-    method = registry().get(choice.method)
-    return method is not None and method.kind == "attribution"
+    return choice.entry is not None and choice.entry.kind == "attribution"
 
 
 def find(run: dict[str, Any], choice: Choice, pair: Pair, settings: Settings) -> Finding | None:
@@ -78,7 +93,8 @@ def compare(run: dict[str, Any], choice: Choice, pair: Pair, settings: Settings)
     asked = np.union1d(a, b)
     # All at once where they fit: the next groups are then at hand.
     reading = np.sort(everyone) if len(everyone) <= limit else asked
-    stack = cache.group_maps(run["run_id"], reading, choice.method, choice.target, choice.layer, choice.head)
+    which = (choice.method, choice.target, choice.layer, choice.head, choice.accumulated)
+    stack = cache.group_maps(run["run_id"], reading, *which)
     chosen = np.isin(stack.ids, asked)
     ids, weights = stack.ids[chosen], stack.weights[chosen]
     if run["fit"] == "pad" and len(ids):

@@ -10,7 +10,7 @@ import pandas as pd
 from dashboard import inputs, panels
 from dashboard.aggregate import permutation
 from dashboard.aggregate.contrast import CLEAR, Contrast
-from dashboard.aggregate.finding import Choice, Finding, Settings, registry
+from dashboard.aggregate.finding import Choice, Finding, Settings
 from dashboard.aggregate.groups import pictures
 from dashboard.aggregate.triptych import Unit
 
@@ -102,13 +102,16 @@ def p_value(p: float) -> str:
 
 def credit(run: dict[str, Any], choice: Choice, named: tuple[str, str], finding: Finding, settings: Settings) -> str:
     """Where the maps are from and how they were compared, for the page and for print."""
-    method = registry().get(choice.method)
+    method = choice.entry
     what = f"{method.kind.capitalize()}: {method.title}, {method.formula}." if method else f"Map: {choice.method}."
     target = " Explained: each picture's own target." if choice.target is None else ""
     target = f" Explained: {choice.target}." if choice.target else target
     heads = {"mean": ", mean of all heads", "max": ", maximum of all heads", None: ""}
     head = heads.get(choice.head, f", head {choice.head}")
-    where = f" {'Depth' if choice.head is None else 'Layer'} {choice.layer}{head}"
+    depth = ("Depth" if method is None else method.depth) if choice.head is None else "Layer"
+    where = f" {depth} {choice.layer}{head}{' alone' * (choice.accumulates and choice.alone)}"
+    if choice.accumulated:
+        where = f" Accumulated to {depth.lower()} {choice.layer}: the sum of {depth.lower()}s 0 to {choice.layer}"
     found = finding.contrast
     sizes = [
         f"{letter} = {name} ({pictures(count)})"

@@ -52,10 +52,16 @@ def map_levels(run_id: int, method: str) -> tuple[list[int], list[int]]:
 
 
 def group_maps(
-    run_id: int, ids: np.ndarray, method: str, target: str | None, layer: int, head: aggregate.Head
+    run_id: int,
+    ids: np.ndarray,
+    method: str,
+    target: str | None,
+    layer: int,
+    head: aggregate.Head,
+    accumulate: bool = False,
 ) -> aggregate.GroupMaps:
     """One map of each of these images (ids (n,) int64), as `store.aggregate.group_maps` gives them. Read-only."""
-    return _group_maps(str(db()), settled(db()), run_id, ids.tobytes(), method, target, layer, head)
+    return _group_maps(str(db()), settled(db()), run_id, ids.tobytes(), method, target, layer, head, accumulate)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -70,10 +76,8 @@ def _maps(
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the maps …")
-def _group_maps(
-    path: str, token: str, run_id: int, ids: bytes, method: str, target: str | None, layer: int, head: aggregate.Head
-) -> aggregate.GroupMaps:
+def _group_maps(path: str, token: str, run_id: int, ids: bytes, *which: Any) -> aggregate.GroupMaps:
     with connection.reading(path) as con:
-        found = aggregate.group_maps(con, run_id, np.frombuffer(ids, np.int64), method, target, layer, head)
+        found = aggregate.group_maps(con, run_id, np.frombuffer(ids, np.int64), *which)
     found.weights.flags.writeable = False
     return found

@@ -15,7 +15,6 @@ from dashboard.microscope.looking import Found, Question, Subject
 from dashboard.panels import Look, Maps, Scene
 
 LARGE = 900  # pixels of the large map's long side
-_OF_SUMMARY = ("cls", "received")  # the methods whose maps the stored numbers about heads are about
 
 
 def show(subject: Subject, question: Question, maps: Maps, scene: Scene, look: Look) -> int:
@@ -29,7 +28,7 @@ def show(subject: Subject, question: Question, maps: Maps, scene: Scene, look: L
     with left:
         patches([wall.pane(one, scene)], "closer_map", group=subject.group, large=True, pick=False)
     with right:
-        if question.key not in _OF_SUMMARY:
+        if not _of_summary(question):
             st.caption("Numbers about heads are stored for what the summary of the picture looks at, not for this map.")
             return number
         stats = stats_of(subject, (maps.layers[number],), (maps.heads[number],))
@@ -43,7 +42,7 @@ def show(subject: Subject, question: Question, maps: Maps, scene: Scene, look: L
 def strip(subject: Subject, question: Question, found: Found) -> None:
     """Where the tokens that are shown look, and how evenly: the mean over the maps of the wall."""
     maps = found.maps
-    if question.key in _OF_SUMMARY:
+    if _of_summary(question):
         stats = stats_of(subject, maps.layers, maps.heads)
         if not stats.empty:
             of = "this head" if len(stats) == 1 else f"the {len(stats)} heads shown, on average"
@@ -51,7 +50,7 @@ def strip(subject: Subject, question: Question, found: Found) -> None:
             who = "the CLS token looks" if mean["mass_cls"] > 0 else "the patches look"
             st.html(markup.shares(f"Where {who} in {of}", panels.masses(mean)))
             st.caption(f"Entropy {mean['entropy']:.2f} nats: {evenness(mean['entropy'])}.")
-    elif question.key == "query":
+    elif question.entry is not None and question.entry.of_chosen_token:
         cells = found.frame.picture_cells(*subject.size)
         mass = float(np.where(cells, maps.weights, 0).sum(axis=(1, 2)).mean())
         rest = max(0.0, 1 - mass)
@@ -59,6 +58,11 @@ def strip(subject: Subject, question: Question, found: Found) -> None:
         st.html(
             markup.shares("Where this token looks in the maps shown, on average", [(name, rest), ("patches", mass)])
         )
+
+
+def _of_summary(question: Question) -> bool:
+    """Whether the stored numbers about heads are about these maps."""
+    return question.entry is not None and question.entry.of_summary
 
 
 def stats_of(subject: Subject, layers: tuple[int, ...], heads: tuple[int | None, ...]) -> pd.DataFrame:

@@ -18,13 +18,15 @@ from dashboard.panels import Look, Panel, Scene
 MOST = 4
 WIDTHS = {2: 440, 3: 285, 4: 206}  # pixels of a column: all in one row on a wide page, in several on a narrow one
 SIDE = 720
+ALONE = "alone"
 FUSIONS = {"mean": "mean of all", "max": "maximum of all"}
 
 
 @dataclass(frozen=True)
 class Column:
-    """What one column shows. `head` is a number as text, a key of panels.FUSIONS, or '' for methods without heads. In
-    the address it is written `1;cls;11;mean`."""
+    """What one column shows. `head` is a number as text, a key of panels.FUSIONS, or '' for methods without heads, of
+    which those that accumulate have ALONE too, for one layer without those before. In the address it is written
+    `1;cls;11;mean`."""
 
     run_id: int
     method: str
@@ -49,7 +51,8 @@ class Column:
         layers = None if method is not None and method.one_layer else (self.layer,)
         if self.head in panels.FUSIONS:
             return Question(self.method, target, layers, None, self.head)
-        return Question(self.method, target, layers, (int(self.head),) if self.head.isdecimal() else None)
+        heads = (int(self.head),) if self.head.isdecimal() else None
+        return Question(self.method, target, layers, heads, alone=self.head == ALONE)
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,11 @@ def pick_column(number: int, runs: Sequence[int], kind: str) -> Column:
         heads = [*FUSIONS, *map(str, range(run["heads"]))]
         controls.settle(f"{prefix}head", heads)
         head = row.selectbox("Head", heads, key=f"{prefix}head", format_func=lambda each: FUSIONS.get(each, each))
+    elif method.accumulates:
+        noun = looking.depth_noun(key).lower()
+        shown = {"": f"accumulated to this {noun}", ALONE: f"this {noun} alone"}
+        controls.settle(f"{prefix}head", list(shown))
+        head = row.selectbox("Shown", list(shown), key=f"{prefix}head", format_func=shown.get)
     name = controls.pick_options(key, row, prefix=prefix)
     state[f"_{prefix}column"] = column = Column(run["run_id"], name, layer, head)
     return column
@@ -142,7 +150,7 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
         with place:
             patches([wall.pane(panel, each.scene)], f"compare_{each.number}", group=subject.group, pick=False)
             prefix = each.subject.run["prefix_tokens"]
-            for words in trust.warnings(each.question.key, each.found.maps, each.scene, prefix):
+            for words in trust.warnings(each.question.entry, each.found.maps, each.scene, prefix):
                 st.caption(f":material/visibility_off: {words}")
     said = _seen(sides)
     st.html(f'<div style="max-width: 30rem">{markup.said(said, bar)}</div>')

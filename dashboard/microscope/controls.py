@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import panels, widgets
+from dashboard import linked, panels, widgets
 from dashboard.microscope import looking
 from dashboard.microscope.looking import Question
 from dashboard.panels import Look
@@ -205,6 +205,25 @@ def pick_question(run: dict[str, Any], name: str, target: str, fuse: str) -> Que
         st.info("Choose at least one layer and one head.")
         return None
     return Question(name, target, layers, heads, fuse if per_head else "")
+
+
+def choose_alone(question: Question) -> bool:
+    """Of a method that accumulates: whether each layer is shown alone. Kept in the address as `frames`, where older
+    links say "by block" for it, and "gathered" for what is shown at first."""
+    noun = looking.depth_noun(question.method).lower()
+    shown = {"accumulated": f"{noun}s accumulated", "alone": f"each {noun} alone"}
+    linked.take("frames", "accumulated", lambda said: "alone" if said[0] in ("alone", "by block") else "accumulated")
+    chosen = st.segmented_control(
+        "Shown",
+        list(shown),
+        key="frames",
+        required=True,
+        format_func=shown.get,
+        help=f"Accumulated: each map is the sum of all {noun}s up to its own, how the evidence comes together. "
+        f"Alone: what a {noun} adds by itself.",
+    )
+    linked.write("frames", ["alone"] if chosen == "alone" else [])
+    return chosen == "alone"
 
 
 def pick(label: str, key: str, count: int, wanted: int, disabled: bool = False) -> tuple[int, ...]:

@@ -166,9 +166,10 @@ def _forgetting(subject: Subject, question: Question, found: Found, one: Maps) -
         chosen = [
             number
             for number, layer in enumerate(maps.layers)
-            if question.key == "daam" or (layer == one.layers[0] and (heads is None or maps.heads[number] == heads))
+            if (layer <= one.layers[0] if question.accumulated else layer == one.layers[0])
+            and (heads is None or maps.heads[number] == heads)
         ]
-        weights = maps.weights[0, chosen].numpy()  # of DAAM all blocks, added up
+        weights = maps.weights[0, chosen].numpy()  # the mean of blocks ranks patches as their sum does
         return weights.max(axis=0) if question.fuse == "max" else weights.mean(axis=0)
 
     blocks = len(block_parameters(backbone.network.module))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from dashboard import markup
+from dashboard import markup, panels
 from dashboard.components.player import Shot
 from dashboard.panels import DIM, Look, Maps, Scene, colour_table
 from ingest.vision.overlay import overlay, scale_values
@@ -18,16 +20,16 @@ _PAPER, _INK = (255, 255, 255), (30, 30, 30)
 SCALES = {"one": "one scale for all frames", "own": "each frame stretched"}
 
 
-def frame_values(maps: Maps, cells: np.ndarray, gathered: bool, scale: str) -> np.ndarray:
+def frame_values(maps: Maps, cells: np.ndarray, accumulated: bool, scale: str) -> np.ndarray:
     """Values in 0..1 (blocks, rows, cols) of the frames, `scale` a key of SCALES.
 
-    `gathered` adds blocks up, each frame what has come together so far; stretched, these are the frames as DAAM's
-    authors draw them (Liao et al. 2025), in which early blocks look as strong as late ones.
+    `maps` has what each block adds. `accumulated` adds them up, each frame all blocks so far; stretched, these are the
+    frames as DAAM's authors draw them (Liao et al. 2025), in which early blocks look as strong as late ones.
     """
     from ingest.vision.attention.daam import honest_frames, seed_frames
 
     weights = np.where(cells, maps.weights, 0)
-    if gathered:
+    if accumulated:
         return honest_frames(weights) if scale == "one" else seed_frames(weights)
     values, _ = scale_values(weights, "shared" if scale == "one" else "map", cells)
     return values
@@ -72,3 +74,21 @@ def mp4(pictures: Sequence[Image.Image], titles: Sequence[str], fps: float) -> b
 
     framed = [titled(picture, words) for picture, words in zip(pictures, titles, strict=True)]
     return encode_mp4(framed, fps)
+
+
+def pngs(pictures: Sequence[Image.Image], titles: Sequence[str], about: str) -> bytes:
+    """A ZIP file of the frames as PNG, numbered and named by their titles, without words in the picture; its file
+    `about.txt` says what they show."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:  # PNG is compressed already
+        for number, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
+            content = io.BytesIO()
+            picture.save(content, "PNG")
+            archive.writestr(_entry(f"{number:02d}-{panels.file_stem(title)}.png"), content.getvalue())
+        archive.writestr(_entry("about.txt"), f"{about}\n")
+    return buffer.getvalue()
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """Without the time of day: the same frames make the same file."""
+    return zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))

@@ -51,18 +51,35 @@ class Subject:
 @dataclass(frozen=True)
 class Question:
     """Which maps: a method by its stored name (`rollout`, `rollout(fusion=max)`), what it explains ('' for nothing),
-    layers and heads (None: all there are), and how heads are fused, '' or a key of panels.FUSIONS."""
+    layers and heads (None: all there are), how heads are fused, '' or a key of panels.FUSIONS, and whether the layers
+    of a method that accumulates are shown each `alone`, not added up."""
 
     method: str
     target: str = ""
     layers: tuple[int, ...] | None = None
     heads: tuple[int, ...] | None = None
     fuse: str = ""
+    alone: bool = False
 
     @property
     def key(self) -> str:
         """The method's key in the registry."""
         return self.method.partition("(")[0]
+
+    @property
+    def entry(self) -> Any:
+        """The method's entry in the registry; None for one that this version does not know."""
+        return registry().get(self.key)
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether the method is one that accumulates."""
+        return self.entry is not None and self.entry.accumulates
+
+    @property
+    def accumulated(self) -> bool:
+        """Whether each map is the sum of all layers up to its own."""
+        return self.accumulates and not self.alone
 
 
 @dataclass(frozen=True)
@@ -115,9 +132,9 @@ def registry() -> dict[str, Any]:
 
 
 def depth_noun(name: str) -> str:
-    """What a layer is called by a method without heads: the depth that rollout has come to, or the block of DAAM."""
+    """What a layer is called by a method: the depth that rollout has come to, or the block of DAAM."""
     method = registry().get(name.partition("(")[0])
-    return "Block" if method is not None and method.title.endswith("by block") else "Depth"
+    return "Depth" if method is None else method.depth
 
 
 def find(subject: Subject, question: Question) -> Found:
@@ -127,18 +144,19 @@ def find(subject: Subject, question: Question) -> Found:
         heads = None if question.fuse else question.heads
         target = _as_stored(subject, question.target)
         where = (subject.run["run_id"], subject.image_id, question.method, target)
-        stack = cache.maps(*where, question.layers, heads)
+        stack = cache.maps(*where, _needed(question), heads)
         frame = cache.frame(subject.run["run_id"], subject.image_id)
-    if stack is not None and frame is not None:
+    if stack is not None and frame is not None and not _lacks_layers(question, stack.layers):
         layers = tuple(map(int, stack.layers))
         heads = None if (stack.heads < 0).all() else tuple(map(int, stack.heads))
         frame = Frame(frame.x0, frame.y0, frame.x1, frame.y1, stack.rows, stack.cols)
         return Found(_maps(question, layers, heads, stack.weights), frame, target, None)
     live = look(subject, question.method, question.target)
+    needed = _needed(question)
     chosen = [
         number
         for number, layer in enumerate(live.layers)
-        if (question.layers is None or layer in question.layers)
+        if (needed is None or layer in needed)
         and (live.heads is None or question.fuse or question.heads is None or live.heads[number] in question.heads)
     ]
     if not chosen:
@@ -148,6 +166,18 @@ def find(subject: Subject, question: Question) -> Found:
     layers = tuple(live.layers[number] for number in chosen)
     heads = None if live.heads is None else tuple(live.heads[number] for number in chosen)
     return Found(_maps(question, layers, heads, live.weights[chosen]), live.frame, live.target, live)
+
+
+def _needed(question: Question) -> tuple[int, ...] | None:
+    """The layers that the answer is made of: where they are added up, all to the last that is asked for."""
+    if question.accumulated and question.layers:
+        return tuple(range(max(question.layers) + 1))
+    return question.layers
+
+
+def _lacks_layers(question: Question, layers: np.ndarray) -> bool:
+    """Whether maps that are to be added up are stored of some of the layers only."""
+    return question.accumulated and layers.tolist() != list(range(len(layers)))
 
 
 def _as_stored(subject: Subject, target: str) -> str:
@@ -203,14 +233,34 @@ def _in_original(frame: Frame, subject: Subject) -> Frame:
 
 
 def _maps(question: Question, layers: tuple[int, ...], heads: tuple[int, ...] | None, weights: np.ndarray) -> Maps:
-    method = registry().get(question.key)
-    unit = "evidence" if method is not None and method.kind == "attribution" else "share"
+    unit = "evidence" if question.entry is not None and question.entry.kind == "attribution" else "share"
+    if question.accumulated:
+        layers, weights = _accumulated(question, layers, weights)
     if heads is None:
-        titles = tuple(f"{depth_noun(question.method)} {layer}" for layer in layers)
+        titles = tuple(title_of(question, layer) for layer in layers)
         return Maps(layers, (None,) * len(layers), titles, weights, unit)
     if question.fuse:
         return replace(panels.fuse_heads(layers, weights, question.fuse), unit=unit)
     return Maps(layers, heads, tuple(map(panels.title, layers, heads)), weights, unit)
+
+
+def title_of(question: Question, layer: int) -> str:
+    """What a map without heads is called, and whether it is a sum."""
+    noun = depth_noun(question.method)
+    if question.accumulated:
+        return f"Accumulated to {noun.lower()} {layer}"
+    return f"{noun} {layer} alone" if question.accumulates else f"{noun} {layer}"
+
+
+def _accumulated(
+    question: Question, layers: tuple[int, ...], weights: np.ndarray
+) -> tuple[tuple[int, ...], np.ndarray]:
+    """Maps (layers, rows, cols) of all layers in their order, added up; of these sums those that are asked for."""
+    from ingest.vision.attention.daam import accumulate
+
+    chosen = [number for number, layer in enumerate(layers) if question.layers is None or layer in question.layers]
+    sums = accumulate(weights)[chosen].astype(np.float32)
+    return tuple(layers[number] for number in chosen), sums
 
 
 def _range(layers: Sequence[int]) -> str:

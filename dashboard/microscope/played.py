@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import streamlit as st
@@ -13,38 +14,44 @@ from dashboard.microscope.looking import Question, Subject
 from dashboard.panels import Look, Maps, Scene
 
 RATES = (0.5, 1, 2, 4, 8)  # frames a second
+PNGS = "Each frame as a picture of its own, and what they show, in a ZIP file."
 
 
-def show(subject: Subject, question: Question, scene: Scene, look: Look) -> Maps:
-    """The section: a player of all blocks, what its frames are, and the film as a file. Returns the blocks' maps."""
+def show(subject: Subject, question: Question, scene: Scene, look: Look, describe: Callable[[Maps], str]) -> Maps:
+    """The section: a player of all blocks, what its frames are, and the frames as files, with what `describe` says of
+    them. Returns the blocks' maps, added up if the question asks for that."""
     st.subheader("Block by block")
     maps = blocks(subject, question)
+    single = blocks(subject, replace(question, alone=True)) if question.accumulated else maps
     stage, beside = st.columns([3, 2])
     with beside:
-        gathered, scale = choose_frames(question)
+        scale = choose_scale(question.accumulated)
         rate = st.select_slider("Frames a second", RATES, 2, key="fps", bind="query-params")
-    values = frames.frame_values(maps, scene.cells(), gathered, scale)
+    values = frames.frame_values(single, scene.cells(), question.accumulated, scale)
     pictures = frames.draw_frames(values, scene, look)
-    titles = [f"{title}, gathered so far" if gathered else title for title in maps.titles]
     with stage:
-        player(frames.shots(pictures, titles, subject.title), "player", float(rate))
+        player(frames.shots(pictures, maps.titles, subject.title), "player", float(rate))
     with beside:
-        st.caption(words(gathered, scale))
-        stem = f"{panels.file_stem(subject.title)}-{question.key}"
-        named = [f"{title}  ·  {_kind(question)}" for title in titles]
+        said = words(question.accumulated, scale)
+        st.caption(said)
+        stem = f"{panels.file_stem(subject.title)}-{question.key}{'-alone' * question.alone}"
+        named = [f"{title}  ·  {_kind(question)}" for title in maps.titles]
+        made = {
+            "GIF": ("gif", "image/gif", lambda: frames.gif(pictures, named, float(rate))),
+            "MP4": ("mp4", "video/mp4", lambda: frames.mp4(pictures, named, float(rate))),
+            "PNGs": ("zip", "application/zip", lambda: frames.pngs(pictures, maps.titles, f"{describe(maps)} {said}")),
+        }
         row = st.container(horizontal=True)
-        for label, ending, mime, encode in (
-            ("GIF", "gif", "image/gif", frames.gif),
-            ("MP4", "mp4", "video/mp4", frames.mp4),
-        ):
+        for label, (ending, mime, make) in made.items():
             row.download_button(
                 label,
-                lambda encode=encode: encode(pictures, named, float(rate)),
+                make,
                 f"{stem}.{ending}",
                 mime,
                 key=f"film_{ending}",
                 on_click="ignore",
                 icon=":material/download:",
+                help=PNGS if ending == "zip" else None,
             )
     return maps
 
@@ -54,16 +61,10 @@ def blocks(subject: Subject, question: Question) -> Maps:
     return looking.find(subject, replace(question, layers=None)).maps
 
 
-def choose_frames(question: Question) -> tuple[bool, str]:
-    """Whether blocks are added up, which only makes sense for DAAM, and a key of frames.SCALES."""
-    gathered = question.key == "daam" and (
-        st.segmented_control(
-            "Frames", ["gathered", "by block"], default="gathered", required=True, key="frames", bind="query-params"
-        )
-        == "gathered"
-    )
-    names = {**frames.SCALES, "own": "as the paper draws them"} if gathered else frames.SCALES
-    scale = st.segmented_control(
+def choose_scale(accumulated: bool) -> str:
+    """A key of frames.SCALES."""
+    names = {**frames.SCALES, "own": "as the paper draws them"} if accumulated else frames.SCALES
+    return st.segmented_control(
         "Scale of the frames",
         list(names),
         default="one",
@@ -72,14 +73,13 @@ def choose_frames(question: Question) -> tuple[bool, str]:
         bind="query-params",
         format_func=names.get,
     )
-    return gathered, scale
 
 
-def words(gathered: bool, scale: str) -> str:
+def words(accumulated: bool, scale: str) -> str:
     """What the colours of the frames mean."""
-    if gathered and scale == "one":
+    if accumulated and scale == "one":
         return "Each frame adds its block to what the blocks before it found; full colour is the most after the last."
-    if gathered:
+    if accumulated:
         return (
             "As DAAM's authors draw them: bent by a sigmoid, and each frame stretched over all colours. Early blocks "
             "look as strong as late ones, which they are not."
@@ -90,5 +90,5 @@ def words(gathered: bool, scale: str) -> str:
 
 
 def _kind(question: Question) -> str:
-    method = looking.registry().get(question.key)
+    method = question.entry
     return question.method if method is None else f"{method.kind}: {question.method}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from dashboard.panels import Maps, Scene, percent
@@ -9,18 +11,17 @@ from dashboard.panels import Maps, Scene, percent
 LITTLE = 0.2  # share of a token's attention on patches below which a map shows a small remainder
 OUTLIERS = 0.01  # share of patches with an abnormal norm from which on they are worth a word
 PADDING = 0.05  # share of a map's mass that lies on no picture
-_OF_ONE_TOKEN = ("cls", "query", "received", "pooling")  # methods whose maps are rows of the attention matrix
 
 
-def warnings(method: str, maps: Maps, scene: Scene, prefix: int, outliers: float | None = None) -> list[str]:
+def warnings(method: Any, maps: Maps, scene: Scene, prefix: int, outliers: float | None = None) -> list[str]:
     """What is to be known before these maps are read; empty where nothing is the matter.
 
-    `maps` as the method gave them, `method` its key, `prefix` the number of special tokens, `outliers` the share of
-    patch tokens with an abnormal norm, if it is known.
+    `maps` as the method gave them, `method` its entry in the registry, `prefix` the number of special tokens,
+    `outliers` the share of patch tokens with an abnormal norm, if it is known.
     """
     cells = scene.cells()
     said = []
-    if maps.unit == "share" and method in _OF_ONE_TOKEN and prefix:
+    if maps.unit == "share" and method is not None and method.of_one_token and prefix:
         said += _little(np.where(cells, maps.weights, 0).sum(axis=(1, 2)), prefix)
     total = maps.weights.sum()
     if not cells.all() and total > 0:

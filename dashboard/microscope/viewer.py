@@ -37,14 +37,14 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
             found = looking.find(subject, question)
     except CannotLook as reason:
         st.info(markup.markdown(str(reason)))
-        if question is not None and question.key == "query":  # a patch of another picture, with another grid
+        if question is not None and _of_chosen_token(question):  # a patch of another picture, with another grid
             ways_out()
         return
     scene = subject.scene(found.frame)
     maps = found.maps.renormalised(scene.cells()) if drawing.over_patches else found.maps
-    for words in trust.warnings(question.key, found.maps, scene, subject.run["prefix_tokens"], outliers(subject)):
+    for words in trust.warnings(question.entry, found.maps, scene, subject.run["prefix_tokens"], outliers(subject)):
         st.warning(words, icon=":material/visibility_off:")
-    if question.key == "query":
+    if _of_chosen_token(question):
         query_bar(subject, question, found)
     draw_wall(subject, question, drawing, found, maps, scene)
     credit = describe(subject, question, found)
@@ -55,12 +55,19 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
     if question.target.startswith("image:"):
         other_side(subject, question, drawing, found)
     about_method(question, credit)
-    method = looking.registry().get(question.key)
+    method = question.entry
     if method is None or method.per_head or method.one_layer:
         one = panels.single(found.maps, closer.show(subject, question, maps, scene, drawing.look))
     else:
-        every = played.show(subject, question, scene, drawing.look)
-        one = panels.answer(every, question.key == "daam")
+        one = panels.answer(
+            played.show(
+                subject,
+                question,
+                scene,
+                drawing.look,
+                lambda maps: describe(subject, question, replace(found, maps=maps)),
+            )
+        )
     faithful.show(subject, question, found, one)
 
 
@@ -81,7 +88,10 @@ def ask(
     above = st.container()
     drawing = controls.choose_drawing(method is None or method.per_head)
     with above:
-        return controls.pick_question(subject.run, name, target, drawing.fuse), drawing
+        question = controls.pick_question(subject.run, name, target, drawing.fuse)
+        if question is not None and question.accumulates:
+            question = replace(question, alone=controls.choose_alone(question))
+    return question, drawing
 
 
 def query_bar(subject: Subject, question: Question, found: Found) -> None:
@@ -107,6 +117,10 @@ def ways_out() -> None:
     row = st.container(horizontal=True)
     row.button("Ask the patch in the middle", on_click=_ask_later, args=("query",), icon=":material/center_focus_weak:")
     row.button("Back to the whole picture", on_click=_ask_later, args=("",), icon=":material/undo:")
+
+
+def _of_chosen_token(question: Question) -> bool:
+    return question.entry is not None and question.entry.of_chosen_token
 
 
 def token_of(question: Question, found: Found) -> str:
@@ -144,14 +158,14 @@ def draw_wall(
     columns = columns_of(maps, scene)
     drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.look)
     probes = controls.kind_of(question.method) == "attention" and subject.run["layers"] > 2
-    chosen = wall.chosen_box(scene, token_of(question, found)) if question.key == "query" else None
+    chosen = wall.chosen_box(scene, token_of(question, found)) if _of_chosen_token(question) else None
     sentences = sentences_of(subject, question, drawing, found, scene)
     if probes:
         sentences.append("Click a patch, or press Enter on it, to see where it looks.")
     patch = wall.sheet(scene, subject.alt, drawn, bar, sentences, columns, key, subject.group, chosen, probes)
     closer.strip(subject, question, found)
     if patch is not None:
-        if question.key != "query":
+        if not _of_chosen_token(question):
             st.session_state["_before_query"] = question.method
         _ask_token(f"r{patch.row}c{patch.col}")
         st.rerun()
@@ -191,7 +205,7 @@ def other_side(subject: Subject, question: Question, drawing: Drawing, here: Fou
     other_id = int(question.target.partition(":")[2])
     try:
         other = looking.subject_of(subject.run, other_id)
-        asked = Question(question.method, f"image:{subject.image_id}", question.layers, question.heads, question.fuse)
+        asked = replace(question, target=f"image:{subject.image_id}")
         with st.spinner("The network looks at the other picture …"):
             found = looking.find(other, asked)
     except CannotLook as reason:
@@ -217,8 +231,7 @@ def side_by_side(pair: Sequence[tuple[Subject, Question, Found]], drawing: Drawi
     """One large map of each of two pictures, on one scale where the look shares one."""
     groups = []
     for subject, question, found in pair:
-        every = played.blocks(subject, question) if question.key == "daam" else found.maps
-        one = panels.answer(every, question.key == "daam")
+        one = panels.answer(played.blocks(subject, question) if question.accumulated else found.maps)
         groups.append((one, subject.scene(found.frame).at(LARGE)))
     drawn, _ = panels.draw_together(groups, drawing.look)
     columns = st.columns(2)
@@ -247,8 +260,7 @@ def describe(subject: Subject, question: Question, found: Found) -> str:
     what = f"{kind}: {method.title}{settings}, {method.formula}." if method else f"Map: {question.method}."
     target = f" Explained: {explained(run, found.target)}." if found.target else ""
     layers = sorted(set(found.maps.layers))
-    noun = f"{looking.depth_noun(question.method)}s" if method and not method.per_head else "Layers"
-    where = f" {noun} {_list(layers)}"
+    where = f" {_where(question, layers)}"
     heads = sorted({head for head in found.maps.heads if head is not None})
     if question.fuse:
         where += f", {panels.FUSIONS[question.fuse][0]} of all heads"
@@ -258,6 +270,17 @@ def describe(subject: Subject, question: Question, found: Found) -> str:
     if run["run_id"] is not None:
         network += f", run {run['run_id']} of {run['collection']}"
     return f"{what}{target}{where}, counted from 0.{network}, {inputs.of_picture(run, found.frame)}."
+
+
+def _where(question: Question, layers: Sequence[int]) -> str:
+    """Which layers the maps are of, and whether they are sums."""
+    noun = "Layer" if question.entry is None else question.entry.depth
+    some = f"{noun}{'s' * (len(layers) > 1)} {_list(layers)}"
+    if question.accumulated:
+        return f"Accumulated to {some[0].lower()}{some[1:]}, each the sum of all {noun.lower()}s up to it"
+    if question.accumulates:
+        return f"{some} alone, without those before"
+    return f"{noun}s {_list(layers)}"
 
 
 def explained(run: dict[str, Any], target: str) -> str:

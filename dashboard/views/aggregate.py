@@ -91,9 +91,12 @@ def choose(run: dict[str, Any], stored: pd.DataFrame) -> Choice:
             target = st.selectbox("What is explained", options, key="aggregate_target", bind="query-params", width=240)
         layers, heads = cache.map_levels(run["run_id"], method)
         grouping.keep("aggregate_layer", layers)
-        label, head = ("Layer", "mean") if heads else ("Depth", None)
+        entry = known.get(method.partition("(")[0])
+        depth = "Depth" if entry is None else entry.depth
+        label, head = ("Layer", "mean") if heads else (depth, None)
         last = len(layers) - 1
         layer = st.selectbox(label, layers, last, key="aggregate_layer", bind="query-params", width=120)
+        alone = entry is not None and entry.accumulates and choose_alone(depth.lower())
         if heads:
             options = ["mean", "max", *map(str, heads)]
             grouping.keep("aggregate_head", options)
@@ -106,7 +109,13 @@ def choose(run: dict[str, Any], stored: pd.DataFrame) -> Choice:
                 help="The mean or, patch by patch, the maximum of all heads of the layer, or one head.",
             )
     number = int(head) if head is not None and head.isdecimal() else head
-    return Choice(method, None if target == OWN else target, layer, number)
+    return Choice(method, None if target == OWN else target, layer, number, alone)
+
+
+def choose_alone(noun: str) -> bool:
+    """Of a method that accumulates: whether a layer, called `noun`, is taken alone."""
+    shown = {"accumulated": f"accumulated to this {noun}", "alone": f"this {noun} alone"}
+    return linked.one_of("Shown", list(shown), "aggregate_shown", shown.get, 240) == "alone"
 
 
 def choose_look(choice: Choice) -> tuple[Style, str, Settings]:

@@ -292,7 +292,7 @@ def test_pictures_without_maps_are_counted(planted, open_page):
     with connection.writing(planted) as con:
         con.execute("DELETE FROM stored_map WHERE image_id IN (1, 2, 3)")
         con.execute("UPDATE stored_map SET rows = 4, cols = 5 WHERE image_id = 4")
-        con.execute("UPDATE stored_map SET scale = 0 WHERE image_id IN (5, 6)")
+        con.execute("UPDATE stored_map SET scale = 0, minimum = 0 WHERE image_id IN (5, 6)")
     at = open_page("aggregate", aggregate_a="genre", aggregate_a_is_genre="portrait")
     assert "Left out without such a map: 3 pictures." in said(at)
     assert "The pictures have 2 grids" in said(at) and "brought onto one of 5 × 5 patches" in said(at)

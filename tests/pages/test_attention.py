@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import zipfile
 
 import av
 import numpy as np
@@ -16,6 +17,7 @@ from dashboard.components.patches import Patch
 from dashboard.microscope import comparison, frames, trust, wall
 from dashboard.panels import Look, Maps, Scene
 from ingest.vision import loader
+from ingest.vision.attention import methods
 from ingest.vision.backbones import load
 from ingest.vision.embedding import embed, observe
 from ingest.vision.explaining import Asked, explain_pictures
@@ -382,7 +384,7 @@ def test_each_kind_of_target_is_explained_and_kept_in_the_address(network, open_
     at = open_page("attention", image=1, run=network, method="daam", target=target)
     assert not at.exception and computed_now(at)
     assert at.query_params["target"] in (target, [target])
-    explained = re.search(r"Explained: ([^(]*?)(?: \(.*?\))?\. Blocks", said(at))[1]
+    explained = re.search(r"Explained: ([^(]*?)(?: \(.*?\))?\. Accumulated to blocks", said(at))[1]
     assert explained == target or (target == "class:predicted" and re.fullmatch(r"class:\d", explained))
 
 
@@ -451,13 +453,15 @@ def test_a_click_on_a_patch_asks_where_it_looks_and_a_button_leads_back(network,
 def test_a_map_of_blocks_is_played(network, open_page):
     at = open_page("attention", image=1, run=network, method="daam", target="class:1", layer=2)
     shots = walls(at)["player"]["shots"]
-    assert [shot["caption"] for shot in shots] == [f"Block {n}, gathered so far" for n in range(3)]
+    assert [shot["caption"] for shot in shots] == [f"Accumulated to block {n}" for n in range(3)]
     honest = [decoded(shot["src"]) for shot in shots]
     choose(at, "frame_scale", "own")
     assert "sigmoid" in "".join(caption.value for caption in at.main.caption)
     stretched = [decoded(shot["src"]) for shot in walls(at)["player"]["shots"]]
     assert not np.array_equal(honest[0], stretched[0])
-    assert {"film_gif", "film_mp4"} <= {button.proto.id.rsplit("-", 1)[1] for button in at.get("download_button")}
+    assert {"film_gif", "film_mp4", "film_zip"} <= {
+        button.proto.id.rsplit("-", 1)[1] for button in at.get("download_button")
+    }
 
 
 def test_the_faithfulness_of_a_map_is_tested_when_it_is_asked_for(network, open_page, monkeypatch):
@@ -533,7 +537,7 @@ def trusted(weights, prefix: int = 1, method: str = "cls", frame: Frame | None =
     weights = np.asarray(weights, np.float32)
     frame = frame or Frame(0, 0, 40, 40, *weights.shape[1:])
     maps = Maps((0,) * len(weights), (0,) * len(weights), ("A",) * len(weights), weights)
-    return trust.warnings(method, maps, Scene(Image.new("RGB", (40, 40)), (40, 40), frame), prefix, outliers)
+    return trust.warnings(methods()[method], maps, Scene(Image.new("RGB", (40, 40)), (40, 40), frame), prefix, outliers)
 
 
 def test_little_mass_on_patches_is_said():
@@ -574,10 +578,10 @@ def blocks() -> Maps:
     return Maps((0, 1, 2), (None,) * 3, ("Block 0", "Block 1", "Block 2"), weights, "evidence")
 
 
-def test_frames_on_one_scale_gather_and_never_fade():
+def test_frames_on_one_scale_add_up_and_never_fade():
     cells = np.ones((2, 2), bool)
-    gathered = frames.frame_values(blocks(), cells, True, "one")
-    assert gathered[:, 0, 0] == pytest.approx([0.2, 0.2, 0.2]) and gathered[2, 1, 1] == 1
+    sums = frames.frame_values(blocks(), cells, True, "one")
+    assert sums[:, 0, 0] == pytest.approx([0.2, 0.2, 0.2]) and sums[2, 1, 1] == 1
     alone = frames.frame_values(blocks(), cells, False, "one")
     assert alone.max(axis=(1, 2)) == pytest.approx([0.2, 0.4, 1])
     assert frames.frame_values(blocks(), cells, False, "own").max(axis=(1, 2)).tolist() == [1, 1, 1]
@@ -596,6 +600,22 @@ def test_the_film_opens_and_has_a_frame_for_each_block():
         assert film.format == "GIF" and film.n_frames == 3
     with av.open(io.BytesIO(frames.mp4(drawn, blocks().titles, 2.0))) as film:
         assert len(list(film.decode(video=0))) == 3
+
+
+def test_each_frame_is_a_picture_of_its_own_too():
+    values = frames.frame_values(blocks(), np.ones((2, 2), bool), True, "one")
+    shown = Scene(Image.new("RGB", (101, 67), (120, 110, 90)), (101, 67), Frame(0, 0, 101, 67, 2, 2))
+    drawn = frames.draw_frames(values, shown, Look())
+    titles = [f"Accumulated to block {n}" for n in range(3)]
+    packed = frames.pngs(drawn, titles, "Evidence, run 1.")
+    assert packed == frames.pngs(drawn, titles, "Evidence, run 1.")
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        *names, about = archive.namelist()
+        assert names == [f"{n:02d}-accumulated-to-block-{n}.png" for n in range(3)] == sorted(names)
+        assert about == "about.txt" and archive.read(about).decode() == "Evidence, run 1.\n"
+        for name, picture in zip(names, drawn, strict=True):
+            with Image.open(io.BytesIO(archive.read(name))) as found:
+                assert np.array_equal(np.asarray(found), np.asarray(picture))
 
 
 def test_a_title_stands_below_the_frame_and_leaves_it_alone():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ingest.vision.attention import methods
 from store import aggregate, grids, read, write
 from store.connection import reading, writing
 from store.records import MapBlock, Results
@@ -117,3 +118,48 @@ def test_frames_come_with_the_size_of_the_originals(filled):
     assert [row["image_id"] for row in table] == sorted(filled.ids.values())
     assert (table[0]["x0"], table[0]["y1"], table[0]["rows"]) == (first.x0, first.y1, first.rows)
     assert (table[0]["width"], table[0]["height"]) == (640, 480)
+
+
+def test_maps_that_accumulate_are_added_up_to_a_layer_and_the_view_says_the_same(filled):
+    """Of two targets the mean of the sums; an image without a map of the layer itself is left out."""
+    one, other, third = sorted(filled.ids.values())[:3]
+    rng = np.random.default_rng(3)
+    weights = {key: rng.random((4, ROWS * COLS)).astype(np.float32) for key in ("class:1", "class:2", "class:3")}
+    ids = {"class:1": [one] * 4, "class:2": [one] * 4, "class:3": [other] * 4}
+    blocks = [
+        MapBlock("daam", target, ROWS, COLS, np.array(ids[target]), np.arange(4), None, weights[target])
+        for target in weights
+    ]
+    short = MapBlock("daam", "class:1", ROWS, COLS, np.array([third]), np.array([0]), None, weights["class:1"][:1])
+    with writing(filled.path) as con:
+        write.add_results(con, filled.run, Results(np.array([one, other, third]), maps=[*blocks, short]))
+    with reading(filled.path) as con:
+        asked = (con, filled.run, [one, other, third], "daam")
+        single = aggregate.group_maps(*asked, "class:1", 2)
+        sums = aggregate.group_maps(*asked, "class:1", 2, accumulate=True)
+        own = aggregate.group_maps(*asked, None, 2, accumulate=True)
+        stored = {target: read.maps(con, filled.run, ids[target][0], "daam", target).weights for target in weights}
+        rows = con.execute("SELECT image_id, target, layer, weights FROM attention_accumulated ORDER BY ALL").fetchall()
+        plain = con.execute("SELECT image_id, target, layer FROM attention WHERE method = 'daam' ORDER BY ALL")
+        assert [row[:3] for row in rows] == plain.fetchall()
+    np.testing.assert_array_equal(single.weights[0], stored["class:1"][2])
+    np.testing.assert_allclose(sums.weights[0], stored["class:1"][:3].sum(axis=0), rtol=1e-6)
+    assert sums.ids.tolist() == [one] and sums.without.tolist() == [other, third]
+    both = (stored["class:1"][:3] + stored["class:2"][:3]).sum(axis=0) / 2
+    np.testing.assert_allclose(own.weights, [both, stored["class:3"][:3].sum(axis=0)], rtol=1e-6)
+    for image_id, target, layer, found in rows:
+        if image_id != third:
+            exact = stored[target][: layer + 1].astype(np.float64).sum(axis=0).ravel()
+            np.testing.assert_allclose(found, exact, rtol=5e-7)
+
+
+def test_the_view_of_sums_has_the_methods_that_accumulate_and_no_others(filled):
+    (image, *_), found = sorted(filled.ids.values()), methods()
+    names = [*found, *(f"{key}(option=1)" for key in found)]
+    weights = np.ones((1, ROWS * COLS), np.float32)
+    maps = [MapBlock(name, "", ROWS, COLS, np.array([image]), np.array([0]), None, weights) for name in names]
+    with writing(filled.path) as con:
+        write.add_results(con, filled.run, Results(np.array([image]), maps=maps))
+    with reading(filled.path) as con:
+        there = {name for (name,) in con.execute("SELECT method FROM attention_accumulated").fetchall()}
+    assert there == {name for name in names if found[name.partition("(")[0]].accumulates} != set()

@@ -41,4 +41,5 @@ METHOD = Method(
     options=(START,),
     needs=("target",),
     per_head=False,
+    depth="Depth",
 )

@@ -32,4 +32,6 @@ METHOD = Method(
     source="Caron et al. 2021, Emerging Properties in Self-Supervised Vision Transformers",
     read=ClsRows,
     needs=("cls",),
+    of_one_token=True,
+    of_summary=True,
 )

@@ -83,4 +83,6 @@ METHOD = Method(
     read=Daam,
     needs=("target",),
     per_head=False,
+    accumulates=True,
+    depth="Block",
 )

@@ -77,4 +77,5 @@ METHOD = Method(
     options=(Option("residual", "Residual weight α", 0.5, 0.0, 1.0),),
     per_head=False,
     one_layer=True,
+    depth="Depth",
 )

@@ -41,4 +41,5 @@ METHOD = Method(
     options=(RESIDUAL, DISCARD, START),
     needs=("target",),
     per_head=False,
+    depth="Depth",
 )

@@ -83,6 +83,12 @@ class Method:
 
     `needs`: "cls" a CLS token, "pooling" a pooling head, "target" the gradients of a target's score, "self_attention"
     blocks in which every token asks. `one_layer`: it gives maps of one layer alone.
+
+    Its traits, for whoever draws and describes its maps: it `accumulates` if a layer's map is what that layer adds, so
+    that its picture is the sum of all layers up to one; it is `of_one_token` if its maps are shares of a token's
+    attention, the rest of which lies on special tokens; the token is a person's choice if it is `of_chosen_token`
+    (option `token`); it is `of_summary` if the stored numbers about heads are about what it shows; `depth` is what one
+    of its layers is called.
     """
 
     key: str
@@ -96,6 +102,11 @@ class Method:
     needs: tuple[str, ...] = ()
     per_head: bool = True
     one_layer: bool = False
+    accumulates: bool = False
+    of_one_token: bool = False
+    of_chosen_token: bool = False
+    of_summary: bool = False
+    depth: str = "Layer"
 
     @property
     def needs_target(self) -> bool:

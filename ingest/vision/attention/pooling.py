@@ -30,4 +30,5 @@ METHOD = Method(
     read=Pooling,
     needs=("pooling",),
     one_layer=True,
+    of_one_token=True,
 )

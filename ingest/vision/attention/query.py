@@ -52,4 +52,6 @@ METHOD = Method(
     read=QueryRows,
     options=(Option("token", "Token", ""),),
     needs=("self_attention",),
+    of_one_token=True,
+    of_chosen_token=True,
 )

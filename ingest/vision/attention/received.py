@@ -40,4 +40,6 @@ METHOD = Method(
     source="column mean of the attention matrix; used where a network has no CLS token",
     read=Received,
     needs=("self_attention",),
+    of_one_token=True,
+    of_summary=True,
 )

@@ -49,4 +49,5 @@ METHOD = Method(
     read=Rollout,
     options=(RESIDUAL, Option("fusion", "Heads fused by their", "mean", choices=tuple(FUSIONS)), DISCARD, START),
     per_head=False,
+    depth="Depth",
 )
