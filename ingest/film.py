@@ -22,13 +22,15 @@ import numpy as np
 from PIL import Image
 
 from ingest.explain import target_for
+from ingest.film_notes import describe, facts, signature
+from ingest.frame_folder import FrameFolder
 from ingest.models import choose_batch_size
 from ingest.report import Report
 from ingest.runs import Settings, chosen_fit, newest_run, open_backbone
 from ingest.vision.encode import KINDS, Encoder
 from ingest.vision.film import BadFilm, Film, Reel
 from ingest.vision.geometry import Frame, fit_image
-from ingest.vision.overlay import ABSOLUTE_RANGE, overlay, scale_values
+from ingest.vision.overlay import overlay, scale_values
 
 VIEWS = {
     "overlay": "the map over the picture",
@@ -50,7 +52,8 @@ class Drawing:
 
     `layer` None is the last; `head` a number, "mean" or "max"; `view` a key of VIEWS; `scale` "shared" (one for the
     whole film), "absolute" or "map" (each frame its own); `every` seconds, 0 for every frame; `side` the longest side
-    of a picture in pixels, None as in SIDES. ValueError for a head that is none of these.
+    of a picture in pixels, None as in SIDES. Of a method that accumulates, the layers up to `layer` are added up if
+    `accumulate`, else it is drawn alone. ValueError for a head that is none of these.
     """
 
     method: str = "cls"
@@ -63,6 +66,7 @@ class Drawing:
     smooth: bool = True
     every: float = 0.0
     side: int | None = None
+    accumulate: bool = True
 
     def __post_init__(self) -> None:
         if self.head not in ("mean", "max") and not self.head.isdecimal():
@@ -71,11 +75,13 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Sight:
-    """What the network saw: which map of it is drawn, over which part of pictures of `size` (width, height), and the
-    least and greatest weight of the whole film on patches that show picture."""
+    """What the network saw: which map of it is drawn (None for `accumulated`: the method does not), over which part of
+    pictures of `size` (width, height), and the least and greatest weight of the whole film on patches that show
+    picture."""
 
     layer: int
     heads: str
+    accumulated: bool | None
     frame: Frame
     size: tuple[int, int]
     low: float
@@ -134,12 +140,16 @@ def open_eye(
     return Eye(backbone, fit, size, batch_size, target), replace(drawing, method=method)
 
 
-def draw_film(film: Film, out: Path, drawing: Drawing, eye: Eye | None, report: Report) -> dict[str, Any]:
-    """Writes the film `out` and returns what it shows; no `eye` is needed for the view "original".
+def draw_film(
+    film: Film, out: Path | None, drawing: Drawing, eye: Eye | None, report: Report, folder: Path | None = None
+) -> dict[str, Any]:
+    """Writes the film `out`, and its frames as PNG into `folder`, or one of the two, and returns what they show; no
+    `eye` is needed for the view "original".
 
-    BadFilm if no frame can be decoded, ValueError for a map that the network does not have: nothing is written then.
+    BadFilm if no frame can be decoded, ValueError for a map that the network does not have, and for a folder that holds
+    frames of something else: nothing is written then.
     """
-    kind = out.suffix.lower().removeprefix(".")
+    kind = out.suffix.lower().removeprefix(".") if out else "mp4"
     drawing = replace(drawing, side=drawing.side or SIDES[kind])
     moments = film.moments(drawing.every)
     fps = Fraction(1 / drawing.every).limit_denominator(1000) if drawing.every else film.fps
@@ -148,59 +158,32 @@ def draw_film(film: Film, out: Path, drawing: Drawing, eye: Eye | None, report: 
         if drawing.view != "original":
             with report.progress(len(moments), "looking") as advance:
                 sight = _look(_frames(film, moments), drawing, eye, maps, advance)
-        shown = _told(drawing, sight, eye)
+        shown = facts(drawing, sight, eye)
+        single = FrameFolder(folder, describe(shown), signature(film, drawing, shown, eye)) if folder else None
+        written, size = 0, (0, 0)
         with (
             report.progress(len(moments), "drawing") as advance,
-            _unfinished(out) as file,
-            Encoder(file, kind, fps, note=describe(shown)) as encoder,
+            _encoder(out, kind, fps, describe(shown)) as encoder,
         ):
+            number = {at: number for number, at in enumerate(moments, 1)}
             for at, picture in _ahead(_drawn(_ahead(_frames(film, moments)), drawing, sight, maps)):
-                encoder.write(picture, at)
+                if encoder:
+                    encoder.write(picture, at)
+                if single:
+                    single.write(number[at], picture)
+                written, size = written + 1, encoder.size if encoder else picture.size
                 advance(1)
     return {
         "film": str(film.path),
-        "file": str(out),
-        "frames": encoder.written,
-        "damaged": len(moments) - encoder.written,
+        "file": str(out) if out else None,
+        **(single.counts() if single else {}),
+        "frames": written,
+        "damaged": len(moments) - written,
         "seconds": round(film.seconds, 3),
         "fps": float(fps),
-        "width": encoder.size[0],
-        "height": encoder.size[1],
+        "width": size[0],
+        "height": size[1],
         **shown,
-    }
-
-
-def describe(shown: dict[str, Any]) -> str:
-    """What a film shows, in a line, from the result of `draw_film`."""
-    if shown["view"] == "original":
-        return "the picture alone"
-    low, high = shown["limits"] or (0, 0)
-    scales = {
-        "shared": f"one scale for the film, {low:.3g} to {high:.3g}",
-        "absolute": f"{low:g} to {high:g} times uniform attention",
-        "map": "each frame on its own scale",
-    }
-    method = shown["method"] + (f" of {shown['target']}" if shown["target"] else "")
-    grid = f"fit {shown['fit']}, {shown['rows']} rows × {shown['cols']} columns of patches"
-    return " · ".join([method, f"layer {shown['layer']}", shown["heads"], scales[shown["scale"]], grid])
-
-
-def _told(drawing: Drawing, sight: Sight | None, eye: Eye | None) -> dict[str, Any]:
-    if sight is None:
-        return {"view": drawing.view}
-    limits = {"shared": (sight.low, sight.high), "absolute": ABSOLUTE_RANGE, "map": None}[drawing.scale]
-    return {
-        "view": drawing.view,
-        "method": drawing.method,
-        "target": eye.target.text if eye.target else "",
-        "layer": sight.layer,
-        "head": drawing.head,
-        "heads": sight.heads,
-        "scale": drawing.scale,
-        "limits": limits,
-        "fit": eye.fit,
-        "rows": sight.frame.rows,
-        "cols": sight.frame.cols,
     }
 
 
@@ -222,11 +205,12 @@ def _look(
         (_, frame), size = batch[0]
         found = _observe(eye, np.stack([pixels for (pixels, _), _ in batch]), drawing.method, frame, size)
         if sight is None:
-            layer, heads, chosen = _choose(found, drawing)
-            sight = Sight(layer, heads, frame, size, np.inf, -np.inf)
+            layer, heads, chosen, accumulated = _choose(found, drawing)
+            sight = Sight(layer, heads, accumulated, frame, size, np.inf, -np.inf)
             cells = sight.cells()
         weights = found.weights[:, chosen].numpy()
-        weights = (weights.max(axis=1) if drawing.head == "max" else weights.mean(axis=1)).reshape(-1, *cells.shape)
+        join = np.sum if accumulated else np.max if drawing.head == "max" else np.mean
+        weights = join(weights, axis=1).reshape(-1, *cells.shape)
         maps.write(weights.astype(np.float32).tobytes())
         on_picture = weights[:, cells]
         sight = replace(
@@ -251,25 +235,29 @@ def _observe(eye: Eye, pixels: np.ndarray, method: str, frame: Frame, size: tupl
     return maps
 
 
-def _choose(found: Any, drawing: Drawing) -> tuple[int, str, list[int]]:
-    """The layer, its heads in words, and which of the maps that is. ValueError if there is no such layer or head."""
+def _choose(found: Any, drawing: Drawing) -> tuple[int, str, list[int], bool | None]:
+    """The layer, its heads in words, which of the maps that is, and whether they are to be added up (None: the method
+    does not accumulate). ValueError if there is no such layer or head."""
+    from ingest.vision.explaining import Asked
+
     layers = sorted(set(found.layers))
     layer = layers[-1] if drawing.layer is None else drawing.layer
     if layer not in layers:
         raise ValueError(f"there is no layer {layer}: {drawing.method} has maps of the layers {_span(layers)}")
-    chosen = [number for number, each in enumerate(found.layers) if each == layer]
+    accumulated = drawing.accumulate if Asked.parse(drawing.method).method.accumulates else None
+    chosen = [number for number, each in enumerate(found.layers) if each == layer or (accumulated and each < layer)]
     if found.heads is None:
         if drawing.head.isdecimal():
             raise ValueError(f"{drawing.method} has joined its heads: leave --head out")
-        return layer, "heads joined", chosen
+        return layer, "heads joined", chosen, accumulated
     heads = [found.heads[number] for number in chosen]
     if not drawing.head.isdecimal():
         word = "mean" if drawing.head == "mean" else "greatest"
-        return layer, f"{word} of {len(heads)} heads", chosen
+        return layer, f"{word} of {len(heads)} heads", chosen, accumulated
     head = int(drawing.head)
     if head not in heads:
         raise ValueError(f"there is no head {head}: layer {layer} has the heads {_span(heads)}")
-    return layer, f"head {head}", [chosen[heads.index(head)]]
+    return layer, f"head {head}", [chosen[heads.index(head)]], accumulated
 
 
 def _span(numbers: list[int]) -> str:
@@ -354,6 +342,16 @@ def _ahead(items: Iterable[T]) -> Iterator[T]:
         while (item := waiting.popleft().result()) is not end:
             waiting.append(pool.submit(next, source, end))
             yield item
+
+
+@contextmanager
+def _encoder(out: Path | None, kind: str, fps: Fraction, note: str) -> Iterator[Encoder | None]:
+    """The encoder of the film `out`; None without one."""
+    if out is None:
+        yield None
+        return
+    with _unfinished(out) as file, Encoder(file, kind, fps, note=note) as encoder:
+        yield encoder
 
 
 @contextmanager

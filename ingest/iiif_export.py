@@ -64,10 +64,17 @@ def export_iiif(
 
 
 def peaks_for(
-    db: Path, run: Mapping[str, Any], count: int, method: str | None, target: str, layer: int | None, head: int | None
+    db: Path,
+    run: Mapping[str, Any],
+    count: int,
+    method: str | None,
+    target: str,
+    layer: int | None,
+    head: int | None,
+    accumulate: bool = True,
 ) -> marks.Peaks:
     """The stored maps of a run (a row of `runs`) that somebody means: without a method the first that it has, without a
-    layer the last, without a head the mean.
+    layer the last, without a head the mean; of a method that accumulates, the sums if `accumulate`.
 
     SourceError where the run has no such maps.
     """
@@ -87,16 +94,17 @@ def peaks_for(
             raise SourceError(
                 f"the maps {found['method']} of run {run['run_id']} have no {what} {number}; they have {has}"
             )
-    kind = methods()[found["method"].partition("(")[0]].kind
+    entry = methods()[found["method"].partition("(")[0]]
     mean = "mean" if heads else None
     return marks.Peaks(
         count,
         run["run_id"],
         found["method"],
-        kind,
+        entry.kind,
         target,
         layers[-1] if layer is None else layer,
         mean if head is None else head,
+        accumulate and entry.accumulates,
     )
 
 

@@ -21,7 +21,8 @@ Find = Callable[[np.ndarray, tuple[float, float, float, float], tuple[int, int],
 @dataclass(frozen=True)
 class Peaks:
     """Which maps the peaks are those of, `count` of each picture. `head` is a number, "mean" for the mean over the
-    layer's heads, or None where the maps belong to no head; `kind` is attention or attribution."""
+    layer's heads, or None where the maps belong to no head; `kind` is attention or attribution; with `accumulate` the
+    layers up to this one are added up."""
 
     count: int
     run_id: int
@@ -30,13 +31,15 @@ class Peaks:
     target: str
     layer: int
     head: aggregate.Head
+    accumulate: bool = False
 
     def words(self, rank: int, times: float) -> str:
         """What is said of the peak of this rank, from 1."""
         target = f" of {self.target}" if self.target else ""
         head = {None: "", "mean": ", mean of all heads"}.get(self.head, f", head {self.head}")
         measure = "times uniform attention" if self.kind == "attention" else "times the mean of the map"
-        map_of = f"{self.method}{target}, layer {self.layer}{head}, run {self.run_id}"
+        layer = f"{'accumulated to ' * self.accumulate}layer {self.layer}"
+        map_of = f"{self.method}{target}, {layer}{head}, run {self.run_id}"
         return f"Peak {rank} of {self.kind}: {times:.1f} {measure} ({map_of})"
 
 
@@ -68,9 +71,8 @@ def peaks_of(path: Path | str, pictures: list[Picture], wanted: Peaks, find: Fin
         maps: dict[int, np.ndarray] = {}
         with reading(path) as con:  # not for all of it: an ingest may be waiting
             for _, same in seen.groupby(["rows", "cols"]):  # one grid at a time, so that no map is drawn onto another
-                found = aggregate.group_maps(
-                    con, wanted.run_id, same.index, wanted.method, wanted.target, wanted.layer, wanted.head
-                )
+                which = (wanted.method, wanted.target, wanted.layer, wanted.head, wanted.accumulate)
+                found = aggregate.group_maps(con, wanted.run_id, same.index, *which)
                 maps |= dict(zip(found.ids.tolist(), found.weights, strict=True))
         for picture in batch:
             found = picture.image_id in maps

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ingest.cli.options import collection_option, db_option, images_option, json_option, where_option
+from ingest.cli.options import accumulate_option, collection_option, db_option, images_option, json_option, where_option
 from ingest.cli.plain import PlainCommand
 from ingest.report import Report
 
@@ -42,6 +42,7 @@ def export(file: Path, db: Path, as_json: bool, run_id: int | None) -> None:
 @click.option("--method", help="A stored method: cls, rollout, daam …  [default: the run's first]")
 @click.option("--target", default="", help="What the maps explain.")
 @click.option("--layer", type=click.IntRange(0), help="Of this layer, from 0.  [default: the last]")
+@accumulate_option
 @click.option("--head", type=click.IntRange(0), help="Of this head, from 0.  [default: the mean of all]")
 @click.option("--regions", type=click.Path(dir_okay=False, path_type=Path), help="CSV: image_id,x0,y0,x1,y1,note.")
 @click.option("--kept/--no-kept", default=True, help="With the regions kept in the dashboard.  [default: with]")
@@ -55,7 +56,7 @@ def export_iiif(file: Path, db: Path, as_json: bool, collection: str | None, cou
 
     chosen = {name: options.pop(name) for name in ("images", "where", "tag", "selection")}
     regions = options.pop("regions")
-    run_id, *of_map = (options.pop(name) for name in ("run_id", "method", "target", "layer", "head"))
+    run_id, *of_map = (options.pop(name) for name in ("run_id", "method", "target", "layer", "head", "accumulate"))
     ids = iiif_export.choose(db, list_collection(db, collection).collection, **chosen)
     peaks = iiif_export.peaks_for(db, newest_run(db, run_id), count, *of_map) if count else None
     places = iiif_export.read_regions(regions) if regions else None

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ingest.cli.options import (
+    accumulate_option,
     db_option,
     device_option,
     fit_option,
@@ -28,10 +29,18 @@ SETTINGS = ("model", "weights", "fit", "size", "device", "batch_size", "target")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The film to write, .mp4 or .gif.  [default: FILM-METHOD.mp4]"
 )
+@click.option(
+    "--frames",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Each frame as a PNG in this folder; a film only with --out.",
+)
 @click.option("--method", default="cls", show_default=True, help="A method of `methods`: cls, rollout, daam …")
 @click.option("--target", help="What an attribution explains: class:predicted, class:NAME, neighbours:20, image:ID …")
 @click.option("--run", "run_id", type=int, help="Where a target finds its neighbours.  [default: the newest run]")
 @click.option("--layer", type=click.IntRange(0), help="Of this layer, from 0.  [default: the last]")
+@accumulate_option
 @click.option("--head", default="mean", show_default=True, help="A head, from 0; or mean or max of all.")
 @click.option("--view", type=click.Choice(["overlay", "side", "map", "original"]), default="overlay", show_default=True)
 @click.option(
@@ -59,17 +68,30 @@ SETTINGS = ("model", "weights", "fit", "size", "device", "batch_size", "target")
 @click.option("--batch-size", type=click.IntRange(1), help="Frames a batch.  [default: chosen from the machine]")
 @db_option
 @json_option
-def film(source: Path, out: Path | None, db: Path, as_json: bool, run_id: int | None, **options: Any) -> None:
+def film(
+    source: Path,
+    out: Path | None,
+    folder: Path | None,
+    db: Path,
+    as_json: bool,
+    run_id: int | None,
+    **options: Any,
+) -> None:
     """Draw what a network attends to over every frame of a film."""
     from ingest.film import Drawing, check_output, describe, draw_film, open_eye
+    from ingest.frame_folder import check_folder
     from ingest.runs import Settings
     from ingest.vision.film import survey
 
     report = Report(as_json)
     settings = {name: options.pop(name) for name in SETTINGS}
     drawing = Drawing(**options)
-    out = out or Path(f"{source.stem}-{drawing.method}.mp4")
-    check_output(out, source)
+    if folder:
+        check_folder(folder)
+    if out is None and folder is None:
+        out = Path(f"{source.stem}-{drawing.method}.mp4")
+    if out:
+        check_output(out, source)
     found = survey(source)
     if found.complaint:
         report.tell(f"{source.name}: {found.complaint}")
@@ -77,11 +99,18 @@ def film(source: Path, out: Path | None, db: Path, as_json: bool, run_id: int | 
     if drawing.view != "original":
         eye, drawing = open_eye(db, Settings(**settings), drawing, report, run_id)
     try:
-        made = draw_film(found, out, drawing, eye, report)
+        made = draw_film(found, out, drawing, eye, report, folder)
     except KeyboardInterrupt:
-        raise failed("stopped; no film was written", 1) from None
+        words = "stopped; no film was written"
+        if folder:
+            words += f". The frames in {folder} are good, and the same command adds the others"
+        raise failed(words, 1) from None
+    places = [str(out)] if out else []
+    if folder:
+        already = f", {made['already']} were there already" if made["already"] else ""
+        places.append(f"{folder}: {made['pictures']} PNG{'s' * (made['pictures'] != 1)}{already}")
     damaged = f" ({made['damaged']} more are damaged)" if made["damaged"] else ""
     report.finish(
-        f"{made['frames']} frames{damaged}, {made['fps']:.5g} a second · {describe(made)} → {out}",
+        f"{made['frames']} frames{damaged}, {made['fps']:.5g} a second · {describe(made)} → {'; '.join(places)}",
         made | ({"model": eye.backbone.key, "backbone": eye.backbone.title} if eye else {}),
     )

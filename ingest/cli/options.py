@@ -141,6 +141,12 @@ images_option = click.option("--images", help="Only these images, by id: 3,5,7."
 where_option = click.option(
     "--where", help="Only the images for which this holds in the catalogue: \"artist = 'Hokusai'\"."
 )
+accumulate_option = click.option(
+    "--accumulate/--alone",
+    default=True,
+    show_default=True,
+    help="Of daam: all blocks up to --layer added up, or this block alone.",
+)
 allow_host_option = click.option(
     "--allow-host", "allow_hosts", multiple=True, metavar="NAME", help="Ask this host though its address is private."
 )

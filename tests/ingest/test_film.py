@@ -309,12 +309,87 @@ def test_evidence_for_a_class_and_for_neighbours_in_a_run(film, folder, command,
     words = ("film", film, *classifier, "--method", "daam", "--out", out)
     result = command(*words, "--target", "class:3", "--layer", "1", "--json")
     assert result.code == 0 and result.counts["target"] == "class:3" and result.counts["limits"][1] > 0
-    assert "daam of class:3 · layer 1" in command(*words, "--target", "class:3", "--layer", "1").out
+    assert "daam of class:3 · accumulated to block 1" in command(*words, "--target", "class:3", "--layer", "1").out
     assert command("run", folder, *classifier, "--project", "none").code == 0
     assert command(*words, "--target", "neighbours:3", "--json").counts["target"] == "neighbours:3"
     refused = command(*words, "--target", "neighbours:3", "--run", "4")
     assert refused.code == 2 and "no run 4" in refused.err
     assert "no uniform share" in command(*words, "--target", "class:3", "--scale", "absolute").err
+
+
+@pytest.mark.parametrize(
+    ("words", "blocks", "says"),
+    [
+        ((), [0, 1, 2], "accumulated to block 2"),
+        (("--layer", "1"), [0, 1], "accumulated to block 1"),
+        (("--layer", "1", "--alone"), [1], "block 1 alone"),
+        (("--alone",), [2], "block 2 alone"),
+    ],
+)
+def test_daam_accumulates_and_one_block_is_drawn_on_request(tmp_path, command, words, blocks, says):
+    """Against the maps of the network itself, added up here."""
+    from ingest.vision.targets import make_target
+
+    frames = [np.random.default_rng(number).integers(0, 256, (64, 64, 3), np.uint8) for number in range(3)]
+    film, model = write_film(tmp_path / "film.mp4", frames, qp="0"), "tiny:timm-classifier"
+    target = ("--model", model, "--device", "cpu", "--method", "daam", "--target", "class:3", "--fit", "crop")
+    result = command("film", film, *target, *words, "--out", tmp_path / "out.mp4", "--json")
+    backbone = load(model)
+    fitted = [fit_image(frame_at(film, number / 10), backbone.rule) for number in range(3)]
+    eye = drawing.Eye(backbone, target=make_target("class:3", backbone))
+    maps = drawing._observe(eye, np.stack([pixels for pixels, _ in fitted]), "daam", fitted[0][1], (64, 64))
+    sums = maps.weights[:, blocks].double().sum(dim=1)
+    assert result.counts["limits"] == pytest.approx([float(sums.min()), float(sums.max())], rel=1e-5)
+    assert (result.counts["accumulated"], result.counts["layer"]) == ("--alone" not in words, blocks[-1])
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert f"daam of class:3 · {says} · heads joined" in container.metadata["comment"]
+
+
+def test_each_frame_as_a_picture_of_its_own(film, command, tmp_path, monkeypatch):
+    """Without loss; a second time nothing is done; what is missing is added; what is there is never overwritten."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "single"
+    words = ("film", film, *VIT, "--every", "0.5", "--frames", folder, "--json")
+    counts = command(*words).counts
+    names = [f"frame-{number:06d}.png" for number in range(1, 9)]
+    assert sorted(file.name for file in folder.iterdir()) == names
+    assert (counts["pictures"], counts["already"], counts["frames"], counts["file"]) == (8, 0, 8, None)
+    assert not list(tmp_path.glob("*.mp4"))
+    with Image.open(folder / names[0]) as picture:
+        assert picture.size == (64, 48) and "cls · layer 2 · mean of 2 heads" in picture.info["Description"]
+    before = {name: (folder / name).read_bytes() for name in names}
+    (folder / names[2]).unlink()
+    both = command(*words[:-1], "--out", tmp_path / "film-cls.mp4")
+    assert both.code == 0 and "film-cls.mp4; " in both.out and "1 PNG, 7 were there already" in both.out
+    assert {name: (folder / name).read_bytes() for name in names} == before
+    assert len(pictures_of(tmp_path / "film-cls.mp4")) == 8
+    for other in (("--colours", "greys"), ("--layer", "0"), ("--every", "1"), ("--side", "32"), ("--fit", "stretch")):
+        refused = command(*words, *other)
+        assert refused.code == 2 and "holds frames of something else" in refused.err
+    (folder / "frame-000099.png").write_text("mine")
+    assert "frame-000099.png is of another film" in command(*words).err
+    (folder / "frame-000099.png").rename(folder / "mine.png")
+    assert command(*words).code == 0 and (folder / "mine.png").read_text() == "mine"
+    assert {name: (folder / name).read_bytes() for name in names} == before
+
+
+def test_frames_that_could_not_be_finished_are_good_and_the_rest_is_added(film, command, tmp_path, monkeypatch):
+    from ingest.frame_folder import FrameFolder
+
+    folder, real = tmp_path / "single", FrameFolder.write
+
+    def stops_at_the_fourth(self, number, picture):
+        if self.written == 3:
+            raise KeyboardInterrupt
+        real(self, number, picture)
+
+    monkeypatch.setattr(FrameFolder, "write", stops_at_the_fourth)
+    words = ("film", film, *VIT, "--every", "0.5", "--frames", folder)
+    stopped = command(*words)
+    assert stopped.code == 1 and "the same command adds the others" in stopped.err
+    assert len(list(folder.iterdir())) == 3
+    monkeypatch.setattr(FrameFolder, "write", real)
+    assert "5 PNGs, 3 were there already" in command(*words).out
 
 
 def test_rollout_and_a_network_without_cls(film, command, tmp_path):
@@ -387,6 +462,8 @@ def test_a_film_cut_short_is_drawn_as_far_as_it_goes(tmp_path, command):
         (("{film}", "--out", "{folder}/out.avi"), 2, "should end in .mp4 or .gif"),
         (("{film}", "--out", "{folder}/no/out.mp4"), 2, "there is no folder"),
         (("{film}", "--out", "{film}"), 2, "is the film itself"),
+        (("{film}", "--frames", "{film}"), 2, "is a file; --frames names a folder"),
+        (("{film}", "--frames", "{folder}/no/frames"), 2, "there is no folder"),
         (("{folder}/nowhere.mp4",), 2, "does not exist"),
         (("{folder}/sound.mp4",), 1, "only sound"),
         (("{folder}/empty.mp4",), 1, "empty"),

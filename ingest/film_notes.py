@@ -1,0 +1,63 @@
+"""What a film that was drawn over shows, in words and in facts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingest.vision.film import Film
+from ingest.vision.overlay import ABSOLUTE_RANGE
+
+
+def describe(shown: dict[str, Any]) -> str:
+    """What a film shows, in a line, from the result of `draw_film`."""
+    if shown["view"] == "original":
+        return "the picture alone"
+    low, high = shown["limits"] or (0, 0)
+    scales = {
+        "shared": f"one scale for the film, {low:.3g} to {high:.3g}",
+        "absolute": f"{low:g} to {high:g} times uniform attention",
+        "map": "each frame on its own scale",
+    }
+    method = shown["method"] + (f" of {shown['target']}" if shown["target"] else "")
+    grid = f"fit {shown['fit']}, {shown['rows']} rows × {shown['cols']} columns of patches"
+    return " · ".join([method, _depth(shown), shown["heads"], scales[shown["scale"]], grid])
+
+
+def _depth(shown: dict[str, Any]) -> str:
+    """Which layer, and of a method that accumulates whether it is a sum."""
+    if shown["accumulated"] is None:
+        return f"layer {shown['layer']}"
+    from ingest.vision.explaining import Asked
+
+    noun = Asked.parse(shown["method"]).method.depth.lower()
+    return f"accumulated to {noun} {shown['layer']}" if shown["accumulated"] else f"{noun} {shown['layer']} alone"
+
+
+def signature(film: Film, drawing: Any, shown: dict[str, Any], eye: Any) -> dict[str, Any]:
+    """What tells the frames of one film, network and drawing from those of another."""
+    limits = [f"{limit:.4g}" for limit in shown.get("limits") or ()]  # a last digit may differ from run to run
+    network = eye.backbone.weights_sha256 if eye else None
+    size = eye.size if eye else None
+    of_film = {"film": film.path.name, "bytes": film.path.stat().st_size}
+    return {**vars(drawing), **shown, **of_film, "limits": limits, "weights": network, "input": size}
+
+
+def facts(drawing: Any, sight: Any, eye: Any) -> dict[str, Any]:
+    """What is drawn, for the result of `draw_film`, from its Drawing, Sight and Eye; the last two may be None."""
+    if sight is None:
+        return {"view": drawing.view}
+    limits = {"shared": (sight.low, sight.high), "absolute": ABSOLUTE_RANGE, "map": None}[drawing.scale]
+    return {
+        "view": drawing.view,
+        "method": drawing.method,
+        "target": eye.target.text if eye.target else "",
+        "layer": sight.layer,
+        "accumulated": sight.accumulated,
+        "head": drawing.head,
+        "heads": sight.heads,
+        "scale": drawing.scale,
+        "limits": limits,
+        "fit": eye.fit,
+        "rows": sight.frame.rows,
+        "cols": sight.frame.cols,
+    }
