@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +11,26 @@ from store import read, search
 from store.connection import reading
 from store.spreadsheets import disarmed
 
+ENDINGS = (".parquet", ".csv", ".npz", ".pkl")
 
-def export_features(db: Path, run_id: int, file: Path) -> int:
-    """Writes a run's features to .parquet (catalogue columns and `vector`), .csv (one column a dimension) or .npz
-    (arrays `image_ids`, `paths`, `vectors`); returns how many. Text that a spreadsheet would run gets an apostrophe in
-    front in .csv alone. Raises ValueError for another ending."""
-    if file.suffix not in (".parquet", ".csv", ".npz"):
-        raise ValueError(f"{file} should end in .parquet, .csv or .npz")
+
+def export_features(db: Path, run_id: int, file: Path, raw: bool = False) -> int:
+    """Writes a run's features to .parquet (catalogue columns and `vector`), .csv (one column a dimension), .npz (arrays
+    `image_ids`, `paths`, `vectors`) or .pkl (a pickled dictionary {path: vector float32 (dim,)}); returns how many.
+
+    They are brought to length 1, or with `raw` as the network gave them. Text that a spreadsheet would run gets an
+    apostrophe in front in .csv alone. Raises ValueError for another ending, and StoreError where the raw ones cannot be
+    had.
+    """
+    if file.suffix not in ENDINGS:
+        raise ValueError(f"{file} should end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
     with reading(db) as con:
-        ids, vectors = search.features(con, run_id)
+        ids, vectors = (search.raw_features if raw else search.features)(con, run_id)
         rows = read.catalogue(con, ids=ids.tolist()).to_pandas().set_index("image_id").loc[ids]
-    if file.suffix == ".npz":
+    if file.suffix == ".pkl":
+        paths = rows["path"].tolist()
+        file.write_bytes(pickle.dumps(dict(zip(paths, vectors, strict=True)), protocol=4))
+    elif file.suffix == ".npz":
         np.savez_compressed(file, image_ids=ids, paths=rows["path"].to_numpy(dtype=str), vectors=vectors)
     elif file.suffix == ".parquet":
         rows.assign(vector=list(vectors)).reset_index().to_parquet(file, index=False)

@@ -27,6 +27,7 @@ def results_of(explanation: Any, image_ids: np.ndarray, frames: list[Frame]) -> 
     return Results(
         image_ids=image_ids,
         vectors=None if explanation.features is None else explanation.features.numpy(),
+        norms=None if explanation.norms is None else explanation.norms.numpy(),
         frames=[
             FrameRecord(int(image_id), frame.x0, frame.y0, frame.x1, frame.y1, frame.rows, frame.cols)
             for image_id, frame in zip(image_ids, frames, strict=True)

@@ -123,8 +123,9 @@ class PredictionRecord:
 
 @dataclass(frozen=True)
 class Results:
-    """A run's findings on n images: `vectors` (n, dim) float32, L2-normalised, or None; `token_stats` maps a column of
-    that view to (n,) float32; the rest may be empty."""
+    """A run's findings on n images: `vectors` (n, dim) float32, L2-normalised, or None, and `norms` (n,), their lengths
+    before that, where they are known; `token_stats` maps a column of that view to (n,) float32; the rest may be
+    empty."""
 
     image_ids: np.ndarray
     vectors: np.ndarray | None = None
@@ -134,6 +135,7 @@ class Results:
     token_stats: dict[str, np.ndarray] = field(default_factory=dict)
     importance: list[HeadImportance] = field(default_factory=list)
     predictions: list[PredictionRecord] = field(default_factory=list)
+    norms: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

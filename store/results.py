@@ -63,6 +63,8 @@ def _check(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> Non
             )
         if not np.isfinite(results.vectors).all():
             raise StoreError("A feature vector must be finite; one of these holds infinite or NaN numbers.")
+        if results.norms is not None and np.shape(results.norms) != expected[:1]:
+            raise StoreError(f"{expected[0]} vectors need as many lengths; there are {np.shape(results.norms)}.")
     for block in results.maps:
         expected = (len(block.image_ids), block.rows * block.cols)
         if np.shape(block.weights) != expected:
@@ -81,7 +83,10 @@ def _check(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> Non
 def _insert_vectors(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
     ids = np.asarray(results.image_ids, dtype=np.int64)
     vectors = rows.lists(np.asarray(results.vectors, dtype=np.float32))
-    rows.insert(con, "feature", {"run_id": np.full(len(ids), run_id), "image_id": ids, "vector": vectors})
+    columns = {"run_id": np.full(len(ids), run_id), "image_id": ids, "vector": vectors}
+    if results.norms is not None:
+        columns["norm"] = np.asarray(results.norms, dtype=np.float32)
+    rows.insert(con, "feature", columns)
 
 
 def _insert_importance(con: duckdb.DuckDBPyConnection, run_id: int, found: HeadImportance) -> None:

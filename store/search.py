@@ -22,6 +22,21 @@ def features(con: duckdb.DuckDBPyConnection, run_id: int) -> tuple[np.ndarray, n
     return ids, matrix
 
 
+def raw_features(con: duckdb.DuckDBPyConnection, run_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """Image ids (n,) int64, ascending, and their vectors (n, dim) float32 as the network gave them, before they were
+    brought to length 1. Raises StoreError where lengths are not stored, as they were not by older versions."""
+    query = "SELECT image_id, norm FROM feature WHERE run_id = ? ORDER BY image_id"
+    norms = con.sql(query, params=plain([run_id])).to_arrow_table()["norm"]
+    if norms.null_count:
+        raise StoreError(
+            f"Of {norms.null_count} of the {len(norms)} vectors of run {run_id} the raw ones cannot be had: an older "
+            "version brought them to length 1 and did not store how long they were. Make the features anew, in another "
+            "database: python -m ingest run SOURCE --db OTHER.duckdb"
+        )
+    ids, vectors = features(con, run_id)
+    return ids, vectors * norms.to_numpy()[:, None]
+
+
 def nearest(con: duckdb.DuckDBPyConnection, run_id: int, image_id: int, k: int) -> pa.Table:
     """The k images most like `image_id`, best first, without itself: image_id, similarity (cosine)."""
     return con.sql("SELECT * FROM nearest(?, ?, ?)", params=plain([run_id, image_id, k])).to_arrow_table()

@@ -15,16 +15,23 @@ from ingest.report import Report
 @click.command(cls=PlainCommand)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--run", "run_id", type=int, help="The run to export.  [default: the newest]")
+@click.option("--raw", is_flag=True, help="The vectors as the network gave them.  [default: brought to length 1]")
 @db_option
 @json_option
-def export(file: Path, db: Path, as_json: bool, run_id: int | None) -> None:
-    """Write a run's features with the catalogue to FILE: .parquet, .csv, or .npz (arrays `paths` and `vectors`)."""
+def export(file: Path, db: Path, as_json: bool, run_id: int | None, raw: bool) -> None:
+    """Write a run's features to FILE: .parquet or .csv with the catalogue, .npz (arrays `paths` and `vectors`), .pkl (a
+    pickled dictionary from path to vector).
+
+    The vectors have length 1, so that their products are cosines; with --raw they are as long as the network made them.
+    """
     from ingest.export import export_features
     from ingest.runs import newest_run
 
     run_id = newest_run(db, run_id)["run_id"]
-    count = export_features(db, run_id, file)
-    Report(as_json).finish(f"{count} features of run {run_id} → {file}", {"features": count, "file": str(file)})
+    count = export_features(db, run_id, file, raw)
+    kind = "as the network gave them" if raw else "brought to length 1 (--raw: as the network gave them)"
+    found = {"features": count, "file": str(file), "raw": raw}
+    Report(as_json).finish(f"{count} features of run {run_id}, {kind} → {file}", found)
 
 
 @click.command("export-iiif", cls=PlainCommand)

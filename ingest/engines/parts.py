@@ -43,6 +43,7 @@ SCHEMA = pa.schema(
             {**{edge: pa.float64() for edge in ("x0", "y0", "x1", "y1")}, "rows": pa.int32(), "cols": pa.int32()}
         ),
         "vector": _FLOATS,
+        "norm": pa.float32(),  # of the vector before it was brought to length 1
         "maps": pa.list_(
             pa.struct(
                 {
@@ -118,6 +119,7 @@ def _rows(batch: list[Prepared], explanation: Any) -> Iterator[dict[str, Any]]:
             "metadata": json.dumps(record.metadata, ensure_ascii=False),
             "frame": vars(prepared.frame),
             "vector": explanation.features[place].numpy(),
+            "norm": None if explanation.norms is None else float(explanation.norms[place]),
             "maps": [
                 {
                     "method": maps.method,
@@ -160,7 +162,9 @@ def _explanation(rows: int, cols: int, held: list[dict[str, Any]]) -> Any:
     told = [{each["name"]: each["value"] for each in row["token_stats"].as_py()} for row in held]
     tokens = {name: torch.tensor([each[name] for each in told], dtype=torch.float32) for name in told[0]}
     features = torch.from_numpy(np.stack([row["vector"].values.to_numpy() for row in held]))
-    return Explanation(features, rows, cols, maps, statistics, tokens)
+    lengths = [row["norm"].as_py() for row in held]
+    norms = None if None in lengths else torch.tensor(lengths, dtype=torch.float32)
+    return Explanation(features, rows, cols, maps, statistics, tokens, norms=norms)
 
 
 def _without(structs: Any, left_out: str) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from ingest.vision.attention import Maps, Method, methods, walk
 from ingest.vision.attention.daam_heads import head_importance
 from ingest.vision.attention.statistics import HeadStatistics, token_statistics
 from ingest.vision.backbones import Backbone
+from ingest.vision.backbones.backbone import unit
 from ingest.vision.tap import Capture, Tap
 from ingest.vision.targets import Answer, Prediction, Target
 
@@ -58,10 +59,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What one batch gave, on the CPU. `features` float32 (batch, dim), L2-normalised, None where a target was
-    explained; `maps` one entry a method; `statistics` by name float32 (batch, layers, heads) and `tokens` by name
-    (batch,), empty unless asked for; `importance` (batch, layers, heads), `targets` (batch,) and a classifier's
-    `predictions` where a target was explained."""
+    """What one batch gave, on the CPU. `features` float32 (batch, dim), L2-normalised, and `norms` (batch,), their
+    lengths before, None where a target was explained; `maps` one entry a method; `statistics` by name float32 (batch,
+    layers, heads) and `tokens` by name (batch,), empty unless asked for; `importance` (batch, layers, heads), `targets`
+    (batch,) and a classifier's `predictions` where a target was explained."""
 
     features: Tensor | None
     rows: int
@@ -72,6 +73,7 @@ class Explanation:
     importance: Tensor | None = None
     targets: tuple[str, ...] = ()
     predictions: tuple[Prediction, ...] = ()
+    norms: Tensor | None = None
 
 
 def explain_pictures(
@@ -165,12 +167,14 @@ def _look(
     pixels = backbone.pixels(batch)
     if not asked and not statistics:
         rows, cols = (side // backbone.patch for side in pixels.shape[2:])
-        return Explanation(backbone.forward(pixels).cpu(), rows, cols, [])
+        features, norms = unit(backbone.look(pixels).features)
+        return Explanation(features.cpu(), rows, cols, [], norms=norms.cpu())
     wants_rows = statistics or any(each.key not in ("cls", "pooling") for each in asked)
     features, capture = backbone.capture(pixels, picture_cells, wants_rows, values=False, residual=statistics)
     maps, numbers = _read(capture, asked, statistics)
     tokens = {name: value.cpu() for name, value in token_statistics(capture).items()} if statistics else {}
-    return Explanation(features.cpu(), capture.rows, capture.cols, maps, numbers, tokens)
+    norms = capture.norms.cpu()
+    return Explanation(features.cpu(), capture.rows, capture.cols, maps, numbers, tokens, norms=norms)
 
 
 def _read(capture: Capture, asked: Sequence[Asked], statistics: bool) -> tuple[list[Maps], dict[str, Tensor]]:

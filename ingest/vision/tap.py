@@ -201,7 +201,8 @@ class Capture:
     `picture_cells`: bool (batch, rows * cols), False where a padded input shows no picture. `pooling` is the call of a
     pooling head (SigLIP), whose one learnt query asks the patches after the last block. `residual` (batch, tokens,
     width) is what the last block leaves, before the final norm; None where it was not asked for. `positive` says that
-    the gradients are of a class score, of which DAAM takes the positive part.
+    the gradients are of a class score, of which DAAM takes the positive part. `norms` (batch,) are the lengths of the
+    features before they were brought to length 1.
     """
 
     layers: tuple[AttentionCall, ...]
@@ -214,6 +215,7 @@ class Capture:
     pooling: AttentionCall | None = None
     residual: Tensor | None = None
     positive: bool = False
+    norms: Tensor | None = None
 
     @property
     def batch(self) -> int:

@@ -1,14 +1,18 @@
 """Wrong usage and other weather: one sentence, an exit code, no traceback."""
 
+import pickle
 import subprocess
 import sys
 
 import duckdb
 import numpy as np
 import pytest
+import torch
 
 from ingest import models
-from ingest.vision.backbones import PUBLISHED
+from ingest.vision.backbones import PUBLISHED, load
+from ingest.vision.geometry import fit_image
+from ingest.vision.loader import decode
 from tests.ingest.conftest import ROOT, start
 
 TINY = ("--model", "tiny:dinov2", "--project", "none")
@@ -96,19 +100,23 @@ def test_status_tells_what_is_there(folder, command):
     assert "failed: bad.jpg" in out
 
 
-@pytest.mark.parametrize("ending", ["parquet", "csv", "npz", "txt"])
+@pytest.mark.parametrize("ending", ["parquet", "csv", "npz", "pkl", "txt"])
 def test_export_writes_features_for_other_programs(folder, command, tmp_path, ending):
     command("run", folder, *TINY)
     file = tmp_path / f"features.{ending}"
     result = command("export", file)
     if ending == "txt":
-        assert result.code == 2 and ".parquet, .csv or .npz" in result.err
+        assert result.code == 2 and ".parquet, .csv, .npz or .pkl" in result.err
         return
+    assert "brought to length 1 (--raw: as the network gave them)" in result.out
     import pandas as pd
 
     if ending == "npz":
         data = np.load(file)
         paths, vectors = list(data["paths"]), data["vectors"]
+    elif ending == "pkl":
+        data = pickle.loads(file.read_bytes())
+        paths, vectors = list(data), list(data.values())
     else:
         table = pd.read_parquet(file) if ending == "parquet" else pd.read_csv(file)
         paths = list(table["path"])
@@ -120,6 +128,35 @@ def test_export_writes_features_for_other_programs(folder, command, tmp_path, en
     assert sorted(paths) == sorted(stored)
     for path, vector in zip(paths, vectors, strict=True):
         np.testing.assert_allclose(vector, stored[path], rtol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["tiny:dinov2", "tiny:siglip", "tiny:timm-classifier"])
+@pytest.mark.parametrize("methods", ["none", "cls"])
+def test_raw_vectors_are_what_the_network_gives(folder, command, tmp_path, model, methods):
+    """Against a pass of the network over each picture; whether maps are made in the same pass or not."""
+    command("run", folder, "--model", model, "--methods", methods, "--project", "none", "--fit", "crop")
+    file, unit = tmp_path / "raw.pkl", tmp_path / "unit.pkl"
+    result = command("export", file, "--raw", "--json")
+    assert (result.code, result.counts["features"], result.counts["raw"]) == (0, 9, True)
+    command("export", unit)
+    backbone = load(model)
+    for path, vector in pickle.loads(file.read_bytes()).items():
+        pixels, _ = fit_image(decode(folder / path).image, backbone.rule, "crop")
+        with torch.inference_mode():
+            expected = backbone.look(backbone.pixels(torch.from_numpy(pixels[None]))).features[0].numpy()
+        assert vector.dtype == np.float32 and np.linalg.norm(expected) != pytest.approx(1, abs=0.01)
+        # A batch of another size may round the last digit of a sum otherwise: so much is allowed beside 1e-6.
+        np.testing.assert_allclose(vector, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
+        np.testing.assert_allclose(pickle.loads(unit.read_bytes())[path] * np.linalg.norm(vector), vector, rtol=1e-6)
+
+
+def test_raw_vectors_of_an_older_run_are_refused_in_a_sentence(folder, command, tmp_path):
+    command("run", folder, *TINY)
+    with duckdb.connect(str(command.db)) as con:
+        con.execute("UPDATE feature SET norm = NULL WHERE image_id < 3")
+    result = command("export", tmp_path / "raw.npz", "--raw")
+    assert result.code == 1 and "Of 2 of the 9 vectors of run 1" in result.err and "--db OTHER.duckdb" in result.err
+    assert not (tmp_path / "raw.npz").exists() and command("export", tmp_path / "unit.npz").code == 0
 
 
 def test_auto_takes_the_packaged_weights_when_nothing_else_is_there(tmp_path, monkeypatch):

@@ -51,6 +51,7 @@ def test_a_part_gives_back_what_was_written(plan, looked, tmp_path):
         assert [p.frame for p in batch] == [p.frame for p in held]
         assert [p.place for p in held] == [names[p.record.path][1] for p in held]
         np.testing.assert_array_equal(explanation.features, told.features)
+        np.testing.assert_array_equal(explanation.norms, told.norms)
         for maps, others in zip(explanation.maps, told.maps, strict=True):
             assert (maps.method, tuple(maps.layers), maps.heads) == (others.method, others.layers, others.heads)
             np.testing.assert_array_equal(maps.weights, others.weights)

@@ -139,7 +139,7 @@ class Backbone:
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Features float32 (batch, dim), L2-normalised, of normalised pixels."""
-        return nn.functional.normalize(self.network.forward(pixels, False).features.float(), dim=-1)
+        return unit(self.network.forward(pixels, False).features)[0]
 
     def look(self, pixels: Tensor, tokens: bool = False) -> Output:
         """The Output of normalised pixels, with its tokens if they are wanted and the family can give them."""
@@ -160,8 +160,8 @@ class Backbone:
         """
         with Tap(tokens, values) as tap:
             output = self.network.forward(pixels, residual)
-        features = nn.functional.normalize(output.features.float(), dim=-1)
-        return features, self.captured(tap, pixels, picture_cells, residual=output.residual)
+        features, norms = unit(output.features)
+        return features, self.captured(tap, pixels, picture_cells, residual=output.residual, norms=norms)
 
     def captured(self, tap: Tap, pixels: Tensor, picture_cells: Tensor | None = None, **more: Any) -> Capture:
         """The Capture of a pass over these pixels that a tap has seen."""
@@ -177,6 +177,13 @@ class Backbone:
         """The same backbone on another device, in another precision."""
         self.network.module.to(device=device, dtype=precision)
         return replace(self, device=device, precision=precision)
+
+
+def unit(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Features (batch, dim) as float32 of length 1, and their lengths (batch,): times these they are as they were."""
+    features = features.float()
+    norms = features.norm(dim=-1).clamp_min(1e-12)
+    return features / norms[:, None], norms
 
 
 def look_at(key: str, network: Network, weights_sha256: str, **settings: Any) -> Backbone:
