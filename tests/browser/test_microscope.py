@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import zipfile
 from urllib.parse import parse_qs, urlparse
 
 import av
@@ -131,18 +132,18 @@ def test_a_map_of_blocks_is_played_and_taken_away(open_page, address):
     player.wait_for(timeout=SLOW)
     settled(page)
     slider, caption = player.get_by_role("slider"), player.locator("figcaption")
-    expect(caption).to_have_text("Block 11, gathered so far")
+    expect(caption).to_have_text("Accumulated to block 11")
     last = player.locator("img").get_attribute("src")
     slider.focus()
     page.keyboard.press("Home")
-    expect(caption).to_have_text("Block 0, gathered so far")
+    expect(caption).to_have_text("Accumulated to block 0")
     assert player.locator("img").get_attribute("src") != last
     page.keyboard.press("ArrowRight")
-    expect(caption).to_have_text("Block 1, gathered so far")
+    expect(caption).to_have_text("Accumulated to block 1")
     player.get_by_role("combobox").select_option("4")
     player.get_by_role("button", name="Play").click()
     player.get_by_role("button", name="Pause").wait_for()
-    expect(caption).not_to_have_text("Block 1, gathered so far")
+    expect(caption).not_to_have_text("Accumulated to block 1")
     page.keyboard.press("Space")
     player.get_by_role("button", name="Play").wait_for()
     stopped = caption.inner_text()
@@ -152,6 +153,8 @@ def test_a_map_of_blocks_is_played_and_taken_away(open_page, address):
         assert film.format == "GIF" and film.n_frames == 12
     with av.open(io.BytesIO(download(page, "MP4"))) as film:
         assert len(list(film.decode(video=0))) == 12
+    with zipfile.ZipFile(io.BytesIO(download(page, "PNGs"))) as archive:
+        assert [name[:2] for name in archive.namelist()] == [*(f"{n:02d}" for n in range(12)), "ab"]
 
 
 @pytest.fixture(scope="module")
