@@ -78,8 +78,7 @@ class Plan:
 
 @dataclass
 class Counts:
-    """How many pictures were added to the run, None where there is none yet, and how many failed, with the first
-    reasons."""
+    """How many pictures were added to the run (None: there is none yet), how many failed, with the first reasons."""
 
     run_id: int | None = None
     done: int = 0

@@ -21,7 +21,7 @@ from ingest.vision.geometry import InputRule
 from ingest.vision.problems import problem_of
 
 _VISION_PART = {"clip": "CLIPVisionModel", "siglip": "SiglipVisionModel", "siglip2": "Siglip2VisionModel"}
-_NO_CLS = ("siglip", "siglip_vision_model", "siglip2", "ijepa")
+_NO_CLS = ("siglip", "siglip_vision_model", "siglip2", "siglip2_vision_model", "ijepa")
 
 
 def load_transformers(
