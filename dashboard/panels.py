@@ -387,11 +387,14 @@ def seen_sentence(scene: Scene, fit: str) -> str:
     share = scene.seen()
     if share < WHOLE:
         return f"The network saw the central {percent(share)} of the picture; the dimmed rest was cut off."
-    width, height = scene.size
-    if fit == "pad":
+    (width, height), frame = scene.size, scene.frame
+    beyond = frame.x0 < -0.5 or frame.y0 < -0.5 or frame.x1 > width + 0.5 or frame.y1 > height + 0.5
+    if fit == "pad" or (fit == "model" and beyond):
         return "The network saw the whole picture, on a ground of a plain colour."
-    if fit == "stretch" and not 0.95 < width / height < 1.05:
-        return "The network saw the whole picture, squeezed into a square."
+    squeezed = (frame.x1 - frame.x0) / frame.cols / ((frame.y1 - frame.y0) / frame.rows)
+    if fit in ("stretch", "model") and not 0.95 < squeezed < 1.05:
+        into = "a square" if frame.rows == frame.cols else f"{frame.rows} × {frame.cols} patches"
+        return f"The network saw the whole picture, squeezed into {into}."
     return "The network saw the whole picture."
 
 

@@ -43,12 +43,12 @@ def narrow(db: Path, listing: Listing, images: str | None, where: str | None) ->
     return replace(listing, tasks=[task for task in listing.tasks if task.name in names])
 
 
-def target_for(db: Path, run_id: int, backbone: Any, text: str) -> Any:
+def target_for(db: Path, run_id: int | None, backbone: Any, text: str) -> Any:
     """The target written as `text`, with the features and labels of the run that it needs. TargetError, StoreError."""
     from ingest.vision.targets import Bank, make_target
 
     with reading(db) as con:
-        bank = Bank(*search.features(con, run_id))
+        bank = None if run_id is None else Bank(*search.features(con, run_id))
 
     def labels(column: str) -> list[frozenset[str]]:
         with reading(db) as con:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ingest.vision.backbones import PUBLISHED, Backbone, Published, load
+from ingest.vision.backbones import PUBLISHED, Backbone, Published, load, load_for_run
 from store import read
 from store.connection import reading
 
@@ -18,14 +18,15 @@ HUB_SECONDS = 10.0
 
 
 def choose_model(db: Path, tell: Callable[[str], None]) -> dict[str, Any]:
-    """`--model auto`: what this database already uses; else DINOv2-small if it can be had; else the packaged weights.
+    """`--model auto`: what the newest run of this database that has pictures uses; else DINOv2-small if it can be had;
+    else the packaged weights.
 
     Returns the keyword arguments `key`, `weights`, `layer` of `load`; `tell` gets a line when the packaged weights
     step in.
     """
     if db.exists():
         with reading(db) as con:
-            runs = read.runs(con).to_pylist()
+            runs = [run for run in read.runs(con).to_pylist() if run["images"]]
         if runs:
             settings = read_settings(max(runs, key=lambda run: run["run_id"]))
             return {"key": settings["model"], "weights": settings.get("weights"), "layer": settings.get("layer")}
@@ -76,11 +77,16 @@ def hub_answers(repo: str, seconds: float = HUB_SECONDS) -> bool:
     return bool(answer and answer[0])
 
 
-def load_backbone(key: str, weights: str | None, layer: int | None, device: str) -> Backbone:
-    """`load`, with the device and precision of this machine, and the packaged weights converted once into the cache."""
+def load_backbone(
+    key: str, weights: str | None, layer: int | None, device: str, stored: dict[str, Any] | None = None
+) -> Backbone:
+    """`load`, with the device and precision of this machine, and the packaged weights converted once into the cache;
+    with the input rule and positions of a run's `stored` settings, where they are given."""
     device = choose_device(device)
-    converted = packaged_cache() if key == "packaged" else None
-    return load(key, weights, layer, device, choose_precision(device), converted)
+    more = {"precision": choose_precision(device), "converted": packaged_cache() if key == "packaged" else None}
+    if stored is None:
+        return load(key, weights, layer, device, **more)
+    return load_for_run({**stored, "model": key, "weights": weights, "layer": layer}, device, **more)
 
 
 def choose_device(wanted: str) -> str:

@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from ingest.isolation import ForEvery, Isolation, is_short_of_memory
 from ingest.results import results_of
-from ingest.vision.geometry import Frame, fit_image
+from ingest.vision.geometry import Frame, Unfit, fit_image
 from ingest.vision.loader import BadImage, Decoded, decode, thumbnail
 from store import write
 from store.connection import checkpoint, writing
-from store.records import ImageRecord
+from store.records import ImageRecord, RunRecord
 
 CHUNK_IMAGES = 64
 CHUNK_SECONDS = 10.0
@@ -54,7 +55,8 @@ class Plan:
     """What is to be done with every picture. Without a backbone the pictures are only read and listed.
 
     `asked` are methods (`explaining.Asked`), `target` what those that need one explain; `image_ids` the ids of the
-    names that the collection holds already. `stop` ends what the tasks have under way; it is called at the end too.
+    names that the collection holds already. Without a `run_id` the `run` is made with the first pictures that it has
+    results of. `stop` ends what the tasks have under way; it is called at the end too.
     """
 
     db: Path
@@ -62,6 +64,7 @@ class Plan:
     stage: str
     backbone: Any = None
     run_id: int | None = None
+    run: RunRecord | None = None
     fit: str = "crop"
     size: int | None = None
     asked: tuple[Any, ...] = ()
@@ -75,8 +78,9 @@ class Plan:
 
 @dataclass
 class Counts:
-    """How many pictures were added to the run and how many failed, with the first reasons."""
+    """How many pictures were added to the run (None: there is none yet), how many failed, with the first reasons."""
 
+    run_id: int | None = None
     done: int = 0
     failed: int = 0
     reasons: list[tuple[str, str]] = field(default_factory=list)
@@ -109,13 +113,12 @@ def process(plan: Plan, tasks: Iterable[Task], advance: Callable[[int], None] = 
     `advance` is told how many pictures have been committed or have failed. Images get their ids in the order of the
     tasks.
 
-    A picture that cannot be read becomes a row of `failures`, and so does each picture of a batch for which a method
-    has no answer though it has one for others: a patch is asked for that their grid does not have (GridError), or the
-    numbers of these pictures lead nowhere (LookupError, ArithmeticError). All else holds for every picture and ends the
-    pipeline, with all earlier chunks kept: words that this network cannot follow (other ValueErrors), and the machine,
-    its memory, its disk, the database.
+    A picture that cannot be read becomes a row of `failures`, and so does one that the network fails at though it has
+    none at others: a patch is asked for that its grid does not have, its numbers overflow, whatever is raised for it
+    (`ingest.isolation`). What holds for every picture ends the pipeline, with all earlier chunks kept: words that this
+    network cannot follow, and the machine, its memory, its disk, the database.
     """
-    counts = Counts()
+    counts = Counts(plan.run_id)
     with Writer(plan, counts, advance) as writer:
         for item in looked(plan, announced(prepared_pictures(plan, tasks), writer)):
             writer.put(item)
@@ -125,10 +128,17 @@ def process(plan: Plan, tasks: Iterable[Task], advance: Callable[[int], None] = 
 def looked(plan: Plan, pictures: Iterable[Prepared | Failure]) -> Iterator[Looked | Failure]:
     """The pictures in batches of one grid with what was found in each, and those that failed, as the writer takes
     them."""
+    # A run is there only if it has pictures: then this network has been through some.
+    isolation = Isolation(
+        lambda batch: observations(plan, batch),
+        lambda prepared, reason: Failure(prepared.record.path, reason),
+        worked=plan.run_id is not None or plan.backbone is None,
+    )
     for batch, failures in batches(plan, pictures):
         yield from failures
         if batch:
-            yield from observations(plan, batch)
+            yield from isolation.batch(batch)
+    yield from isolation.end()
 
 
 def announced(pictures: Iterable[Prepared | Failure], writer: Writer) -> Iterator[Prepared | Failure]:
@@ -162,6 +172,8 @@ def _prepare(plan: Plan, place: int, task: Task) -> Prepared | Failure:
         return Prepared(place, record, pixels, frame)
     except BadImage as error:
         return Failure(task.name, error.reason)
+    except Unfit as error:
+        return Failure(task.name, str(error))
     except Exception as error:  # one strange file never stops a collection
         return Failure(task.name, f"{type(error).__name__}: {error}")
 
@@ -213,8 +225,8 @@ def batches(plan: Plan, pictures: Iterable[Prepared | Failure]) -> Iterator[tupl
 
 
 def observations(plan: Plan, batch: list[Prepared]) -> Iterator[Looked | Failure]:
-    """The batch with its Explanation, in halves where it does not fit into the GPU's memory; its pictures as failures
-    where a method has no answer for them (see `process`)."""
+    """The batch with its Explanation, in halves where it does not fit into memory; pictures as failures where a method
+    has no answer for their grid, or their numbers are not finite. Raises whatever else the network raises."""
     if plan.backbone is None:
         yield batch, None
         return
@@ -222,26 +234,37 @@ def observations(plan: Plan, batch: list[Prepared]) -> Iterator[Looked | Failure
 
     from ingest.vision.attention import GridError
     from ingest.vision.embedding import cells_of
-    from ingest.vision.explaining import explain_pictures
+    from ingest.vision.explaining import explain_pictures, overflowing
 
     pixels = torch.from_numpy(np.stack([prepared.pixels for prepared in batch]))
     cells = cells_of([p.frame for p in batch], [(p.record.width, p.record.height) for p in batch])
     try:
         ids = [plan.image_ids.get(prepared.record.path) for prepared in batch]
-        yield batch, explain_pictures(plan.backbone, pixels, plan.asked, plan.target, cells, ids, plan.statistics)
-    except torch.OutOfMemoryError:
-        if len(batch) == 1:
+        found = explain_pictures(plan.backbone, pixels, plan.asked, plan.target, cells, ids, plan.statistics)
+    except RuntimeError as error:
+        if len(batch) == 1 or not is_short_of_memory(error):
             raise
         torch.cuda.empty_cache()
         half = len(batch) // 2
         yield from observations(plan, batch[:half])
         yield from observations(plan, batch[half:])
     except GridError as error:
-        if plan.fit != "aspect":  # then no other picture has another grid
-            raise
+        if not plan.backbone.rule.varies(plan.fit):  # then no other picture has another grid
+            raise ForEvery(str(error)) from error
         yield from _failed(batch, str(error))
-    except (LookupError, ArithmeticError) as error:
-        yield from _failed(batch, f"{type(error).__name__}: {error}")
+    else:
+        yield from _finite(plan, batch, found, overflowing(found))
+
+
+def _finite(plan: Plan, batch: list[Prepared], found: Any, bad: set[int]) -> Iterator[Looked | Failure]:
+    """The batch where all its numbers are finite; else the bad ones as failures, and the others once more."""
+    if not bad:
+        yield batch, found
+        return
+    yield from _failed([batch[place] for place in sorted(bad)], plan.backbone.overflow())
+    good = [prepared for place, prepared in enumerate(batch) if place not in bad]
+    if good:
+        yield from observations(plan, good)
 
 
 def _failed(batch: list[Prepared], reason: str) -> Iterator[Failure]:
@@ -257,6 +280,7 @@ class Writer:
 
     def __init__(self, plan: Plan, counts: Counts, advance: Callable[[int], None]) -> None:
         self.plan, self.counts, self.advance = plan, counts, advance
+        counts.run_id = plan.run_id
         self.queue: queue.Queue = queue.Queue(maxsize=8)
         self.announced: deque[tuple[int, ImageRecord]] = deque()
         self.error: BaseException | None = None
@@ -306,15 +330,20 @@ class Writer:
         done = [(each.place, each.record) for batch, _ in observed for each in batch]
         announced = [self.announced.popleft() for _ in range(len(self.announced))]
         in_order = sorted([*announced, *done], key=lambda each: each[0])
+        run_id = self.counts.run_id
         with writing(plan.db, PATIENCE, more=True) as con:
+            # Booked with its first pictures, not before: a run that fails at all of them leaves nothing behind.
+            if run_id is None and any(observation is not None for _, observation in observed):
+                run_id = write.add_run(con, plan.collection_id, plan.run)
             ids = write.add_images(con, plan.collection_id, [record for _, record in in_order])
             for batch, observation in observed:
                 if observation is not None:
                     batch_ids = np.array([ids[prepared.record.path] for prepared in batch], dtype=np.int64)
                     frames = [prepared.frame for prepared in batch]
-                    write.add_results(con, plan.run_id, results_of(observation, batch_ids, frames))
+                    write.add_results(con, run_id, results_of(observation, batch_ids, frames))
             write.clear_failures(con, plan.collection_id, [record.path for _, record in done])
             write.add_failures(con, plan.collection_id, [(f.name, plan.stage, f.reason) for f in failures])
+        self.counts.run_id = run_id
         self.counts.done += len(done)
         self.counts.failed += len(failures)
         self.counts.reasons += [(failure.name, failure.reason) for failure in failures]

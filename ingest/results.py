@@ -37,7 +37,7 @@ def results_of(explanation: Any, image_ids: np.ndarray, frames: list[Frame]) -> 
         token_stats={name: values.numpy() for name, values in explanation.tokens.items()},
         importance=importance,
         predictions=[
-            PredictionRecord(int(image_id), found.number, found.name, found.probability)
+            PredictionRecord(int(image_id), found.number, found.name, found.probability, found.value, found.kind)
             for image_id, found in zip(image_ids, explanation.predictions, strict=False)
         ],
     )

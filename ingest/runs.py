@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import ingest
 from ingest.report import Report
 from ingest.sources.folder import SourceError
+from ingest.vision.geometry import describe_fit
 from store import read, write
 from store.connection import reading, writing
 from store.records import RunRecord
@@ -22,7 +24,8 @@ VERSIONS_OF = ("torch", "transformers", "timm", "pillow", "numpy", "duckdb", "im
 @dataclass(frozen=True)
 class Settings:
     """How pictures pass through a network: the options that `run`, `embed` and `explain` share. Without an `engine`
-    they do so in this process."""
+    they do so in this process. `stored` are the settings of a run that is continued: its input rule is followed, also
+    where the network's own would be read otherwise today."""
 
     model: str = "auto"
     weights: str | None = None
@@ -35,6 +38,7 @@ class Settings:
     workers: int | None = None
     target: str | None = None
     engine: Any = None
+    stored: dict[str, Any] | None = None
 
 
 def open_backbone(db: Path, settings: Settings, report: Report) -> tuple[Any, list[str], int]:
@@ -43,7 +47,10 @@ def open_backbone(db: Path, settings: Settings, report: Report) -> tuple[Any, li
     from ingest.vision.embedding import methods_for
 
     device = "cpu" if settings.engine else settings.device  # the engine's workers have devices of their own
-    backbone = load_backbone(**_chosen_model(db, settings, report), device=device)
+    chosen = _chosen_model(db, settings, report)
+    backbone = load_backbone(**chosen, device=device, stored=settings.stored)
+    for sentence in () if settings.stored else backbone.network.assumed:
+        report.tell(sentence)
     if settings.engine:
         backbone = backbone.to(device, settings.engine.precision())
     backbone.check_fit(settings.fit)
@@ -53,17 +60,36 @@ def open_backbone(db: Path, settings: Settings, report: Report) -> tuple[Any, li
     return backbone, methods, _check_size(settings.size, backbone)
 
 
-def chosen_fit(db: Path, backbone: Any, wanted: str) -> str:
+def chosen_fit(db: Path, backbone: Any, wanted: str, tell: Callable[[str], None] = lambda line: None) -> str:
     """How pictures are fitted: as `wanted`; for `auto` as the newest run with the same weights did, or, where there is
     none, as suits the network."""
     if wanted != "auto":
         return wanted
-    runs = []
-    if db.exists():
-        with reading(db) as con:
-            runs = read.runs(con).to_pylist()
-    same = [run for run in runs if run["weights_sha256"] == backbone.weights_sha256]
-    return max(same, key=lambda run: run["run_id"])["fit"] if same else backbone.network.fit
+    same = [run for run in _runs(db) if run["images"] and run["weights_sha256"] == backbone.weights_sha256]
+    usual = backbone.network.fit
+    if same:
+        newest = max(same, key=lambda run: run["run_id"])
+        if newest["fit"] != usual:
+            tell(
+                f"the fit is {newest['fit']}, as in run {newest['run_id']}; --fit {usual} would be the usual one: "
+                f"{describe_fit(backbone.rule, usual)}"
+            )
+        return newest["fit"]
+    if backbone.rule.varies(usual) and not backbone.any_grid:
+        height, width = backbone.rule.shape
+        tell(
+            f"{backbone.title} takes pictures of {height} × {width} pixels alone, and its own way would be "
+            f"{describe_fit(backbone.rule, usual)}: taken is the fit crop"
+        )
+        return "crop"
+    return usual
+
+
+def _runs(db: Path, collection: str | None = None) -> list[dict[str, Any]]:
+    if not db.exists():
+        return []
+    with reading(db) as con:
+        return read.runs(con, collection).to_pylist()
 
 
 def _chosen_model(db: Path, settings: Settings, report: Report) -> dict[str, Any]:
@@ -83,8 +109,61 @@ def _chosen_model(db: Path, settings: Settings, report: Report) -> dict[str, Any
 
 def add_run(db: Path, collection_id: int, backbone: Any, fit: str, size: int) -> int:
     """The run of this backbone with these settings over the collection, made if it is new."""
+    with writing(db) as con:
+        return write.add_run(con, collection_id, run_record(backbone, fit, size))
+
+
+def find_run(
+    db: Path, collection: str, backbone: Any, fit: str, size: int, tell: Callable[[str], None] = lambda line: None
+) -> tuple[int | None, RunRecord]:
+    """The run of the collection that this backbone with these settings goes on with, None where there is none yet, and
+    what is to be stored of it.
+
+    It is the newest whose results are made alike: what its settings say beside that, as titles and notes, may differ,
+    and what older versions did not write is taken as they did it.
+    """
+    from ingest.models import read_settings
+
+    record = run_record(backbone, fit, size)
+    same = [
+        run
+        for run in _runs(db, collection)
+        if (run["backbone"], run["weights_sha256"], run["fit"], run["size"])
+        == (record.backbone, record.weights_sha256, fit, size)
+    ]
+    before = backbone.network.positions_before
+    wanted = _what_counts(record.settings, fit, before)
+    changed = None
+    for run in sorted(same, key=lambda run: run["run_id"], reverse=True):
+        stored = _what_counts(read_settings(run), fit, before)
+        if stored == wanted:
+            return run["run_id"], record
+        if all(stored[name] == wanted[name] for name in ("model", "weights", "layer", "precision")):
+            changed = changed or run["run_id"]
+    if changed is not None:
+        tell(
+            f"run {changed} prepared its pictures for {backbone.title} otherwise than its files are read today, "
+            "so this is a new run; the old one stays as it is"
+        )
+    return None, record
+
+
+def _what_counts(settings: dict[str, Any], fit: str, positions_before: str) -> dict[str, Any]:
+    """Those of a run's settings that its numbers follow from."""
+    rule = {"rescale": 1 / 255, **(settings.get("input") or {})}
+    own, resize = rule.pop("model", None), rule.pop("resize", None)
+    of_fit = {"model": {"model": own}, "crop": {"resize": resize}}.get(fit, {})
+    return {
+        **{name: settings.get(name) for name in ("model", "weights", "layer", "precision")},
+        "positions": settings.get("positions", positions_before),
+        "input": rule | of_fit,
+    }
+
+
+def run_record(backbone: Any, fit: str, size: int) -> RunRecord:
+    """What a database keeps of a run of this backbone."""
     precision = str(backbone.precision).removeprefix("torch.")
-    record = RunRecord(
+    return RunRecord(
         backbone=backbone.key,
         weights_sha256=backbone.weights_sha256,
         layers=backbone.layers,
@@ -97,8 +176,6 @@ def add_run(db: Path, collection_id: int, backbone: Any, fit: str, size: int) ->
         settings={**backbone.settings(), "precision": precision},
         versions=versions(),
     )
-    with writing(db) as con:
-        return write.add_run(con, collection_id, record)
 
 
 def versions() -> dict[str, str]:
@@ -113,13 +190,13 @@ def versions() -> dict[str, str]:
 
 
 def newest_run(db: Path, run_id: int | None = None) -> dict[str, Any]:
-    """The row of `runs` with this number, or the newest. SourceError if there is none."""
+    """The row of `runs` with this number, or the newest that has pictures. SourceError if there is none."""
     with reading(db) as con:
         runs = read.runs(con).to_pylist()
     if not runs:
         raise SourceError(f"there is no run in {db}; make one with: python -m ingest run FOLDER")
     if run_id is None:
-        return max(runs, key=lambda row: row["run_id"])
+        return max(runs, key=lambda row: (row["images"] > 0, row["run_id"]))
     found = next((row for row in runs if row["run_id"] == run_id), None)
     if found is None:
         raise SourceError(f"there is no run {run_id}; this database has {', '.join(str(r['run_id']) for r in runs)}")
@@ -139,6 +216,7 @@ def settings_for_run(db: Path, run_id: int | None, settings: Settings) -> tuple[
         layer=stored.get("layer"),
         fit=run["fit"],
         size=run["size"],
+        stored=stored,
     )
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from ingest.listing import Listing
 from ingest.pipeline import Counts, Plan, Task, process
 from ingest.report import Report
-from ingest.runs import Settings, add_run, chosen_fit, open_backbone
+from ingest.runs import Settings, chosen_fit, find_run, open_backbone
+from ingest.vision.geometry import describe_fit
 from store import read
 from store.connection import reading
 
@@ -35,9 +36,10 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
     tasks = _left(plan, listing)
     report.tell(
         f"{backbone.title} · {backbone.layers} layers × {backbone.heads} heads · "
-        f"{engine.describe() if engine else backbone.device} · {len(tasks)} of {len(listing.tasks)} pictures to do"
+        f"{engine.describe() if engine else backbone.device} · fit {plan.fit}: "
+        f"{describe_fit(backbone.rule, plan.fit, plan.size)} · {len(tasks)} of {len(listing.tasks)} pictures to do"
     )
-    counts, started = Counts(), time.monotonic()
+    counts, started = Counts(plan.run_id), time.monotonic()
     if tasks:
         with report.progress(len(tasks), "looking") as advance:
             counts = (engine.process if engine else process)(plan, tasks, advance)
@@ -57,7 +59,7 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
         "failed": counts.failed,
         "skipped": listing.skipped,
         **listing.notes(),
-        "run_id": plan.run_id,
+        "run_id": counts.run_id,
         "model": backbone.key,
         "backbone": backbone.title,
         "methods": [each.name for each in plan.asked],
@@ -77,8 +79,8 @@ def _plan(db: Path, listing: Listing, settings: Settings, stage: str, report: Re
     asked = tuple(Asked.parse(name) for name in methods)
     for each in asked:
         refuse_unsuited(each.method, backbone, settings.target is not None)
-    fit = chosen_fit(db, backbone, settings.fit)
-    run_id = add_run(db, listing.collection_id, backbone, fit, size)
+    fit = chosen_fit(db, backbone, settings.fit, report.tell)
+    run_id, record = find_run(db, listing.collection, backbone, fit, size, report.tell)
     target = target_for(db, run_id, backbone, settings.target) if settings.target else None
     return Plan(
         db=db,
@@ -86,6 +88,7 @@ def _plan(db: Path, listing: Listing, settings: Settings, stage: str, report: Re
         stage=stage,
         backbone=backbone,
         run_id=run_id,
+        run=record,
         fit=fit,
         size=settings.size,
         asked=asked,
@@ -100,6 +103,8 @@ def _plan(db: Path, listing: Listing, settings: Settings, stage: str, report: Re
 
 def _left(plan: Plan, listing: Listing) -> list[Task]:
     """The tasks whose pictures are new or changed, or lack something that the plan asks for."""
+    if plan.run_id is None:
+        return list(listing.tasks)
     targets = {each.name: plan.target.text if each.method.needs_target else "" for each in plan.asked}
     with reading(plan.db) as con:
         done = read.done(con, plan.run_id, targets)

@@ -113,12 +113,15 @@ class HeadImportance:
 
 @dataclass(frozen=True)
 class PredictionRecord:
-    """The class that a classifier thinks likeliest for one image."""
+    """The class that a classifier thinks likeliest for one image. `kind` says what its number is: a probability by
+    softmax (`single_label`) or sigmoid (`multi_label`), or the `value` that a network estimates (`regression`)."""
 
     image_id: int
     number: int
     name: str
-    probability: float
+    probability: float | None
+    value: float | None = None
+    kind: str = "single_label"
 
 
 @dataclass(frozen=True)

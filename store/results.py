@@ -112,7 +112,9 @@ def _insert_predictions(con: duckdb.DuckDBPyConnection, run_id: int, results: Re
         "image_id": [each.image_id for each in found],
         "class": [each.number for each in found],
         "name": [each.name for each in found],
-        "probability": np.array([each.probability for each in found], dtype=np.float32),
+        "probability": pa.array([each.probability for each in found], pa.float32()),
+        "value": pa.array([each.value for each in found], pa.float32()),
+        "kind": [each.kind for each in found],
     }
     rows.insert(con, "prediction", columns)
 

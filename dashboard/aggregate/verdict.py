@@ -20,6 +20,7 @@ FEW = 5  # pictures; the mean of fewer says little
 def sentences(run: dict[str, Any], finding: Finding) -> list[str]:
     """Where the maps lie, and who is not in them."""
     cut = {
+        "model": "each picture as the network's own processor prepares it",
         "crop": "the centre of each picture",
         "stretch": "each whole picture, squeezed into a square",
         "aspect": "each whole picture, whatever its shape",

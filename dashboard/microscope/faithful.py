@@ -38,7 +38,7 @@ def show(subject: Subject, question: Question, found: Found, one: Maps) -> None:
             lambda: _curves(subject, found, one),
         )
         if curves is not None:
-            _draw_curves(curves, found)
+            _draw_curves(curves, found, _score_of(subject, found))
         st.markdown(
             "Another test: the network's blocks are filled with random weights, from the last one to the first. A map "
             "that stays the same then shows the picture, and nothing that the network has learnt."
@@ -68,14 +68,20 @@ def _asked(label: str, name: str, spinner: str, key: tuple, make: Callable[[], A
         return None
 
 
-def _draw_curves(curves: Any, found: Found) -> None:
+def _score_of(subject: Subject, found: Found) -> str:
+    """What the curves measure."""
+    if _class(found.target) is None:
+        return "likeness"
+    return "estimate" if cache.backbone(subject.run).network.problem == "regression" else "probability"
+
+
+def _draw_curves(curves: Any, found: Found, score: str) -> None:
     st.markdown(verdict(curves))
     left, right = st.columns(2)
-    score = "likeness" if _class(found.target) is None else "probability"
     left.plotly_chart(_chart("Hidden first", "patches hidden", score, curves, "deletion"), key="deletion")
     right.plotly_chart(_chart("Shown first", "patches shown", score, curves, "insertion"), key="insertion")
     measured = "Likeness to the whole picture (cosine of the features)"
-    measured = measured if score == "likeness" else f"Probability of {found.target}"
+    measured = measured if score == "likeness" else f"{score.capitalize()} of {found.target}"
     st.caption(
         f"{measured}, in {STEPS} steps; random: mean of {ORDERS} orders. "
         "After Petsiuk, Das and Saenko 2018 (RISE), with tokens dropped where RISE paints pixels grey."
@@ -133,6 +139,7 @@ def _curves(subject: Subject, found: Found, one: Maps) -> Any:
 
     from ingest.vision.faithfulness import faithfulness
     from ingest.vision.geometry import fit_image
+    from ingest.vision.problems import scores_of
 
     backbone = cache.backbone(subject.run)
     pixels, _ = fit_image(subject.picture, backbone.rule, subject.run["fit"], subject.run["size"], subject.size)
@@ -140,7 +147,8 @@ def _curves(subject: Subject, found: Found, one: Maps) -> Any:
     batch = backbone.pixels(torch.from_numpy(pixels[None].copy()))
     score = None
     if (number_of := _class(found.target)) is not None:
-        score = lambda pixels: backbone.network.classify(pixels).float().softmax(dim=1)[:, number_of]  # noqa: E731
+        network = backbone.network
+        score = lambda pixels: scores_of(network.problem, network.classify(pixels).float())[:, number_of]  # noqa: E731
     return faithfulness(backbone, batch, one.weights[0], STEPS, ORDERS, score=score, cells=cells)
 
 

@@ -85,14 +85,14 @@ class Question:
 @dataclass(frozen=True)
 class Live:
     """What a network has found just now: all maps of a method (m, rows, cols), in the order of layers and heads, where
-    it looked, what was explained, a classifier's (class, name, probability), and the seconds it took."""
+    it looked, what was explained, a classifier's prediction, and the seconds it took."""
 
     layers: tuple[int, ...]
     heads: tuple[int, ...] | None
     weights: np.ndarray
     frame: Frame
     target: str
-    predicted: tuple[int, str, float] | None
+    predicted: Any | None
     seconds: float
 
 
@@ -204,7 +204,7 @@ def _look(subject: Subject, method: str, text: str) -> Live:
     import torch
 
     from ingest.vision.embedding import cells_of
-    from ingest.vision.explaining import Asked, explain_pictures
+    from ingest.vision.explaining import Asked, explain_pictures, overflowing
 
     run, asked = subject.run, Asked.parse(method)
     backbone = cache.backbone(run)
@@ -214,6 +214,8 @@ def _look(subject: Subject, method: str, text: str) -> Live:
     target = target_of(subject, text, backbone) if text else None
     batch = torch.from_numpy(pixels[None].copy())
     found = explain_pictures(backbone, batch, [asked], target, cells, [subject.image_id])
+    if overflowing(found):
+        raise ArithmeticError(backbone.overflow())
     maps = found.maps[0]
     return Live(
         maps.layers,
@@ -221,7 +223,7 @@ def _look(subject: Subject, method: str, text: str) -> Live:
         maps.weights[0].float().numpy().reshape(-1, found.rows, found.cols),
         _in_original(frame, subject),
         maps.targets[0] if maps.targets else "",
-        next(((each.number, each.name, each.probability) for each in found.predictions), None),
+        next(iter(found.predictions), None),
         time.perf_counter() - start,
     )
 

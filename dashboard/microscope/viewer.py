@@ -188,11 +188,20 @@ def sentences_of(subject: Subject, question: Question, drawing: Drawing, found: 
         if found.live is not None:
             said.append("The network looked at the thumbnail too, and missed what is finer.")
     if found.live is not None and found.live.predicted is not None:
-        _, name, share = found.live.predicted
-        said.append(f"The network takes this for: {name} ({panels.percent(share)}).")
+        said.append(prediction_sentence(found.live.predicted))
     if question.target.startswith("label:"):
         said.append(looking.probe_sentence(subject.run, question.target))
     return said
+
+
+def prediction_sentence(predicted: Any) -> str:
+    """What a network says of the picture: a class, one of several that may hold, or a number."""
+    if predicted.kind == "regression":
+        return f"The network estimates: {predicted.name} = {predicted.value:.4g}. That is a number, not a probability."
+    share = panels.percent(predicted.probability)
+    if predicted.kind == "multi_label":
+        return f"Each class may hold or not. The likeliest to the network: {predicted.name} ({share})."
+    return f"The network takes this for: {predicted.name} ({share})."
 
 
 def _side(columns: int) -> int:

@@ -195,10 +195,12 @@ model_option = click.option(
 weights_option = click.option("--weights", help="A .safetensors or PyTorch file with the model's weights.")
 fit_option = click.option(
     "--fit",
-    type=click.Choice(["auto", "crop", "stretch", "pad", "aspect"]),
+    type=click.Choice(["auto", "model", "crop", "stretch", "pad", "aspect"]),
     default="auto",
     show_default=True,
-    help="auto: as the last run did, or what suits the network; crop: its own centre cut; aspect: the whole picture.",
+    help="auto: as the last run did, else aspect for DINOv2, model for others; model: as the network's own processor "
+    "does; crop: the short side resized, the centre cut out; stretch: all of it squeezed into a square; pad: all of it "
+    "on a ground; aspect: all of it in its own shape.",
 )
 size_option = click.option("--size", type=click.IntRange(1), help="Side of the network's input in pixels.")
 model_options = _options(

@@ -50,7 +50,8 @@ def finish(report: Report, counts: dict[str, Any]) -> None:
     if counts["skipped"]:
         parts.append(f"{counts['skipped']} other file{'s' * (counts['skipped'] > 1)} left out")
     parts += [f"{len(counts[key])} {key}" for key in ("moved", "pruned") if counts.get(key)]
-    line = f"{counts['collection']}: {', '.join(parts)} · run {counts['run_id']} ({counts['backbone']})"
+    run = "no run" if counts["run_id"] is None else f"run {counts['run_id']}"
+    line = f"{counts['collection']}: {', '.join(parts)} · {run} ({counts['backbone']})"
     if counts["methods"]:
         line += f" · {', '.join(counts['methods'])}" + (f" of {counts['target']}" if counts["target"] else "")
     if counts.get("projections"):

@@ -60,8 +60,10 @@ def run(
         pruned = {"pruned": prune(db, listing.collection, sure=True)["pruned"], "gone": []} if prunes else {}
         counts = observe_collection(db, listing, Settings(**settings, engine=cluster), "run", report)
     counts |= pruned
-    done = project(db, counts["run_id"], list(layouts), report.tell)
-    counts |= {"projections": done.made, "projections_failed": done.failed}
+    counts |= {"projections": [], "projections_failed": {}}
+    if counts["run_id"] is not None:  # else no picture has been through the network
+        done = project(db, counts["run_id"], list(layouts), report.tell)
+        counts |= {"projections": done.made, "projections_failed": done.failed}
     finish(report, counts)
 
 

@@ -100,7 +100,12 @@ class RayEngine:
         # Reading asks the network for its rule alone.
         reading = replace(bare, backbone=SimpleNamespace(rule=backbone.rule))
         network = _Network(
-            backbone.key, backbone.weights, backbone.layer, str(backbone.precision), backbone.weights_sha256
+            backbone.key,
+            backbone.weights,
+            backbone.layer,
+            str(backbone.precision),
+            backbone.weights_sha256,
+            backbone.settings(),
         )
         made = (
             ray.data.from_items(groups, override_num_blocks=min(len(groups), MOST_BLOCKS))
@@ -201,13 +206,14 @@ class _Network:
     layer: int | None
     precision: str
     sha256: str
+    settings: dict[str, Any]
 
     def load(self, device: str) -> Any:
         import torch
 
         from ingest.models import load_backbone
 
-        backbone = load_backbone(self.key, self.weights, self.layer, "cpu")
+        backbone = load_backbone(self.key, self.weights, self.layer, "cpu", self.settings)
         if backbone.weights_sha256 != self.sha256:
             raise ValueError(f"the weights of {self.key} are others on this machine than where the run was started")
         return backbone.to(device, getattr(torch, self.precision.removeprefix("torch.")))

@@ -160,6 +160,16 @@ def suits(method: Method, backbone: Backbone) -> bool:
     return True
 
 
+def overflowing(found: Explanation) -> set[int]:
+    """The places in the batch of pictures whose features, maps or heads are not finite numbers."""
+    parts = [found.features, found.importance, *(maps.weights for maps in found.maps)]
+    bad: set[int] = set()
+    for part in parts:
+        if part is not None:
+            bad.update(torch.nonzero(~torch.isfinite(part.flatten(1)).all(dim=1)).flatten().tolist())
+    return bad
+
+
 @torch.inference_mode()
 def _look(
     backbone: Backbone, batch: Tensor, asked: Sequence[Asked], picture_cells: Tensor | None, statistics: bool

@@ -12,13 +12,17 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 from PIL import Image
 
+from ingest.vision.preprocessing import Placement, Preprocessing
+
 FITS = {
-    "crop": "the model's own way: the short side resized, the centre cut out",
+    "model": "what the network's own processor does, whichever way that is",
+    "crop": "the short side resized, the centre cut out as a square",
     "stretch": "the whole picture squeezed into the square",
     "pad": "the whole picture, centred on a ground of the mean colour",
     "aspect": "the whole picture in its own shape, cut into as many patches at most as the square has",
 }
-SQUARE_FITS = tuple(fit for fit in FITS if fit != "aspect")  # those that every network takes
+SQUARE_FITS = ("crop", "stretch", "pad")
+MOST = 16  # times as many patches as the square has: more are refused, since attention grows with their square
 
 _FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -33,13 +37,18 @@ _LONGEST_REACH = 3  # pixels of the smaller grid to either side: Lanczos
 Box = tuple[float, float, float, float]
 
 
+class Unfit(ValueError):
+    """A picture that cannot be fitted to a network's input so; the message says why, and what to type instead."""
+
+
 @dataclass(frozen=True)
 class InputRule:
     """How a backbone wants its input.
 
-    A square of `size` pixels, cut from the centre of a picture whose short side was resized to `resize`
-    pixels with the filter `interpolation`; `mean` and `std` of the three channels (0..1 scale); patches of
-    `patch` pixels. ValueError for sizes that do not go together.
+    A square of `size` pixels, with the fit `crop` cut from the centre of a picture whose short side was resized to
+    `resize` pixels; `interpolation` is the filter of all resizing. Values of 0..255 are multiplied by `rescale`, then
+    `mean` is subtracted and divided by `std`, each of three channels. Patches of `patch` pixels. `own` is what the
+    network's processor does with the shape, None where that is `crop`. ValueError for sizes that do not go together.
     """
 
     size: int
@@ -49,6 +58,8 @@ class InputRule:
     _: KW_ONLY
     patch: int
     interpolation: str = "bicubic"
+    rescale: float = 1 / 255
+    own: Preprocessing | None = None
 
     def __post_init__(self) -> None:
         if self.patch < 1 or self.size < self.patch:
@@ -60,6 +71,26 @@ class InputRule:
             )
         if self.interpolation not in _FILTERS:
             raise ValueError(f"interpolation is one of {', '.join(_FILTERS)}, not {self.interpolation!r}")
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What the network's own processor does with the shape of a picture."""
+        return self.own or Preprocessing("short", self.resize, crop=(self.size, self.size))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) in whole patches of the input that the network's own processor makes: the square where each
+        picture has a shape of its own."""
+        return tuple(max(1, side // self.patch) * self.patch for side in self.preprocessing.output or (self.size,) * 2)
+
+    @property
+    def ground(self) -> list[int]:
+        """The colour (red, green, blue) in 0..255 that is 0 after normalisation."""
+        return [min(255, max(0, round(channel / self.rescale))) for channel in self.mean]
+
+    def varies(self, fit: str) -> bool:
+        """Whether pictures fitted so have inputs of several shapes."""
+        return fit == "aspect" or (fit == "model" and self.preprocessing.output is None)
 
 
 @dataclass(frozen=True)
@@ -127,10 +158,12 @@ def fit_image(
     """The network's input, uint8 (side, side, 3), not yet normalised, and the Frame that it shows.
 
     `size` replaces the rule's side (a multiple of the patch); the short side of `crop` grows in proportion.
-    Where the rule's own side is no multiple of the patch, the last pixels are in no patch, and not in the
-    Frame either. With `aspect` the input is (rows * patch, cols * patch, 3) for the `aspect_grid` of the picture, and
-    the Frame is the picture itself; where the picture is a smaller copy, the width and height of the `original` make
-    sure that both have the same grid. ValueError if `fit` is unknown or `size` does not suit the patch.
+    Where the rule's own side is no multiple of the patch, the last pixels are in no patch, and not in the Frame either.
+    With `model` the input is what the network's own processor makes, as far as it is of whole patches; `size` then
+    changes its sides in proportion. With `aspect` the input is (rows * patch, cols * patch, 3) for the `aspect_grid` of
+    the picture, and the Frame is the picture itself. Where pictures have grids of their own and the picture is a
+    smaller copy, the width and height of the `original` make sure that both have the same. ValueError if `fit` is
+    unknown or `size` does not suit the patch; Unfit for a picture that its network cannot take so.
     """
     side, short = square(rule, size)
     image = image if image.mode == "RGB" else image.convert("RGB")
@@ -138,6 +171,8 @@ def fit_image(
         rows, cols = aspect_grid(*(original or image.size), (side // rule.patch) ** 2)
         whole = image.resize((cols * rule.patch, rows * rule.patch), _FILTERS[rule.interpolation])
         return np.asarray(whole), Frame(0.0, 0.0, float(image.width), float(image.height), rows, cols)
+    if fit == "model":
+        return _as_processed(image, rule, side, original or image.size)
     place = {"crop": _crop, "stretch": _stretch, "pad": _pad}.get(fit)
     if place is None:
         raise ValueError(f"fit is one of {', '.join(FITS)}, not {fit!r}")
@@ -155,6 +190,20 @@ def fit_image(
         cols=cells,
     )
     return array, frame
+
+
+def describe_fit(rule: InputRule, fit: str, size: int | None = None) -> str:
+    """What becomes of a picture's shape, in words."""
+    side, short = square(rule, size)
+    if fit == "model":
+        return rule.preprocessing.scaled(side / rule.size, rule.patch).describe()
+    if fit == "aspect":
+        return f"the whole picture in its own shape, in {(side // rule.patch) ** 2} patches at most"
+    return {
+        "crop": f"the short side resized to {short} pixels, the centre of {side} × {side} pixels cut out",
+        "stretch": f"the whole picture squeezed to {side} × {side} pixels",
+        "pad": f"the whole picture on a ground of {side} × {side} pixels",
+    }[fit]
 
 
 def aspect_grid(width: int, height: int, budget: int) -> tuple[int, int]:
@@ -185,21 +234,78 @@ def square(rule: InputRule, size: int | None = None) -> tuple[int, int]:
     return size, round(rule.resize * size / rule.size)
 
 
+def _as_processed(
+    image: Image.Image, rule: InputRule, side: int, original: tuple[int, int]
+) -> tuple[np.ndarray, Frame]:
+    own, patch = rule.preprocessing.scaled(side / rule.size, rule.patch), rule.patch
+    try:
+        # A smaller copy of a picture stands for the picture where the processor goes by pixels.
+        placement = own.place(*(original if own.output is None else image.size), patch)
+    except ValueError as error:
+        raise Unfit(str(error)) from error
+    rows, cols = placement.rows // patch, placement.cols // patch
+    if not rows or not cols:
+        raise Unfit(
+            f"{own.describe()} leaves {placement.cols} × {placement.rows} pixels, less than a patch of {patch} pixels; "
+            "take another --fit"
+        )
+    if own.output is None and rows * cols > MOST * (side // patch) ** 2:
+        raise Unfit(
+            f"{own.describe()} makes {rows * cols} patches of it, more than {MOST} times the usual "
+            f"{(side // patch) ** 2}; take another --fit, such as aspect, or a smaller copy"
+        )
+    placement = placement._replace(rows=rows * patch, cols=cols * patch)
+    ground = rule.ground if own.mean_ground or own.pad else [0, 0, 0]
+    across, down = image.width / placement.width, image.height / placement.height
+    frame = Frame(
+        x0=placement.left * across,
+        y0=placement.top * down,
+        x1=(placement.left + placement.cols) * image.width / placement.width,
+        y1=(placement.top + placement.rows) * image.height / placement.height,
+        rows=rows,
+        cols=cols,
+    )
+    return _window(image, placement, _FILTERS[rule.interpolation], ground), frame
+
+
 def _crop(image: Image.Image, rule: InputRule, side: int, short: int):
     width, height = _short_side(image.size, short)
     left, top = (width - side) // 2, (height - side) // 2
-    x0, x1 = left * image.width / width, (left + side) * image.width / width
-    y0, y1 = top * image.height / height, (top + side) * image.height / height
-    resample = _FILTERS[rule.interpolation]
+    seen = _window(image, Placement(width, height, left, top, side, side), _FILTERS[rule.interpolation], [0, 0, 0])
+    return seen, (left, top), (width, height)
+
+
+def _window(image: Image.Image, at: Placement, resample: Image.Resampling, ground: list[int]) -> np.ndarray:
+    """The pixels uint8 (rows, cols, 3) of a window on the resized picture."""
+    left, top = max(0, at.left), max(0, at.top)
+    right, bottom = min(at.width, at.left + at.cols), min(at.height, at.top + at.rows)
+    part = _resized_part(image, at, (left, top, right, bottom), resample)
+    if part.shape[:2] == (at.rows, at.cols):
+        return part
+    array = np.empty((at.rows, at.cols, 3), np.uint8)
+    array[:] = ground
+    array[top - at.top : bottom - at.top, left - at.left : right - at.left] = part
+    return array
+
+
+def _resized_part(
+    image: Image.Image, at: Placement, box: tuple[int, int, int, int], resample: Image.Resampling
+) -> np.ndarray:
+    """The pixels of the resized picture within a box of whole pixels."""
+    left, top, right, bottom = box
+    cols, rows = right - left, bottom - top
+    if (cols, rows) == (at.width, at.height):
+        return np.asarray(image if image.size == (cols, rows) else image.resize((cols, rows), resample))
+    x0, x1 = left * image.width / at.width, right * image.width / at.width
+    y0, y1 = top * image.height / at.height, bottom * image.height / at.height
     # Only the part that is kept is resized, and the filter still reaches over the cut, as if all had been. First
     # across, then down, as Pillow does for a whole picture: for a box it may choose the other order, and rounding in
     # between then differs by some grey levels.
-    reach = math.ceil(_LONGEST_REACH * max(1, image.height / height)) + 1
+    reach = math.ceil(_LONGEST_REACH * max(1, image.height / at.height)) + 1
     first, last = max(0, int(y0) - reach), min(image.height, math.ceil(y1) + reach)
-    rows = image.crop((0, first, image.width, last)) if (first, last) != (0, image.height) else image
-    across = rows.resize((side, rows.height), resample, box=(x0, 0, x1, rows.height))
-    cut = across.resize((side, side), resample, box=(0, y0 - first, side, y1 - first))
-    return np.asarray(cut), (left, top), (width, height)
+    band = image.crop((0, first, image.width, last)) if (first, last) != (0, image.height) else image
+    across = band.resize((cols, band.height), resample, box=(x0, 0, x1, band.height))
+    return np.asarray(across.resize((cols, rows), resample, box=(0, y0 - first, cols, y1 - first)))
 
 
 def _short_side(size: tuple[int, int], short: int) -> tuple[int, int]:
@@ -220,7 +326,7 @@ def _pad(image: Image.Image, rule: InputRule, side: int, short: int):
     width, height = (max(1, round(edge * side / long)) for edge in image.size)
     left, top = (side - width) // 2, (side - height) // 2
     array = np.empty((side, side, 3), np.uint8)
-    array[:] = [round(255 * channel) for channel in rule.mean]  # about 0 after normalisation
+    array[:] = rule.ground
     picture = image.resize((width, height), _FILTERS[rule.interpolation])
     array[top : top + height, left : left + width] = picture
     return array, (-left, -top), (width, height)

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ingest.vision.backbones import Backbone
+from ingest.vision.problems import scores_of
 
 # DAAM's settings: neighbours that vote, and the temperature of their votes.
 VOTERS, TEMPERATURE = 20, 0.07
@@ -56,11 +57,14 @@ class Bank:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The class that a classifier thinks likeliest."""
+    """The class that a classifier thinks likeliest, with its probability; of a regression (`kind`, a key of
+    problems.PROBLEMS) the output that was asked for, with its `value`, which is no probability."""
 
     number: int
     name: str
-    probability: float
+    probability: float | None
+    value: float | None = None
+    kind: str = "single_label"
 
 
 @dataclass(frozen=True)
@@ -105,14 +109,16 @@ class ClassTarget:
 
     def ask(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> Answer:
         logits = backbone.network.classify(pixels).float()
-        found = logits.detach().softmax(dim=1).max(dim=1)
-        likeliest = found.indices.tolist()
+        problem, names = backbone.network.problem, backbone.network.classes
+        found = scores_of(problem, logits.detach())
+        likeliest = found.argmax(dim=1).tolist()
         chosen = likeliest if self.number is None else [self.number] * len(likeliest)
         scores = logits.gather(1, torch.tensor(chosen, device=logits.device)[:, None])[:, 0]
-        names = backbone.network.classes
+        # The largest of several estimates is not the likeliest: of a regression the one that was asked for is told.
+        measures = problem == "regression"
         predictions = tuple(
-            Prediction(number, names[number], share)
-            for number, share in zip(likeliest, found.values.tolist(), strict=True)
+            Prediction(n, names[n], None if measures else float(row[n]), float(row[n]) if measures else None, problem)
+            for n, row in zip(chosen if measures else likeliest, found.cpu(), strict=True)
         )
         return Answer(scores, tuple(f"class:{number}" for number in chosen), predictions)
 
@@ -273,6 +279,11 @@ def _class_target(text: str, rest: str, backbone: Backbone) -> ClassTarget:
             "--model vit-base, or another target: neighbours:20"
         )
     if rest == "predicted":
+        if backbone.network.problem == "regression" and len(names) > 1:
+            some = ", ".join(f"class:{number} ({name})" for number, name in enumerate(names[:4]))
+            raise TargetError(
+                f"{backbone.title} estimates {len(names)} numbers, none of them likelier; name one: {some}"
+            )
         return ClassTarget(text, None)
     if rest.isdecimal():
         if int(rest) >= len(names):

@@ -194,8 +194,8 @@ def test_auto_is_what_suits_the_network_and_then_what_was_done_before(shapes, co
 def test_dinov2_sees_whole_pictures_unless_somebody_says_otherwise():
     assert [usual_fit(model.family) for model in (PUBLISHED["dinov2-small"], PUBLISHED["clip-base-16"])] == [
         "aspect",
-        "crop",
+        "model",
     ]
     module = load("tiny:dinov2").network.module
     assert network_of(module, load("tiny:dinov2").rule, "one from a file").fit == "aspect"
-    assert network_of(load("tiny:vit").network.module, load("tiny:vit").rule, "another").fit == "crop"
+    assert network_of(load("tiny:vit").network.module, load("tiny:vit").rule, "another").fit == "model"

@@ -265,7 +265,7 @@ def test_chunks_are_committed_on_the_way(folder, command, monkeypatch):
     def fails_at_the_fourth(*arguments):
         calls.append(1)
         if len(calls) == 4:
-            raise RuntimeError("the graphics driver went away")
+            raise OSError("the graphics driver went away")
         return real(*arguments)
 
     monkeypatch.setattr(explaining, "explain_pictures", fails_at_the_fourth)

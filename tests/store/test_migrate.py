@@ -18,7 +18,7 @@ VIEWS = {
     "mass_patches peak entropy_mean effective_patches",
     "head_importances": "run_id image_id target layer head importance",
     "token_stats": "run_id image_id outliers norm_median norm_max",
-    "predictions": "run_id image_id class name probability",
+    "predictions": "run_id image_id class name probability value kind",
     "head_names": "run_id layer head name note created_at",
     "projections": "projection_id run_id method settings",
     "points": "projection_id image_id x y",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ingest.vision.backbones.backbone import Backbone, BackboneError, Network, look_at
-from ingest.vision.backbones.registry import PUBLISHED, Published, usual_fit
+from ingest.vision.backbones.backbone import Backbone, BackboneError, Network, look_at, with_stored_rule
+from ingest.vision.backbones.positions import ANTIALIASED
+from ingest.vision.backbones.registry import PUBLISHED, Published
 
 __all__ = [
     "PUBLISHED",
@@ -29,19 +29,21 @@ def load(
     precision: Any = None,
     converted: Path | None = None,
     offline: bool = False,
+    timm_positions: bool = False,
 ) -> Backbone:
     """The backbone `key`: a published model's short name, `hf:<repository or folder>`, `timm:<name>`, `packaged` or
     `tiny:<name>`.
 
     `weights` is a .safetensors or PyTorch file to use instead of the published weights; `layer` takes the feature
     after that block instead of the end; `precision` a torch dtype (float32 unless given); `converted` a file with the
-    packaged weights already converted; `offline` never asks the hub.
+    packaged weights already converted; `offline` never asks the hub;
+    `timm_positions` resamples DINOv2's positions as timm does by itself, not as its authors do.
 
     Raises BackboneError with a sentence that says what to type.
     """
     from ingest.vision.backbones.checkpoint import weights_sha256
 
-    network = _network(key, weights, layer, converted, offline)
+    network = _network(key, weights, layer, converted, offline, timm_positions)
     backbone = look_at(
         key, network, weights_sha256(network.module), weights=str(weights) if weights else None, layer=layer
     )
@@ -49,11 +51,21 @@ def load(
 
 
 def load_for_run(settings: dict[str, Any], device: str = "cpu", **more: Any) -> Backbone:
-    """The backbone that a stored Run used, from its settings."""
-    return load(settings["model"], settings.get("weights"), settings.get("layer"), device, **more)
+    """The backbone that a stored Run used, from its settings: its input rule and its positions are those of the run,
+    also where they would be read otherwise today."""
+    more = {"timm_positions": settings.get("positions") is None or settings["positions"] == ANTIALIASED, **more}
+    backbone = load(settings["model"], settings.get("weights"), settings.get("layer"), device, **more)
+    return with_stored_rule(backbone, settings.get("input") or {})
 
 
-def _network(key: str, weights: str | Path | None, layer: int | None, converted: Path | None, offline: bool) -> Network:
+def _network(
+    key: str,
+    weights: str | Path | None,
+    layer: int | None,
+    converted: Path | None,
+    offline: bool,
+    timm_positions: bool,
+) -> Network:
     family, _, name = key.partition(":")
     if key == "packaged":
         if weights:
@@ -69,11 +81,13 @@ def _network(key: str, weights: str | Path | None, layer: int | None, converted:
 
         return load_tiny(name, layer)
     if weights:
-        return _from_file(key, str(weights), layer)
+        from ingest.vision.backbones.from_file import load_file
+
+        return load_file(key, str(weights), layer, timm_positions)
     if family == "timm" and name:
         from ingest.vision.backbones.from_timm import load_timm
 
-        return load_timm(name, layer)
+        return load_timm(name, layer, timm_positions=timm_positions)
     if family == "hf" and name:
         from ingest.vision.backbones.from_transformers import load_transformers
 
@@ -88,33 +102,3 @@ def _network(key: str, weights: str | Path | None, layer: int | None, converted:
         f"there is no model {key!r}{hint}; `python -m ingest models` lists the names, "
         "and hf:FOLDER, timm:NAME and packaged work too"
     )
-
-
-def _from_file(key: str, weights: str, layer: int | None) -> Network:
-    from ingest.vision.backbones.checkpoint import read_weights
-    from ingest.vision.backbones.from_timm import load_timm
-    from ingest.vision.backbones.from_transformers import build_transformers
-
-    family, _, name = key.partition(":")
-    published = PUBLISHED.get(key)
-    if published is None and family != "timm":
-        raise BackboneError(
-            "--weights needs to know the network: --model timm:NAME or one of the names that "
-            f"`python -m ingest models` lists, not {key!r}"
-        )
-    tensors = read_weights(weights)
-    # Files published by the authors, and timm's, call the first block blocks.0; transformers calls it layer or layers.
-    native = any(name.startswith(("blocks.0.", "visual.transformer.")) for name in tensors)
-    if published is not None and not native:
-        return build_transformers(published, tensors, weights, layer)
-    timm_name = published.timm if published is not None else name
-    if not timm_name:
-        raise BackboneError(f"{weights} has its author's names, which only timm reads, and timm has no {key}")
-    network = load_timm(timm_name, layer, tensors, weights)
-    if published is None:
-        return network
-    from ingest.vision.backbones.from_transformers import published_rule
-
-    title = f"{published.key} ({Path(weights).name})"
-    fit = usual_fit(published.family)
-    return replace(network, rule=published_rule(published), title=title, licence=published.licence, fit=fit)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ingest.vision.geometry import SQUARE_FITS, InputRule
+from ingest.vision.preprocessing import Preprocessing
 from ingest.vision.tap import Capture, NotAVisionTransformer, Tap, block_calls
 
 
@@ -35,7 +36,10 @@ class Network:
 
     `forward(pixels, tokens)` takes normalised pixels (batch, 3, height, width), and whether the tokens are wanted too.
     `has_cls` says whether token 0 stands for the whole picture. A classifier has `classify`, from pixels to logits
-    (batch, classes), and the names of its `classes`. `fit` is how pictures are fitted unless somebody says otherwise.
+    (batch, classes), and the names of its `classes`; `problem` says what the logits are (a key of
+    ingest.vision.problems). `fit` is how pictures are fitted unless somebody says otherwise. `assumed` holds sentences
+    on what was chosen or supposed in reading it. `positions` is how its table of positions is resampled, where that is
+    known, and `positions_before` how it was in runs that do not say.
     """
 
     module: nn.Module
@@ -48,7 +52,11 @@ class Network:
     feature: str = "CLS token after the final norm"
     classify: Callable[[Tensor], Tensor] | None = None
     classes: tuple[str, ...] = ()
-    fit: str = "crop"
+    problem: str = "single_label"
+    fit: str = "model"
+    assumed: tuple[str, ...] = ()
+    positions: str = ""
+    positions_before: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,12 +112,15 @@ class Backbone:
 
     def check_fit(self, fit: str) -> None:
         """BackboneError with a sentence if pictures cannot be fitted to this network so."""
-        if fit == "aspect" and not self.any_grid:
-            side = f"{self.rule.size} × {self.rule.size} pixels"
-            raise BackboneError(
-                f"{self.title} takes squares of {side} alone, so the fit aspect is not for it; "
-                f"take {', '.join(SQUARE_FITS[:-1])} or {SQUARE_FITS[-1]}"
-            )
+        height, width = self.rule.shape
+        if fit == "auto" or not (self.rule.varies(fit) or (fit in SQUARE_FITS and height != width)) or self.any_grid:
+            return
+        others = SQUARE_FITS if height == width else ()
+        others = others if self.rule.varies("model") else ("model", *others)
+        raise BackboneError(
+            f"{self.title} takes {'squares' if height == width else 'pictures'} of {height} × {width} pixels alone, so "
+            f"the fit {fit} is not for it; take {' or '.join(filter(None, (', '.join(others[:-1]), others[-1])))}"
+        )
 
     def settings(self) -> dict[str, Any]:
         """What a Run stores of its backbone: enough to load it again and to cite it."""
@@ -120,21 +131,17 @@ class Backbone:
             "layer": self.layer,
             "title": self.title,
             "licence": self.network.licence,
-            "note": self.network.note,
+            "note": " ".join(filter(None, (self.network.note, *self.network.assumed))),
             "feature": self.network.feature,
-            "input": {
-                "size": rule.size,
-                "resize": rule.resize,
-                "mean": list(rule.mean),
-                "std": list(rule.std),
-                "interpolation": rule.interpolation,
-            },
+            "positions": self.network.positions,
+            "input": rule_settings(rule),
         }
 
     def pixels(self, batch: Tensor) -> Tensor:
         """uint8 (batch, height, width, 3) to normalised (batch, 3, height, width) on the backbone's device."""
         batch = batch.to(self.device, non_blocking=True).permute(0, 3, 1, 2).to(self.precision)
-        mean, std = (batch.new_tensor(values).view(1, 3, 1, 1) * 255 for values in (self.rule.mean, self.rule.std))
+        unit = 1 / self.rule.rescale
+        mean, std = (batch.new_tensor(values).view(1, 3, 1, 1) * unit for values in (self.rule.mean, self.rule.std))
         return ((batch - mean) / std).contiguous()
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -173,6 +180,11 @@ class Backbone:
             blocks, rows, cols, prefix, self.has_cls, self.patch, picture_cells, pooling or tap.pooling, **more
         )
 
+    def overflow(self) -> str:
+        """What is to be said of a picture at which the numbers of this network are not finite."""
+        hint = "" if self.precision == torch.float32 else "; --device cpu computes with more room"
+        return f"the network's numbers overflow at this picture: no feature and no map of it would be finite{hint}"
+
     def to(self, device: str, precision: torch.dtype) -> Backbone:
         """The same backbone on another device, in another precision."""
         self.network.module.to(device=device, dtype=precision)
@@ -186,6 +198,36 @@ def unit(features: Tensor) -> tuple[Tensor, Tensor]:
     return features / norms[:, None], norms
 
 
+def rule_settings(rule: InputRule) -> dict[str, Any]:
+    """What a Run stores of an input rule."""
+    return {
+        "size": rule.size,
+        "resize": rule.resize,
+        "mean": list(rule.mean),
+        "std": list(rule.std),
+        "interpolation": rule.interpolation,
+        "rescale": rule.rescale,
+        "model": rule.preprocessing.as_dict(),
+    }
+
+
+def with_stored_rule(backbone: Backbone, stored: dict[str, Any]) -> Backbone:
+    """The backbone with the input rule that a Run has stored: how a processor is read may have changed since."""
+    rule = backbone.rule
+    own = stored.get("model")
+    rule = replace(
+        rule,
+        size=stored.get("size", rule.size),
+        resize=stored.get("resize", rule.resize),
+        mean=tuple(stored.get("mean", rule.mean)),
+        std=tuple(stored.get("std", rule.std)),
+        interpolation=stored.get("interpolation", rule.interpolation),
+        rescale=stored.get("rescale", 1 / 255),
+        own=Preprocessing.from_dict(own) if own else rule.own,
+    )
+    return replace(backbone, network=replace(backbone.network, rule=rule))
+
+
 def look_at(key: str, network: Network, weights_sha256: str, **settings: Any) -> Backbone:
     """Makes a Backbone of a Network by sending one grey picture through it and reading what the tap saw.
 
@@ -193,10 +235,9 @@ def look_at(key: str, network: Network, weights_sha256: str, **settings: Any) ->
     """
     network.module.eval().requires_grad_(False)
     backbone = Backbone(key, network, 0, 0, 0, 0, weights_sha256, **settings)
-    side = max(1, network.rule.size // network.rule.patch) * network.rule.patch
     try:
         with torch.inference_mode():
-            features, capture = backbone.capture(torch.zeros(1, 3, side, side))
+            features, capture = backbone.capture(torch.zeros(1, 3, *network.rule.shape))
     except NotAVisionTransformer as error:
         raise BackboneError(f"{key} cannot be used: {error}") from error
     layer = backbone.layer

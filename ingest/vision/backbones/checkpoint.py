@@ -1,4 +1,5 @@
-"""Weights files: reading them without running anything in them, unwrapping them, naming them by a hash."""
+"""Weights files: reading them without running anything in them, checking that they fill a network, naming them by a
+hash."""
 
 from __future__ import annotations
 
@@ -9,29 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from ingest.vision.backbones.backbone import BackboneError
-
-# Under these keys training codes nest the network that is meant, the best first: DINO keeps a teacher and a student.
-_CONTAINERS = (
-    "teacher",
-    "model_ema",
-    "ema",
-    "state_dict",
-    "model_state_dict",
-    "model",
-    "student",
-    "net",
-    "encoder_q",
-)
-_PREFIXES = (
-    "module.", "_orig_mod.", "backbone.", "encoder_q.", "vision_model.", "vision_tower.", "model.", "vit.", "deit.",
-    "dinov2.", "dinov2_with_registers.", "dinov3_vit.",
-)  # fmt: skip
+from ingest.vision.backbones.unwrapping import UNNEEDED, flatten
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors file or of a PyTorch file (read with `weights_only=True`: no code in it runs).
+    """All tensors of a .safetensors file or of a PyTorch file (read with `weights_only=True`: no code in it runs).
 
-    Nested containers (`teacher`, `state_dict` …) and name prefixes (`module.`, `backbone.` …) are unwrapped.
+    Those in nested containers get dotted names, from which `unwrapping.find_network` takes the network.
     Raises BackboneError with a sentence for a file that is missing, not readable, or holds no tensors.
     """
     path = Path(path).expanduser()
@@ -49,7 +34,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             f"{path} could not be read as weights ({reason_of(error)}); "
             "a .safetensors file, or a PyTorch file of plain tensors, is expected"
         ) from error
-    return unwrap(loaded, path)
+    return flatten(loaded, path)
 
 
 def reason_of(error: Exception) -> str:
@@ -60,29 +45,9 @@ def reason_of(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def unwrap(loaded: object, path: str | Path = "the file") -> dict[str, Tensor]:
-    """The state dict inside whatever a training code has saved."""
-    while isinstance(loaded, dict):
-        inner = next((loaded[key] for key in _CONTAINERS if isinstance(loaded.get(key), dict)), None)
-        if inner is None:
-            break
-        loaded = inner
-    tensors = {k: v for k, v in loaded.items() if isinstance(v, Tensor)} if isinstance(loaded, dict) else {}
-    if not tensors:
-        raise BackboneError(f"{path} holds no named tensors: a state dict of a network is expected")
-    while True:
-        # A name such as `backbone.blocks.0…` may stand beside a training head: the prefixed part is the network.
-        prefix = next((p for p in _PREFIXES if any(k.startswith(p) for k in tensors)), None)
-        if prefix is None:
-            return tensors
-        tensors = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
 def check_loaded(path: str, missing: list[str], unexpected: list[str], total: int) -> None:
     """Raises BackboneError when a weights file did not fill the network; heads that are not used may differ."""
-    needed = [
-        name for name in missing if not any(word in name for word in ("head", "pooler", "mask_token", "classifier"))
-    ]
+    needed = [name for name in missing if not any(word in name for word in UNNEEDED)]
     if needed:
         raise BackboneError(
             f"{path} does not fit this model: {len(needed)} of {total} weights are missing, such as {needed[0]!r}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import math
 import sys
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,11 @@ from torch import Tensor, nn
 
 from ingest.vision.backbones.backbone import BackboneError, Network, Output
 from ingest.vision.backbones.checkpoint import check_loaded
+from ingest.vision.backbones.positions import ANTIALIASED, PLAIN, not_antialiased
 from ingest.vision.backbones.registry import usual_fit
+from ingest.vision.backbones.unwrapping import shapes_of
 from ingest.vision.geometry import InputRule
+from ingest.vision.preprocessing import Preprocessing
 
 
 def load_timm(
@@ -23,19 +28,18 @@ def load_timm(
     tensors: dict[str, Tensor] | None = None,
     path: str = "",
     pretrained: bool = True,
+    timm_positions: bool = False,
     **arguments: Any,
 ) -> Network:
     """A vision transformer of timm. With `tensors` (from the file `path`) nothing is fetched; `pretrained=False` gives
-    random weights; `arguments` go to `timm.create_model`.
+    random weights; `arguments` go to `timm.create_model`. `timm_positions` leaves DINOv2's positions to timm, as runs
+    before had them, where else they are resampled as by its authors.
 
     Raises BackboneError for a name that timm does not know, weights that cannot be fetched or do not fit.
     """
     import timm
 
-    if not timm.is_model(name.split(".")[0]):
-        near = timm.list_models(f"*{name.split('_')[0]}*")[:3]
-        hint = f"; names like it: {', '.join(near)}" if near else ""
-        raise BackboneError(f"timm has no model called {name!r}{hint}")
+    check_name(timm, name)
     try:
         # Only a pretrained head, or one in the file, says anything about a picture.
         has_head = (pretrained and tensors is None) or "num_classes" in arguments
@@ -62,6 +66,11 @@ def load_timm(
     if layer is not None and not shows_blocks:
         raise BackboneError(f"{name} gives no features of inner layers; leave out --layer")
 
+    # DINOv2's authors antialias positions only with registers; timm always does.
+    plain = "dinov2" in name and not getattr(module, "num_reg_tokens", 0) and not timm_positions
+    authors = not_antialiased if plain else lambda call: call
+
+    @authors
     def forward(pixels: Tensor, tokens: bool = False) -> Output:
         inner: Any = {"norm": False, "return_prefix_tokens": True, "output_fmt": "NLC"}
         if layer is None and not (tokens and shows_blocks):
@@ -91,10 +100,12 @@ def load_timm(
     title = f"timm {name}" + (f" ({Path(path).name})" if path else "")
     about: dict[str, Any] = {"licence": licence, "feature": feature}
     if "dinov2" in name:
-        about["fit"] = usual_fit("dinov2")
+        about |= {"fit": usual_fit("dinov2"), "positions": PLAIN if plain else ANTIALIASED}
+        about["positions_before"] = ANTIALIASED
     classes = getattr(module, "num_classes", 0)
     if classes and has_head:
-        about |= {"classify": module, "classes": _class_names(timm, module, classes)}
+        about |= {"classify": authors(module), "classes": _class_names(timm, module, classes)}
+        about["problem"] = "multi_label" if classes == 1 else "single_label"
     return Network(module, forward, _rule(timm, module, patch), has_cls, title, **about)
 
 
@@ -146,8 +157,8 @@ def _patch(module: Any, name: str) -> int:
 def _rule(timm: Any, module: Any, patch: int) -> InputRule:
     settings = timm.data.resolve_model_data_config(module)
     fixed = getattr(getattr(module, "patch_embed", None), "img_size", None)
-    side = fixed[0] if fixed else settings["input_size"][-1]
-    side = max(patch, side // patch * patch)
+    height, width = fixed if fixed else settings["input_size"][-2:]
+    side = max(1, math.isqrt((height // patch) * (width // patch))) * patch
     resize = max(side, math.floor(side / settings["crop_pct"]))
     return InputRule(
         size=side,
@@ -156,4 +167,63 @@ def _rule(timm: Any, module: Any, patch: int) -> InputRule:
         std=tuple(settings["std"]),
         interpolation=settings["interpolation"] if settings["interpolation"] != "random" else "bicubic",
         patch=patch,
+        own=_preprocessing(height, width, settings["crop_pct"], settings["crop_mode"]),
     )
+
+
+def _preprocessing(height: int, width: int, share: float, mode: str) -> Preprocessing:
+    """What timm's transform for evaluation does: `share` is the part of each side that is left of the resized one."""
+    crop, high, wide = (height, width), math.floor(height / share), math.floor(width / share)
+    if mode == "squash":
+        return Preprocessing("squeeze", high, wide, crop=crop if crop != (high, wide) else None, rounds=True)
+    if mode == "border":
+        return Preprocessing("within", high, wide, crop=crop, mean_ground=True, rounds=True)
+    if high != wide:
+        return Preprocessing("cover", high, wide, crop=crop, rounds=True)
+    return Preprocessing("short", high, crop=crop, rounds=True)
+
+
+def check_name(timm: Any, name: str) -> None:
+    """BackboneError for a name that timm does not know."""
+    if not timm.is_model(name.split(".")[0]):
+        near = timm.list_models(f"*{name.split('_')[0]}*")[:3]
+        hint = f"; names like it: {', '.join(near)}" if near else ""
+        raise BackboneError(f"timm has no model called {name!r}{hint}")
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A network of timm without memory for its weights: what weights it needs, and how timm reads those of others."""
+
+    module: Any
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return shapes_of(self.module.state_dict())
+
+    @property
+    def patch(self) -> int:
+        return _patch(self.module, "this network")
+
+    @property
+    def grid(self) -> int | None:
+        """The side in patches of the square that its positions are for; None for no square."""
+        size = getattr(getattr(self.module, "patch_embed", None), "grid_size", None)
+        return size[0] if size and size[0] == size[1] else None
+
+    def convert(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors under timm's names; as they are where its filter makes nothing of them."""
+        convert = getattr(sys.modules[type(self.module).__module__], "checkpoint_filter_fn", None)
+        try:
+            return dict(convert(dict(tensors), self.module)) if convert else tensors
+        except Exception:  # tensors that it was not written for
+            return tensors
+
+
+def twin_of(name: str) -> Twin:
+    """The Twin of a network of timm. BackboneError for a name that timm does not know."""
+    import timm
+
+    check_name(timm, name)
+    with torch.device("meta"):
+        return Twin(_create(timm, name, False, {"num_classes": 0}))

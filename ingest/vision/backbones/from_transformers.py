@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ from torch import Tensor
 
 from ingest.vision.backbones.backbone import BackboneError, Network, Output
 from ingest.vision.backbones.checkpoint import check_loaded, reason_of
-from ingest.vision.backbones.registry import IMAGENET, Published, usual_fit
+from ingest.vision.backbones.naflex import as_patches
+from ingest.vision.backbones.positions import OF_FAMILY
+from ingest.vision.backbones.processors import published_rule, read_rule
+from ingest.vision.backbones.registry import Published, usual_fit
+from ingest.vision.backbones.unwrapping import shapes_of
 from ingest.vision.geometry import InputRule
+from ingest.vision.problems import problem_of
 
 _VISION_PART = {"clip": "CLIPVisionModel", "siglip": "SiglipVisionModel", "siglip2": "Siglip2VisionModel"}
-_NO_CLS = ("siglip", "siglip_vision_model", "siglip2", "ijepa")
-_INTERPOLATION = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
+_NO_CLS = ("siglip", "siglip_vision_model", "siglip2", "siglip2_vision_model", "ijepa")
 
 
 def load_transformers(
@@ -47,28 +52,46 @@ def load_transformers(
             f"the model {source} could not be loaded ({reason_of(error)}); with no connection, give a folder that "
             "holds it (--model hf:FOLDER), a weights file (--weights FILE), or use --model packaged"
         ) from error
-    rule = _rule_of(transformers, where, module.config, offline)
-    if rule is None:
-        rule = published_rule(published) if published else _plain_rule(module.config)
     title = published.key if published else f"{folder.name if folder.is_dir() else source}"
-    return _network(module, rule, layer, title, published.licence if published else "see the model's page")
+    rule, assumed = read_rule(where, module.config, title, offline, published)
+    network = _network(module, rule, layer, title, published.licence if published else "see the model's page")
+    return replace(network, assumed=assumed)
 
 
 def build_transformers(
-    published: Published, tensors: dict[str, Tensor], path: str, layer: int | None = None
+    published: Published, tensors: dict[str, Tensor], path: str, layer: int | None = None, side: int | None = None
 ) -> Network:
-    """The published model's architecture filled from a state dict with transformers' names."""
+    """The published model's architecture filled from a state dict with transformers' names; `side` in pixels is that of
+    the pictures that its table of positions is for, where that is not the published one."""
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
-    config = published_config(published)
+    config = published_config(published, side)
     network_class, extra = _network_class(transformers, config)
     config._attn_implementation = "sdpa"
     module, info = network_class.from_pretrained(
         None, config=config, state_dict=tensors, output_loading_info=True, **extra
     )
     check_loaded(path, list(info["missing_keys"]), list(info["unexpected_keys"]), len(module.state_dict()))
-    return _network(module, published_rule(published), layer, f"{published.key} ({Path(path).name})", published.licence)
+    title = f"{published.key} ({Path(path).name})"
+    return _network(module, published_rule(published, side), layer, title, published.licence)
+
+
+def names_of(published: Published) -> list[dict[str, tuple[int, ...]]]:
+    """The names of a published model's weights with their shapes: as they lie in files, and as the module has them."""
+    import transformers
+
+    config = published_config(published)
+    network_class, extra = _network_class(transformers, config)
+    with torch.device("meta"):
+        module = network_class(config, **extra)
+    own = module.state_dict()
+    try:
+        from transformers.core_model_loading import revert_weight_conversion
+
+        return [shapes_of(revert_weight_conversion(module, dict(own))), shapes_of(own)]
+    except Exception:  # not a public function: another release may lack it
+        return [shapes_of(own)]
 
 
 def network_of(module: torch.nn.Module, rule: InputRule, title: str, layer: int | None = None, **about: str) -> Network:
@@ -76,8 +99,9 @@ def network_of(module: torch.nn.Module, rule: InputRule, title: str, layer: int 
     return _network(module, rule, layer, title, about.pop("licence", "unknown"), **about)
 
 
-def published_config(published: Published) -> Any:
-    """The transformers configuration of a published model, without asking the hub."""
+def published_config(published: Published, side: int | None = None) -> Any:
+    """The transformers configuration of a published model, without asking the hub; `side` in place of the pixels that
+    its positions are for."""
     from transformers import AutoConfig
 
     settings: dict[str, Any] = {
@@ -85,7 +109,7 @@ def published_config(published: Published) -> Any:
         "num_hidden_layers": published.layers,
         "num_attention_heads": published.heads,
         "patch_size": published.patch,
-        "image_size": published.grid,
+        "image_size": side or published.grid,
     }
     if published.family.startswith("dinov2"):
         settings["use_swiglu_ffn"] = published.swiglu
@@ -130,7 +154,11 @@ def _network(
     trained = getattr(trunk.config, "image_size", None)
     pooled = kind in ("clip_vision_model", "siglip_vision_model", "siglip2_vision_model")
 
+    takes_patches = "spatial_shapes" in inspect.signature(type(trunk).forward).parameters
+
     def sized(pixels: Tensor) -> dict[str, Any]:
+        if takes_patches:
+            return as_patches(pixels, rule.patch)
         if resizes and (trained is None or tuple(pixels.shape[2:]) != _pair(trained)):
             return {"pixel_values": pixels, "interpolate_pos_encoding": True}
         return {"pixel_values": pixels}
@@ -152,8 +180,10 @@ def _network(
         # CLIP's final norm meets the CLS token alone; here it meets the patches too, so that they can be compared.
         return Output(features, trunk.post_layernorm(final) if kind == "clip_vision_model" else final, states[-1])
 
-    about: dict[str, Any] = {"fit": usual_fit(kind)}
+    about: dict[str, Any] = {"fit": usual_fit(kind), "positions": OF_FAMILY.get(kind, "")}
+    about["positions_before"] = about["positions"]
     if module is not trunk:
+        about["problem"] = problem_of(module.config)
         names = module.config.id2label
         about["classify"] = lambda pixels: module(**sized(pixels)).logits
         about["classes"] = tuple(str(names.get(number, number)) for number in range(module.config.num_labels))
@@ -179,45 +209,3 @@ def _classifies(name: str) -> bool:
 
 def _pair(size: int | tuple[int, int] | list[int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else (size[0], size[1])
-
-
-def published_rule(published: Published) -> InputRule:
-    """The input rule of a published model, without asking the hub."""
-    mean, std = published.colour
-    return InputRule(size=published.size, resize=published.resize, mean=mean, std=std, patch=published.patch)
-
-
-def _plain_rule(config: Any) -> InputRule:
-    patch = _pair(config.patch_size)[0]
-    side = _pair(getattr(config, "image_size", 224))[0] // patch * patch
-    return InputRule(size=side, resize=side, mean=IMAGENET[0], std=IMAGENET[1], patch=patch)
-
-
-def _rule_of(transformers: Any, where: str, config: Any, offline: bool) -> InputRule | None:
-    """The input rule in the model's own processor; None where it has none."""
-    try:
-        settings = transformers.AutoImageProcessor.from_pretrained(
-            where, trust_remote_code=False, local_files_only=offline
-        ).to_dict()
-    except (OSError, ValueError, KeyError, TypeError, ImportError):
-        return None
-    patch = _pair(config.patch_size)[0]
-    resize = _side(settings.get("size")) or 224
-    size = (_side(settings.get("crop_size")) or resize) if settings.get("do_center_crop") else resize
-    size = max(patch, size // patch * patch)
-    mean, std = settings.get("image_mean") or IMAGENET[0], settings.get("image_std") or IMAGENET[1]
-    interpolation = _INTERPOLATION.get(int(settings.get("resample") or 3), "bicubic")
-    return InputRule(
-        size=size,
-        resize=max(resize, size),
-        mean=tuple(mean),
-        std=tuple(std),
-        interpolation=interpolation,
-        patch=patch,
-    )
-
-
-def _side(size: Any) -> int | None:
-    if isinstance(size, dict):
-        size = size.get("shortest_edge") or size.get("height") or size.get("width")
-    return int(size) if size else None

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ingest.vision.backbones.backbone import BackboneError, Network
-from ingest.vision.backbones.from_transformers import network_of, published_config, published_rule
+from ingest.vision.backbones.from_transformers import network_of, published_config
+from ingest.vision.backbones.processors import published_rule
 from ingest.vision.backbones.registry import PUBLISHED
 
 NOTE = (

@@ -10,21 +10,24 @@ CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711
 
 
 # The families that see whole pictures unless somebody says otherwise. Their positions are interpolated to any grid, and
-# of the paintings here DINOv2 finds the same artist with the whole pictures at least as often as with the model's own
-# centre cut (`python -m tests.bench fit`). The others keep the cut until somebody has measured them.
+# of the paintings here DINOv2 finds the same artist with the whole pictures at least as often as with its own
+# processor's centre cut (`python -m tests.bench fit`). The others keep what their processors do until somebody has
+# measured them.
 WHOLE = ("dinov2", "dinov2_with_registers")
 
 
 def usual_fit(family: str) -> str:
     """How pictures are fitted to a network of this family (transformers' name) unless somebody says otherwise."""
-    return "aspect" if family in WHOLE else "crop"
+    return "aspect" if family in WHOLE else "model"
 
 
 @dataclass(frozen=True)
 class Published:
     """A published model. `family` names the transformers architecture, `repo` where transformers finds the weights,
     `timm` the same network's name in timm ('' where there is none); `megabytes` of float32 weights; `grid` the side in
-    pixels its positions were trained for; `size` and `resize` the input rule (`resize` the short side before the cut)."""
+    pixels its positions were trained for; `size` and `resize` the input rule (`resize` the short side before the cut),
+    `squeezes` that its own processor squeezes the whole picture into the square and cuts nothing, `interpolation` the
+    filter."""
 
     key: str
     family: str
@@ -43,6 +46,8 @@ class Published:
     colour: tuple = IMAGENET
     mlp: int = 4
     swiglu: bool = False
+    squeezes: bool = False
+    interpolation: str = "bicubic"
 
 
 def _dinov2(name: str, layers: int, heads: int, dim: int, megabytes: int, swiglu: bool = False) -> list[Published]:
@@ -83,7 +88,8 @@ def _dinov3(name: str, short: str, layers: int, heads: int, dim: int, megabytes:
         "dinov3_vit",
         f"facebook/dinov3-vit{short}-pretrain-lvd1689m",
         f"vit_{name.replace('-', '_')}_patch16_dinov3.lvd1689m",
-        layers, heads, dim, 16, 5, megabytes, "DINOv3 License", resize=224, **more,
+        layers, heads, dim, 16, 5, megabytes, "DINOv3 License", resize=224,
+        squeezes=True, interpolation="bilinear", **more,
     )  # fmt: skip
 
 
@@ -121,11 +127,11 @@ PUBLISHED: dict[str, Published] = {
         _dinov3("base", "b16", 12, 12, 768, 343),
         _dinov3("large", "l16", 24, 16, 1024, 1213),
         _dinov3("huge-plus", "h16plus", 32, 20, 1280, 3362, swiglu=True),
-        _plain("vit-tiny", "vit", "WinKawaks/vit-tiny-patch16-224", "vit_tiny_patch16_224.augreg_in21k_ft_in1k", "tiny", 16, "Apache-2.0", colour=HALF, resize=224),
-        _plain("vit-small", "vit", "WinKawaks/vit-small-patch16-224", "vit_small_patch16_224.augreg_in21k_ft_in1k", "small", 16, "Apache-2.0", colour=HALF, resize=224),
-        _plain("vit-base", "vit", "google/vit-base-patch16-224", "vit_base_patch16_224.augreg_in21k_ft_in1k", "base", 16, "Apache-2.0", colour=HALF, resize=224),
-        _plain("vit-large", "vit", "google/vit-large-patch16-224", "vit_large_patch16_224.augreg_in21k_ft_in1k", "large", 16, "Apache-2.0", colour=HALF, resize=224),
-        _plain("vit-huge", "vit", "google/vit-huge-patch14-224-in21k", "", "huge", 14, "Apache-2.0", colour=HALF, resize=224),
+        _plain("vit-tiny", "vit", "WinKawaks/vit-tiny-patch16-224", "vit_tiny_patch16_224.augreg_in21k_ft_in1k", "tiny", 16, "Apache-2.0", colour=HALF, resize=224, squeezes=True, interpolation="bilinear"),
+        _plain("vit-small", "vit", "WinKawaks/vit-small-patch16-224", "vit_small_patch16_224.augreg_in21k_ft_in1k", "small", 16, "Apache-2.0", colour=HALF, resize=224, squeezes=True, interpolation="bilinear"),
+        _plain("vit-base", "vit", "google/vit-base-patch16-224", "vit_base_patch16_224.augreg_in21k_ft_in1k", "base", 16, "Apache-2.0", colour=HALF, resize=224, squeezes=True, interpolation="bilinear"),
+        _plain("vit-large", "vit", "google/vit-large-patch16-224", "vit_large_patch16_224.augreg_in21k_ft_in1k", "large", 16, "Apache-2.0", colour=HALF, resize=224, squeezes=True, interpolation="bilinear"),
+        _plain("vit-huge", "vit", "google/vit-huge-patch14-224-in21k", "", "huge", 14, "Apache-2.0", colour=HALF, resize=224, squeezes=True, interpolation="bilinear"),
         _plain("deit-tiny", "deit", "facebook/deit-tiny-patch16-224", "deit_tiny_patch16_224.fb_in1k", "tiny", 16, "Apache-2.0"),
         _plain("deit-small", "deit", "facebook/deit-small-patch16-224", "deit_small_patch16_224.fb_in1k", "small", 16, "Apache-2.0"),
         _plain("deit-base", "deit", "facebook/deit-base-patch16-224", "deit_base_patch16_224.fb_in1k", "base", 16, "Apache-2.0"),
@@ -139,7 +145,13 @@ PUBLISHED: dict[str, Published] = {
         _plain("clip-base-32", "clip_vision_model", "openai/clip-vit-base-patch32", "vit_base_patch32_clip_224.openai", "base", 32, "MIT", colour=CLIP, resize=224, megabytes=350),
         _plain("clip-base-16", "clip_vision_model", "openai/clip-vit-base-patch16", "vit_base_patch16_clip_224.openai", "base", 16, "MIT", colour=CLIP, resize=224),
         _plain("clip-large", "clip_vision_model", "openai/clip-vit-large-patch14", "vit_large_patch14_clip_224.openai", "large", 14, "MIT", colour=CLIP, resize=224),
-        _plain("siglip-base", "siglip_vision_model", "google/siglip-base-patch16-224", "vit_base_patch16_siglip_224.webli", "base", 16, "Apache-2.0", colour=HALF, resize=224, prefix_tokens=0, megabytes=372),
-        _plain("siglip-large", "siglip_vision_model", "google/siglip-large-patch16-256", "vit_large_patch16_siglip_256.webli", "large", 16, "Apache-2.0", colour=HALF, grid=256, size=256, resize=256, prefix_tokens=0, megabytes=1264),
+        _plain("siglip-base", "siglip_vision_model", "google/siglip-base-patch16-224", "vit_base_patch16_siglip_224.webli", "base", 16, "Apache-2.0", colour=HALF, resize=224, squeezes=True, prefix_tokens=0, megabytes=372),
+        _plain("siglip-large", "siglip_vision_model", "google/siglip-large-patch16-256", "vit_large_patch16_siglip_256.webli", "large", 16, "Apache-2.0", colour=HALF, grid=256, size=256, resize=256, squeezes=True, prefix_tokens=0, megabytes=1264),
     )
 }  # fmt: skip
+
+
+def published_like(kind: str) -> Published | None:
+    """A published model of the family that transformers calls so, None where none is known."""
+    names = (kind, f"{kind}_vision_model")
+    return next((model for model in PUBLISHED.values() if model.family in names), None)
