@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingest.vision.geometry import Frame
+from store.counts import counted
 
 
 def of_picture(run: Mapping[str, Any], frame: Frame) -> str:
@@ -13,7 +14,7 @@ def of_picture(run: Mapping[str, Any], frame: Frame) -> str:
     width, height = run["size"], run["size"]
     if run["fit"] == "aspect":
         width, height = frame.cols * run["patch"], frame.rows * run["patch"]
-    patches = f"{_many(frame.rows, 'row')} × {_many(frame.cols, 'column')} of patches"
+    patches = f"{counted(frame.rows, 'row')} × {counted(frame.cols, 'column')} of patches"
     return f"input of {width} × {height} px, {patches}, fit {run['fit']}"
 
 
@@ -21,7 +22,7 @@ def of_run(run: Mapping[str, Any]) -> str:
     """What holds for the input of every picture of the run."""
     if run["fit"] == "aspect":
         most = (run["size"] // run["patch"]) ** 2
-        return f"input in the shape of each picture with {most} patches at most, fit aspect"
+        return f"input in the shape of each picture with {counted(most, 'patch')} at most, fit aspect"
     return f"input of {run['size']} × {run['size']} px, fit {run['fit']}"
 
 
@@ -30,7 +31,3 @@ def shape_of_run(run: Mapping[str, Any]) -> str:
     if run["fit"] == "aspect":
         return "which has each picture's own shape"
     return f"{run['size']} × {run['size']} px"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"

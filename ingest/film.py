@@ -29,6 +29,7 @@ from ingest.vision.encode import KINDS, Encoder
 from ingest.vision.film import BadFilm, Film, Reel
 from ingest.vision.geometry import Frame, fit_image
 from ingest.vision.overlay import ABSOLUTE_RANGE, overlay, scale_values
+from store.counts import counted
 
 VIEWS = {
     "overlay": "the map over the picture",
@@ -181,7 +182,7 @@ def describe(shown: dict[str, Any]) -> str:
         "map": "each frame on its own scale",
     }
     method = shown["method"] + (f" of {shown['target']}" if shown["target"] else "")
-    grid = f"fit {shown['fit']}, {shown['rows']} rows × {shown['cols']} columns of patches"
+    grid = f"fit {shown['fit']}, {counted(shown['rows'], 'row')} × {counted(shown['cols'], 'column')} of patches"
     return " · ".join([method, f"layer {shown['layer']}", shown["heads"], scales[shown["scale"]], grid])
 
 
@@ -265,7 +266,7 @@ def _choose(found: Any, drawing: Drawing) -> tuple[int, str, list[int]]:
     heads = [found.heads[number] for number in chosen]
     if not drawing.head.isdecimal():
         word = "mean" if drawing.head == "mean" else "greatest"
-        return layer, f"{word} of {len(heads)} heads", chosen
+        return layer, f"{word} of {counted(len(heads), 'head')}", chosen
     head = int(drawing.head)
     if head not in heads:
         raise ValueError(f"there is no head {head}: layer {layer} has the heads {_span(heads)}")

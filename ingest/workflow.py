@@ -14,6 +14,7 @@ from ingest.report import Report
 from ingest.runs import Settings, add_run, chosen_fit, open_backbone
 from store import read
 from store.connection import reading
+from store.counts import counted
 
 TOLD = 5  # of the pictures that failed
 
@@ -34,8 +35,9 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
     backbone, engine = plan.backbone, settings.engine
     tasks = _left(plan, listing)
     report.tell(
-        f"{backbone.title} · {backbone.layers} layers × {backbone.heads} heads · "
-        f"{engine.describe() if engine else backbone.device} · {len(tasks)} of {len(listing.tasks)} pictures to do"
+        f"{backbone.title} · {counted(backbone.layers, 'layer')} × {counted(backbone.heads, 'head')} · "
+        f"{engine.describe() if engine else backbone.device} · "
+        f"{len(tasks):,} of {counted(len(listing.tasks), 'picture')} to do"
     )
     counts, started = Counts(), time.monotonic()
     if tasks:

@@ -184,7 +184,7 @@ def show_pictures(table: pa.Table) -> None:
         return
     clicked = components.gallery(items, "sql_gallery", cache.current_image())
     if len(captions) > PICTURES:
-        st.caption(f"The first {PICTURES} of {len(captions):,} pictures.")
+        st.caption(f"The first {PICTURES} of {counted(len(captions), 'picture')}.")
     if clicked is not None:
         components.open_image(clicked)
 

@@ -19,6 +19,7 @@ from ingest.cli.options import (
 )
 from ingest.cli.plain import PlainCommand, failed
 from ingest.report import Report
+from store.counts import counted
 
 SETTINGS = ("model", "weights", "fit", "size", "device", "batch_size", "target")
 
@@ -80,8 +81,8 @@ def film(source: Path, out: Path | None, db: Path, as_json: bool, run_id: int | 
         made = draw_film(found, out, drawing, eye, report)
     except KeyboardInterrupt:
         raise failed("stopped; no film was written", 1) from None
-    damaged = f" ({made['damaged']} more are damaged)" if made["damaged"] else ""
+    damaged = f" ({made['damaged']} more {'is' if made['damaged'] == 1 else 'are'} damaged)" if made["damaged"] else ""
     report.finish(
-        f"{made['frames']} frames{damaged}, {made['fps']:.5g} a second · {describe(made)} → {out}",
+        f"{counted(made['frames'], 'frame')}{damaged}, {made['fps']:.5g} a second · {describe(made)} → {out}",
         made | ({"model": eye.backbone.key, "backbone": eye.backbone.title} if eye else {}),
     )

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ingest.report import Report
+from store.counts import counted
 
 
 class PlainCommand(click.Command):
@@ -48,7 +49,7 @@ def finish(report: Report, counts: dict[str, Any]) -> None:
     """The last line of a command that has looked at pictures (`counts` as `workflow.observe_collection` gives them)."""
     parts = [f"{counts['new']} new", f"{counts['already']} already there", f"{counts['failed']} failed"]
     if counts["skipped"]:
-        parts.append(f"{counts['skipped']} other file{'s' * (counts['skipped'] > 1)} left out")
+        parts.append(f"{counted(counts['skipped'], 'other file')} left out")
     parts += [f"{len(counts[key])} {key}" for key in ("moved", "pruned") if counts.get(key)]
     line = f"{counts['collection']}: {', '.join(parts)} · run {counts['run_id']} ({counts['backbone']})"
     if counts["methods"]:
