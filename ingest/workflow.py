@@ -31,6 +31,7 @@ def scan(db: Path, listing: Listing, workers: int | None, report: Report) -> Cou
 def observe_collection(db: Path, listing: Listing, settings: Settings, stage: str, report: Report) -> dict[str, Any]:
     """Passes every picture that is not yet done through the backbone; returns the counts of the last line."""
     began = time.monotonic()
+    report.tell("loading the network …")
     plan = _plan(db, listing, settings, stage, report)
     backbone, engine = plan.backbone, settings.engine
     tasks = _left(plan, listing)
