@@ -34,7 +34,13 @@ SETTINGS = ("model", "weights", "fit", "size", "device", "batch_size", "target")
 @click.option("--run", "run_id", type=int, help="Where a target finds its neighbours.  [default: the newest run]")
 @click.option("--layer", type=click.IntRange(0), help="Of this layer, from 0.  [default: the last]")
 @click.option("--head", default="mean", show_default=True, help="A head, from 0; or mean or max of all.")
-@click.option("--view", type=click.Choice(["overlay", "side", "map", "original"]), default="overlay", show_default=True)
+@click.option(
+    "--view",
+    type=click.Choice(["overlay", "side", "map", "original"]),
+    default="overlay",
+    show_default=True,
+    help="The map over the picture, beside it, alone; or the film without a map.",
+)
 @click.option(
     "--scale",
     type=click.Choice(["shared", "absolute", "map"]),
@@ -47,8 +53,9 @@ SETTINGS = ("model", "weights", "fit", "size", "device", "batch_size", "target")
     type=click.Choice(["inferno", "viridis", "magma", "cividis", "turbo", "greys"]),
     default="inferno",
     show_default=True,
+    help="The colours of the map.",
 )
-@click.option("--opacity", type=click.FloatRange(0, 1), default=0.6, show_default=True)
+@click.option("--opacity", type=click.FloatRange(0, 1), default=0.6, show_default=True, help="Of the map.")
 @click.option("--smooth/--sharp", default=True, show_default=True, help="Blended, or one flat square for each patch.")
 @click.option("--every", callback=step, default="0", help="A frame every 0.5s, 500ms, 1:00.  [default: all frames]")
 @click.option("--side", type=click.IntRange(16), help="Longest side in pixels.  [default: 1280, of a GIF 640]")
