@@ -11,10 +11,12 @@ from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard import filters, not_found
 
 KEYS = ("db", "run", "image")
+_WORD = "_page_word"  # in the session: the word of an address that is no page of ours
 _ASKED = "_asked"  # in the session: what an address asks for that the pickers have not settled yet
 PAGES = {
     "": "views/overview.py",
@@ -51,17 +53,30 @@ ALIASES = {  # other words that people type or remember, and the pages that they
 
 
 def unusual_page() -> tuple[str, str | None] | None:
-    """The word after the server's name where it is no page of ours, and the page that is meant, if that is plain: so
-    `/overview` is the first page, and `/Maps/` is Map."""
-    path = unquote(urlsplit(st.context.url or "").path)
-    base = (st.get_option("server.baseUrlPath") or "").strip("/")
-    word = path.strip("/").removeprefix(base).strip("/")
+    """The word of the address where it is no page of ours, and the page that is meant, if that is plain; None on a page
+    of ours.
+
+    Streamlit knows what the browser asks for, behind a proxy too, but tells it only as the page is opened; after that
+    the address has to say whether it is still the same.
+    """
+    state, context = st.session_state, get_script_run_ctx()
+    word = (context.pages_manager.intended_page_name or "").strip("/") if context else ""
+    if not word:
+        last = unquote(urlsplit(st.context.url or "").path).rstrip("/").rpartition("/")[2]
+        word = last if last == state.get(_WORD) else ""
     if not word or word in PAGES:
+        state.pop(_WORD, None)
         return None
-    name = word.casefold().removesuffix(".html").removesuffix(".py").rpartition("/")[2]
-    near = [name, name.removesuffix("s"), f"{name}s"]
-    known = next((each for each in near if each and each in PAGES), None)
-    return word, next((ALIASES[each] for each in near if each in ALIASES), None) if known is None else known
+    state[_WORD] = word
+    return word, meant_page(word)
+
+
+def meant_page(word: str) -> str | None:
+    """The page that is meant by another word than its own: so `/overview` is the first page, and `/Maps` is Map."""
+    name = word.casefold().removesuffix(".html").removesuffix(".py")
+    near = [each for each in (name, name.removesuffix("s"), f"{name}s") if each]
+    known = {**ALIASES, **{each: each for each in PAGES}}
+    return next((known[each] for each in near if each in known), None)
 
 
 def arrive() -> None:

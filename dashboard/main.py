@@ -79,13 +79,11 @@ def page_asked_for() -> tuple:
         page = st.navigation(pages, position="hidden")
         return page, page.url_path
     word, meant = unusual
-    last = word.rpartition("/")[2]  # deeper paths do not get here
     if meant is None:
-        more = st.Page(lambda: no_such_page(word), title="No such page", url_path=last)
+        more = st.Page(lambda: no_such_page(word), title="No such page", url_path=word)
     else:  # under the address that was typed: sent elsewhere, nobody could go back past it
-        more = st.Page(
-            address.PAGES[meant], title=next(title for path, title, *_ in VIEWS if path == meant), url_path=last
-        )
+        title = next(title for path, title, *_ in VIEWS if path == meant)
+        more = st.Page(address.PAGES[meant], title=title, url_path=word)
     page = st.navigation([*pages, more], position="hidden")
     return page, meant if page is more else page.url_path
 
