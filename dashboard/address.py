@@ -5,14 +5,19 @@ itself, but then writes the chosen label there: two pictures called "Untitled" w
 would break one. So this small file does it.
 """
 
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from dashboard import filters
+from dashboard import filters, not_found
 
 KEYS = ("db", "run", "image")
+_WORD = "_page_word"  # in the session: the word of an address that is no page of ours
+_ASKED = "_asked"  # in the session: what an address asks for that the pickers have not settled yet
 PAGES = {
     "": "views/overview.py",
     "map": "views/map.py",
@@ -24,6 +29,54 @@ PAGES = {
     "probe": "views/probe.py",
     "sql": "views/sql.py",
 }
+ALIASES = {  # other words that people type or remember, and the pages that they mean
+    "overview": "",
+    "home": "",
+    "index": "",
+    "start": "",
+    "collection": "",
+    "atlas": "map",
+    "umap": "map",
+    "projection": "map",
+    "neighbours": "similar",
+    "neighbors": "similar",
+    "nearest": "similar",
+    "search": "similar",
+    "microscope": "attention",
+    "image": "attention",
+    "head": "heads",
+    "compare": "aggregate",
+    "patches": "parts",
+    "upload": "probe",
+    "query": "sql",
+}
+
+
+def unusual_page() -> tuple[str, str | None] | None:
+    """The word of the address where it is no page of ours, and the page that is meant, if that is plain; None on a page
+    of ours.
+
+    Streamlit knows what the browser asks for, behind a proxy too, but tells it only as the page is opened; after that
+    the address has to say whether it is still the same.
+    """
+    state, context = st.session_state, get_script_run_ctx()
+    word = (context.pages_manager.intended_page_name or "").strip("/") if context else ""
+    if not word:
+        last = unquote(urlsplit(st.context.url or "").path).rstrip("/").rpartition("/")[2]
+        word = last if last == state.get(_WORD) else ""
+    if not word or word in PAGES:
+        state.pop(_WORD, None)
+        return None
+    state[_WORD] = word
+    return word, meant_page(word)
+
+
+def meant_page(word: str) -> str | None:
+    """The page that is meant by another word than its own: so `/overview` is the first page, and `/Maps` is Map."""
+    name = word.casefold().removesuffix(".html").removesuffix(".py")
+    near = [each for each in (name, name.removesuffix("s"), f"{name}s") if each]
+    known = {**ALIASES, **{each: each for each in PAGES}}
+    return next((known[each] for each in near if each in known), None)
 
 
 def arrive() -> None:
@@ -35,21 +88,39 @@ def arrive() -> None:
     for key in KEYS:
         value = st.query_params.get(key)
         news = value != written.get(key) or key not in state
-        if value is not None and news and key not in picked and (key == "db" or value.isdecimal()):
-            state[key] = value if key == "db" else int(value)
+        if value is not None and news and key not in picked:
+            state.setdefault(_ASKED, {})[key] = value
+            if key == "db" or is_id(value):
+                state[key] = value if key == "db" else int(value)
     state.update(state.pop("_wish", {}))
     if "_goto" in state:
         st.switch_page(PAGES[state.pop("_goto")], query_params=query())
 
 
-def settle(key: str, options: list) -> bool:
-    """Before a picker is drawn: make its value one of the options, the first if it is not. False if there are none."""
+def is_id(text: str) -> bool:
+    """Whether a text may be the id of something: the database counts up to 19 digits."""
+    return text.isascii() and text.isdecimal() and len(text) < 19
+
+
+def settle(key: str, options: list, missing: Callable[[str, Any], str]) -> bool:
+    """Before a picker is drawn: make its value one of the options, the first if it is not. False if there are none.
+
+    What the address asks for in vain is said at the top of the page: `missing` makes a sentence of its word and of what
+    is shown instead, None for nothing.
+    """
+    state, asked = st.session_state, st.session_state.get(_ASKED, {}).pop(key, None)
     if not options:
-        st.session_state.pop(key, None)
-        return False
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = options[0]
-    return True
+        state.pop(key, None)
+    elif state.get(key) not in options:
+        state[key] = options[0]
+    if asked is not None and (asked if key == "db" else asked.lstrip("0") or asked) != str(state.get(key)):
+        not_found.note(key, missing(asked, state.get(key)), state.get(key))
+    return bool(options)
+
+
+def asked(key: str) -> str | None:
+    """What the address asks for anew, before the picker is settled."""
+    return st.session_state.get(_ASKED, {}).get(key)
 
 
 def leave() -> None:

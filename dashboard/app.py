@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 # `streamlit run dashboard/app.py` puts dashboard/ on the path, not the project's root that `import store` needs.
 ROOT = str(Path(__file__).resolve().parent.parent)
@@ -17,8 +18,9 @@ import streamlit as st  # noqa: E402
 from starlette.background import BackgroundTask  # noqa: E402
 from starlette.convertors import Convertor, register_url_convertor  # noqa: E402
 from starlette.requests import Request  # noqa: E402
-from starlette.responses import FileResponse, PlainTextResponse, Response  # noqa: E402
-from starlette.routing import Route  # noqa: E402
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response  # noqa: E402
+from starlette.routing import Match, Route  # noqa: E402
+from starlette.types import Scope  # noqa: E402
 
 from dashboard import cache, layouts  # noqa: E402
 from dashboard.selecting import archive  # noqa: E402
@@ -145,11 +147,36 @@ ROUTES = {
 }
 
 
+class Deep(Route):
+    """What a browser asks for below a page, such as /map/3. Streamlit would send its page there, which then finds none
+    of its files and stays empty."""
+
+    STREAMLIT = frozenset(("app", "auth", "component", "media", "oauth2callback", "static", "vendor"))
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        found, more = super().matches(scope)
+        if found != Match.FULL:
+            return found, more
+        first, rest = more["path_params"]["first"], more["path_params"]["rest"].strip("/")
+        wanted = any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
+        ours = rest and wanted and not first.startswith("_") and first not in self.STREAMLIT
+        return (found, more) if ours else (Match.NONE, {})
+
+
+def deep(request: Request) -> Response:
+    """One step up, where the dashboard says that there is no such page and which there are."""
+    word = "-".join(part for part in request.path_params["rest"].split("/") if part)
+    base = (st.get_option("server.baseUrlPath") or "").strip("/")
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"{base and '/' + base}/{quote(request.path_params['first'] + '-' + word, safe='')}{query}")
+
+
 def routes() -> list[Route]:
     """Our routes, at the root and under server.baseUrlPath where there is one."""
     base = (st.get_option("server.baseUrlPath") or "").strip("/")
     prefixes = {"", f"/{base}" if base else ""}
-    return [Route(prefix + path, answer) for prefix in prefixes for path, answer in ROUTES.items()]
+    found = [Route(prefix + path, answer) for prefix in prefixes for path, answer in ROUTES.items()]
+    return [*found, Deep(f"/{base}/{{first}}/{{rest:path}}" if base else "/{first}/{rest:path}", deep)]
 
 
 app = st.App(Path(__file__).with_name("main.py"), routes=routes())

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from store.counts import counted
+
 # M. A. Petroff, Accessible Color Sequences for Data Visualization, arXiv:2107.02270: ten colours that people with any
 # form of colour blindness can tell apart, here without the two greys, which say "other" and "unknown".
 NAMED = ("#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#92dadd", "#e76300", "#a96b59", "#b9ac70")
@@ -50,7 +52,7 @@ def _categorical(values: Sequence[Any]) -> Colours:
     legend = [(name, colours[name], int(counts[name])) for name in order[:own]]
     rest, unknown = int(counts[order[own:]].sum()) if order[own:] else 0, names.count(None)
     if rest:
-        legend.append((f"{len(order) - own} others", OTHER, rest))
+        legend.append((f"{counted(len(order) - own, 'other')}", OTHER, rest))
     if unknown:
         legend.append(("not given", UNKNOWN, unknown))
     return Colours([UNKNOWN if name is None else colours.get(name, OTHER) for name in names], legend)

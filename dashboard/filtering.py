@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import cache, filters, linked, words
+from store.counts import counted
 from store.errors import SqlFailed, SqlRefused, SqlTimeout
 from store.facets import BINS, Between, Condition, Contains, OneOf, Spread
 
@@ -47,7 +48,7 @@ class Filtered:
 
     def said(self, count: int) -> str:
         """So many of them in words, as in "all 29 images" or "5 images with artist Hokusai"."""
-        said = "a single image" if count == 1 else f"{count:,} images"
+        said = "a single image" if count == 1 else f"{counted(count, 'image')}"
         if self.ids is None:
             return said if count == 1 else f"all {said}"
         return f"{said} with {self.words}"
@@ -83,7 +84,8 @@ def bar(run: dict[str, Any], meaning: str = "") -> Filtered:
                 _chip(filters.said(condition), f"filter_off_{place}", _drop, condition)
             if state[SQL]:
                 _chip(_sql_words(state[SQL]), "filter_off_where", _set_sql, "")
-            st.markdown(f"**{found.count:,}** of {found.of:,} pictures{meaning and f': {meaning}'}", width="content")
+            more = meaning and f": {meaning}"
+            st.markdown(f"**{found.count:,}** of {counted(found.of, 'picture')}{more}", width="content")
             st.button("Clear", key="filter_clear", on_click=clear, type="tertiary", help="Show all pictures again.")
     if state.get(_NOTICE):
         st.warning(words.plain(state[_NOTICE]), icon=":material/link_off:")

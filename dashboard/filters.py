@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
+from store.counts import counted
 from store.facets import Between, Condition, Contains, Edge, OneOf
 
 SHOWN, LONGEST = 4, 40  # values in words, and characters of one
@@ -30,7 +31,7 @@ def said(condition: Condition) -> str:
         return f"{column} {' or '.join([_range_words(condition.low, condition.high), *none])}"
     values = [short(value) for value in condition.values[:SHOWN]]
     if len(condition.values) > SHOWN:
-        values.append(f"{len(condition.values) - SHOWN} others")
+        values.append(f"{counted(len(condition.values) - SHOWN, 'other')}")
     return f"{column} {' or '.join(values + none)}"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ingest.vision.geometry import Frame
 from ingest.vision.preprocessing import Preprocessing
+from store.counts import counted
 
 
 def of_picture(run: Mapping[str, Any], frame: Frame) -> str:
@@ -15,7 +16,7 @@ def of_picture(run: Mapping[str, Any], frame: Frame) -> str:
     width, height = run["size"], run["size"]
     if run["fit"] in ("aspect", "model"):
         width, height = frame.cols * run["patch"], frame.rows * run["patch"]
-    patches = f"{_many(frame.rows, 'row')} × {_many(frame.cols, 'column')} of patches"
+    patches = f"{counted(frame.rows, 'row')} × {counted(frame.cols, 'column')} of patches"
     return f"input of {width} × {height} px, {patches}, fit {run['fit']}"
 
 
@@ -23,7 +24,7 @@ def of_run(run: Mapping[str, Any]) -> str:
     """What holds for the input of every picture of the run."""
     if run["fit"] == "aspect":
         most = (run["size"] // run["patch"]) ** 2
-        return f"input in the shape of each picture with {most} patches at most, fit aspect"
+        return f"input in the shape of each picture with {counted(most, 'patch')} at most, fit aspect"
     if run["fit"] == "model":
         own = _own(run)
         return f"input as the network's own processor makes it{f': {own.describe()}' if own else ''}, fit model"
@@ -48,7 +49,3 @@ def _own(run: Mapping[str, Any]) -> Preprocessing | None:
     if "model" not in rule:
         return None
     return Preprocessing.from_dict(rule["model"]).scaled(run["size"] / rule["size"], run["patch"])
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"

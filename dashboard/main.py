@@ -13,7 +13,7 @@ if ROOT not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from dashboard import address, cache, pickers  # noqa: E402
+from dashboard import address, cache, not_found, pickers, words  # noqa: E402
 from store import connection, errors  # noqa: E402
 
 # (address, title, icon, what the page needs before it can say anything)
@@ -38,12 +38,8 @@ def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
     st.html(WITHOUT_DOWNLOAD)
-    pages = [
-        st.Page(address.PAGES[path], title=title, icon=icon, url_path=path, default=not path)
-        for path, title, icon, _ in VIEWS
-    ]
-    page = st.navigation(pages, position="hidden")
-    needs = next(needs for path, _, _, needs in VIEWS if path == page.url_path)
+    page, meant = page_asked_for()
+    needs = next((needs for path, _, _, needs in VIEWS if path == meant), "nothing")
     with st.sidebar:
         st.markdown("## Bilderatlas")
         above, links = st.container(), st.container(gap="xxsmall")
@@ -52,7 +48,7 @@ def main() -> None:
         with st.sidebar:
             with above:
                 pickers.database()
-            pickers.run_and_image(filtered=page.url_path == "attention")
+            pickers.run_and_image(filtered=meant == "attention")
         address.leave()
         problem = None
     except errors.StoreError as error:
@@ -61,7 +57,8 @@ def main() -> None:
         for path, title, icon, _ in VIEWS:
             address.link(path, title, icon=icon)
     if needs == "nothing":
-        page.run()
+        with not_found.watched():
+            page.run()
     elif problem is not None:
         explain(problem)
     else:
@@ -69,6 +66,34 @@ def main() -> None:
             run(page, needs)
         except errors.StoreError as error:
             explain(error)
+
+
+def page_asked_for() -> tuple:
+    """The page that the address names, and its word in VIEWS; None for a page that there is not."""
+    pages = [
+        st.Page(address.PAGES[path], title=title, icon=icon, url_path=path, default=not path)
+        for path, title, icon, _ in VIEWS
+    ]
+    unusual = address.unusual_page()
+    if unusual is None:
+        page = st.navigation(pages, position="hidden")
+        return page, page.url_path
+    word, meant = unusual
+    if meant is None:
+        more = st.Page(lambda: no_such_page(word), title="No such page", url_path=word)
+    else:  # under the address that was typed: sent elsewhere, nobody could go back past it
+        title = next(title for path, title, *_ in VIEWS if path == meant)
+        more = st.Page(address.PAGES[meant], title=title, url_path=word)
+    page = st.navigation([*pages, more], position="hidden")
+    return page, meant if page is more else page.url_path
+
+
+def no_such_page(word: str) -> None:
+    """What stands at an address that is no page."""
+    st.title("There is no such page")
+    st.markdown(f"No page is called {words.plain(not_found.quoted(word))}. These are the pages:")
+    for path, title, icon, _ in VIEWS:
+        address.link(path, title, icon=icon)
 
 
 def run(page, needs: str) -> None:
@@ -80,12 +105,14 @@ def run(page, needs: str) -> None:
     elif needs == "run" and st.session_state.get("image") is None:
         empty("The collection of this run has no pictures.")
     else:
-        page.run()
+        with not_found.watched():
+            page.run()
 
 
 def empty(sentence: str) -> None:
     """A page for a database that works but has nothing to show."""
     st.title("Nothing to show yet")
+    not_found.show()
     st.markdown(sentence)
     commands()
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from dashboard.figure import ColourBar, Plate
 from ingest.vision.geometry import Frame
 from ingest.vision.overlay import ABSOLUTE_RANGE, overlay, scale_values, threshold_mass
+from store.counts import counted
 
 COLOURS = {  # as the page calls them, and as matplotlib does
     "inferno": "inferno",
@@ -185,7 +186,7 @@ def panel(maps: Maps, number: int, values: np.ndarray, scene: Scene, look: Look)
     peak = f"peak ×{times(multiples[cells].max())}"
     note = f"{peak} · {percent(seen.sum())} on patches" if maps.unit == "share" else peak
     if mask is not None:
-        note = f"{peak} · {int(mask.sum())} of {int(cells.sum())} patches"
+        note = f"{peak} · {int(mask.sum())} of {counted(int(cells.sum()), 'patch')}"
     what = "evidence" if maps.unit == "evidence" else "attention"
     alt = f"{scene.name}, {title[0].lower()}{title[1:]}: the {what} peaks {_where(seen)}."
     return Panel(title, note, alt, _outlined(picture, scene), _texts(maps, multiples, weights))
@@ -291,7 +292,7 @@ def fuse_heads(layers: tuple[int, ...], weights: np.ndarray, how: str) -> Maps:
     single, at = sorted(set(layers)), np.array(layers)
     fused = np.stack([fuse(weights[at == layer], axis=0) for layer in single])
     heads = len(layers) // len(single)
-    titles = tuple(f"Layer {layer} · {named} of {heads} heads" for layer in single)
+    titles = tuple(f"Layer {layer} · {named} of {counted(heads, 'head')}" for layer in single)
     return Maps(tuple(single), (None,) * len(single), titles, fused)
 
 

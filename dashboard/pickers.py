@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, cache, filtering, filters, words
+from dashboard import address, cache, filtering, filters, not_found, words
 
 MANY = 2000  # images; a longer list in the picker would be sent to the browser at every click
 MATCHES = 200
@@ -14,10 +14,11 @@ CAPTION = 200  # characters
 def database() -> None:
     """The picker of the database, where there is more than one to choose from."""
     names = [path.name for path in cache.databases()]
-    if address.settle("db", names) and len(names) > 1:
+    if address.settle("db", names, missing_database) and len(names) > 1:
         st.selectbox("Database", names, key="db", on_change=address.picked, args=("db",))
     else:
         st.session_state.pop("db", None)
+        not_found.hold("db")
 
 
 def run_and_image(filtered: bool = False) -> None:
@@ -25,7 +26,8 @@ def run_and_image(filtered: bool = False) -> None:
     that the filter leaves, and the one in view."""
     runs = cache.runs()
     ids = [int(run_id) for run_id in reversed(runs["run_id"].tolist())]
-    if address.settle("run", ids):
+    follow_image(runs)
+    if address.settle("run", ids, missing_run):
         labels = run_labels()
         st.selectbox(
             "Run",
@@ -44,7 +46,7 @@ def run_and_image(filtered: bool = False) -> None:
     current = cache.current_image()
     if current in images.index and current not in options:
         options = [current, *options]
-    if not address.settle("image", options):
+    if not address.settle("image", options, missing_image):
         return
     labels = image_labels(images.loc[options])
     st.selectbox("Image", options, format_func=labels.get, key="image", on_change=address.picked, args=("image",))
@@ -59,6 +61,49 @@ def run_and_image(filtered: bool = False) -> None:
             width="stretch" if height < 2 * width else round(480 * width / height),
         )
     st.caption(words.plain(filters.short(images.at[image_id, "caption"], CAPTION)))
+
+
+def follow_image(runs: pd.DataFrame) -> None:
+    """A link that names a picture and no run means the newest run over the picture's collection."""
+    if address.asked("image") is None or address.asked("run") is not None:
+        return
+    known = cache.images()
+    if st.session_state.get("image") not in known.index:
+        return
+    collection = known.at[st.session_state["image"], "collection"]
+    fitting = runs.loc[runs["collection"] == collection, "run_id"].tolist()
+    if fitting and st.session_state.get("run") not in fitting:
+        st.session_state["run"] = int(fitting[-1])
+
+
+def missing_database(name: str, shown: str | None) -> str:
+    """What is said of a database that an address names and that is not there."""
+    sentence = f"There is no database {not_found.quoted(name)} in this folder; shown is {shown}"
+    numbered = address.asked("run") is not None or address.asked("image") is not None
+    return f"{sentence}, in which the numbers of runs and pictures mean others." if numbered else f"{sentence}."
+
+
+def missing_run(number: str, shown: int | None) -> str:
+    """The same of a run."""
+    if shown is None:
+        return f"There is no run {not_found.quoted(number)}: this database has none yet."
+    return f"There is no run {not_found.quoted(number)} in this database; shown is run {run_labels()[shown]}."
+
+
+def missing_image(number: str, shown: int | None) -> str:
+    """The same of a picture: it may be one of a collection that the run in view is not about."""
+    if shown is None:
+        return f"There is no picture {not_found.quoted(number)}: this collection has none."
+    images, run = cache.images(), cache.current_run()
+    if address.is_id(number) and int(number) in images.index:
+        there, here = images.at[int(number), "collection"], run["collection"] if run else ""
+        runs = cache.runs()
+        fitting = runs.loc[runs["collection"] == there, "run_id"].tolist()
+        way = f"choose run {fitting[-1]} to see it" if fitting else "no network has been run on that collection yet"
+        sentence = f"Picture {number} is in the collection {there}, and this run is over {here}: {way}"
+    else:
+        sentence = f"There is no picture {not_found.quoted(number)} in this database"
+    return f"{sentence}; shown is picture {shown}, {filters.short(images.at[shown, 'title'])}."
 
 
 def turn(image_id: int, ids: np.ndarray) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import cache, components, linked, markup, neighbours, tables
 from dashboard.filtering import Filtered
+from store.counts import counted
 
 NEAREST = 10  # neighbours that say how typical an image is
 MANY = 20_000  # images up to which all of them are compared with all for it: some seconds
@@ -73,7 +74,7 @@ def near_duplicates(run: dict[str, Any], chosen: Filtered) -> int | None:
     usual = cache.remembered(lambda: neighbours.ordinary(matrix[among]), "ordinary", run["run_id"], among.tobytes())
     floor, start = (min(round(max(least, usual + way * (1 - usual)), 3), 0.999) for least, way in (FLOOR, START))
     threshold = _threshold(floor, start)
-    with st.spinner(f"Comparing {int(among.sum()):,} images with each other …"):
+    with st.spinner(f"Comparing {counted(int(among.sum()), 'image')} with each other …"):
         key = ("links", run["run_id"], among.tobytes())
         links = cache.remembered(lambda: neighbours.links(matrix[among], floor - SLACK), *key)
     groups = links.groups(threshold - SLACK)
@@ -103,12 +104,11 @@ def _threshold(floor: float, start: float) -> float:
 
 
 def _explained(groups: list[np.ndarray], threshold: float, usual: float, among: str) -> str:
-    many = "group" if len(groups) == 1 else "groups"
     return (
-        f"{len(groups):,} {many} with {sum(map(len, groups)):,} of {among}. Two images are linked if their cosine "
-        f"similarity is {threshold:.3f} or more; a group is what links hold together, so that its ends may be less "
-        f"alike. Two arbitrary ones have {usual:.3f}. The number below a picture is the similarity to the first of its "
-        "group, the one most like the others."
+        f"{counted(len(groups), 'group')} with {sum(map(len, groups)):,} of {among}. Two images are linked if their "
+        f"cosine similarity is {threshold:.3f} or more; a group is what links hold together, so that its ends may be "
+        f"less alike. Two arbitrary ones have {usual:.3f}. The number below a picture is the similarity to the first "
+        "of its group, the one most like the others."
     )
 
 
@@ -122,7 +122,7 @@ def _show_groups(table: pd.DataFrame, count: int) -> int | None:
     clicked = None
     for number in range((page - 1) * GROUPS + 1, min(page * GROUPS, count) + 1):
         group = table[table["group"] == number]
-        st.markdown(f"**Group {number}** · {len(group)} images")
+        st.markdown(f"**Group {number}** · {counted(len(group), 'image')}")
         shown = group.head(60)
         got = components.gallery(cache.items(shown["image_id"], captions(shown)), f"group_{number}", size=110)
         if len(group) > len(shown):

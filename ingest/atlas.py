@@ -17,6 +17,7 @@ from PIL import Image
 from store import atlas, read
 from store.atlas import CELLS, columns
 from store.connection import reading, writing
+from store.counts import counted
 
 QUALITY = 82
 AT_ONCE = 32  # near pages in the making, 400 MB: for each so many the thumbnails are read through once
@@ -33,7 +34,7 @@ def make(db: Path, run_id: int, tell: Callable[[str], None] = lambda line: None)
         if not shows or atlas.drawn(con, collection) == shows:
             return False
         ids = _in_order(con, collection, run_id)
-    tell(f"making {len(ids)} small pictures for the map")
+    tell(f"making {counted(len(ids), 'small picture')} for the map")
     near = min(columns(CELLS[-1]) ** 2 * AT_ONCE, len(ids))
     pages: dict[tuple[int, int], bytes] = {}
     far = np.zeros((len(ids), CELLS[0], CELLS[0], 3), dtype=np.uint8)

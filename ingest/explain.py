@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,6 @@ from ingest.sources.folder import SourceError
 from store import read, sandbox, search
 from store.connection import reading
 from store.errors import SqlFailed, SqlRefused
-
-
-def split_names(text: str) -> list[str]:
-    """Methods separated by commas; a comma between brackets belongs to the options of one."""
-    return [part.strip() for part in re.split(r",(?![^()]*\))", text) if part.strip() not in ("", "none")]
 
 
 def narrow(db: Path, listing: Listing, images: str | None, where: str | None) -> Listing:

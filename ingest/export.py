@@ -9,7 +9,7 @@ import numpy as np
 
 from store import read, search
 from store.connection import reading
-from store.spreadsheets import disarmed
+from store.spreadsheets import csv_of_frame
 
 ENDINGS = (".parquet", ".csv", ".npz", ".pkl")
 
@@ -39,5 +39,5 @@ def export_features(db: Path, run_id: int, file: Path, raw: bool = False) -> int
 
         names = [f"feature_{i}" for i in range(vectors.shape[1])]
         table = pd.concat([rows, pd.DataFrame(vectors, index=rows.index, columns=names)], axis=1)
-        disarmed(table.reset_index()).to_csv(file, index=False, lineterminator="\r\n")
+        file.write_text(csv_of_frame(table.reset_index()), encoding="utf-8", newline="")
     return len(ids)

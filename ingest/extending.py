@@ -21,6 +21,7 @@ from ingest.layouts import SEED, TITLES
 from ingest.projections import note
 from store import read, search, write
 from store.connection import reading, writing
+from store.counts import counted
 from store.vectors import nearest
 
 FEW = 12  # placed distinct images below which UMAP and t-SNE have no neighbourhoods to go by
@@ -94,7 +95,7 @@ def extend(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None
                 f"python -m ingest project --run {run_id} --methods {method}"
             )
         count = int((~old).sum())
-        tell(f"placing {count} images into {method}")
+        tell(f"placing {counted(count, 'image')} into {method}")
         kept = np.isin(table["image_id"].to_numpy(), ids)
         there = np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1)[kept]
         try:

@@ -31,6 +31,7 @@ from ingest.vision.encode import KINDS, Encoder
 from ingest.vision.film import BadFilm, Film, Reel
 from ingest.vision.geometry import Frame, fit_image
 from ingest.vision.overlay import overlay, scale_values
+from store.counts import counted
 
 VIEWS = {
     "overlay": "the map over the picture",
@@ -253,7 +254,7 @@ def _choose(found: Any, drawing: Drawing) -> tuple[int, str, list[int], bool | N
     heads = [found.heads[number] for number in chosen]
     if not drawing.head.isdecimal():
         word = "mean" if drawing.head == "mean" else "greatest"
-        return layer, f"{word} of {len(heads)} heads", chosen, accumulated
+        return layer, f"{word} of {counted(len(heads), 'head')}", chosen, accumulated
     head = int(drawing.head)
     if head not in heads:
         raise ValueError(f"there is no head {head}: layer {layer} has the heads {_span(heads)}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from ingest.vision.film import Film
 from ingest.vision.overlay import ABSOLUTE_RANGE
+from store.counts import counted
 
 
 def describe(shown: dict[str, Any]) -> str:
@@ -19,7 +20,7 @@ def describe(shown: dict[str, Any]) -> str:
         "map": "each frame on its own scale",
     }
     method = shown["method"] + (f" of {shown['target']}" if shown["target"] else "")
-    grid = f"fit {shown['fit']}, {shown['rows']} rows × {shown['cols']} columns of patches"
+    grid = f"fit {shown['fit']}, {counted(shown['rows'], 'row')} × {counted(shown['cols'], 'column')} of patches"
     return " · ".join([method, _depth(shown), shown["heads"], scales[shown["scale"]], grid])
 
 

@@ -13,6 +13,7 @@ from ingest.sources.folder import SourceError
 from ingest.vision.peaks import peaks as find_peaks
 from store import aggregate, marks, read, sandbox, selections
 from store.connection import reading
+from store.counts import counted
 from store.errors import SqlFailed, SqlRefused
 from store.manifest import MOST, Place, csv_of, is_web, made_up, manifest, pictures_of, text_of
 
@@ -136,7 +137,7 @@ def choose(
     if not ids:
         raise SourceError(f"no picture of the collection {collection!r} is meant")
     if len(ids) > MOST:
-        raise SourceError(f"{len(ids):,} pictures are more than a viewer can show: choose {MOST:,} at most")
+        raise SourceError(f"{counted(len(ids), 'picture')} are more than a viewer can show: choose {MOST:,} at most")
     return ids
 
 

@@ -14,6 +14,7 @@ from ingest.sources.table import read_metadata
 from ingest.sources.tabular import TableOptions
 from store import read, tables, write
 from store.connection import reading, writing
+from store.counts import counted
 
 Cells = Mapping[str, Any]
 
@@ -41,16 +42,18 @@ class Joined:
     def line(self, limited: bool = False) -> str:
         """What is told at the terminal; of a `limited` listing the rows without a picture say nothing."""
         said = [
-            f"{self.name} describes {len(self.rows)} of {count(self.pictures, 'picture')}, by its column {self.column}"
+            f"{self.name} describes {len(self.rows)} of {counted(self.pictures, 'picture')}, "
+            f"by its column {self.column}"
         ]
         if missing := self.pictures_without_row:
-            said.append(f"{count(len(missing), 'picture')} without a row ({some(missing)})")
+            said.append(f"{counted(len(missing), 'picture')} without a row ({some(missing)})")
         if self.unread_pictures:
             unread = self.unread_pictures
-            said.append(f"{count(len(unread), 'picture')} whose row could not be read ({some(unread)})")
+            said.append(f"{counted(len(unread), 'picture')} whose row could not be read ({some(unread)})")
         if self.rows_without_picture and not limited:
             said.append(
-                f"{count(len(self.rows_without_picture), 'row')} without a picture ({some(self.rows_without_picture)})"
+                f"{counted(len(self.rows_without_picture), 'row')} without a picture "
+                f"({some(self.rows_without_picture)})"
             )
         return "; ".join(said)
 
@@ -167,11 +170,6 @@ def chosen_collection(con: Any, collection: str | None) -> dict[str, Any]:
 def some(names: list[str]) -> str:
     """The first few of many."""
     return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
-
-
-def count(number: int, noun: str) -> str:
-    """1 picture, 2 pictures."""
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _given(stored: Cells) -> dict[str, Any]:

@@ -13,10 +13,10 @@ import numpy as np
 from ingest import atlas, clusters, layouts, worker
 from ingest.copies import Distinct, distinct
 from ingest.layouts import TITLES, check_layouts, settings_of
-from ingest.metadata import count
 from store import read, search, write
 from store.atlas import collection_of
 from store.connection import reading, writing
+from store.counts import counted
 
 __all__ = ["Projected", "check_layouts", "note", "project", "settings_of"]
 
@@ -47,9 +47,9 @@ def project(db: Path, run_id: int, methods: list[str], tell: Callable[[str], Non
     if len(ids) and missing:
         found = distinct(vectors)
         if found.copies:
-            tell(f"{count(found.copies, 'image')} of {len(ids)} lie exactly on others: their features are the same")
+            tell(f"{counted(found.copies, 'image')} of {len(ids)} lie exactly on others: their features are the same")
         for method in missing:
-            tell(f"laying out {count(len(found.firsts), 'image')} with {method}")
+            tell(f"laying out {counted(len(found.firsts), 'image')} with {method}")
             _make(db, run_id, method, stored, ids, vectors, found, done, tell)
     done.failed.update(clusters.make(db, run_id, ids, vectors, tell))
     note(db, run_id, [*methods, *map(clusters.named, layouts.LAYOUTS)], done.failed)

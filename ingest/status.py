@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ingest import changes
-from ingest.metadata import count, some
+from ingest.metadata import some
 from store import read
 from store.connection import reading
+from store.counts import counted
 
 
 def gather(db: Path) -> dict[str, Any]:
@@ -38,20 +39,21 @@ def describe(found: dict[str, Any]) -> str:
     lines = [f"{found['db']} · {found['megabytes']} MB"]
     for row in found["collections"]:
         lines.append(
-            f"collection {row['name']}: {row['images']} images, {row['failures']} failures, from {row['source']}"
+            f"collection {row['name']}: {counted(row['images'], 'image')}, {counted(row['failures'], 'failure')}, "
+            f"from {row['source']}"
         )
         lines += _files(row["files"], row["name"])
     for run in found["runs"]:
-        methods = ", ".join(f"{m['method']} ({m['maps']} maps)" for m in run["methods"]) or "features alone"
+        methods = ", ".join(f"{m['method']} ({counted(m['maps'], 'map')})" for m in run["methods"]) or "features alone"
         layouts = [p["method"] for p in found["projections"] if p["run_id"] == run["run_id"]]
         lines.append(
-            f"run {run['run_id']}: {run['backbone']} over {run['collection']}, {run['images']} images, "
+            f"run {run['run_id']}: {run['backbone']} over {run['collection']}, {counted(run['images'], 'image')}, "
             f"fit {run['fit']} {run['size']} px · {methods} · {', '.join(layouts) or 'no layout'}"
         )
     for row in found["failures"][:20]:
         lines.append(f"failed: {row['path']}: {row['error']}")
     if len(found["failures"]) > 20:
-        lines.append(f"… and {len(found['failures']) - 20} more failures (SELECT * FROM failures)")
+        lines.append(f"… and {counted(len(found['failures']) - 20, 'more failure')} (SELECT * FROM failures)")
     return "\n".join(lines)
 
 
@@ -66,7 +68,7 @@ def _files(state: dict[str, Any], collection: str) -> list[str]:
     }
     lines = [f"  {len(state[key])} {key} ({some(state[key])}): {what}" for key, what in said.items() if state[key]]
     if twice := state["duplicates"]:
-        lines.append(f"  {count(len(twice), 'picture')} more than once (such as {' = '.join(twice[0][:3])})")
+        lines.append(f"  {counted(len(twice), 'picture')} more than once (such as {' = '.join(twice[0][:3])})")
     return lines
 
 

@@ -15,6 +15,7 @@ from ingest.runs import Settings, chosen_fit, find_run, open_backbone
 from ingest.vision.geometry import describe_fit
 from store import read
 from store.connection import reading
+from store.counts import counted
 
 TOLD = 5  # of the pictures that failed
 
@@ -31,13 +32,15 @@ def scan(db: Path, listing: Listing, workers: int | None, report: Report) -> Cou
 def observe_collection(db: Path, listing: Listing, settings: Settings, stage: str, report: Report) -> dict[str, Any]:
     """Passes every picture that is not yet done through the backbone; returns the counts of the last line."""
     began = time.monotonic()
+    report.tell("loading the network …")
     plan = _plan(db, listing, settings, stage, report)
     backbone, engine = plan.backbone, settings.engine
     tasks = _left(plan, listing)
     report.tell(
-        f"{backbone.title} · {backbone.layers} layers × {backbone.heads} heads · "
+        f"{backbone.title} · {counted(backbone.layers, 'layer')} × {counted(backbone.heads, 'head')} · "
         f"{engine.describe() if engine else backbone.device} · fit {plan.fit}: "
-        f"{describe_fit(backbone.rule, plan.fit, plan.size)} · {len(tasks)} of {len(listing.tasks)} pictures to do"
+        f"{describe_fit(backbone.rule, plan.fit, plan.size)} · "
+        f"{len(tasks):,} of {counted(len(listing.tasks), 'picture')} to do"
     )
     counts, started = Counts(plan.run_id), time.monotonic()
     if tasks:

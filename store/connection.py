@@ -18,6 +18,9 @@ import duckdb
 
 from store import journal, migrate
 from store.errors import DatabaseLocked, DatabaseMissing, DatabaseNewer, NoRoom, NotADatabase, StoreError
+from store.place import default_path
+
+__all__ = ["default_path", "reading", "settle", "state", "writing"]
 
 # Every reader is locked down, not the sandbox alone: a process's connections to one file must be configured alike.
 READER = {
@@ -52,11 +55,6 @@ LONG_AGO = 60.0  # seconds; nobody takes so long to make an empty database
 IMPATIENT, LAPSED = 1.0, 3.0  # seconds
 
 _one_writer = threading.Lock()
-
-
-def default_path() -> Path:
-    """The database in use when none is named: $BILDERATLAS_DB, else bilderatlas.duckdb in the working folder."""
-    return Path(os.environ.get("BILDERATLAS_DB") or "bilderatlas.duckdb")
 
 
 def state(path: Path | str) -> str:

@@ -5,8 +5,6 @@ everywhere. One that lies in a folder gets a canvas under the address of the new
 """
 
 import base64
-import csv
-import io
 import json
 import mimetypes
 import re
@@ -16,6 +14,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import numpy as np
+
+from store import spreadsheets
 
 MOST = 10_000  # pictures of one manifest: viewers read it whole
 _SPECIAL = frozenset({"title", "manifest", "canvas", "summary", "rights", "attribution", "homepage", "nav_date"})
@@ -145,20 +145,13 @@ def links(places: Iterable[Marked]) -> Iterator[dict[str, Any]]:
     for shown, found in places:
         for place in found:
             if link := shown.link(place):
-                row = {"image_id": shown.image_id, "title": shown.title, "words": place.words, "link": link}
-                # A cell that begins like this is a formula to spreadsheets.
-                yield {
-                    key: f"'{value}" if str(value)[:1] in ("=", "+", "-", "@") else value for key, value in row.items()
-                }
+                yield {"image_id": shown.image_id, "title": shown.title, "words": place.words, "link": link}
 
 
 def csv_of(places: Iterable[Marked]) -> str:
     """The links as the text of a table."""
-    table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, ["image_id", "title", "words", "link"])
-    writer.writeheader()
-    writer.writerows(links(places))
-    return table.getvalue()
+    names = ["image_id", "title", "words", "link"]
+    return spreadsheets.csv_of_rows(names, ([row[name] for name in names] for row in links(places)))
 
 
 def content_state(target: str, manifest_uri: str) -> str:

@@ -23,9 +23,11 @@ STARTING = 10.0  # seconds that the process may take to start on a busy machine,
 @dataclass(frozen=True)
 class Answer:
     """The rows of a query, at most as many as asked for; `truncated` says that there are more. `seconds` is what the
-    query took, without the start of its process."""
+    query took, without the start of its process. `shown` has the same rows as `table` as DuckDB prints them
+    (`store.answers.fetch`)."""
 
     table: pa.Table
+    shown: pa.Table
     truncated: bool
     seconds: float
 
@@ -41,7 +43,9 @@ def query(path: Path | str, sql: str, seconds: float = 10.0, rows: int = 1000) -
         header, body = _run(json.dumps(order).encode(), seconds)
     if "error" in header:
         raise getattr(errors, header["error"])(header["message"])
-    return Answer(pa.ipc.open_stream(body).read_all(), header["truncated"], header["seconds"])
+    stream = pa.BufferReader(body)
+    table, shown = (pa.ipc.open_stream(stream).read_all() for _ in range(2))
+    return Answer(table, shown, header["truncated"], header["seconds"])
 
 
 def matching(path: Path | str, condition: str, seconds: float = 60.0) -> list[int]:
@@ -54,7 +58,7 @@ def matching(path: Path | str, condition: str, seconds: float = 60.0) -> list[in
 
 
 def _run(order: bytes, seconds: float) -> tuple[dict, bytes]:
-    """What the process says: a line of JSON, then the table as an Arrow stream."""
+    """What the process says: a line of JSON, then the two tables as Arrow streams."""
     command = [sys.executable, "-m", "store.sandbox_child"]
     root = Path(__file__).parents[1]
     late = errors.SqlTimeout(f"The query took longer than {seconds:g} seconds and was stopped.")

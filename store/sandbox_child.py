@@ -19,6 +19,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from store import pivots
+from store.answers import fetch as fetch_answer
 from store.connection import READER
 from store.errors import SqlFailed, SqlRefused, StoreError
 from store.rows import fetch, first
@@ -37,7 +39,9 @@ TABLE_FUNCTIONS = {"generate_series", "json_each", "json_tree", "range", "repeat
 FUNCTIONS_REFUSED = {"current_setting", "getenv", "json_serialize_plan", "pg_sleep", "sleep_ms", "write_log"}
 TABLES_REFUSED = re.compile(r"(duckdb|pragma|pg)_", re.IGNORECASE)  # the system's views: settings, paths, extensions
 
-_EXPLAIN = re.compile(r"\s*EXPLAIN\b(\s+ANALYZE\b)?", re.IGNORECASE)
+_GAP = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
+_OPTIONS = rf"\({_GAP}(?:ANALYZE|FORMAT\s+\w+)\b{_GAP}(?:,{_GAP}(?:ANALYZE|FORMAT\s+\w+)\b{_GAP})*\)"
+_EXPLAIN = re.compile(rf"\A{_GAP}EXPLAIN\b{_GAP}(?:ANALYZE\b{_GAP})?(?:{_OPTIONS})?", re.IGNORECASE | re.DOTALL)
 
 
 def main() -> None:
@@ -69,16 +73,19 @@ def examine(con: duckdb.DuckDBPyConnection, sql: str) -> None:
     if len(statements) != 1:
         raise SqlRefused(f"Type one SQL statement; this text has {len(statements)}.")
     kind, text = _kind(statements[0]), statements[0].query
+    query = "SELECT function_name FROM duckdb_functions() WHERE function_type = 'table_macro' AND NOT internal"
+    table_functions = TABLE_FUNCTIONS | {name for (name,) in fetch(con, query)}
+    if kind == "MULTI":  # a PIVOT whose columns come from the data
+        pivots.examine(con, text, TABLES_REFUSED, table_functions, FUNCTIONS_REFUSED)
+        return
     if kind == "EXPLAIN":
         text = _EXPLAIN.sub("", text, count=1)
     parsed = json.loads(first(con, "SELECT json_serialize_sql(?::VARCHAR)", [text])[0])
     if parsed["error"]:
         raise SqlRefused(
             f"A statement of the kind {kind} cannot run here, where the database is only read: "
-            "begin with SELECT, FROM, WITH, EXPLAIN, DESCRIBE, SUMMARIZE or SHOW."
+            "begin with SELECT, FROM, WITH, VALUES, TABLE, PIVOT, UNPIVOT, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN."
         )
-    query = "SELECT function_name FROM duckdb_functions() WHERE function_type = 'table_macro' AND NOT internal"
-    table_functions = TABLE_FUNCTIONS | {name for (name,) in fetch(con, query)}
     for node in _nodes(parsed):
         _examine_node(node, table_functions)
 
@@ -94,14 +101,15 @@ def _answer(path: Path, sql: str, rows: int) -> tuple[dict, bytes]:
     with duckdb.connect(str(path), read_only=True, config=READER | {"memory_limit": "2GB"}) as con:
         examine(con, sql)
         start = time.monotonic()
-        table = con.sql(sql).limit(rows + 1).to_arrow_table()
+        typed, shown = fetch_answer(con.sql(sql).limit(rows + 1))
         seconds = time.monotonic() - start
-    if table.nbytes > LARGEST:
+    if typed.nbytes + shown.nbytes > LARGEST:
         raise SqlFailed(f"The answer is larger than {LARGEST >> 20} MB. Ask for fewer rows or narrower columns.")
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table.slice(0, rows))
-    return {"truncated": table.num_rows > rows, "seconds": seconds}, sink.getvalue().to_pybytes()
+    for table in (typed, shown):
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table.slice(0, rows))
+    return {"truncated": typed.num_rows > rows, "seconds": seconds}, sink.getvalue().to_pybytes()
 
 
 def _short(message: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from store.counts import counted
+
 OTHERS = "all other pictures"
 NAMED = 5  # values of a column that are named; a link has them all
 
@@ -79,7 +81,7 @@ def divide(catalogue: pd.DataFrame, a: Group, b: Group) -> Pair:
 
 def pictures(count: int) -> str:
     """How many, as in "1 picture"."""
-    return f"{count:,} {'picture' if count == 1 else 'pictures'}"
+    return counted(count, "picture")
 
 
 def _matches(catalogue: pd.DataFrame, group: Group) -> tuple[np.ndarray, np.ndarray]:

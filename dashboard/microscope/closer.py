@@ -13,6 +13,7 @@ from dashboard.components.patches import patches
 from dashboard.microscope import wall
 from dashboard.microscope.looking import Found, Question, Subject
 from dashboard.panels import Look, Maps, Scene
+from store.counts import counted
 
 LARGE = 900  # pixels of the large map's long side
 
@@ -80,7 +81,7 @@ def stats_of(subject: Subject, layers: tuple[int, ...], heads: tuple[int | None,
 
 def numbers(stats: pd.Series, heads: int, given: str) -> None:
     """Distance, entropy and masses of one head, or their means over several; `given` says what the input was."""
-    of = "" if heads == 1 else f", mean of {heads} heads"
+    of = "" if heads == 1 else f", mean of {counted(heads, 'head')}"
     who = "the CLS token looks" if stats["mass_cls"] > 0 else "the patches look, on average"
     st.html(markup.shares(f"Where {who}{of}", panels.masses(stats)))
     row, far = st.container(horizontal=True, gap="large"), stats["distance"]

@@ -19,6 +19,7 @@ import pandas as pd
 from dashboard import layouts
 from dashboard.components import canvas
 from store import atlas, connection, read
+from store.counts import counted
 
 _HERE = Path(__file__).parent
 MOST = 30_000_000  # bytes of pictures: mail programs and browsers still take such a page
@@ -53,7 +54,11 @@ def page(path: Path, view: View, most: int = MOST) -> bytes:
     tints = None if view.frames is None else canvas.rgb(view.frames)
     given = {
         "canvas": canvas.described(
-            replace(view.source, view=""), f"Map of {len(shown)} pictures", tints, **view.looks, begin=view.begin()
+            replace(view.source, view=""),
+            f"Map of {counted(len(shown), 'picture')}",
+            tints,
+            **view.looks,
+            begin=view.begin(),
         ),
         "ids": view.layout.ids.tolist(),
         "titles": [_short(title) for title in shown["title"]],
@@ -102,10 +107,12 @@ def left_out(view: View, pages: dict[str, bytes], thumbs: dict[int, bytes]) -> l
     if len(thumbs) == n:
         return []
     if not view.layout.atlas:
-        return [f"To keep this file small, it holds {len(thumbs):,} of the {n:,} pictures, and words for the others."]
+        held = f"{len(thumbs):,} of the {counted(n, 'picture')}"
+        return [f"To keep this file small, it holds {held}, and words for the others."]
     whole = len(pages) == len(list(_pages(view.layout)))
     rest = "the others are small" if whole else "the others are small, and some very small"
-    return [f"To keep this file small, only {len(thumbs):,} of the {n:,} pictures are sharp from near; {rest}."]
+    sharp = f"{len(thumbs):,} of the {counted(n, 'picture')}"
+    return [f"To keep this file small, only {sharp} are sharp from near; {rest}."]
 
 
 def table(facts: Sequence[dict[str, Any]]) -> dict[str, Any]:

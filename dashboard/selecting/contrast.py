@@ -15,6 +15,7 @@ from dashboard import cache, typical, words
 from dashboard.panels import percent
 from dashboard.selecting.selection import Selection, pictures
 from dashboard.typical import LEVEL, Middle, Typical
+from store.counts import counted
 
 BARS, SENTENCES = 12, 3
 _STYLE = """<style>
@@ -83,8 +84,8 @@ def sentence(one: Typical) -> str:
     value = f"**{words.plain(one.column)} {words.plain(one.value)}**"
     here = f"{one.inside:,} of the {one.total_inside:,} here"
     if not one.outside:
-        return f"{value}: {here}, and none of the {one.total_outside:,} others."
-    rest = f"{one.outside:,} of the {one.total_outside:,} others"
+        return f"{value}: {here}, and none of the {counted(one.total_outside, 'other')}."
+    rest = f"{one.outside:,} of the {counted(one.total_outside, 'other')}"
     return f"{value}: {here}, {rest}; {times(one.ratio)} as common here."
 
 

@@ -14,6 +14,7 @@ from dashboard.microscope.controls import kind_of, title_of
 from dashboard.selecting.selection import Selection, pictures
 from ingest.vision.peaks import peaks as find_peaks
 from store import manifest, marks
+from store.counts import counted
 
 MOST_PEAKS = 10  # of each picture that the slider offers
 
@@ -53,7 +54,7 @@ def summary(selected: int, there: Sequence[int], uri: str | None) -> str:
     """What the manifest will hold, the pictures `there`, and what it will not."""
     regions = len(cache.regions(there))
     said = pictures(len(there))
-    said += f", {regions:,} {'region' if regions == 1 else 'regions'}." if regions else "."
+    said += f", {counted(regions, 'region')}." if regions else "."
     if left := selected - len(there):
         said += f" {pictures(left)} without an address on the web {'is' if left == 1 else 'are'} left out."
     if uri is None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard import cache
+from store.counts import counted
 
 
 @dataclass(frozen=True)
@@ -35,4 +36,4 @@ class Selection:
 
 def pictures(count: int) -> str:
     """How many, in words."""
-    return f"{count:,} {'picture' if count == 1 else 'pictures'}"
+    return counted(count, "picture")

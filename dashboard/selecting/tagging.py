@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import cache, words
 from dashboard.selecting import busy, chosen, picking
 from dashboard.selecting.selection import Selection, pictures
+from store.counts import counted
 
 LINES = 30  # tags of the selection that are listed
 
@@ -35,7 +36,7 @@ def show(selection: Selection) -> None:
     for row in found.head(LINES).to_dict("records"):
         line(selection, row)
     if len(found) > LINES:
-        st.caption(f"The {LINES} commonest of {len(found):,} tags.")
+        st.caption(f"The {LINES} commonest of {counted(len(found), 'tag')}.")
     pick(selection.collection)
 
 
@@ -45,7 +46,8 @@ def line(selection: Selection, row: dict) -> None:
     ids = selection.ids
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         said = f"**{words.plain(tag)}** · {row['images']:,} of {len(ids):,}"
-        said += f" · *{words.plain(notes[0])}*" if len(notes) == 1 else f" · {len(notes)} notes" if notes else ""
+        if notes:
+            said += f" · *{words.plain(notes[0])}*" if len(notes) == 1 else f" · {counted(len(notes), 'note')}"
         st.markdown(said)
         if row["images"] < len(ids):
             st.button("Tag all", key=f"tag_all_{tag}", on_click=add_one, args=(ids, tag), type="tertiary")

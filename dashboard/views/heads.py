@@ -18,6 +18,7 @@ from dashboard.filtering import Filtered
 from dashboard.heads import Statistic
 from dashboard.panels import Look, Maps, Scene
 from ingest.vision.geometry import Frame
+from store.counts import counted
 from store.errors import StoreError
 from store.heads import Head
 
@@ -116,7 +117,7 @@ def overview(view: View, table: pd.DataFrame, chosen: tuple[int, int]) -> None:
         on_select=point,
         selection_mode="points",
         config={"displaylogo": False, "displayModeBar": False},
-        alt=f"{view.statistic.title} of {len(table)} heads by layer. The pickers below open each of them.",
+        alt=f"{view.statistic.title} of {counted(len(table), 'head')} by layer. The pickers below open each of them.",
     )
     st.caption(words.plain(explained(view)))
     st.caption(
@@ -227,7 +228,7 @@ def standing(view: View, table: pd.DataFrame, row: pd.Series) -> str:
     )
     return (
         f"{view.statistic.title}: {view.statistic.words(row['mean'])}{more}; "
-        f"number {place} of {len(table)} heads, the highest first."
+        f"number {place} of {counted(len(table), 'head')}, the highest first."
     )
 
 

@@ -18,6 +18,7 @@ from dashboard.selecting import show as selecting
 from dashboard.selecting.files import file_name
 from dashboard.selecting.selection import Selection
 from store.atlas import Layout
+from store.counts import counted
 
 FIGURE = "map"
 HINT = "Nothing is selected yet. Draw a box or a lasso on the map, or filter the pictures above."
@@ -80,7 +81,7 @@ def draw(
     answer = canvas.canvas(
         source,
         FIGURE,
-        f"Map of {len(layout.ids)} pictures by {projection_text.title(projection)}. "
+        f"Map of {counted(len(layout.ids), 'picture')} by {projection_text.title(projection)}. "
         "They can be chosen by their metadata above.",
         tints=None
         if tints is None
@@ -211,7 +212,7 @@ def explain(run: dict, projection: dict, layout: Layout, wish: Wish, clusters: b
     """How this map was made, for whoever has to judge it, and how to use it."""
     method = projection_text.title(projection)
     parts = [
-        f"{len(layout.ids):,} pictures by {method} of the features of run {run['run_id']} "
+        f"{counted(len(layout.ids), 'picture')} by {method} of the features of run {run['run_id']} "
         f"({words.plain(run['title'])}): {words.plain(projection_text.settings(projection))}.",
         *map(words.plain, projection_text.notes(projection)),
         projection_text.meaning(projection),
@@ -287,8 +288,9 @@ def how_made(
     """What has to be known about the map where it stands alone: plain sentences."""
     method, said = projection_text.title(projection), projection_text.settings(projection)
     made = projection["created_at"]
+    pictures = counted(len(layout.ids), "picture")
     lines = [
-        f"{len(layout.ids):,} pictures of the collection {run['collection']}. {method} ({said}) of the features that "
+        f"{pictures} of the collection {run['collection']}. {method} ({said}) of the features that "
         f"{run['title']} finds in them (run {run['run_id']}); made on {made.day} {made:%B %Y} with Bilderatlas.",
         *projection_text.notes(projection),
         f"{projection_text.meaning(projection)} {LAID_OUT[wish.layout].format(by=wish.by, method=method)}".strip(),

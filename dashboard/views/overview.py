@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import cache, components, inputs, readings, tables, words
 from dashboard.components import card
 from ingest.vision.paths import natural_key
+from store.counts import counted
 
 PAGE = 120  # pictures on one page of the wall
 BY_FILE = "file name"
@@ -106,8 +107,9 @@ def show_run(run: dict) -> None:
     with st.container(border=True):
         st.markdown(f"#### {run['run_id']}: {words.plain(run['title'])}")
         st.markdown(
-            f"{run['images']:,} pictures of *{words.plain(run['collection'])}* · "
-            f"{run['layers']} layers × {run['heads']} heads · features of {run['dim']} numbers · "
+            f"{counted(run['images'], 'picture')} of *{words.plain(run['collection'])}* · "
+            f"{counted(run['layers'], 'layer')} × {counted(run['heads'], 'head')} · "
+            f"features of {counted(run['dim'], 'number')} · "
             f"patches of {run['patch']} px · {inputs.of_run(run)} · "
             f"weights `{run['weights_sha256'][:12]}`"
         )

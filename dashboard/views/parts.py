@@ -15,6 +15,7 @@ from dashboard import anatomy, cache, components, figure, filtering, inputs, mar
 from dashboard.components.patches import Pane, patches
 from dashboard.filtering import Filtered
 from dashboard.parts import MOST, Palette, Parts, Style
+from store.counts import counted
 
 FIRST = 8  # pictures before anybody has chosen how many
 SIDE = 420  # pixels of a picture beside its colours
@@ -146,9 +147,7 @@ def explain(found: Parts, palette: Palette, choice: Choice, style: Style) -> Non
         whole = [np.isfinite(coloured.colours).all(-1).sum() for coloured in found.everything.pictures]
         said.append(f"{panels.percent(sum(cells) / sum(whole))} of the patches count as foreground.")
     many = len(palette.pictures)
-    said.append(
-        f"{many} {'pictures' if many > 1 else 'picture'} went through the network in {found.seconds:.1f} seconds."
-    )
+    said.append(f"{counted(many, 'picture')} went through the network in {found.seconds:.1f} seconds.")
     if found.missing:
         said.append(f"{found.missing} could not be read and are left out.")
     if found.thumbnails:
@@ -174,9 +173,10 @@ def describe(run: dict[str, Any], palette: Palette, style: Style) -> str:
         else ""
     )
     return (
-        f"Principal components of the patch tokens after the final norm, {which} of {len(palette.pictures)} pictures "
-        f"together; the first three as red, green and blue, from the 2nd to the 98th percentile of each.{apart} Drawn "
-        f"at an opacity of {panels.percent(style.opacity)}, {between}. {credit(run)}"
+        f"Principal components of the patch tokens after the final norm, {which} of "
+        f"{counted(len(palette.pictures), 'picture')} together; the first three as red, green and blue, from the "
+        f"2nd to the 98th percentile of each.{apart} Drawn at an opacity of {panels.percent(style.opacity)}, "
+        f"{between}. {credit(run)}"
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import streamlit as st
 
 from dashboard import cache, components, markup, queries, tables
 from store import schema
 from store.connection import reading, state
+from store.counts import counted
 from store.errors import SqlFailed, StoreError
 from store.sandbox import Answer
 
@@ -139,27 +142,38 @@ def ask(sql: str) -> Answer | tuple[str, str]:
 
 def show(found: Answer) -> None:
     """An answer: how much it is, the pictures, the table, the files."""
-    table = tables.tidy(found.table)
-    count = f"{table.num_rows:,} {'row' if table.num_rows == 1 else 'rows'}"
+    table, typed = tables.named_apart(found.shown), tables.named_apart(found.table)
+    count = counted(table.num_rows, "row")
     more = f"The first {count}; there are more, which a LIMIT or a WHERE can choose." if found.truncated else count
     st.caption(f"{more} · {found.seconds:.2f} s")
     if "image_id" in table.column_names:
         show_pictures(table)
-    st.dataframe(table, width="stretch", hide_index=True)
+    if table.column_names == ["explain_key", "explain_value"]:
+        for plan in table["explain_value"].to_pylist():
+            st.code(plan, language=None)
+    else:
+        st.dataframe(table, width="stretch", hide_index=True, placeholder="NULL", column_config=numbers(table))
     row = st.container(horizontal=True)
     for label, ending, mime, write in (
-        ("CSV", "csv", "text/csv", tables.to_csv),
-        ("Parquet", "parquet", "application/vnd.apache.parquet", tables.to_parquet),
+        ("CSV", "csv", "text/csv", lambda: tables.to_csv(tables.for_csv(typed, table))),
+        ("Parquet", "parquet", "application/vnd.apache.parquet", lambda: tables.to_parquet(typed)),
     ):
         row.download_button(
             label,
-            lambda write=write: write(table),
+            write,
             f"bilderatlas-query.{ending}",
             mime,
             key=f"sql_{ending}",
             on_click="ignore",
             icon=":material/download:",
         )
+
+
+def numbers(table: pa.Table) -> dict[str, Any]:
+    """How the columns of numbers are written: with all their digits, decimal numbers with all their zeros."""
+    fields = [field for field in table.schema if pa.types.is_floating(field.type) or pa.types.is_decimal(field.type)]
+    formats = [f"%.{field.type.scale}f" if pa.types.is_decimal(field.type) else "plain" for field in fields]
+    return {field.name: st.column_config.NumberColumn(format=form) for field, form in zip(fields, formats, strict=True)}
 
 
 def show_pictures(table: pa.Table) -> None:
@@ -170,7 +184,7 @@ def show_pictures(table: pa.Table) -> None:
         return
     clicked = components.gallery(items, "sql_gallery", cache.current_image())
     if len(captions) > PICTURES:
-        st.caption(f"The first {PICTURES} of {len(captions):,} pictures.")
+        st.caption(f"The first {PICTURES} of {counted(len(captions), 'picture')}.")
     if clicked is not None:
         components.open_image(clicked)
 

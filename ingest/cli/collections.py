@@ -10,6 +10,7 @@ import click
 from ingest.cli.options import collection_option, db_option, json_option, table_reading_options
 from ingest.cli.plain import PlainCommand
 from ingest.report import Report
+from store.counts import counted
 
 
 @click.command(cls=PlainCommand)
@@ -41,7 +42,7 @@ def metadata(
     for line in found.pop("notes"):
         report.note(line)
     changed = found["changed"]
-    report.finish(f"{found['collection']}: the metadata of {changed} pictures changed → {db}", found)
+    report.finish(f"{found['collection']}: the metadata of {counted(changed, 'picture')} changed → {db}", found)
 
 
 @click.command(cls=PlainCommand)
@@ -63,7 +64,7 @@ def prune(db: Path, as_json: bool, collection: str | None, yes: bool) -> None:
     if len(gone) > 20:
         report.tell(f"… and {len(gone) - 20} more")
     if gone and not yes:
-        click.confirm(f"Forget {len(gone)} pictures of {row['name']}?", abort=True, err=True)
+        click.confirm(f"Forget {counted(len(gone), 'picture')} of {row['name']}?", abort=True, err=True)
     found = changes.prune(db, row["name"])
     report.finish(f"{found['collection']}: {len(found['pruned'])} forgotten, {found['left']} left → {db}", found)
 

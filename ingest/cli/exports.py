@@ -10,6 +10,7 @@ import click
 from ingest.cli.options import accumulate_option, collection_option, db_option, images_option, json_option, where_option
 from ingest.cli.plain import PlainCommand
 from ingest.report import Report
+from store.counts import counted
 
 
 @click.command(cls=PlainCommand)
@@ -31,7 +32,7 @@ def export(file: Path, db: Path, as_json: bool, run_id: int | None, raw: bool) -
     count = export_features(db, run_id, file, raw)
     kind = "as the network gave them" if raw else "brought to length 1 (--raw: as the network gave them)"
     found = {"features": count, "file": str(file), "raw": raw}
-    Report(as_json).finish(f"{count} features of run {run_id}, {kind} → {file}", found)
+    Report(as_json).finish(f"{counted(count, 'feature')} of run {run_id}, {kind} → {file}", found)
 
 
 @click.command("export-iiif", cls=PlainCommand)
@@ -68,12 +69,12 @@ def export_iiif(file: Path, db: Path, as_json: bool, collection: str | None, cou
     peaks = iiif_export.peaks_for(db, newest_run(db, run_id), count, *of_map) if count else None
     places = iiif_export.read_regions(regions) if regions else None
     made = iiif_export.export_iiif(db, file, ids, peaks=peaks, regions=places, **options)
-    line = f"{made['pictures']} pictures, {made['places']} places marked → {file}"
+    line = f"{counted(made['pictures'], 'picture')}, {counted(made['places'], 'place')} marked → {file}"
     if made["left_out"]:
         some = made["left_out"][0]
         line += f" · {len(made['left_out'])} left out, without an address on the web (such as {some}): see --pictures"
     if made["regions_elsewhere"]:
-        line += f" · regions of {len(made['regions_elsewhere'])} other images passed over"
+        line += f" · regions of {counted(len(made['regions_elsewhere']), 'other image')} passed over"
     if file.suffix == ".json" and options["uri"] is None:
         line += f" · its address is made up ({made['uri']}): give the real one with --uri"
     Report(as_json).finish(line, made)

@@ -20,6 +20,7 @@ from ingest.cli.options import (
 )
 from ingest.cli.plain import PlainCommand, failed
 from ingest.report import Report
+from store.counts import counted
 
 SETTINGS = ("model", "weights", "fit", "size", "device", "batch_size", "target")
 
@@ -42,7 +43,13 @@ SETTINGS = ("model", "weights", "fit", "size", "device", "batch_size", "target")
 @click.option("--layer", type=click.IntRange(0), help="Of this layer, from 0.  [default: the last]")
 @accumulate_option
 @click.option("--head", default="mean", show_default=True, help="A head, from 0; or mean or max of all.")
-@click.option("--view", type=click.Choice(["overlay", "side", "map", "original"]), default="overlay", show_default=True)
+@click.option(
+    "--view",
+    type=click.Choice(["overlay", "side", "map", "original"]),
+    default="overlay",
+    show_default=True,
+    help="The map over the picture, beside it, alone; or the film without a map.",
+)
 @click.option(
     "--scale",
     type=click.Choice(["shared", "absolute", "map"]),
@@ -55,8 +62,9 @@ SETTINGS = ("model", "weights", "fit", "size", "device", "batch_size", "target")
     type=click.Choice(["inferno", "viridis", "magma", "cividis", "turbo", "greys"]),
     default="inferno",
     show_default=True,
+    help="The colours of the map.",
 )
-@click.option("--opacity", type=click.FloatRange(0, 1), default=0.6, show_default=True)
+@click.option("--opacity", type=click.FloatRange(0, 1), default=0.6, show_default=True, help="Of the map.")
 @click.option("--smooth/--sharp", default=True, show_default=True, help="Blended, or one flat square for each patch.")
 @click.option("--every", callback=step, default="0", help="A frame every 0.5s, 500ms, 1:00.  [default: all frames]")
 @click.option("--side", type=click.IntRange(16), help="Longest side in pixels.  [default: 1280, of a GIF 640]")
@@ -108,9 +116,10 @@ def film(
     places = [str(out)] if out else []
     if folder:
         already = f", {made['already']} were there already" if made["already"] else ""
-        places.append(f"{folder}: {made['pictures']} PNG{'s' * (made['pictures'] != 1)}{already}")
-    damaged = f" ({made['damaged']} more are damaged)" if made["damaged"] else ""
+        places.append(f"{folder}: {counted(made['pictures'], 'PNG')}{already}")
+    damaged = f" ({made['damaged']} more {'is' if made['damaged'] == 1 else 'are'} damaged)" if made["damaged"] else ""
+    rate = f"{counted(made['frames'], 'frame')}{damaged}, {made['fps']:.5g} a second"
     report.finish(
-        f"{made['frames']} frames{damaged}, {made['fps']:.5g} a second · {describe(made)} → {'; '.join(places)}",
+        f"{rate} · {describe(made)} → {'; '.join(places)}",
         made | ({"model": eye.backbone.key, "backbone": eye.backbone.title} if eye else {}),
     )

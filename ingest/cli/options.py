@@ -12,21 +12,22 @@ from typing import Any
 
 import click
 
-from store.connection import default_path
+from ingest.notation import split_names
+from store.place import default_path
 
 
 def _names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
-    from ingest.explain import split_names
-
     return tuple(dict.fromkeys(split_names(value or "")))
 
 
 def step(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
     """Seconds of an option such as 0.5s, 500ms, 1:00."""
+    if value in (None, "0"):
+        return None if value is None else 0.0
     from ingest.sources.film import parse_step
 
     try:
-        return None if value is None else parse_step(value)
+        return parse_step(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ingest.report import Report
+from store.counts import counted
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+# What a command says at once: the libraries of networks take longer to load than anybody waits without a sign.
+BEGINNINGS = {
+    "run": "listing the pictures of {source} …",
+    "scan": "listing the pictures of {source} …",
+    "embed": "listing the pictures of the collection …",
+    "explain": "listing the pictures of the run …",
+    "project": "loading what lays pictures out …",
+    "film": "opening {source} …",
+    "prune": "looking for the files of the collection …",
+    "status": "looking for the files of the collections …",
+    "export-iiif": "reading the collection …",
+}
 
 
 class PlainCommand(click.Command):
@@ -19,6 +40,8 @@ class PlainCommand(click.Command):
 
     def invoke(self, context: click.Context) -> Any:
         verbose = context.params.pop("verbose", False)
+        if begins := BEGINNINGS.get(self.name):
+            click.echo(begins.format_map(context.params), err=True)
         try:
             return super().invoke(context)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -48,7 +71,7 @@ def finish(report: Report, counts: dict[str, Any]) -> None:
     """The last line of a command that has looked at pictures (`counts` as `workflow.observe_collection` gives them)."""
     parts = [f"{counts['new']} new", f"{counts['already']} already there", f"{counts['failed']} failed"]
     if counts["skipped"]:
-        parts.append(f"{counts['skipped']} other file{'s' * (counts['skipped'] > 1)} left out")
+        parts.append(f"{counted(counts['skipped'], 'other file')} left out")
     parts += [f"{len(counts[key])} {key}" for key in ("moved", "pruned") if counts.get(key)]
     run = "no run" if counts["run_id"] is None else f"run {counts['run_id']}"
     line = f"{counts['collection']}: {', '.join(parts)} · {run} ({counts['backbone']})"
@@ -63,9 +86,31 @@ def finish(report: Report, counts: dict[str, Any]) -> None:
     layouts = counts.get("projections") or counts.get("projections_failed")
     if not counts["new"] and not counts["failed"] and not layouts:
         line += " · nothing to do"
-    report.finish(f"{line} → {counts['db']}", counts)
+    line += f" → {counts['db']}"
+    if counts["new"] + counts["already"]:
+        counts["next"] = dashboard_command(Path(counts["db"]))
+        line += f" · see it with: {counts['next']}"
+    report.finish(line, counts)
     leave(counts["new"] + counts["already"], counts["failed"])
     leave(0, len(counts.get("projections_failed") or ()))
+
+
+def dashboard_command(db: Path) -> str:
+    """What to type here to open the dashboard on a database: make, where there is one and this is its folder, else
+    streamlit."""
+    usual = "BILDERATLAS_DB" not in os.environ and db == Path("bilderatlas.duckdb")
+    at_home = Path.cwd() == ROOT
+    if at_home and "$" not in str(db) and (ROOT / "Makefile").exists() and shutil.which("make"):
+        return "make dashboard" if usual else f"make dashboard DB={shlex.quote(str(db))}"
+    streamlit = "streamlit" if shutil.which("streamlit") else f"{shlex.quote(sys.executable)} -m streamlit"
+    start = f"{streamlit} run dashboard/app.py"
+    if at_home and usual:
+        return start
+    quote = (lambda text: f'"{text}"') if os.name == "nt" else shlex.quote
+    place = "" if at_home else f"cd {quote(str(ROOT))} && "
+    if os.name == "nt":
+        return f'{place}set "BILDERATLAS_DB={db.absolute()}" && {start}'
+    return f"{place}BILDERATLAS_DB={quote(str(db.absolute()))} {start}"
 
 
 def _sentence(error: Exception) -> tuple[str, int]:

@@ -70,7 +70,7 @@ def run(
 @click.command(cls=PlainCommand)
 @source_options
 @db_option
-@click.option("--workers", type=click.IntRange(1))
+@click.option("--workers", type=click.IntRange(1), help="Threads that read pictures.  [default: chosen here]")
 @json_option
 def scan(source: Any, db: Path, as_json: bool, workers: int | None) -> None:
     """Only list the pictures of a folder, a film or a IIIF manifest, with thumbnails and metadata."""

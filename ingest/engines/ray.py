@@ -27,6 +27,7 @@ from ingest.sources.address import is_stored
 from ingest.sources.film import is_film
 from ingest.sources.folder import SourceError
 from ingest.sources.iiif import is_address, is_iiif
+from store.counts import counted
 
 READ_IMAGES = 32  # pictures that one task reads, in READ_THREADS threads: far disks answer late
 READ_THREADS = 4
@@ -59,7 +60,7 @@ class RayEngine:
     def describe(self) -> str:
         """Who looks at the pictures, for people."""
         each = "a GPU each" if self.on_gpus else "without GPUs"
-        return f"ray, {self.workers} worker{'s' * (self.workers != 1)}, {each}"
+        return f"ray, {counted(self.workers, 'worker')}, {each}"
 
     def precision(self) -> Any:
         """The torch dtype in which the workers compute: asked of one of them, since this machine may have no GPU."""

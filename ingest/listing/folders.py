@@ -8,7 +8,7 @@ from typing import Any
 
 from ingest import changes
 from ingest.listing.nouns import Listing, Source, already, claim, described, merge_of, tell_table
-from ingest.metadata import count, some
+from ingest.metadata import some
 from ingest.report import Report
 from ingest.sources.folder import find
 from ingest.sources.iiif import is_address
@@ -17,6 +17,7 @@ from ingest.sources.table import find_table, other_tables
 from ingest.vision.paths import file_and_part
 from store import read, write
 from store.connection import writing
+from store.counts import counted
 
 
 def list_folder(db: Path, source: Source, report: Report) -> Listing:
@@ -71,7 +72,7 @@ def _tell(report: Report, listing: Listing, left_out: list[tuple[str, str]], fol
         report.tell(f"{len(listing.moved)} moved, with all that is known of them (such as {old} → {new})")
     if listing.gone:
         report.tell(
-            f"no longer in the folder: {count(len(listing.gone), 'picture')} ({some(listing.gone)}); "
+            f"no longer in the folder: {counted(len(listing.gone), 'picture')} ({some(listing.gone)}); "
             "`python -m ingest prune` forgets them"
         )
     table = listing.table and listing.table.name
@@ -79,5 +80,5 @@ def _tell(report: Report, listing: Listing, left_out: list[tuple[str, str]], fol
     for file, reason in skipped[:5]:
         report.tell(f"left out {file}: {reason}")
     if len(skipped) > 5:
-        report.tell(f"left out {len(skipped) - 5} other files")
+        report.tell(f"left out {counted(len(skipped) - 5, 'other file')}")
     return len(skipped)

@@ -26,6 +26,7 @@ from ingest.sources.tabular import MAX_BYTES as MAX_TABLE
 from ingest.vision import pages
 from ingest.vision.loader import MAX_BYTES, BadImage, Decoded, decode
 from ingest.vision.paths import named_page
+from store.counts import counted
 
 _ADDRESS = re.compile(r"(?!https?://)[A-Za-z][A-Za-z0-9+.-]*://")
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")  # as the systems call it
@@ -73,7 +74,7 @@ def stored_tasks(
     seen = {name: info for name, info in below.items() if not any(part.startswith(".") for part in name.split("/"))}
     pictures = sorted((name for name in seen if _suffix(name) in PICTURE_SUFFIXES), key=natural_key)
     if not pictures:
-        raise SourceError(f"There are no pictures below {address} ({len(seen)} other files).")
+        raise SourceError(f"There are no pictures below {address} ({counted(len(seen), 'other file')}).")
     tasks = [_task(address, printable(name), seen[name]["size"] or 0, _time(seen[name])) for name in pictures[:limit]]
     table = best_table([name for name in seen if "/" not in name])
     tasks = _page_by_page(address, tasks, known or {}, first_only, progress)

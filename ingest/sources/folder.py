@@ -34,6 +34,7 @@ _FILMS = """
     .3gp .3g2 .mxf .dv .rm .rmvb
 """
 _SOUNDS = ".mp3 .wav .flac .ogg .oga .opus .m4a .aac .wma .aif .aiff"
+_DRAWINGS = {".eps": "an EPS drawing", ".ps": "a PostScript drawing", ".ai": "an Illustrator drawing"}
 _RAW = ".cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .dng .orf .rw2 .raf .pef .srw .3fr .iiq"
 PICTURE_SUFFIXES, _OTHER_SUFFIXES, _RAW_SUFFIXES, FILM_SUFFIXES, SOUND_SUFFIXES = (
     frozenset(text.split()) for text in (_PICTURES, _OTHERS, _RAW, _FILMS, _SOUNDS)
@@ -158,6 +159,8 @@ def _no_picture(path: Path) -> str | None:
         return None
     if suffix in FILM_SUFFIXES:
         return f"a film ({suffix}): give the film itself as the source"
+    if suffix in _DRAWINGS:
+        return f"{_DRAWINGS[suffix]} ({suffix}), which cannot be read: save it as PNG"
     if suffix in _OTHER_SUFFIXES | SOUND_SUFFIXES:
         return f"not a picture ({suffix})"
     if suffix in _RAW_SUFFIXES:

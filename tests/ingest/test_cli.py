@@ -95,7 +95,7 @@ def test_status_tells_what_is_there(folder, command):
     (folder / "bad.jpg").write_text("no")
     command("run", folder, "--model", "tiny:dinov2", "--project", "pca")
     out = command("status").out
-    assert "collection scans: 9 images, 1 failures" in out
+    assert "collection scans: 9 images, 1 failure," in out
     assert "run 1: tiny:dinov2 over scans, 9 images" in out and "cls (54 maps)" in out and "pca" in out
     assert "failed: bad.jpg" in out
 

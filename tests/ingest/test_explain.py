@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from ingest import explain, pipeline
+from ingest import notation, pipeline
 from ingest.vision import explaining
 from ingest.vision.backbones import load
 from ingest.vision.explaining import Asked, explain_pictures
@@ -253,7 +253,7 @@ def test_head_stats_and_token_norms_are_stored_with_the_run(folder, command):
 
 
 def test_names_with_options_are_split_at_the_right_commas():
-    assert explain.split_names("cls, rollout(fusion=max,discard=0.9),none,daam") == [
+    assert notation.split_names("cls, rollout(fusion=max,discard=0.9),none,daam") == [
         "cls", "rollout(fusion=max,discard=0.9)", "daam",
     ]  # fmt: skip
 

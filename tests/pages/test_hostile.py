@@ -1,6 +1,5 @@
 """Metadata that means harm, or is only odd: shown as text everywhere, run nowhere, and no page stumbles."""
 
-import ast
 import csv
 import io
 import json
@@ -313,13 +312,3 @@ def test_what_the_command_line_exports_is_harmless_too(bad, tmp_path):
         rows = list(csv.DictReader(file))
     assert rows[6]["title"] == f"'{hostile.TITLES[6]}" and rows[15]["title"] == "'@SUM(1+1)"
     assert float(rows[0]["feature_0"]) and int(rows[0]["image_id"]) == 1
-
-
-def test_every_csv_of_the_dashboard_goes_through_the_one_function():
-    for file in (ROOT / "dashboard").rglob("*.py"):
-        if file.name != "tables.py":
-            calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
-            names = [node.func for node in calls if isinstance(node.func, ast.Attribute)]
-            found = [name for name in names if name.attr in ("to_csv", "writerow", "writerows")]
-            ours = [name for name in found if isinstance(name.value, ast.Name) and name.value.id == "tables"]
-            assert found == ours, file

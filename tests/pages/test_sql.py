@@ -1,5 +1,6 @@
 """The SQL page: what runs, what is refused, what comes back, and in which files."""
 
+import csv
 import io
 import json
 
@@ -7,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import components, queries, tables
 from store import connection, errors, sandbox, write
@@ -147,6 +149,46 @@ def test_the_schema_comes_from_the_database(page):
     ):
         assert part in text
     assert "stored_map" not in text and "<dt>image</dt>" not in text
+
+
+def test_values_are_shown_as_duckdb_prints_them_and_stay_whole_in_files(page, monkeypatch):
+    files = {}
+    monkeypatch.setattr(
+        DeltaGenerator, "download_button", lambda self, label, data, *a, **k: files.update({label: data})
+    )
+    ask(
+        page,
+        "SELECT DATE '-0044-03-15' AS ides, 340282366920938463463374607431768211455::UHUGEINT AS huge, "
+        "(-170141183460469231731687303715884105728)::HUGEINT AS low, INTERVAL (-3) DAY AS span, '101'::BIT AS bits, "
+        "(-123456789012345678901234567890123456789012)::BIGNUM AS big, 1.50::DECIMAL(9, 2) AS price, [1, 2] AS list, "
+        "'-inf'::DOUBLE AS least, -2.5::DOUBLE AS x, '=1+1' AS text",
+    )
+    assert not page.exception and not page.main.error
+    shown = page.dataframe[0].value.iloc[0]
+    assert [str(value) for value in shown] == [
+        "0045-03-15 (BC)",
+        "340282366920938463463374607431768211455",
+        "-170141183460469231731687303715884105728",
+        "-3 days",
+        "101",
+        "-123456789012345678901234567890123456789012",
+        "1.50",
+        "[1, 2]",
+        "-inf",
+        "-2.5",
+        "=1+1",
+    ]
+    rows = list(csv.DictReader(io.StringIO(files["CSV"]().decode("utf-8-sig"), newline="")))
+    assert rows == [{**{name: str(value) for name, value in shown.items()}, "span": "'-3 days", "text": "'=1+1"}]
+    back = parquet.read_table(io.BytesIO(files["Parquet"]())).to_pylist()[0]
+    assert (back["list"], back["x"], back["huge"]) == ([1, 2], -2.5, "340282366920938463463374607431768211455")
+
+
+def test_a_pivot_is_answered_and_a_plan_is_shown_as_text(page):
+    ask(page, "PIVOT catalogue ON year USING count(*) GROUP BY collection")
+    assert not page.main.error and "1829" in page.dataframe[0].value.columns
+    ask(page, "EXPLAIN PIVOT catalogue ON year USING count(*) GROUP BY collection")
+    assert not page.main.error and "╭" in page.code[0].value
 
 
 def test_columns_of_one_name_foreign_types_and_nothing_at_all_can_be_shown(page):

@@ -117,7 +117,7 @@ def test_endless_queries_are_stopped(filled, sql):
     start = time.monotonic()
     with pytest.raises(SqlTimeout, match=r"longer than 0\.5 seconds"):
         sandbox.query(filled.path, sql, seconds=0.5)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < sandbox.STARTING + 0.5  # or it ran on until nobody waited any longer
 
 
 @pytest.mark.parametrize(

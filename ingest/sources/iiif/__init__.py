@@ -32,6 +32,7 @@ from ingest.sources.iiif.presentation import (
 from ingest.sources.tabular import Sheet
 from ingest.vision.loader import BadImage, Decoded
 from ingest.web import MOST_TEXT, Refused, Web, WebError, parse_json, shown
+from store.counts import counted
 
 DOCUMENTS = 50_000  # of one source
 COLUMNS = 400  # of metadata: labels beyond are left out, and told
@@ -75,14 +76,17 @@ class Found:
 
     def lines(self) -> list[str]:
         """What the user is told of the source."""
-        lines = [f"{_many(len(self.manifests), 'manifest')} read, {_many(len(self.tasks), 'picture')} to look at"]
+        lines = [f"{counted(len(self.manifests), 'manifest')} read, {counted(len(self.tasks), 'picture')} to look at"]
         lines += [f"left out {name}: {reason}" for name, reason in self.left_out[:5]]
         if len(self.left_out) > 5:
-            lines.append(f"left out {len(self.left_out) - 5} other canvases")
+            lines.append(f"left out {counted(len(self.left_out) - 5, 'other canvas')}")
         if self.more:
-            lines.append(f"{_many(self.more, 'further picture')} on canvases that have several: only the first is read")
+            lines.append(
+                f"{counted(self.more, 'further picture')} on canvases that have several: only the first is read"
+            )
         if self.surplus:
-            lines.append(f"{len(self.surplus)} labels of metadata left out: a collection has {COLUMNS} at most")
+            labels = counted(len(self.surplus), "label")
+            lines.append(f"{labels} of metadata left out: a collection has {COLUMNS} at most")
         return lines
 
 
@@ -113,7 +117,8 @@ def iiif_tasks(web: Web, source: str, wishes: Wishes, limit: int | None = None, 
     found, names = Found(shown(source) if is_address(source) else str(Path(source).expanduser().resolve())), set()
     for number, (address, document) in enumerate(_documents(web, source), start=1):
         if number % 200 == 0:
-            tell(f"{number} manifests and collections read, {len(found.tasks)} pictures so far")
+            read = counted(number, "manifest and collection", "manifests and collections")
+            tell(f"{read} read, {counted(len(found.tasks), 'picture')} so far")
         if isinstance(document, Manifest | Collection) and not found.label:
             found.label = texts.chosen(document.about.label, wishes.language)
         if isinstance(document, Manifest):
@@ -284,10 +289,6 @@ def _kept(found: Found, metadata: dict[str, Any]) -> dict[str, Any]:
         if name not in found.columns:
             (found.columns if ours or len(found.columns) < COLUMNS else found.surplus).add(name)
     return {name: value for name, value in metadata.items() if name in found.columns}
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _with_years(tasks: list[Task]) -> list[Task]:
