@@ -71,7 +71,7 @@ def test_a_locked_database_is_waited_for_then_named(folder, command, monkeypatch
         assert other.stdout.readline() == "held\n"
         for name in ("reading", "writing"):
             function = getattr(connection, name).__wrapped__
-            monkeypatch.setattr(function, "__defaults__", (0.2,))
+            monkeypatch.setattr(function, "__defaults__", (0.2, *function.__defaults__[1:]))
         result = command("run", folder, *TINY)
     finally:
         other.kill()
