@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ingest.sources.cells import Unread
 from ingest.sources.folder import SourceError
 from ingest.sources.table import read_metadata
 from store import read, write
@@ -25,6 +26,7 @@ class Joined:
     pictures: int
     rows_without_picture: list[str]
     pictures_without_row: list[str]
+    unread: list[Unread] = field(default_factory=list)
 
     def line(self, limited: bool = False) -> str:
         """What is told at the terminal; of a `limited` listing the rows without a picture say nothing."""
@@ -38,6 +40,7 @@ class Joined:
             said.append(
                 f"{count(len(self.rows_without_picture), 'row')} without a picture ({some(self.rows_without_picture)})"
             )
+        said += [column.line() for column in self.unread]
         return "; ".join(said)
 
     def counts(self) -> dict[str, Any]:
@@ -48,13 +51,19 @@ class Joined:
             "described": len(self.rows),
             "rows_without_picture": self.rows_without_picture,
             "pictures_without_row": self.pictures_without_row,
+            "dates_not_understood": {
+                column.column: {"count": column.count, "of": column.of, "examples": list(column.examples)}
+                for column in self.unread
+            },
         }
 
 
 def join(table: Path, names: list[str], file_column: str | None = None) -> Joined:
     """Read a table of the pictures with these names. SourceError as `ingest.sources.table.read_metadata`."""
     found = read_metadata(table, names, file_column)
-    return Joined(table, found.column, found.rows, len(names), found.unmatched_rows, found.unmatched_files)
+    return Joined(
+        table, found.column, found.rows, len(names), found.unmatched_rows, found.unmatched_files, found.unread
+    )
 
 
 def merged(stored: Cells, told: Cells, row: Cells) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from ingest.sources.cells import cells_of
+from ingest.sources.cells import Unread, read_cells
 from ingest.sources.folder import SourceError, natural_key
 from ingest.sources.names import BY_STEM, NameIndex, cleaned
 from ingest.sources.tabular import SUFFIXES, Sheet, read_sheets
@@ -20,13 +20,15 @@ class Metadata:
 
     `rows` maps the name of a picture to its cells by column (text, None where empty); `column` named the files, and is
     left out of the cells where it only repeats the name or the path. `unmatched_rows` are its values that name no
-    picture, or more than one; `unmatched_files` the pictures that no row names.
+    picture, or more than one; `unmatched_files` the pictures that no row names; `unread` what of the dates is not
+    understood.
     """
 
     rows: dict[str, dict[str, str | None]]
     column: str
     unmatched_rows: list[str]
     unmatched_files: list[str]
+    unread: list[Unread] = field(default_factory=list)
 
 
 def find_table(folder: str | Path) -> Path | None:
@@ -93,7 +95,7 @@ def read_metadata(path: str | Path, names: Iterable[str], file_column: str | Non
             "put a row with the names of the columns above it."
         )
     repeats = all(level < BY_STEM for level, _ in best.found.values())
-    cells = cells_of(best.sheet)
+    cells, unread = read_cells(best.sheet)
     matched = {}
     for name in names:
         rows_of_it = [best.found[each][1] for each in (file_and_part(name)[0], name) if each in best.found]
@@ -107,6 +109,7 @@ def read_metadata(path: str | Path, names: Iterable[str], file_column: str | Non
         column=column,
         unmatched_rows=[row[best.place] for number, row in enumerate(rows) if number not in used],
         unmatched_files=sorted((name for name in names if name not in matched), key=natural_key),
+        unread=unread,
     )
 
 
