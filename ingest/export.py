@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from store import read, search
 from store.connection import reading
@@ -19,14 +21,14 @@ def export_features(db: Path, run_id: int, file: Path) -> int:
         raise ValueError(f"{file} should end in .parquet, .csv or .npz")
     with reading(db) as con:
         ids, vectors = search.features(con, run_id)
-        rows = read.catalogue(con, ids=ids.tolist()).to_pandas().set_index("image_id").loc[ids]
+        # Whole numbers stay whole where some are missing, decimals keep their zeros.
+        table = read.catalogue(con, ids=ids.tolist(), exact=True)
+        rows = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).set_index("image_id").loc[ids]
     if file.suffix == ".npz":
         np.savez_compressed(file, image_ids=ids, paths=rows["path"].to_numpy(dtype=str), vectors=vectors)
     elif file.suffix == ".parquet":
         rows.assign(vector=list(vectors)).reset_index().to_parquet(file, index=False)
     else:
-        import pandas as pd
-
         names = [f"feature_{i}" for i in range(vectors.shape[1])]
         table = pd.concat([rows, pd.DataFrame(vectors, index=rows.index, columns=names)], axis=1)
         disarmed(table.reset_index()).to_csv(file, index=False, lineterminator="\r\n")
