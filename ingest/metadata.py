@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ingest.report import Report
 from ingest.sources.cells import Unread
 from ingest.sources.folder import SourceError
 from ingest.sources.table import read_metadata
@@ -107,6 +108,19 @@ def chosen_collection(con: Any, collection: str | None) -> dict[str, Any]:
     if found is None:
         raise SourceError(f"there is no collection {collection!r}; this database holds {names}")
     return found
+
+
+def report_lists(db: Path, collection: str, report: Report) -> dict[str, str]:
+    """Says which columns of a collection are taken for lists, and returns {column: what divides its cells}."""
+    with reading(db) as con:
+        lists = {
+            name: sep for name, sep in read.list_columns(con).items() if name in read.metadata_columns(con, collection)
+        }
+    if lists:
+        ways = {"json": "JSON lists", **{sep: f"divided by “{sep}”" for sep in (";", "|")}}
+        named = ", ".join(f"{name} ({ways[separator]})" for name, separator in lists.items())
+        report.tell(f"taken for lists, of which each part counts: {named}; the view `keywords` has the parts")
+    return lists
 
 
 def some(names: list[str]) -> str:

@@ -25,11 +25,12 @@ def metadata(
 
     Columns of the table replace those of the same name; features and maps stay as they are.
     """
-    from ingest.metadata import describe_collection
+    from ingest.metadata import describe_collection, report_lists
 
     report = Report(as_json)
     found = describe_collection(db, file.expanduser(), collection, file_column, replace)
     report.tell(found.pop("line"))
+    found["lists"] = report_lists(db, found["collection"], report)
     changed = found["changed"]
     report.finish(f"{found['collection']}: the metadata of {changed} pictures changed → {db}", found)
 
