@@ -78,7 +78,9 @@ def rebuild(con: duckdb.DuckDBPyConnection, since: int | None = None) -> None:
         typed = [
             (i, key, name, _sql_type(kind)) for i, ((key, kind), name) in enumerate(zip(found, names, strict=True))
         ]
-    lists = keywords.separators(con, [key for _, key, _, kind in typed if kind == "VARCHAR"])
+    lists = {key: separator for _, key, _, _, separator in columns if separator is not None}
+    if typed != [column[:4] for column in columns] or keywords.is_due(con, since):
+        lists = keywords.separators(con, [key for _, key, _, kind in typed if kind == "VARCHAR"])
     fitting = [(*column, lists.get(column[1])) for column in typed]
     if fitting != columns:
         _replace(con, fitting)

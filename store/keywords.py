@@ -60,6 +60,14 @@ _FIND = f"""
 """
 
 
+def is_due(con: duckdb.DuckDBPyConnection, since: int | None) -> bool:
+    """Whether images from the id `since` on, None for any, may have changed what is a list: of a large collection they
+    are asked once in SAMPLE images, since that takes tenths of a second."""
+    if since is None or since < SAMPLE:
+        return True
+    return first(con, "SELECT max(image_id) FROM image")[0] // SAMPLE > (since - 1) // SAMPLE
+
+
 def separators(con: duckdb.DuckDBPyConnection, keys: Iterable[str]) -> dict[str, str]:
     """{key: what divides its cells} of those of these keys of the metadata whose text is a list."""
     asked = [key for key in keys if key.strip().casefold() not in WHOLE]
@@ -84,8 +92,10 @@ def separators(con: duckdb.DuckDBPyConnection, keys: Iterable[str]) -> dict[str,
 
 def replace_view(con: duckdb.DuckDBPyConnection, lists: Mapping[str, tuple[str, str]]) -> None:
     """Make the view `keywords` of {key: (its column of the catalogue, what divides its cells)}."""
+    once = "list_filter(parts, lambda part, place: part <> '' AND list_position(parts, part) = place)"
     parts = [
-        f"SELECT image_id, {literal(name)} AS key, unnest({_parts(key, separator)}) AS value FROM image"
+        f"SELECT image_id, {literal(name)} AS key, unnest({once}) AS value FROM ("
+        f"SELECT image_id, list_transform({_pieces(key, separator)}, lambda part: trim(part)) AS parts FROM image)"
         for key, (name, separator) in lists.items()
     ]
     parts = parts or ["SELECT image_id, path AS key, path AS value FROM image WHERE false"]
@@ -120,11 +130,9 @@ def _elements(text: str) -> list[str]:
     return [each if isinstance(each, str) else json.dumps(each) for each in found if each is not None]
 
 
-def _parts(key: str, separator: str) -> str:
-    """SQL for the parts of a key's cell, each once, in their order."""
+def _pieces(key: str, separator: str) -> str:
+    """SQL for the list that a key's cell is."""
     text, cell = text_at("metadata", key), json_at("metadata", key)
-    whole = f"string_split({text}, {literal(separator)})"
     if separator == JSON:
-        whole = f"CASE json_type({cell}) WHEN 'ARRAY' THEN {cell}::VARCHAR[] ELSE [{text}] END"
-    trimmed = f"list_transform({whole}, lambda part: trim(part))"
-    return f"list_filter({trimmed}, lambda part, place: part <> '' AND list_position({trimmed}, part) = place)"
+        return f"CASE json_type({cell}) WHEN 'ARRAY' THEN {cell}::VARCHAR[] ELSE [{text}] END"
+    return f"string_split({text}, {literal(separator)})"
