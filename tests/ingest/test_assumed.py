@@ -9,7 +9,7 @@ COLUMNS = {
     "AccessionNumber": ["1978.1", "1978.10", "1978.100", "1979.20", "", "", "", "", ""],
     "date": ["before 1750", "c. 1520", "500 B.C.", "n.d.", "Qing", "1650 or later", "1520/..", "", "1889"],
     "subject": ["Sea; Sky", "Sky", "Sea; Field", "Field", "", "Sea;Sky", "Sky", "", "Field"],
-    "year": ["1500", "1501", "", "-44", "123456789012345678", "", "", "", ""],
+    "number": ["1500", "1501", "", "-44", "123456789012345678", "", "", "", ""],
 }
 
 
@@ -51,6 +51,6 @@ def test_exports_hold_what_the_table_holds(described, command, tmp_path):
     assert command("export", tmp_path / "out.parquet").code == 0
     with duckdb.connect() as con:
         kinds = dict(row[:2] for row in con.execute(f"DESCRIBE FROM '{tmp_path / 'out.parquet'}'").fetchall())
-        assert (kinds["AccessionNumber"], kinds["year"], kinds["date_to"]) == ("VARCHAR", "BIGINT", "BIGINT")
-        (total,) = con.execute(f"SELECT max(year) FROM '{tmp_path / 'out.parquet'}'").fetchone()
+        assert (kinds["AccessionNumber"], kinds["number"], kinds["date_to"]) == ("VARCHAR", "BIGINT", "BIGINT")
+        (total,) = con.execute(f"SELECT max(number) FROM '{tmp_path / 'out.parquet'}'").fetchone()
         assert total == 123456789012345678
