@@ -6,10 +6,11 @@ grows upwards. Among pictures that could change places, neighbours of the projec
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -46,13 +47,22 @@ class Axis:
     x1: float
 
 
+class Dated(NamedTuple):
+    """Where a picture lies on a time line: `at`, None for nowhere. `open` is -1 where it may be any earlier (before
+    1750), 1 where it may be any later (after 1600), else 0."""
+
+    at: float | None
+    open: int = 0
+
+
 @dataclass(frozen=True)
 class Arrangement:
-    """xy (n, 2) float32, and what helps to read it."""
+    """xy (n, 2) float32, and what helps to read it: `open` (n,) -1, 0 or 1 as `Dated` has it, None for no such."""
 
     xy: np.ndarray
     blocks: Sequence[Block] = ()
     axis: Axis | None = None
+    open: np.ndarray | None = None
 
 
 def grid(xy: np.ndarray) -> Arrangement:
@@ -64,7 +74,9 @@ def grid(xy: np.ndarray) -> Arrangement:
 
 def groups(xy: np.ndarray, values: Sequence[Any], none: str = "no value") -> Arrangement:
     """A block of pictures for each value, the largest first; the rarest of more than BLOCKS values share one, and what
-    has no value comes last, as `none`. Inside a block neighbours of the projection are neighbours."""
+    has no value comes last, as `none`. Inside a block neighbours of the projection are neighbours. A picture can lie in
+    one place alone: one with a tuple of values lies with the first of them, and the names of blocks tell how many have
+    the value in all."""
     xy = np.asarray(xy, dtype=np.float64)
     codes, names = _coded(values, none)
     counts = np.bincount(codes, minlength=len(names))
@@ -86,8 +98,10 @@ def groups(xy: np.ndarray, values: Sequence[Any], none: str = "no value") -> Arr
 def timeline(xy: np.ndarray, values: Sequence[Any], kind: str = "number", none: str = "no value") -> Arrangement:
     """x is the value, to scale; pictures at about the same x are stacked about a middle line without overlap. Where
     many have one value they lie side by side, within half of the smallest step between values. Pictures without a value
-    stand apart on the right, as `none`."""
-    xy, numbers = np.asarray(xy, dtype=np.float64), as_numbers(values, kind)
+    stand apart on the right, as `none`. Values can be `Dated`."""
+    dated = [value if isinstance(value, Dated) else Dated(value) for value in values]
+    xy, numbers = np.asarray(xy, dtype=np.float64), as_numbers([value.at for value in dated], kind)
+    ends = np.array([value.open for value in dated], dtype=np.int8)
     known = np.flatnonzero(np.isfinite(numbers))
     missing = np.flatnonzero(~np.isfinite(numbers))
     placed, blocks, axis, right = np.zeros((len(xy), 2)), [], None, 0.0
@@ -104,7 +118,7 @@ def timeline(xy: np.ndarray, values: Sequence[Any], kind: str = "number", none: 
         left = right + max(2.0, 0.04 * right) + 0.5 if len(known) else 0.0
         placed[missing] = _upwards(cells(xy[missing], columns, BLOCK_EXACT)) + np.array([left, (rows - 1) / 2])
         blocks.append(Block(none, len(missing), left - 0.5, -rows / 2, left + columns - 0.5, rows / 2))
-    return Arrangement(placed.astype(np.float32), blocks, axis)
+    return Arrangement(placed.astype(np.float32), blocks, axis, ends if ends.any() else None)
 
 
 def as_numbers(values: Sequence[Any], kind: str) -> np.ndarray:
@@ -182,7 +196,8 @@ def _upwards(places: np.ndarray) -> np.ndarray:
 
 def _coded(values: Sequence[Any], none: str) -> tuple[np.ndarray, list[str]]:
     """The number of each picture's block, and the blocks' names in their order."""
-    texts = pd.Series(list(values), dtype=object)
+    in_all: Counter[str] = Counter(part for value in values if isinstance(value, tuple) for part in set(value))
+    texts = pd.Series([(value or (None,))[0] if isinstance(value, tuple) else value for value in values], dtype=object)
     texts = texts.where(texts.isna(), texts.map(str))
     codes, names = pd.factorize(texts)
     counts = np.bincount(codes[codes >= 0], minlength=len(names))
@@ -190,7 +205,9 @@ def _coded(values: Sequence[Any], none: str) -> tuple[np.ndarray, list[str]]:
     own = order if len(order) <= BLOCKS else order[: BLOCKS - 1]
     place = np.full(len(names) + 1, len(own))
     place[own] = np.arange(len(own))
-    shown = [str(names[i]) for i in own]
+    shown = [
+        f"{names[i]} ({in_all[names[i]]:,} in all)" if in_all[names[i]] > counts[i] else str(names[i]) for i in own
+    ]
     if len(own) < len(order):
         shown.append(f"{len(order) - len(own):,} other values")
     place[-1] = len(shown)  # that of the code -1

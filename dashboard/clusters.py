@@ -9,7 +9,7 @@ from itertools import chain, count
 import numpy as np
 import pandas as pd
 
-from dashboard.typical import LEVEL, typical
+from dashboard.typical import LEVEL, has_lists, typical
 
 PARTS = 2  # values in a name
 SHARE = 0.4  # of a cluster's pictures have a value in its name, at least, if so many are no chance
@@ -92,7 +92,9 @@ def outline(xy: np.ndarray, extent: float) -> list[list[list[float]]]:
 def _coded(table: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
     """Texts as categories: they are sorted out once, and not once for each cluster."""
     texts = {
-        column: table[column].astype("category") for column in kinds if kinds[column] == "text" and column in table
+        column: table[column].astype("category")
+        for column in kinds
+        if kinds[column] == "text" and column in table and not has_lists(table[column])
     }
     return table.assign(**texts)
 

@@ -1,6 +1,6 @@
 """One colour for each picture by what the metadata says of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -33,7 +33,8 @@ class Colours:
 def colour(values: Sequence[Any] | pd.Series, kind: str) -> Colours:
     """Colours for `values`, `kind` being 'number', 'date' or 'text' as `store.read.metadata_columns` says.
 
-    Text: the most frequent values get a colour of their own, the rest one grey. Numbers and dates: from dark to bright.
+    Text: the most frequent values get a colour of their own, the rest one grey. Of a tuple of values each is counted,
+    and the first that has a colour of its own gives it. Numbers and dates: from dark to bright.
     """
     if kind in ("number", "date"):
         found = _continuous(values, kind)
@@ -43,19 +44,25 @@ def colour(values: Sequence[Any] | pd.Series, kind: str) -> Colours:
 
 
 def _categorical(values: Sequence[Any]) -> Colours:
-    names = [None if _empty(value) else str(value) for value in values]
-    counts = pd.Series([name for name in names if name is not None], dtype=object).value_counts()
+    names = [value if isinstance(value, tuple) else () if _empty(value) else (str(value),) for value in values]
+    counts = pd.Series([part for parts in names for part in parts], dtype=object).value_counts()
     # A stable order: by how many, then by name, so that one more picture does not reshuffle the colours of ties.
     order = sorted(counts.index, key=lambda name: (-counts[name], name))
     own = len(NAMED) if len(order) > len(NAMED) else len(order)
     colours = dict(zip(order[:own], NAMED, strict=False))
     legend = [(name, colours[name], int(counts[name])) for name in order[:own]]
-    rest, unknown = int(counts[order[own:]].sum()) if order[own:] else 0, names.count(None)
+    others, unknown = set(order[own:]), names.count(())
+    rest = sum(not others.isdisjoint(parts) for parts in names)
     if rest:
         legend.append((f"{counted(len(order) - own, 'other')}", OTHER, rest))
     if unknown:
         legend.append(("not given", UNKNOWN, unknown))
-    return Colours([UNKNOWN if name is None else colours.get(name, OTHER) for name in names], legend)
+    return Colours([_first(parts, colours) for parts in names], legend)
+
+
+def _first(parts: Sequence[str], colours: Mapping[str, str]) -> str:
+    """The colour of the first part that has one of its own."""
+    return next((colours[part] for part in parts if part in colours), OTHER if parts else UNKNOWN)
 
 
 def _continuous(values: Sequence[Any], kind: str) -> Colours | None:

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from dashboard import arrangements, clusters, words
-from dashboard.arrangements import ARRANGEMENTS, Arrangement
+from dashboard.arrangements import ARRANGEMENTS, Arrangement, Dated
 from store import atlas, connection, read
 from store import clusters as stored
 from store.atlas import Layout
+from store.keywords import divided, parts_of
 
-FORMAT = 2  # of what is sent: a browser keeps what it has for ever, so another format needs another address
+FORMAT = 3  # of what is sent: a browser keeps what it has for ever, so another format needs another address
 CLUSTER = "map cluster"  # among the names of columns, what is no column: the clusters of the projection itself
 
 
@@ -60,7 +61,39 @@ def values_of(
         if found is None or wish.layout == "time":
             return None
         return [names.get(number) for number in found.among(layout.ids).tolist()], "text"
-    return atlas.values(con, layout.ids, wish.by)
+    if wish.layout == "time" and (dated := ranges_of(con, layout.ids, wish.by)) is not None:
+        return dated, "number"
+    found = atlas.values(con, layout.ids, wish.by)
+    separator = read.list_columns(con).get(wish.by)
+    if found is None or separator is None:
+        return found
+    return [parts_of(text, separator) or None for text in found[0]], "text"
+
+
+def ranges_of(con, ids: np.ndarray, by: str) -> list[Dated] | None:
+    """Where pictures lie on a time line by a column of dates that has years beside it, `date` (the middle of each
+    range), or by one of these, `date_from` and `date_to`; by the other one where only that is known, as of "before
+    1750". None for other columns."""
+    kinds = read.metadata_columns(con)
+    name = range_of(by, kinds)
+    if name is None:
+        return None
+    ends = [atlas.values(con, ids, f"{name}{end}")[0] for end in ("_from", "_to")]
+    return [_dated(low, high, by.removeprefix(name)) for low, high in zip(*ends, strict=True)]
+
+
+def range_of(by: str, kinds: Mapping[str, str]) -> str | None:
+    """The column of dates whose range of years `by` is, or is an end of; None if it is none."""
+    for name in (by, by.removesuffix("_from"), by.removesuffix("_to")):
+        if {kinds.get(f"{name}_from"), kinds.get(f"{name}_to")} == {"number"}:
+            return name
+    return None
+
+
+def _dated(low: float | None, high: float | None, end: str) -> Dated:
+    if low is None or high is None:
+        return Dated(high if low is None else low, (0 if high is None else -1) if low is None else 1)
+    return Dated({"_from": low, "_to": high}.get(end, (low + high) / 2))
 
 
 def arranged(layout: Layout, wish: Wish, values: Sequence[Any], kind: str) -> Arrangement:
@@ -92,9 +125,11 @@ def packed(layout: Layout, arrangement: Arrangement | None = None) -> bytes:
 
 
 def _notes(arrangement: Arrangement) -> bytes:
-    """The side of the square cell that each picture has, the blocks and the axis."""
+    """The side of the square cell that each picture has, the blocks, the axis, and the open ends [number, side]."""
     axis = arrangement.axis and vars(arrangement.axis)
     said = {"cell": 1, "blocks": [vars(block) for block in arrangement.blocks], "axis": axis}
+    if arrangement.open is not None:
+        said["open"] = [[int(place), int(arrangement.open[place])] for place in np.flatnonzero(arrangement.open)]
     return json.dumps(said, ensure_ascii=False, default=float).encode(errors="replace")
 
 
@@ -105,7 +140,7 @@ def outlines(path: Path, projection_id: int) -> bytes | None:
         layout, found = atlas.layout(con, projection_id), stored.clusters(con, projection_id)
         if layout is None or found is None:
             return None
-        table = read.catalogue(con, ids=layout.ids.tolist()).to_pandas()
+        table = divided(read.catalogue(con, ids=layout.ids.tolist()).to_pandas(), read.list_columns(con))
         kinds = read.metadata_columns(con)
     of = found.among(layout.ids)
     table = table.set_index("image_id").reindex(layout.ids)

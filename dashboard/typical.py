@@ -57,7 +57,7 @@ def typical(table: pd.DataFrame, inside: np.ndarray, kinds: Mapping[str, str]) -
     inside = np.asarray(inside, dtype=bool)
     if inside.shape != (len(table),):
         raise ValueError(f"expected a mask of {len(table)} rows, got {inside.shape}")
-    counts = [_count(column, *_coded(table[column], kinds[column]), inside) for column in kinds if column in table]
+    counts = [_counted(table[column], column, kinds[column], inside) for column in kinds if column in table]
     counts = [count for count in counts if count is not None]
     if not counts:
         return []
@@ -138,10 +138,38 @@ class _Counts:
         ]
 
 
-def _count(column: str, codes: np.ndarray, names: list[str], inside: np.ndarray) -> _Counts | None:
-    """`codes` (rows,): the place of each row's value in `names`, -1 where there is none."""
+def has_lists(values: pd.Series) -> bool:
+    """Whether cells hold tuples of values."""
+    return values.dtype == object and any(isinstance(value, tuple) for value in values)
+
+
+def _counted(values: pd.Series, column: str, kind: str, inside: np.ndarray) -> _Counts | None:
+    """The values of a column; of cells that are tuples each value counts for its picture."""
+    if kind != "text" or not has_lists(values):
+        return _count(column, *_coded(values, kind), inside)
+    rows, parts = zip(
+        *((row, part) for row, cell in enumerate(values) if cell is not None for part in cell), strict=True
+    )
+    codes, names = pd.factorize(np.array(parts, dtype=object))
+    some = np.unique(rows)
+    if len(names) > max(8, 0.6 * len(some)):
+        return None
+    return _count(column, codes, list(names), inside[np.array(rows)], len(some), int(inside[some].sum()))
+
+
+def _count(
+    column: str,
+    codes: np.ndarray,
+    names: list[str],
+    inside: np.ndarray,
+    total: int | None = None,
+    drawn: int | None = None,
+) -> _Counts | None:
+    """`codes` (n,): the place of a value in `names`, -1 where there is none; `inside` (n,) whether its picture is
+    inside. `total` pictures have a value, `drawn` of them inside: n, unless a picture can have several."""
     known = codes >= 0
-    total, drawn = int(known.sum()), int((known & inside).sum())
+    if total is None or drawn is None:
+        total, drawn = int(known.sum()), int((known & inside).sum())
     if not names or drawn in (0, total):
         return None
     having = np.bincount(codes[known], minlength=len(names))

@@ -6,6 +6,8 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from store import read, search
 from store.connection import reading
@@ -26,7 +28,9 @@ def export_features(db: Path, run_id: int, file: Path, raw: bool = False) -> int
         raise ValueError(f"{file} should end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
     with reading(db) as con:
         ids, vectors = (search.raw_features if raw else search.features)(con, run_id)
-        rows = read.catalogue(con, ids=ids.tolist()).to_pandas().set_index("image_id").loc[ids]
+        # Whole numbers stay whole where some are missing, decimals keep their zeros.
+        table = read.catalogue(con, ids=ids.tolist(), exact=True)
+        rows = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).set_index("image_id").loc[ids]
     if file.suffix == ".pkl":
         paths = rows["path"].tolist()
         file.write_bytes(pickle.dumps(dict(zip(paths, vectors, strict=True)), protocol=4))
@@ -35,8 +39,6 @@ def export_features(db: Path, run_id: int, file: Path, raw: bool = False) -> int
     elif file.suffix == ".parquet":
         rows.assign(vector=list(vectors)).reset_index().to_parquet(file, index=False)
     else:
-        import pandas as pd
-
         names = [f"feature_{i}" for i in range(vectors.shape[1])]
         table = pd.concat([rows, pd.DataFrame(vectors, index=rows.index, columns=names)], axis=1)
         file.write_text(csv_of_frame(table.reset_index()), encoding="utf-8", newline="")

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ingest.merging import Merge, source_of
+from ingest.report import Report
+from ingest.sources.cells import Unread
 from ingest.sources.folder import SourceError
 from ingest.sources.reading import Reading
 from ingest.sources.table import read_metadata
@@ -33,6 +35,7 @@ class Joined:
     pictures_without_row: list[str]
     unread_pictures: list[str] = field(default_factory=list)
     reading: Reading = field(default_factory=Reading)
+    unread_dates: list[Unread] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -55,6 +58,7 @@ class Joined:
                 f"{counted(len(self.rows_without_picture), 'row')} without a picture "
                 f"({some(self.rows_without_picture)})"
             )
+        said += [column.line() for column in self.unread_dates]
         return "; ".join(said)
 
     def notes(self, limited: bool = False) -> list[str]:
@@ -74,6 +78,10 @@ class Joined:
             "rows_without_picture": self.rows_without_picture,
             "pictures_without_row": self.pictures_without_row,
             "pictures_with_unread_row": self.unread_pictures,
+            "dates_not_understood": {
+                column.column: {"count": column.count, "of": column.of, "examples": list(column.examples)}
+                for column in self.unread_dates
+            },
             "reading": self.reading.facts(),
         }
 
@@ -109,6 +117,7 @@ def join(
         found.unmatched_files,
         found.unread_files,
         found.reading,
+        found.unread_dates,
     )
 
 
@@ -165,6 +174,19 @@ def chosen_collection(con: Any, collection: str | None) -> dict[str, Any]:
     if found is None:
         raise SourceError(f"there is no collection {collection!r}; this database holds {names}")
     return found
+
+
+def report_lists(db: Path, collection: str, report: Report) -> dict[str, str]:
+    """Says which columns of a collection are taken for lists, and returns {column: what divides its cells}."""
+    with reading(db) as con:
+        lists = {
+            name: sep for name, sep in read.list_columns(con).items() if name in read.metadata_columns(con, collection)
+        }
+    if lists:
+        ways = {"json": "JSON lists", **{sep: f"divided by “{sep}”" for sep in (";", "|")}}
+        named = ", ".join(f"{name} ({ways[separator]})" for name, separator in lists.items())
+        report.tell(f"taken for lists, of which each part counts: {named}; the view `keywords` has the parts")
+    return lists
 
 
 def some(names: list[str]) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from store import read, rows
-from store.catalogue import quoted
+from store.identifiers import quoted
 
 SIDE = 2048  # of a page, in pixels: every graphics card takes that
 CELLS = (16, 64)  # the sides of a picture on a page: pages for far and for near
@@ -167,7 +168,8 @@ def values(con: Connection, ids: np.ndarray, column: str) -> tuple[list[Any], st
         return None
     query = f"SELECT image_id, {quoted(column)} FROM catalogue WHERE image_id IN (SELECT unnest($ids::BIGINT[]))"
     table = con.sql(query, params={"ids": np.asarray(ids).tolist()}).to_arrow_table()
-    found = dict(zip(table["image_id"].to_pylist(), table[1].to_pylist(), strict=True))
+    said = table[1].cast("double") if kind == "number" and pa.types.is_decimal(table[1].type) else table[1]
+    found = dict(zip(table["image_id"].to_pylist(), said.to_pylist(), strict=True))
     return [found.get(image_id) for image_id in np.asarray(ids).tolist()], kind
 
 

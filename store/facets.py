@@ -1,8 +1,8 @@
 """What the columns of the catalogue offer to choose images by, and the images that a choice leaves.
 
-Values of a column go as text, as `column::VARCHAR` has them, ends of ranges as numbers or dates. The tags of images
-are a column TAG of text with several values, unless the catalogue has a column of that name. A column that is not there
-raises StoreError.
+Values of a column go as text, as `column::VARCHAR` has them, ends of ranges as numbers or dates. Of a column whose
+cells are lists ("Architecture; Landscape") each part is a value, and the tags of images are such a column TAG, unless
+the catalogue has one of that name. A column that is not there raises StoreError.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from store import read
-from store.catalogue import quoted
+from store import keywords, read
 from store.errors import StoreError
+from store.identifiers import literal, quoted
 from store.rows import fetch, first, plain
 
 TAG = "tag"
@@ -91,13 +91,15 @@ def categories(
     con: Connection, collection: str, column: str, search: str = "", most: int = VALUES, also: Sequence[str] = ()
 ) -> Categories:
     """The `most` frequent values of a collection's images that hold the text `search`, and any of `also`."""
-    name, kind = _typed(con, column)
-    of = "tags JOIN catalogue USING (image_id)" if kind == TAG else "catalogue"
+    asked = _column(con, column)
+    of, value = "catalogue", f"{asked.name}::VARCHAR"
+    if asked.parts:
+        of, value = f"({asked.parts}) JOIN catalogue USING (image_id)", "part"
     found = fetch(
         con,
         f"""
         WITH every AS MATERIALIZED (
-            SELECT {name}::VARCHAR AS value, count(*) AS images FROM {of} WHERE collection = $collection GROUP BY 1
+            SELECT {value} AS value, count(*) AS images FROM {of} WHERE collection = $collection GROUP BY 1
         ),
         searched AS (SELECT * FROM every WHERE value IS NOT NULL AND {_holds("value", "$search")}),
         top AS (SELECT * FROM searched ORDER BY images DESC, value LIMIT $most)
@@ -115,10 +117,12 @@ def categories(
 def spread(con: Connection, collection: str, column: str, bins: int = BINS) -> Spread | None:
     """How a collection's numbers or dates lie, in at most that many bins, which for whole numbers and days all hold
     equally many of them; None for a text column and for one without a value."""
-    name, kind = _typed(con, column)
-    if kind in ("VARCHAR", TAG):
+    name, kind = (asked := _column(con, column)).name, asked.kind
+    if asked.is_text:
         return None
     value = f"date_diff('day', DATE '1970-01-01', {name})" if kind == "DATE" else name
+    if kind.startswith("DECIMAL"):
+        kind, value = "DOUBLE", f"{name}::DOUBLE"
     values = f"SELECT {value} AS value FROM catalogue WHERE collection = $collection"
     finite = "isfinite(value::DOUBLE)"
     low, high, missing = first(
@@ -154,8 +158,15 @@ def grouping(con: Connection, collection: str) -> list[str]:
         for name, kind in columns
     )
     found = first(con, f"SELECT {counts} FROM catalogue WHERE collection = ?", [collection])
-    several = zip(columns, found[::2], found[1::2], strict=True)
-    return [name for (name, _), images, values in several if images and values <= max(8, 0.6 * images)]
+    parts = fetch(
+        con,
+        "SELECT key, count(DISTINCT value) FROM keywords JOIN catalogue USING (image_id) "
+        "WHERE collection = ? GROUP BY key",
+        [collection],
+    )
+    distinct = dict(zip((name for name, _ in columns), found[1::2], strict=True)) | dict(parts)
+    several = zip(columns, found[::2], strict=True)
+    return [name for (name, _), images in several if images and distinct[name] <= max(8, 0.6 * images)]
 
 
 def matching(con: Connection, collection: str, conditions: Iterable[Condition]) -> np.ndarray:
@@ -183,36 +194,63 @@ def statement(con: Connection, collection: str, conditions: Iterable[Condition],
 
 def _test(con: Connection, condition: Condition, put: Callable[[Any], str]) -> str:
     """SQL for a condition, its values as `put` writes them."""
-    name, kind = _typed(con, condition.column)
-    text = f"{name}::VARCHAR" if kind not in ("VARCHAR", TAG) else name
+    asked = _column(con, condition.column)
+    name = asked.name
+    text = name if asked.is_text else f"{name}::VARCHAR"
     if isinstance(condition, Contains):
-        return _any_tag(kind, _holds(text, put(condition.text)))
+        test = _holds("part" if asked.kind == TAG else text, put(condition.text))
+        return asked.some_part(test) if asked.kind == TAG else test
     if isinstance(condition, Between):
-        if kind in ("VARCHAR", TAG):
+        if asked.is_text:
             raise StoreError(f"The column {condition.column!r} holds text, which has no range.")
         ends = ((">=", condition.low), ("<=", condition.high))
         limits = [f"{name} {sign} {put(end)}" for sign, end in ends if end is not None]
         tests = [" AND ".join(limits) or f"{name} IS NOT NULL"]
+    elif condition.values and asked.parts:
+        tests = [asked.some_part(f"part IN ({', '.join(map(put, condition.values))})")]
+        if whole := [value for value in condition.values if asked.divided(value)]:  # as older links have them
+            tests.append(f"{name} IN ({', '.join(map(put, whole))})")
     else:
-        values = ", ".join(map(put, condition.values))
-        tests = [_any_tag(kind, f"{text} IN ({values})")] if values else []
+        tests = [f"{text} IN ({', '.join(map(put, condition.values))})"] if condition.values else []
     if condition.missing or not tests:
-        tests.append("image_id NOT IN (SELECT image_id FROM tags)" if kind == TAG else f"{name} IS NULL")
+        tests.append("image_id NOT IN (SELECT image_id FROM tags)" if asked.kind == TAG else f"{name} IS NULL")
     return tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})"  # AND binds first
 
 
-def _any_tag(kind: str, test: str) -> str:
-    return f"image_id IN (SELECT image_id FROM tags WHERE {test})" if kind == TAG else test
+@dataclass(frozen=True)
+class _Column:
+    """A column's name as SQL writes it, and its type; TAG is the type of tags. Where an image can have several values,
+    `parts` is SQL for the rows (image_id, part), divided by `separator`."""
+
+    name: str
+    kind: str
+    parts: str = ""
+    separator: str = ""
+
+    @property
+    def is_text(self) -> bool:
+        return self.kind in ("VARCHAR", TAG)
+
+    def some_part(self, test: str) -> str:
+        """SQL for the images of which a part passes."""
+        return f"image_id IN (SELECT image_id FROM ({self.parts}) WHERE {test})"
+
+    def divided(self, value: str) -> bool:
+        """Whether a value is a whole cell rather than a part."""
+        return self.separator in value if self.separator in keywords.SEPARATORS else value.startswith("[")
 
 
-def _typed(con: Connection, column: str) -> tuple[str, str]:
-    """A column's name as SQL writes it, and its type; TAG is the type of tags."""
-    found = first(con, "SELECT type FROM catalogue_column WHERE name = ?", [column])
+def _column(con: Connection, column: str) -> _Column:
+    found = first(con, "SELECT type, separator FROM catalogue_column WHERE name = ?", [column])
     if found is None and column == TAG:
-        return quoted(TAG), TAG
+        return _Column(quoted(TAG), TAG, "SELECT image_id, tag AS part FROM tags")
     if found is None:
         raise StoreError(f"The catalogue has no column {column!r}.")
-    return quoted(column), found[0]
+    kind, separator = found
+    if separator is None:
+        return _Column(quoted(column), kind)
+    parts = f"SELECT image_id, value AS part FROM keywords WHERE key = {literal(column)}"
+    return _Column(quoted(column), kind, parts, separator)
 
 
 def _holds(text: str, part: str) -> str:
@@ -222,7 +260,7 @@ def _holds(text: str, part: str) -> str:
 def _literal(value: Any) -> str:
     if isinstance(value, date):
         return f"DATE '{value.isoformat()}'"
-    return f"'{value.replace(chr(39), chr(39) * 2)}'" if isinstance(value, str) else repr(value)
+    return literal(value) if isinstance(value, str) else repr(value)
 
 
 def _day(number: int) -> date:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import duckdb
 
+from store import catalogue
 from store.errors import DatabaseNewer, DatabaseOlder, NotADatabase
 from store.rows import fetch, first, now
 
 FOLDER = Path(__file__).parent / "migrations"
+REBUILT = (11,)  # the migrations after which the views of the metadata are made anew
 
 
 def steps(folder: Path = FOLDER) -> list[tuple[int, Path]]:
@@ -28,6 +30,8 @@ def apply(con: duckdb.DuckDBPyConnection, path: Path, folder: Path = FOLDER) -> 
         try:
             con.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER, name VARCHAR, applied_at TIMESTAMP)")
             con.execute(file.read_text(encoding="utf-8"))
+            if folder == FOLDER and number in REBUILT:
+                catalogue.rebuild(con)
             con.execute("INSERT INTO migration VALUES (?, ?, ?)", [number, file.stem[5:], now()])
         except BaseException:
             con.rollback()

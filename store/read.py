@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from store import companding
-from store.catalogue import quoted, text_at
 from store.errors import StoreError
+from store.identifiers import literal, quoted, text_at
 from store.records import FrameRecord, Held, MapStack
 from store.rows import fetch, first, plain
 
@@ -54,10 +54,15 @@ def images(con: Connection, collection: str | None = None, ids: Iterable[int] | 
     )
 
 
-def catalogue(con: Connection, collection: str | None = None, ids: Iterable[int] | None = None) -> pa.Table:
-    """The rows of the view `catalogue`: image_id, collection, path and a typed column for each metadata key."""
+def catalogue(
+    con: Connection, collection: str | None = None, ids: Iterable[int] | None = None, exact: bool = False
+) -> pa.Table:
+    """The rows of the view `catalogue`: image_id, collection, path and a typed column for each metadata key. Decimals
+    are float64, unless they shall be `exact`."""
     query = f"SELECT * FROM catalogue {_where(collection, ids)} ORDER BY image_id"
-    return _table(con, query, collection=collection, ids=ids)
+    table = _table(con, query, collection=collection, ids=ids)
+    fields = [pa.field(each.name, pa.float64()) if pa.types.is_decimal(each.type) else each for each in table.schema]
+    return table if exact else table.cast(pa.schema(fields))
 
 
 def metadata_columns(con: Connection, collection: str | None = None) -> dict[str, str]:
@@ -68,7 +73,35 @@ def metadata_columns(con: Connection, collection: str | None = None) -> dict[str
         counts = ", ".join(f"count({quoted(name)})" for name, _ in columns)
         row = first(con, f"SELECT {counts} FROM catalogue WHERE collection = ?", [collection])
         columns = [column for column, count in zip(columns, row, strict=True) if count]
-    return {name: kinds[type] for name, type in columns}
+    return {name: kinds.get(type, "number") for name, type in columns}  # number: DECIMAL(18,2)
+
+
+def list_columns(con: Connection) -> dict[str, str]:
+    """The columns of `catalogue` whose cells are lists, each with what divides them: ';', '|', or 'json' for lists of
+    JSON. The view `keywords` has their parts."""
+    query = "SELECT name, separator FROM catalogue_column WHERE separator IS NOT NULL ORDER BY position"
+    return dict(fetch(con, query))
+
+
+def unread_dates(con: Connection, collection: str) -> list[tuple[str, int, int, list[str]]]:
+    """Of each column of dates that has years beside it (`date_from`, `date_to`): (its name, how many images have a text
+    there without years, of how many with a text, the most frequent three of these texts); only where there are any."""
+    columns = [name for (name,) in fetch(con, "SELECT name FROM catalogue_column ORDER BY position")]
+    found = []
+    for name in columns:
+        if not {f"{name}_from", f"{name}_to"} <= set(columns):
+            continue
+        first_year, last_year, text = (quoted(each) for each in (f"{name}_from", f"{name}_to", name))
+        without = f"{first_year} IS NULL AND {last_year} IS NULL"
+        query = f"""
+            SELECT {text}::VARCHAR, count(*) FILTER ({without}) AS many, count(*) FROM catalogue
+            WHERE collection = ? AND {text} IS NOT NULL GROUP BY 1 ORDER BY many DESC, 1
+        """
+        rows = fetch(con, query, [collection])
+        count = sum(many for _, many, _ in rows)
+        if count:
+            found.append((name, count, sum(each for *_, each in rows), [value for value, many, _ in rows[:3] if many]))
+    return found
 
 
 def runs(con: Connection, collection: str | None = None) -> pa.Table:
@@ -248,11 +281,14 @@ def done(con: Connection, run_id: int, methods: Mapping[str, str] | Iterable[str
 
 
 def labels(con: Connection, column: str, ids: Iterable[int]) -> list[frozenset[str]]:
-    """The values of each image, in the order of `ids`, in a column of the catalogue as text, or its tags for the column
-    `tag`; an empty set where there is none. StoreError for a column that does not exist."""
+    """The values of each image, in the order of `ids`, in a column of the catalogue as text, the parts of a cell
+    that is a list, or its tags for the column `tag`; an empty set where there is none. StoreError for a column that
+    does not exist."""
     columns = [name for (name,) in fetch(con, "SELECT name FROM catalogue_column")]
     if column == "tag":
         query = "SELECT image_id, tag FROM tag"
+    elif column in list_columns(con):
+        query = f"SELECT image_id, value FROM keywords WHERE key = {literal(column)}"
     elif column in columns:
         query = f"SELECT image_id, {quoted(column)}::VARCHAR FROM catalogue WHERE {quoted(column)} IS NOT NULL"
     else:

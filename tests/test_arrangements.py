@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dashboard import arrangements
-from dashboard.arrangements import BLOCKS, cells, grid, groups, timeline
+from dashboard.arrangements import BLOCKS, Dated, cells, grid, groups, timeline
 
 DEGENERATE = [np.zeros((0, 2)), np.zeros((1, 2)), np.zeros((9, 2)), np.column_stack([np.arange(7.0), np.zeros(7)])]
 
@@ -185,3 +185,19 @@ def test_half_of_all_in_one_year_does_not_pull_the_line_to_a_thread():
 
 def test_text_is_no_number():
     assert np.isnan(arrangements.as_numbers(["about 1830", None, ""], "number")).all()
+
+
+def test_open_ends_lie_at_the_end_that_is_known_and_are_marked():
+    values = [Dated(1600), Dated(1750, -1), Dated(1650, 1), Dated(None), 1700]
+    made = timeline(clusters(5), values)
+    assert made.open.tolist() == [0, -1, 1, 0, 0]
+    assert np.argsort(made.xy[[0, 2, 4, 1], 0]).tolist() == [0, 1, 2, 3]
+    assert [block.count for block in made.blocks] == [1] and (made.axis.low, made.axis.high) == (1600, 1750)
+    assert timeline(clusters(2), [1600, 1700]).open is None
+
+
+def test_a_picture_with_several_values_lies_with_the_first():
+    made = groups(clusters(5), [("sea", "sky"), ("sky",), ("sky", "sea"), None, ("sea",)])
+    assert [(block.text, block.count) for block in made.blocks] == [
+        ("sea (3 in all)", 2), ("sky (3 in all)", 2), ("no value", 1),
+    ]  # fmt: skip

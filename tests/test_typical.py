@@ -153,3 +153,13 @@ def test_medians_are_told_of_numbers_and_dates():
     inside = np.array([True, True, True, False, False, False])
     kinds = {"year": "number", "made": "date", "school": "text"}
     assert typical.middles(table, inside, kinds) == [Middle("year", 1510, 1800)]
+
+
+def test_of_a_list_each_part_counts():
+    parts = [("sea", "sky")] * 20 + [("sea",)] * 10 + [("field", "sky")] * 30 + [None] * 5
+    found = typical.typical(pd.DataFrame({"subject": parts}), np.arange(65) < 30, {"subject": "text"})
+    assert [(one.value, one.inside, one.total_inside, one.outside, one.total_outside) for one in found] == [
+        ("sea", 30, 30, 0, 30)
+    ]
+    apart = pd.DataFrame({"subject": [(f"{i}", f"{i + 1}") for i in range(60)]})
+    assert typical.typical(apart, np.arange(60) < 30, {"subject": "text"}) == []

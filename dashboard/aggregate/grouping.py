@@ -19,7 +19,7 @@ PARTS = ("is", "from", "to")  # what the address says of a column
 def choose(collection: str, filtered: Filtered) -> tuple[Pair | None, tuple[str, str]]:
     """The pictures of both groups, of those that the filter leaves, None while the first is not told; and what the
     groups are called."""
-    catalogue = cache.catalogue(collection)
+    catalogue = cache.catalogue_parts(collection)
     catalogue = catalogue[filtered.among(catalogue["image_id"].to_numpy())]
     kinds = {name: kind for name, kind in cache.metadata_columns(collection).items() if catalogue[name].notna().any()}
     if not kinds:
@@ -72,7 +72,7 @@ def condition(letter: str, column: str, kind: str, values: pd.Series) -> Conditi
     label, first = words.plain(column), letter == "a"
     keys = {what: f"aggregate_{letter}_{what}_{column}" for what in PARTS}
     if kind == "text":
-        counts = values.value_counts()
+        counts = values.explode().value_counts()
         options = sorted(counts.index)
         common = sorted(options, key=lambda value: -counts[value])
         begin = common[:1] if first else common[1:2] or common
@@ -128,7 +128,7 @@ def default_column(catalogue: pd.DataFrame, kinds: dict[str, str]) -> str:
     """The column whose commonest value cuts the collection most evenly in two, or else one with numbers or dates."""
 
     def evenness(column: str) -> int:
-        counts = catalogue[column].value_counts()
+        counts = catalogue[column].explode().value_counts()
         return min(counts.iloc[0], counts.sum() - counts.iloc[0]) if kinds[column] == "text" else 0
 
     best = max(kinds, key=evenness)

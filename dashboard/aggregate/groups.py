@@ -17,8 +17,8 @@ NAMED = 5  # values of a column that are named; a link has them all
 
 @dataclass(frozen=True)
 class Condition:
-    """What a column must say: one of `values` if it holds text, or from `values[0]` to `values[1]`, both included, if
-    it holds numbers or dates."""
+    """What a column must say: one of `values` if it holds text, or tuples of texts; from `values[0]` to `values[1]`,
+    both included, if it holds numbers or dates."""
 
     column: str
     kind: str
@@ -27,7 +27,9 @@ class Condition:
     def hits(self, values: pd.Series) -> np.ndarray:
         """bool (n,): which values of the column it holds for; never for a missing one."""
         if self.kind == "text":
-            return values.isin(self.values).to_numpy(bool)
+            parts = values.explode() if values.map(type).eq(tuple).any() else values
+            hits = parts.isin(self.values)
+            return (hits if parts is values else hits.groupby(level=0, sort=False).any()).to_numpy(bool)
         low, high = self.values
         comparable = pd.to_datetime(values) if self.kind == "date" else values
         if self.kind == "date":

@@ -11,6 +11,7 @@ twice before. Tables come as pandas data frames, cheap copies of what is shared.
 from dashboard.cache.attention import group_maps, head_stats, map_levels, maps, methods, outliers, predicted_class
 from dashboard.cache.collection import (
     catalogue,
+    catalogue_parts,
     collections,
     current_image,
     failures,
@@ -19,8 +20,10 @@ from dashboard.cache.collection import (
     images_text,
     items,
     labels,
+    list_columns,
     metadata_columns,
     table_readings,
+    unread_dates,
 )
 from dashboard.cache.facets import categories, facet_columns, grouping, matching, query, satisfying, spread, statement
 from dashboard.cache.file import database, databases, db

@@ -10,10 +10,11 @@ import streamlit as st
 
 from dashboard import words
 from dashboard.cache.file import db
-from dashboard.cache.memory import ask, ask_settled, settled, whole_numbers
+from dashboard.cache.memory import ask, ask_settled, remembered, settled, whole_numbers
 from dashboard.cache.routes import thumb_route
 from store import connection, read
 from store import tables as stored_tables
+from store.keywords import divided
 
 
 def collections() -> pd.DataFrame:
@@ -65,6 +66,22 @@ def items(image_ids: Iterable[int], captions: Mapping[int, str] | None = None) -
 def catalogue(collection: str | None = None) -> pd.DataFrame:
     """image_id, collection, path and a typed column for each metadata key."""
     return ask_settled("catalogue", collection=collection)
+
+
+def catalogue_parts(collection: str | None = None) -> pd.DataFrame:
+    """The same with a tuple of its parts in each cell of the columns that are lists, None where there is none."""
+    key = ("catalogue_parts", collection)
+    return remembered(lambda: divided(catalogue(collection), list_columns()), *key).copy(deep=False)
+
+
+def list_columns() -> dict[str, str]:
+    """{column: what divides its cells} of the columns whose cells are lists: ';', '|' or 'json'."""
+    return dict(ask_settled("list_columns"))
+
+
+def unread_dates(collection: str) -> list[tuple[str, int, int, list[str]]]:
+    """Of columns of dates: (column, images whose date has no years, of how many, some such dates)."""
+    return list(ask_settled("unread_dates", collection=collection))
 
 
 def metadata_columns(collection: str | None = None) -> dict[str, str]:

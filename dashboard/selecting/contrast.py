@@ -67,7 +67,7 @@ def compared(selection: Selection) -> tuple[list[Typical], list[Middle]]:
     """What is typical, and the medians; kept."""
 
     def make() -> tuple[list[Typical], list[Middle]]:
-        table, kinds = cache.catalogue(selection.collection), cache.metadata_columns(selection.collection)
+        table, kinds = cache.catalogue_parts(selection.collection), cache.metadata_columns(selection.collection)
         table = table[np.isin(table["image_id"], selection.among)]
         inside = np.isin(table["image_id"], selection.ids)
         return typical.typical(table, inside, kinds), typical.middles(table, inside, kinds)

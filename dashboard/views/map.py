@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import cache, colours, filtering, linked, plane, projection_text, publication, words
 from dashboard.components import canvas, card
-from dashboard.layouts import CLUSTER, Wish
+from dashboard.layouts import CLUSTER, Wish, range_of
 from dashboard.projection_text import NAMES
 from dashboard.publication import View
 from dashboard.selecting import chosen
@@ -32,6 +32,10 @@ LAID_OUT = {
     "groups": "There is a block for each {by}, the largest first. Inside a block lie near each other those that "
     "{method} has near each other; how far a block is from another means nothing.",
 }
+RANGES = (
+    " Each lies at{middle}; one of which only an end is known (before 1750, after 1600) lies there, with an arrow to "
+    "the side that is open."
+)
 CLUSTERS = (
     "Outlines are clusters that {method} finds in this plane; another projection has others. A cluster is named by "
     "metadata that its pictures have oftener than the others, and shows the picture whose features are nearest to "
@@ -160,7 +164,8 @@ def controls(run: dict, projections: pd.DataFrame) -> tuple[dict, Wish, str | No
 
 def wished(run: dict, columns: list[str]) -> Wish:
     """How the pictures shall lie, and by which column."""
-    scales = [name for name, kind in cache.metadata_columns(run["collection"]).items() if kind in ("number", "date")]
+    kinds = cache.metadata_columns(run["collection"])
+    scales = [name for name, kind in kinds.items() if kind in ("number", "date") or range_of(name, kinds) == name]
     by = {"projection": [], "grid": [], "time": scales, "groups": columns}
     known = [name for name in WAYS if by[name] or name in ("projection", "grid")]
     way = linked.one_of("Layout", known, "layout", WAYS.get, 140)
@@ -191,7 +196,7 @@ def tint(layout: Layout, run: dict, projection_id: int, column: str | None) -> c
             found = colours.colour([names.get(number) for number in of], "text")
             legend = [("in no cluster" if name == "not given" else name, *rest) for name, *rest in found.legend]
             return replace(found, legend=legend)
-        values = cache.catalogue(run["collection"]).set_index("image_id")[column].reindex(layout.ids)
+        values = cache.catalogue_parts(run["collection"]).set_index("image_id")[column].reindex(layout.ids)
         kind = cache.metadata_columns(run["collection"])[column]
         return colours.colour(values.astype(object).where(values.notna(), None).tolist(), kind)
 
@@ -216,7 +221,7 @@ def explain(run: dict, projection: dict, layout: Layout, wish: Wish, clusters: b
         f"({words.plain(run['title'])}): {words.plain(projection_text.settings(projection))}.",
         *map(words.plain, projection_text.notes(projection)),
         projection_text.meaning(projection),
-        LAID_OUT[wish.layout].format(by=words.plain(wish.by), method=method),
+        laid_out(run, wish, words.plain(wish.by), method),
     ]
     text = " ".join(part for part in parts if part)
     if clusters:
@@ -228,6 +233,16 @@ def explain(run: dict, projection: dict, layout: Layout, wish: Wish, clusters: b
         "Drag to move, scroll or pinch to come closer. Click to select, with Shift more; double-click opens a picture. "
         "With the keyboard: arrows, plus and minus, space to select, Enter to open."
     )
+
+
+def laid_out(run: dict, wish: Wish, by: str, method: str) -> str:
+    """How to read where the pictures lie."""
+    text = LAID_OUT[wish.layout].format(by=by, method=method)
+    if wish.layout == "time" and (name := range_of(wish.by, cache.metadata_columns(run["collection"]))) is not None:
+        text += RANGES.format(middle=" the middle of its range of years" if wish.by == name else f" its {by}")
+    if wish.layout == "groups" and wish.by in cache.list_columns():
+        text += f" A picture with several values of {by} lies with the first."
+    return text
 
 
 def export(
@@ -293,7 +308,7 @@ def how_made(
         f"{pictures} of the collection {run['collection']}. {method} ({said}) of the features that "
         f"{run['title']} finds in them (run {run['run_id']}); made on {made.day} {made:%B %Y} with Bilderatlas.",
         *projection_text.notes(projection),
-        f"{projection_text.meaning(projection)} {LAID_OUT[wish.layout].format(by=wish.by, method=method)}".strip(),
+        f"{projection_text.meaning(projection)} {laid_out(run, wish, wish.by, method)}".strip(),
     ]
     if source.clusters:
         lines.append(CLUSTERS.format(**vars(cache.clusters(projection["projection_id"]))).split(" Click")[0])

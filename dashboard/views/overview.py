@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, components, inputs, readings, tables, words
+from dashboard import cache, components, filters, inputs, readings, tables, words
 from dashboard.components import card
 from ingest.vision.paths import natural_key
 from store.counts import counted
 
 PAGE = 120  # pictures on one page of the wall
 BY_FILE = "file name"
+DIVIDED = {";": "divided by semicolons", "|": "divided by bars", "json": "lists of JSON"}
 
 
 def page() -> None:
@@ -30,6 +31,7 @@ def page() -> None:
     for run_id in reversed(runs["run_id"].tolist()):
         show_run(cache.run(run_id))
     show_collections(collections)
+    show_metadata(collections)
     readings.show_tables()
     show_failures()
 
@@ -155,6 +157,24 @@ def show_collections(collections: pd.DataFrame) -> None:
             "created_at": st.column_config.DatetimeColumn("Since (UTC)", format="D MMM YYYY, HH:mm"),
         },
     )
+
+
+def show_metadata(collections: pd.DataFrame) -> None:
+    """What of the metadata was taken for what, where that is no matter of course."""
+    lines = []
+    if lists := cache.list_columns():
+        named = [f"{words.plain(name)} ({DIVIDED[separator]})" for name, separator in lists.items()]
+        lines.append(f"Columns in which a picture can have several values: {', '.join(named)}. Each value counts.")
+    for collection in collections["name"]:
+        for column, count, of, examples in cache.unread_dates(collection):
+            some = ", ".join(f"“{filters.short(text)}”" for text in examples)
+            lines.append(
+                f"{count:,} of {of:,} entries of {words.plain(column)} in {words.plain(collection)} have no years "
+                f"beside them, since they are no dates or are not understood: {words.plain(some)}."
+            )
+    if lines:
+        st.header("Metadata", anchor=False)
+        st.markdown("\n".join(f"- {line}" for line in lines))
 
 
 def show_failures() -> None:

@@ -35,12 +35,13 @@ def metadata(
     Columns of the table replace those of the same name, and what it said when it was read before is gone where it no
     longer says so; features and maps stay as they are.
     """
-    from ingest.metadata import describe_collection
+    from ingest.metadata import describe_collection, report_lists
 
     report = Report(as_json)
     found = describe_collection(db, file.expanduser(), collection, file_column, replace, options)
     for line in found.pop("notes"):
         report.note(line)
+    found["lists"] = report_lists(db, found["collection"], report)
     changed = found["changed"]
     report.finish(f"{found['collection']}: the metadata of {counted(changed, 'picture')} changed → {db}", found)
 

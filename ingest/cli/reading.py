@@ -48,6 +48,7 @@ def run(
     """
     from ingest.changes import prune
     from ingest.listing import list_source
+    from ingest.metadata import report_lists
     from ingest.projections import check_layouts, project
     from ingest.runs import Settings
     from ingest.workflow import observe_collection
@@ -60,7 +61,7 @@ def run(
         pruned = {"pruned": prune(db, listing.collection, sure=True)["pruned"], "gone": []} if prunes else {}
         counts = observe_collection(db, listing, Settings(**settings, engine=cluster), "run", report)
     counts |= pruned
-    counts |= {"projections": [], "projections_failed": {}}
+    counts |= {"lists": report_lists(db, listing.collection, report), "projections": [], "projections_failed": {}}
     if counts["run_id"] is not None:  # else no picture has been through the network
         done = project(db, counts["run_id"], list(layouts), report.tell)
         counts |= {"projections": done.made, "projections_failed": done.failed}
@@ -76,6 +77,7 @@ def scan(source: Any, db: Path, as_json: bool, workers: int | None) -> None:
     """Only list the pictures of a folder, a film or a IIIF manifest, with thumbnails and metadata."""
     from ingest import workflow
     from ingest.listing import list_source
+    from ingest.metadata import report_lists
 
     report = Report(as_json)
     listing = list_source(db, source, report)
@@ -87,6 +89,7 @@ def scan(source: Any, db: Path, as_json: bool, workers: int | None) -> None:
         "new": counts.done,
         "already": already,
         "failed": counts.failed,
+        "lists": report_lists(db, listing.collection, report),
         **listing.notes(),
     }
     line = f"{listing.collection}: {counts.done} new, {already} already there, {counts.failed} failed → {db}"

@@ -4,19 +4,40 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
+from dataclasses import dataclass
 
-from ingest.sources.dates import span
+from ingest.sources.dates import Span, is_undated, span
 from ingest.sources.tabular import Sheet
 
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"-?([0-9]{1,3}(\.[0-9]{3})+|[0-9]+),[0-9]+")
 _THOUSANDS = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
-_COMPARABLE = (re.compile(r"-?[1-9][0-9]{0,3}"), re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"))  # years alone, days alone
+_COMPARABLE = (re.compile(r"-?[1-9][0-9]{0,6}"), re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"))  # years alone, days alone
 _DATED = re.compile(  # words of the names of columns, without accents
     r"date[sd]?|dating|year|years|created|creation|period|century|made|produced|production"
     r"|datum|datierung|datiert|jahr|jahre|zeit|entstehung|entstehungszeit|entstanden|herstellungsdatum"
     r"|datation|annee|siecle|data|datazione|anno|fecha|datacion|ano|siglo|jaar|datering|when"
 )
+
+
+@dataclass(frozen=True)
+class Unread:
+    """The values of a column of dates that are not understood: how many of how many, and the most frequent of them.
+    `dated` is False where so few are understood that the column got no years at all."""
+
+    column: str
+    count: int
+    of: int
+    examples: tuple[str, ...]
+    dated: bool = True
+
+    def line(self) -> str:
+        """What is told at the terminal."""
+        some = ", ".join(f"“{text if len(text) <= 40 else text[:39] + '…'}”" for text in self.examples)
+        verb = "is" if self.count == 1 else "are"
+        what = f"{self.count} of {self.of} dates in the column {self.column} {verb} not understood ({some})"
+        return what if self.dated else f"{what}, so it gets no years beside it"
 
 
 def cells_of(sheet: Sheet) -> list[dict[str, str | None]]:
@@ -25,20 +46,34 @@ def cells_of(sheet: Sheet) -> list[dict[str, str | None]]:
     Where all numbers of a column that has a decimal comma can be read with it, they get a decimal point. A column of
     dates that are not plain years or days gets two more, at the end, of whole years: `date_from` and `date_to`.
     """
+    return read_cells(sheet)[0]
+
+
+def read_cells(sheet: Sheet) -> tuple[list[dict[str, str | None]], list[Unread]]:
+    """The rows as `cells_of` gives them, and what of the dates is not understood."""
     columns: dict[str, list[str]] = {}
     years_of: dict[str, list[str]] = {}
+    unread: list[Unread] = []
     taken = set(sheet.header)
     for place, name in enumerate(sheet.header):
         values = _with_points([row[place] for row in sheet.rows])
         columns[name] = values
-        if is_dated(name) and f"{name}_from" not in taken and f"{name}_to" not in taken and (years := _years(values)):
-            years_of[f"{name}_from"], years_of[f"{name}_to"] = years
+        if is_dated(name) and f"{name}_from" not in taken and f"{name}_to" not in taken and _is_written(values):
+            spans = {value: span(value) for value in set(values) if value}
+            strange = [value for value in values if value and spans[value] is None and not is_undated(value)]
+            read = sum(spans.get(value) is not None for value in values)
+            if read and read >= len(strange):
+                years_of[f"{name}_from"], years_of[f"{name}_to"] = _years(values, spans)
+            if read and strange:
+                frequent = tuple(value for value, _ in Counter(strange).most_common(3))
+                unread.append(Unread(name, len(strange), read + len(strange), frequent, read >= len(strange)))
     columns |= years_of
     names = list(columns)
-    return [
+    rows = [
         {name: cell or None for name, cell in zip(names, row, strict=True)}
         for row in zip(*columns.values(), strict=True)
     ]
+    return rows, unread
 
 
 def is_dated(name: str) -> bool:
@@ -56,23 +91,28 @@ def _with_points(values: list[str]) -> list[str]:
     if all(_PLAIN.fullmatch(value) or _THOUSANDS.fullmatch(value) for value in numbers) and any(
         "." in value or value.count(",") > 1 for value in commas
     ):
-        return [value.replace(",", "") for value in values]  # 1,234.5
+        return [_shortest(value.replace(",", "")) for value in values]  # 1,234.5
     decimal = all(_DECIMAL_COMMA.fullmatch(value) or re.fullmatch(r"-?[0-9]+", value) for value in numbers)
     # 1,250 alone may be either: it stays as it is.
     if decimal and not all(_THOUSANDS.fullmatch(value) for value in commas):
-        return [value.replace(".", "").replace(",", ".") for value in values]
+        return [_shortest(value.replace(".", "").replace(",", ".")) for value in values]
     return values
 
 
-def _years(values: list[str]) -> tuple[list[str], list[str]] | None:
-    """The first and last years of a column of dates; None where it holds plain years or days, which can be compared as
-    they are, or where less than half of it can be read."""
+def _shortest(number: str) -> str:
+    """12.50 as 12.5: with such a comma it is a measure or a price, where the last 0 says nothing; in an inventory
+    number, 1978.10, it does."""
+    return number.rstrip("0").rstrip(".") if "." in number else number
+
+
+def _is_written(values: list[str]) -> bool:
+    """Whether a column of dates holds more than plain years or days alone, which can be compared as they are."""
     written = [value for value in values if value]
-    if not written or any(all(map(shape.fullmatch, written)) for shape in _COMPARABLE):
-        return None
-    spans = {value: span(value) for value in set(written)}
-    if 2 * sum(spans[value] is not None for value in written) < len(written):
-        return None
+    return bool(written) and not any(all(map(shape.fullmatch, written)) for shape in _COMPARABLE)
+
+
+def _years(values: list[str], spans: dict[str, Span | None]) -> tuple[list[str], list[str]]:
+    """The first and last years of a column of dates, blank where there is none."""
     found = [spans.get(value) or (None, None) for value in values]
     first, last = ([_text(year) for year in years] for years in zip(*found, strict=True))
     return first, last

@@ -1,9 +1,11 @@
-"""What people write for a date as a range of years: "c. 1520", "1520–25", "16. Jh., 2. Hälfte", "12.3.1889".
+"""What people write for a date as a range of years: "c. 1520", "1520–25", "16. Jh., 2. Hälfte", "12.3.1889", "1520~".
 
-Years are whole numbers, those before Christ negative (500 BC is -500). What is decided where the words leave it open:
-about a year is five years before to five after; the 16th century is 1501 to 1600, its beginning, middle and end a third
-each; 1520s is 1520 to 1529 and 1500s is 1500 to 1599; before and after a year leave one end open. What is not fully
-understood is no date.
+Years are whole numbers as historians count them, those before Christ negative (500 BC is -500), without a year 0. The
+number stays the one that is written, in the Extended Date/Time Format too: -0500 is -500, though that format, which has
+a year 0, strictly means 501 BC. What is decided where the words leave it open: about a year is five years before to
+five after; the 16th century is 1501 to 1600, its beginning, middle and end a third each, and so with decades; 1520s is
+1520 to 1529 and 1500s is 1500 to 1599; before and after a year leave one end open. What is not fully understood is no
+date, nor is a year beyond LATEST, which tables write for "unknown". The words are in `ingest.sources.date_words`.
 """
 
 from __future__ import annotations
@@ -11,73 +13,47 @@ from __future__ import annotations
 import re
 import unicodedata
 
-Span = tuple[int | None, int | None]
+from ingest.sources import date_words as words
+from ingest.sources.edtf_dates import ABOUT, Span, edtf_span
 
-ABOUT = 5  # years
 LONGEST = 80  # characters of a date
+LATEST = 2100
 
-
-def _any(words: str) -> str:
-    """A pattern for one of these, which are divided by bars."""
-    return f"(?:{words})"
-
-
-_ABOUT = _any(
-    "c|ca|cca|circa|about|around|approx|approximately|probably|prob|possibly|perhaps|um|gegen|etwa|wohl|vermutl"
-    "|vermutlich|vers|env|environ|hacia|verso|rond|omstreeks"
-)
-_BEFORE = _any(
-    "before|not after|no later than|until|ante|terminus ante quem|vor|bis|spatestens|avant|prima del|antes de|voor"
-)
-_AFTER = _any(
-    "after|not before|no earlier than|from|since|post|terminus post quem|nach|ab|seit|fruhestens|apres|depuis|dopo il"
-    "|despues de|na"
-)
-_BETWEEN = _any("between|zwischen|entre|tra il|tra|tussen")
-_TO = r"(?:-|/|(?<![a-z])(?:to|until|till|bis|and|und|et|a|al|y|e|or|oder|ou|en)(?![a-z]))"
-_BC = _any("bc|bce|v ?chr|vor chr|av ?j ?c|avant j ?c|a ?c")
-_AD = _any("ad|ce|n ?chr|nach chr|ap ?j ?c|d ?c|a ?d")
-_CENTURY = _any("century|centuries|cent|c|jh|jhd|jhdt|jahrhundert|jahrhunderts|siecle|s|secolo|sec|siglo|eeuw")
-_ORDINAL = r"(?:st|nd|rd|th|er|re|eme|e|o|de|ste)?"
-_MONTH = _any(
-    "january|janvier|januar|janner|gennaio|enero|jan|february|fevrier|februar|febbraio|febrero|feb|fev|febr"
-    "|march|mars|marz|maerz|marzo|mar|mrz|april|avril|aprile|abril|apr|avr|may|mai|maggio|mayo"
-    "|june|juin|juni|giugno|junio|jun|july|juillet|juli|luglio|julio|jul|juil|august|aout|agosto|aug"
-    "|september|septembre|settembre|septiembre|sept|sep|october|octobre|oktober|ottobre|octubre|oct|okt"
-    "|november|novembre|noviembre|nov|december|decembre|dezember|dicembre|diciembre|dec|dez"
-)
-_SEASON = _any("spring|summer|autumn|fall|winter|fruhling|fruhjahr|sommer|herbst|printemps|ete|automne|hiver")
-_PARTS = (  # of a century: words, from, to, in hundredths
-    (r"(?:1st|first|1|erste[sn]?|1re|1ere|premiere?) (?:half|halfte|moitie|h)", 0, 50),
-    (r"(?:2nd|second|2|zweite[sn]?|2e|2eme|deuxieme|seconde) (?:half|halfte|moitie|h)", 50, 100),
-    (r"(?:1st|first|1|erstes|1er|premier) (?:quarter|viertel|quart|v)", 0, 25),
-    (r"(?:2nd|second|2|zweites|2e|deuxieme) (?:quarter|viertel|quart|v)", 25, 50),
-    (r"(?:3rd|third|3|drittes|3e|troisieme) (?:quarter|viertel|quart|v)", 50, 75),
-    (r"(?:4th|fourth|last|4|viertes|letztes|4e|dernier) (?:quarter|viertel|quart|v)", 75, 100),
-    (r"(?:1st|first|1|erstes|1er|premier) (?:third|drittel|tiers|d)", 0, 33),
-    (r"(?:2nd|second|2|zweites|2e|deuxieme) (?:third|drittel|tiers|d)", 33, 66),
-    (r"(?:3rd|last|3|drittes|letztes|3e|dernier) (?:third|drittel|tiers|d)", 66, 100),
-    (r"(?:early|beginning|start|anfang|beginn|fruhes|debut|inizio)", 0, 33),
-    (r"(?:mid|middle|mitte|milieu|meta)", 33, 66),
-    (r"(?:late|end|ende|spates|fin|fine)", 66, 100),
-)  # fmt: skip
+_TO = r"(?:-|/|(?<![a-z])(?:to|until|till|bis|and|und|et|a|al|y|e|or|oder|ou|o|en|of)(?![a-z]))"
 _YEAR = r"[0-9]{3,4}"
 _DASHES = dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212), "-")
 _ROMAN = {"i": 1, "v": 5, "x": 10}
+_EDTF = re.compile(  # what only the Extended Date/Time Format writes
+    r"[-0-9XuSYy?~%]*[Xu~%S][-0-9Xu?~%S]*|.*\.\..*|/.*|.*/|[Yy]-?[0-9].*|-[0-9]{4}.*|.*[?~%X].*/.*|.*(?:open|unknown).*"
+)
+_DECADE_WORDS = "annees|les annees|anni|gli anni|anos|los anos|de jaren|jaren"
 
 
 def span(text: str) -> Span | None:
     """(from, to) in years, both included, None for an open end; None for what is no date."""
-    text = _plain(text) if len(text) <= LONGEST else ""
-    if not re.search(r"[0-9]|\b[ivx]+(?:e|eme|o)?\b", text):
+    if len(text) > LONGEST:
+        return None
+    if _EDTF.fullmatch(text.strip()) and (found := edtf_span(text)):
+        return found
+    text = _plain(text)
+    if not re.search(rf"[0-9]|\b(?:[ivx]+(?:e|eme|o|de)?|{words.ORDINALS}|{words.ITALIAN})\b", text):
         return None
     doubtful = "?" in text
     text = re.sub(r"^([0-9]{2,3})(\?{1,2})$", lambda found: found[1] + "x" * len(found[2]), text)
-    text = re.sub(r"\s+", " ", re.sub(r"[\[\]()?]", " ", text)).strip(" .,;")
-    if match := re.fullmatch(rf"{_ABOUT} (.+)", text):
-        doubtful, text = True, match[1]
-    found = _abbreviated(text) or _one(text) or _open(text) or _range(text)
-    return _widened(found) if found and doubtful else found
+    text = _without_noise(re.sub(r"\s+", " ", re.sub(r"[\[\](){}?]", " ", text)).strip(" .,;"))
+    text, about = _without_about(text)
+    text = _without_noise(text)  # probably printed 1893
+    found = _read(text) or (edtf_span(text) if re.fullmatch(r"[0-9]{4}-[2-4][0-9]", text) else None)
+    if found is None or any(year is not None and year > LATEST for year in found):
+        return None
+    return _widened(found, text) if doubtful or about else found
+
+
+def is_undated(text: str) -> bool:
+    """Whether somebody says that there is no date: n.d., undated, o. J., s. d., unknown."""
+    return (
+        len(text) <= LONGEST and re.fullmatch(words.UNDATED, re.sub(r"[\[\]()?]", "", _plain(text)).strip()) is not None
+    )
 
 
 def _plain(text: str) -> str:
@@ -85,15 +61,51 @@ def _plain(text: str) -> str:
     text = unicodedata.normalize("NFKD", text.replace("ß", "ss").translate(_DASHES))
     text = text.encode("ascii", "ignore").decode().lower()
     text = text.replace("'", " ").replace("_", "-")
+    text = re.sub(r"(?<![a-z0-9])([0-9]{1,2})\. ?(i{1,3}|iv|v|vi{1,3}|ix|xi{0,2})\. ?(?=[0-9]{4})", _roman_month, text)
     text = re.sub(r"(?<=[a-z])\.", " ", text)  # c. v. Chr. Jh. but not 12.3.1889
-    text = re.sub(r"(?<![a-z0-9])(c|ca|um)(?=[0-9])", r"\1 ", text)
+    text = re.sub(r"(?<![a-z0-9])(c|ca|um|circa)(?=[0-9])", r"\1 ", text)
+    text = re.sub(r"(?<=[0-9])(bce?|ce|ad)\b", r" \1", text)
+    text = re.sub(rf"\b(early|mid|late)-(?=[0-9]|{words.ORDINALS}\b)", r"\1 ", text)
+    text = re.sub(r"^(?:le|am|on) (?=[0-9]{1,2}\b)", "", text)
+    text = re.sub(r"\b([0-9]{2})([0-9]0s) ?(-|/|and|or|to) ?([0-9]0s)$", r"\1\2 \3 \1\4", text)  # 1860s–70s
+    text = re.sub(rf"(?<={'[0-9]' * 4})\s*[,;&]\s*(?={'[0-9]' * 4})", " and ", text)  # 1889, 1893
     return re.sub(r"\s+", " ", text).strip(" .,;:")
 
 
-def _widened(found: Span) -> Span:
-    # Where the source gives two years, it has said how uncertain it is.
+def _roman_month(match: re.Match) -> str:
+    return f"{match[1]}.{_number(match[2])}."
+
+
+def _without_noise(text: str) -> str:
+    """Without what says what was done in that year: published 1893, dated 1520, im Jahre 1650, 1893 (printed)."""
+    before = None
+    while before != text:
+        before = text
+        text = re.sub(rf"^{words.DONE}[ ,:]+(?=.*[0-9ivx])", "", text)
+        text = re.sub(rf"[ ,]+{words.DONE}$", "", text)
+    return text
+
+
+def _without_about(text: str) -> tuple[str, bool]:
+    """c. 1520, 1650 circa."""
+    about, before = False, None
+    while before != text:
+        before = text
+        text = re.sub(rf"^{words.ABOUT} (?=.*[0-9ivx])", "", text)
+        text = re.sub(rf"(?<=[0-9a-z])(?:,? ){words.ABOUT_BEHIND}$", "", text)
+        about |= before != text
+    return text, about
+
+
+def _widened(found: Span, text: str) -> Span:
+    # Where the source gives two years, it has said how uncertain it is; about a day or a month is in its year.
     first, last = found
-    return (first - ABOUT, first + ABOUT) if first is not None and first == last else found
+    exact = first is not None and first == last and not _day(text)
+    return (first - ABOUT, first + ABOUT) if exact else found
+
+
+def _read(text: str) -> Span | None:
+    return _abbreviated(text) or _one(text) or _open(text) or _range(text)
 
 
 def _abbreviated(text: str) -> Span | None:
@@ -106,30 +118,63 @@ def _abbreviated(text: str) -> Span | None:
 
 
 def _one(text: str) -> Span | None:
-    """A year, decade, century or day."""
-    era = 1
-    if match := re.fullmatch(rf"(.+?) ?\b{_BC}", text):
-        era, text = -1, match[1]
-    elif match := re.fullmatch(rf"(.+?) ?\b{_AD}", text) or re.fullmatch(rf"{_AD} (.+)", text):
-        if re.fullmatch(r"[0-9]{1,4}", match[1]):
-            return int(match[1]), int(match[1])
-        text = match[1]
-    if era < 0:
-        if re.fullmatch(r"[0-9]{1,5}", text):
-            return -int(text), -int(text)
-        if match := re.fullmatch(rf"([0-9]{{1,5}}) ?{_TO} ?([0-9]{{1,5}})", text):
-            return (-int(match[1]), -int(match[2])) if int(match[1]) >= int(match[2]) else None
-        return _century(text, era)
+    """A year, decade, century or day, or a part of one."""
+    for pattern, era in words.ERAS:
+        if match := re.fullmatch(pattern, text):
+            return _of_era(match[1].strip(" ,"), era)
     if re.fullmatch(_YEAR, text):
+        return (int(text), int(text)) if int(text) else None
+    if re.fullmatch(r"-[0-9]{1,7}", text):
         return int(text), int(text)
-    return _decade(text) or _century(text) or _day(text)
+    return _decade(text) or _century(text) or _day(text) or _part(text, 1)
+
+
+def _of_era(text: str, era: int) -> Span | None:
+    """What is said to be before (-1) or after Christ, where numbers may be short: AD 79, 500-480 BC."""
+    text, _ = _without_about(text)
+    text = re.sub(r"(?<=[0-9]),(?=[0-9]{3}\b)", "", text)  # 12,000 BC
+    if re.fullmatch(r"[0-9]{1,7}", text):
+        year = era * int(text)
+        return (year, year) if year else None
+    if match := re.fullmatch(rf"([0-9]{{1,7}}) ?{_TO} ?(?:{words.ABOUT} )?([0-9]{{1,7}})", text):
+        first, last = match[1], match[2]
+        if era > 0 and len(last) < len(first) and int(last) < int(first):
+            last = first[: -len(last)] + last
+        found = era * int(first), era * int(last)
+        return found if found[0] <= found[1] and 0 not in found else None
+    decade = None if era < 0 else _decade(text)
+    return decade or _century(text, era) or (_day(text) if era > 0 else None) or _part(text, era)
+
+
+def _part(text: str, era: int) -> Span | None:
+    """The beginning, a half, a quarter of a century, decade or year."""
+    for pattern, low, high in words.PARTS:
+        rest = words.CONNECTING
+        match = re.fullmatch(rf"{pattern}[ -]{rest}(.+)", text) or re.fullmatch(rf"(.+?),?[ -]{rest}{pattern}", text)
+        if match and (whole := _whole(match[1].strip(" ,"), era)):
+            first, last = whole
+            years = last - first + 1
+            if years < 10:
+                return whole
+            return first + low * years // 100, first + high * years // 100 - 1
+    return None
+
+
+def _whole(text: str, era: int) -> Span | None:
+    if era < 0:
+        return _century(text, era)
+    year = (int(text), int(text)) if re.fullmatch(_YEAR, text) and int(text) else None
+    return year or _decade(text) or _century(text)
 
 
 def _decade(text: str) -> Span | None:
-    if match := re.fullmatch(r"(?:the |annees |les annees |anni |anos )?([0-9]{2,3})0 ?(?:s|er|er jahre)", text):
+    match = re.fullmatch(
+        rf"(?:the |{words.CONNECTING})?(?:(?:{_DECADE_WORDS}) )?([0-9]{{2,3}})0 ?(?:s|er|er jahren?)", text
+    )
+    if match:
         first = int(match[1]) * 10
         return first, first + (99 if first % 100 == 0 else 9)
-    if match := re.fullmatch(r"(?:annees|les annees|anni|anos) ([0-9]{2,3})0", text):
+    if match := re.fullmatch(rf"(?:{_DECADE_WORDS}) ([0-9]{{2,3}})0", text):
         return int(match[1]) * 10, int(match[1]) * 10 + 9
     if match := re.fullmatch(r"([0-9]{3})[-x]", text):
         return int(match[1]) * 10, int(match[1]) * 10 + 9
@@ -139,72 +184,106 @@ def _decade(text: str) -> Span | None:
 
 
 def _century(text: str, era: int = 1) -> Span | None:
-    text = re.sub(r"\b(?:the|of the|of|des|du|de la|del|dello|im|in the|in|,)\b", " ", text).replace(",", " ")
+    text = re.sub(rf"^{words.CONNECTING}", "", text)
     text = re.sub(r"\s+", " ", re.sub(r"(?<=[0-9])\.(?=[ /-]|$)", "", text)).strip()
-    low, high = 0, 100
-    for words, start, end in _PARTS:
-        if match := re.fullmatch(rf"{words}[ -](.+)", text) or re.fullmatch(rf"(.+?)[ -]{words}", text):
-            low, high, text = start, end, match[1]
-            break
-    if match := re.fullmatch(
-        rf"(?:siecle|secolo|sec|s|siglo) ([0-9]{{1,2}}|[ivx]+)|([0-9]{{1,2}}|[ivx]+){_ORDINAL}[ -]?{_CENTURY}", text
-    ):
-        number = _number(match[1] or match[2])
-    elif match := re.fullmatch(rf"([0-9]{{1,2}}){_ORDINAL} ?{_TO} ?([0-9]{{1,2}}){_ORDINAL}[ -]?{_CENTURY}", text):
-        first, last = int(match[1]), int(match[2])
-        return ((first - 1) * 100 + 1, last * 100) if 1 <= first <= last <= 21 else None
-    else:
-        return None
-    if not 1 <= number <= 21:
-        return None
+    if match := re.fullmatch(rf"([0-9]{{1,2}}|{words.ORDINALS}){words.ORDINAL_END}[ -]?{words.MILLENNIUM}", text):
+        return _hundreds(_number(match[1]), _number(match[1]), era, 1000)
+    if match := re.fullmatch(words.ITALIAN, text):
+        number = words.ITALIAN_CENTURIES.index(match[0]) + 13
+        return _hundreds(number, number, era)
+    number = rf"([0-9]{{1,2}}|[ivx]+|{words.ORDINALS}){words.ORDINAL_END}"
+    one = rf"{words.CENTURY_BEFORE} {number}|{number}[ -]?{words.CENTURY}"
+    several = (
+        rf"{number} ?{_TO} ?{number}[ -]?{words.CENTURY}",
+        rf"{words.CENTURY_BEFORE} {number} ?{_TO} ?(?:{words.CENTURY_BEFORE} )?{number}",
+    )
+    if match := re.fullmatch(one, text):
+        found = _number(match[1] or match[2])
+        return _hundreds(found, found, era)
+    for pattern in several:
+        if match := re.fullmatch(pattern, text):
+            return _hundreds(_number(match[1]), _number(match[2]), era)
+    return None
+
+
+def _hundreds(first: int, last: int, era: int, length: int = 100) -> Span | None:
+    """From the first year of one century, or millennium, to the last of another."""
     if era < 0:
-        return low - number * 100, high - number * 100 - 1
-    return (number - 1) * 100 + 1 + low, (number - 1) * 100 + high
+        return (-first * length, -(last - 1) * length - 1) if 99 >= first >= last >= 1 else None
+    return ((first - 1) * length + 1, last * length) if 1 <= first <= last and last * length <= LATEST else None
 
 
 def _number(text: str) -> int:
     if text.isdigit():
         return int(text)
+    if text in words.ORDINAL_NAMES:
+        return words.ORDINAL_NAMES.index(text) % 21 + 1
     values = [_ROMAN[letter] for letter in text]
     return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
 
 
 def _day(text: str) -> Span | None:
-    """A day or a month of a year, in any order."""
-    text = re.sub(r"[t ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(z|[+-][0-9:]+)?$", "", text)
+    """A day or a month of a year, in any order. 1978.10 is a number, and 10.1940 may be one: months have two digits."""
+    text = re.sub(r"[t ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?z|[+-][0-9:]+)?$", "", text)
     shapes = (
-        r"(?P<y>[0-9]{4})[-/.](?P<m>[0-9]{1,2})(?:[-/.](?P<d>[0-9]{1,2}))?",
-        r"(?:(?P<d>[0-9]{1,2})[-/. ]{1,2})?(?P<m>[0-9]{1,2})[-/. ]{1,2}(?P<y>[0-9]{3,4})",
-        rf"(?:(?P<d>[0-9]{{1,2}})(?:st|nd|rd|th|\.|er)?,? )?(?:of |de )?(?:{_MONTH}|{_SEASON}),? "
-        rf"(?:of |de )?(?P<y>{_YEAR})",
-        rf"(?:{_MONTH}) (?P<d>[0-9]{{1,2}})(?:st|nd|rd|th)?,? (?P<y>{_YEAR})",
-        rf"(?P<y>{_YEAR}),? (?:{_MONTH}|{_SEASON})(?: (?P<d>[0-9]{{1,2}}))?",
+        r"(?P<y>[0-9]{4})(?:[-/](?P<m>[0-9]{1,2})|[-/.](?P<n>[0-9]{1,2})[-/.](?P<d>[0-9]{1,2}))",
+        r"(?:(?P<d>[0-9]{1,2})[-/. ]{1,2})(?P<m>[0-9]{1,2})[-/. ]{1,2}(?P<y>[0-9]{3,4})",
+        r"(?P<m>[0-9]{1,2}[-/]|(?:0[1-9]|1[0-2])\.)(?P<y>[0-9]{4})",
+        rf"(?:(?P<d>[0-9]{{1,2}})(?:st|nd|rd|th|\.|er)?,? )?(?:of |de |di |d )?(?:{words.MONTH}|{words.SEASON}),? "
+        rf"(?:of |de |di |del |del ano |de l an )?(?P<y>{_YEAR})",
+        rf"(?:{words.MONTH}) (?P<d>[0-9]{{1,2}})(?:st|nd|rd|th)?,? (?P<y>{_YEAR})",
+        rf"(?P<y>{_YEAR}),? (?:{words.MONTH}|{words.SEASON})(?: (?P<d>[0-9]{{1,2}}))?",
     )
     for shape in shapes:
         if match := re.fullmatch(shape, text):
             found = match.groupdict()
-            numbers = [int(found[name]) for name in ("d", "m") if found.get(name)] or [1]
-            month = min(numbers) if len(numbers) > 1 or "m" in found else 1  # 3/12 or 12/3: the year is the same
-            if all(1 <= number <= 31 for number in numbers) and month <= 12:
+            numbers = [int(found[name].strip("-/.")) for name in ("d", "m", "n") if found.get(name)]
+            named = re.search("[a-z]", text)
+            month = min(numbers, default=1) if not named else 1  # 3/12 or 12/3: the year is the same
+            if all(1 <= number <= 31 for number in numbers) and month <= 12 and int(found["y"]):
                 return int(found["y"]), int(found["y"])
     return None
 
 
 def _open(text: str) -> Span | None:
-    for words, place in ((_BEFORE, 1), (_AFTER, 0)):
-        if (match := re.fullmatch(rf"{words} (.+)", text)) and (found := _one(match[1])):
-            return (None, found[1]) if place else (found[0], None)
-    if match := re.fullmatch(rf"({_YEAR}) ?-", text):  # from that year on
+    """Before, after, in or before, 1650 or later, shortly after 1650, 1650-."""
+    for pattern, side, inclusive in words.OPEN:
+        if match := re.fullmatch(pattern, text):
+            inner, about = _without_about(match[1].strip(" ,"))
+            found = _one(inner) or _abbreviated(inner) or _range(inner)
+            if found is None or None in found:
+                continue
+            first, last = _widened(found, inner) if about else found
+            if first != last and not inclusive and not about:  # before the 16th century is before its first year
+                first, last = last + 1, first - 1
+            return (None, last) if side < 0 else (first, None)
+    for pattern, side in words.SHORTLY:
+        if (match := re.fullmatch(pattern, text)) and (found := _one(_without_about(match[1])[0])):
+            return (found[0] - ABOUT, found[1]) if side < 0 else (found[0], found[1] + ABOUT)
+    if match := re.fullmatch(rf"({_YEAR}) ?(?:-|to present|-present|to date)", text):  # from that year on
         return int(match[1]), None
     return None
 
 
 def _range(text: str) -> Span | None:
-    text = re.sub(rf"^{_BETWEEN} ", "", text)
-    text = re.sub(r"^(?:from|von|de|dal|van) ", "", text)
+    text = re.sub(rf"^{words.BETWEEN} ", "", text)
     for match in re.finditer(rf" ?{_TO} ?", text):
-        before, after = text[: match.start()], re.sub(rf"^{_ABOUT} ", "", text[match.end() :])
-        first, last = _one(re.sub(rf"^{_ABOUT} ", "", before)), _one(after)
-        if first and last and None not in (*first, *last) and first[0] <= last[1]:
-            return first[0], last[1]
+        before, _ = _without_about(text[: match.start()].strip(" ,"))
+        after, _ = _without_about(text[match.end() :].strip(" ,"))
+        last = _one(after)
+        if last is None or None in last or not before:
+            continue
+        for candidate in _completed(before, after):
+            first = _one(candidate)
+            if first and None not in first and first[0] <= last[1]:
+                return first[0], last[1]
     return None
+
+
+def _completed(before: str, after: str) -> list[str]:
+    """The first of two dates as it may be meant: late 16th–early 17th century, 12–15 March 1889, 500–450 BC."""
+    parts = after.split(" ")
+    tails = [f"{before} {' '.join(parts[place:])}" for place in range(len(parts) - 1, 0, -1)]
+    of_era = any(re.fullmatch(pattern, after) for pattern, _ in words.ERAS)
+    has_era = any(re.fullmatch(pattern, before) for pattern, _ in words.ERAS)
+    return tails if of_era and not has_era else [before, *tails]

@@ -100,11 +100,18 @@ def _decimal_comma(sheet: Sheet, cells: list[dict]) -> list[str]:
     return [
         name
         for place, name in enumerate(sheet.header)
-        if any(
-            "," in row[place] and found.get(name) == row[place].replace(".", "").replace(",", ".")
-            for row, found in zip(sheet.rows, cells, strict=True)
-        )
+        if any(_is_point(row[place], found.get(name)) for row, found in zip(sheet.rows, cells, strict=True))
     ]
+
+
+def _is_point(written: str, cell: str | None) -> bool:
+    """Whether a cell is the number that was written with a comma as its decimal sign: 1.234,50 and 1234.5."""
+    if cell is None or "," not in written or "," in cell:
+        return False
+    try:
+        return float(cell) == float(written.replace(".", "").replace(",", "."))
+    except ValueError:
+        return False
 
 
 def some(values: Iterable[Any], most: int = 3) -> str:

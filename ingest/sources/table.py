@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from ingest.sources.cells import cells_of
+from ingest.sources.cells import Unread, read_cells
 from ingest.sources.columns import Match, best_match
 from ingest.sources.folder import SourceError, natural_key
 from ingest.sources.names import BY_STEM, NameIndex
@@ -23,7 +23,8 @@ class Metadata:
     `rows` maps the name of a picture to its cells by column (text, None where empty); `column` named the files, and is
     left out of the cells where it only repeats the name or the path. `unmatched_rows` are its values that name no
     picture, or more than one; `unmatched_files` the pictures that no row names; `unread_files` those whose row has
-    cells too many, so that nobody knows what it says. `reading` is how the table was read.
+    cells too many, so that nobody knows what it says. `reading` is how the table was read, `unread_dates` what of the
+    dates is not understood.
     """
 
     rows: dict[str, dict[str, str | None]]
@@ -32,6 +33,7 @@ class Metadata:
     unmatched_files: list[str]
     unread_files: list[str] = field(default_factory=list)
     reading: Reading = field(default_factory=Reading)
+    unread_dates: list[Unread] = field(default_factory=list)
 
 
 def find_table(folder: str | Path) -> Path | None:
@@ -102,7 +104,7 @@ def _others(matches: list[tuple[Sheet, Match | None]], best: Match) -> list[Othe
 
 
 def _described(best: Match, names: list[str], index: NameIndex, others: list[OtherSheet]) -> Metadata:
-    sheet, cells = best.sheet, cells_of(best.sheet)
+    sheet, (cells, unread_dates) = best.sheet, read_cells(best.sheet)
     repeats = best.by_whole_names and len(best.places) == 1
     matched = {}
     for name in names:
@@ -121,6 +123,7 @@ def _described(best: Match, names: list[str], index: NameIndex, others: list[Oth
         unmatched_files=sorted((name for name in names if name not in {*matched, *unread}), key=natural_key),
         unread_files=sorted(unread, key=natural_key),
         reading=reading_of(sheet, best.columns, cells, odd, others),
+        unread_dates=unread_dates,
     )
 
 

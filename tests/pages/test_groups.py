@@ -40,6 +40,14 @@ def test_a_picture_of_both_groups_counts_in_the_first(catalogue):
     assert members(catalogue, Group((early,)), Group((late,))) == ([1, 3, 5], [4], 2, 0)
 
 
+def test_of_a_list_any_part_may_hold(catalogue):
+    parts = pd.Series([("sea", "sky"), None, ("sky",), ("sea",), ("field", "sea")], dtype=object)
+    by_parts = catalogue.assign(subject=parts)
+    sea, sky = (Group((Condition("subject", "text", (value,)),)) for value in ("sea", "sky"))
+    assert members(by_parts, sea) == ([3, 4, 5], [2], 0, 1)
+    assert members(by_parts, sea, sky) == ([3, 4, 5], [2], 1, 0)
+
+
 def test_groups_are_named():
     genre, year = Condition("genre", "text", ("portrait", "still life")), Condition("year", "number", (1600, 1700))
     day = Condition("day", "date", (date(2020, 1, 1), date(2020, 1, 1)))

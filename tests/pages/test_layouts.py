@@ -99,6 +99,45 @@ def test_a_time_line_goes_by_the_catalogue_and_names_what_is_missing(db):
     assert [(block["text"], block["count"]) for block in notes["blocks"]] == [("no year", 6 - len(known))]
 
 
+def described(db, **columns):
+    """Gives the six pictures these values, and no others."""
+    with connection.writing(db) as con:
+        cells = [{name: values[place] for name, values in columns.items()} for place in range(6)]
+        write.set_metadata(con, 1, dict(zip(database.NAMES, cells, strict=True)))
+
+
+def test_dates_are_laid_out_by_their_ranges_with_open_ends(db, open_page):
+    described(
+        db,
+        date=["1600–10", "before 1750", "after 1500", "n.d.", "1600", "c. 1900"],
+        date_from=["1600", None, "1500", None, "1600", "1895"],
+        date_to=["1610", "1750", None, None, "1600", "1905"],
+    )
+    for by, at in (("date", 1605), ("date_from", 1600), ("date_to", 1610)):
+        points, notes = parts(layouts.points(db, 1, Wish("time", by)))
+        axis, ids = notes["axis"], points["ids"].tolist()
+        years = {
+            number: axis["low"] + points["x"][ids.index(number)] / axis["x1"] * (axis["high"] - axis["low"])
+            for number in (1, 2, 3)
+        }
+        assert years == pytest.approx({1: at, 2: 1750, 3: 1500}, abs=3)
+        assert {ids[place]: side for place, side in notes["open"]} == {2: -1, 3: 1}
+        assert [(block["text"], block["count"]) for block in notes["blocks"]] == [(f"no {by}", 1)]
+    page = open_page("map", layout="time", layout_by="date")
+    assert wish_of(page) == {"layout": "time", "by": "date"} and "an arrow to the side" in page.main.caption[0].value
+
+
+def test_blocks_and_colours_go_by_the_parts_of_lists(db, open_page):
+    described(db, subject=["sea; sky", "sky", "ship; sea", "ship", "sky; sea", None])
+    _, notes = parts(layouts.points(db, 1, Wish("groups", "subject")))
+    assert sorted((block["text"], block["count"]) for block in notes["blocks"]) == [
+        ("no subject", 1), ("sea (3 in all)", 1), ("ship", 2), ("sky (3 in all)", 2),
+    ]  # fmt: skip
+    page = open_page("map", layout="groups", layout_by="subject", map_colour="subject")
+    assert "lies with the first" in page.main.caption[0].value
+    assert [entry[0] for entry in given(page)["legend"]["names"]] == ["sea", "sky", "ship", "not given"]
+
+
 def test_blocks_go_by_the_catalogue(db):
     _, notes = parts(layouts.points(db, 1, Wish("groups", "artist")))
     assert (notes["blocks"][0]["text"], notes["blocks"][0]["count"]) == ("Katsushika Hokusai", 2)

@@ -227,6 +227,15 @@ def test_frequent_values_are_named_and_the_rest_is_other():
     assert sum(count for _, _, count in found.legend) == len(values)
 
 
+def test_a_picture_with_several_values_has_the_colour_of_the_first_and_counts_with_each():
+    found = colours.colour([("sea", "sky"), ("sky",), None, ("ship", "sea"), ("rare", "sky")], "text")
+    assert [(name, count) for name, _, count in found.legend] == [
+        ("sky", 3), ("sea", 2), ("rare", 1), ("ship", 1), ("not given", 1),
+    ]  # fmt: skip
+    named = {name: colour for name, colour, _ in found.legend}
+    assert found.of == [named[name] for name in ("sea", "sky", "not given", "ship", "rare")]
+
+
 def test_numbers_run_from_dark_to_bright():
     found = colours.colour([1500, None, 1900, float("nan")], "number")
     assert found.of == [colours.SCALE[0], colours.UNKNOWN, colours.SCALE[-1], colours.UNKNOWN]

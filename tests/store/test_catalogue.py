@@ -1,8 +1,14 @@
 """One typed column for each metadata key, whatever the keys."""
 
 import datetime
+import json
+import re
+from decimal import Decimal
 
+import duckdb
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from store import catalogue, read, write
 from store.connection import reading, writing
@@ -47,6 +53,22 @@ _DAYS = ((2000, 1, 1), (1900, 12, 31), (10, 1, 1))
         (["0000-01-01"], "VARCHAR", ["0000-01-01"]),
         (["2000-01-01", "1900-12-31", "0010-01-01"], "DATE", [datetime.date(y, m, d) for y, m, d in _DAYS]),
         (["", None], "VARCHAR", [None, None]),
+        (["1978.1", "1978.10", "1978.100"], "VARCHAR", ["1978.1", "1978.10", "1978.100"]),
+        (["1978.10", "1978.20"], "VARCHAR", ["1978.10", "1978.20"]),
+        (["885.1996", "16.1940", "47.2000"], "VARCHAR", ["885.1996", "16.1940", "47.2000"]),
+        (["12.50", "13.00", "9.75"], "DECIMAL(18,2)", [12.5, 13.0, 9.75]),
+        (["12.50", "13.00", "9"], "VARCHAR", ["12.50", "13.00", "9"]),
+        (["1.5", "2.0", "3"], "DOUBLE", [1.5, 2.0, 3.0]),
+        (["5E3", "1e5"], "VARCHAR", ["5E3", "1e5"]),
+        (["+5", "5"], "VARCHAR", ["+5", "5"]),
+        (["9007199254740993", "0.5"], "VARCHAR", ["9007199254740993", "0.5"]),
+        (["9007199254740993"], "BIGINT", [9007199254740993]),
+        (["9007199254740992", "0.5"], "DOUBLE", [9007199254740992.0, 0.5]),
+        (["0.1234567890123456789"], "VARCHAR", ["0.1234567890123456789"]),
+        (["12345678901234567890", "1"], "VARCHAR", ["12345678901234567890", "1"]),
+        (["1,234", "5"], "VARCHAR", ["1,234", "5"]),
+        ([True, False], "VARCHAR", ["true", "false"]),
+        (["-0044-03-15"], "VARCHAR", ["-0044-03-15"]),
         ([True, "x"], "VARCHAR", ["true", "x"]),
         ([["a", 1], {"b": None}], "VARCHAR", ['["a",1]', '{"b":null}']),
         ([" 北斎 ", "Ω'\"\\"], "VARCHAR", ["北斎", "Ω'\"\\"]),
@@ -133,6 +155,51 @@ def test_columns_follow_later_images_and_changes(empty, make):
         write.set_metadata(con, collection, {"5.jpg": {"year": "1500"}})
         assert read.metadata_columns(con) == {"year": "number", "size": "number", "artist": "text"}
         assert read.catalogue(con)["year"].to_pylist() == [None, 1503, 1504, None, 1500, 1600]
+
+
+def test_decimals_stay_what_they_are_as_pictures_are_added(empty, make):
+    with writing(empty) as con:
+        collection = write.add_collection(con, "c", None)
+
+        def add(number, value):
+            write.add_images(con, collection, [make.image(f"{number}.jpg", {"v": value})])
+            return con.execute("SELECT type FROM catalogue_column").fetchall()[0][0]
+
+        kinds = [add(*each) for each in enumerate(["12.00", "13.10", "13.25", "7.5"])]
+        assert kinds == ["DECIMAL(18,2)"] * 3 + ["VARCHAR"]
+        assert read.catalogue(con)["v"].to_pylist() == ["12.00", "13.10", "13.25", "7.5"]
+
+
+NUMBERS = st.one_of(
+    st.integers(-(10**20), 10**20).map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.decimals(-(10**6), 10**6, places=2).map(str),
+    st.from_regex(r"[-+]?0{0,2}[0-9]{1,4}(\.[0-9]{1,4})?([eE][-+]?[0-9])?", fullmatch=True),
+)
+
+
+@pytest.fixture(scope="module")
+def images():
+    with duckdb.connect() as con:
+        con.execute("CREATE TABLE image (image_id BIGINT, metadata JSON)")
+        yield con
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(values=st.lists(NUMBERS, min_size=1, max_size=3))
+def test_each_cell_survives_the_way_there_and_back(images, values):
+    images.execute("DELETE FROM image")
+    rows = [json.dumps({"v": value}) for value in values]
+    images.execute("INSERT INTO image SELECT 1, unnest(?::VARCHAR[])", [rows])
+    ((_, found),) = images.execute(catalogue._INSPECT, {"since": 0}).fetchall()
+    kind = catalogue._sql_type(found)
+    query = f"SELECT value, TRY_CAST(value AS {kind}) FROM (SELECT unnest(?::VARCHAR[]) AS value)"
+    for value, back in images.execute(query, [values]).fetchall():
+        assert back is not None and Decimal(repr(back) if isinstance(back, float) else back) == Decimal(value)
+        if kind == "DOUBLE":
+            assert not re.search(r"\.[0-9]*[1-9]0+$|\.0{2,}$", value)
+        else:
+            assert str(back) == value
 
 
 def test_columns_of_one_collection(empty, make):

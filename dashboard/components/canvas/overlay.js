@@ -18,13 +18,14 @@ export class Overlay {
   constructor(root, choose, changed) {
     this.find = (name) => root.querySelector(`.${name}`);
     Object.assign(this, { choose, changed, asked: "", clusters: NONE, labels: [], lit: 0, blank: true });
-    Object.assign(this, { blocks: [], axis: null, marks: "" });
+    Object.assign(this, { blocks: [], axis: null, marks: "", open: [] });
   }
 
   // ---- blocks and axis -----------------------------------------------------------------------------------------
 
-  arrange({ blocks, axis }) {
+  arrange({ blocks, axis, open, x, y }) {
     this.axis = axis;
+    this.open = open.map(([number, side]) => ({ x: x[number], y: y[number], side }));
     this.blocks = blocks.map((block) => {
       const element = make("div", "block");
       element.append(make("span", "name", block.text), make("span", "count", block.count.toLocaleString("en")));
@@ -126,11 +127,11 @@ export class Overlay {
     const { view, width, height, ratio } = scene;
     const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
-    else if (this.blank && !this.labels.length) return;
+    else if (this.blank && !this.labels.length && !this.open.length) return;
     const context = canvas.getContext("2d");
     context.resetTransform();
     context.clearRect(0, 0, wide, high);
-    this.blank = !this.labels.length;
+    this.blank = !this.labels.length && !this.open.length;
     const scale = view.scale * ratio;
     context.setTransform(scale, 0, 0, -scale, wide / 2 - view.x * scale, high / 2 + view.y * scale);
     context.lineJoin = "round";
@@ -144,6 +145,24 @@ export class Overlay {
         Object.assign(context, { globalAlpha: alpha, lineWidth: pixels / view.scale, strokeStyle: css(colour) });
         context.stroke(path);
       }
+    }
+    this.drawOpen(context, scene, paper, accent);
+  }
+
+  // A picture that may be any earlier, or any later, than where it lies on the time line has an arrow on that side.
+  drawOpen(context, { view, width, height }, paper, accent) {
+    if (!this.open.length) return;
+    const [across, up] = [width / 2 / view.scale + 1, height / 2 / view.scale + 1];
+    Object.assign(context, { globalAlpha: 1, lineWidth: 0.05, strokeStyle: css(paper), fillStyle: css(accent) });
+    for (const { x, y, side } of this.open) {
+      if (Math.abs(x - view.x) > across || Math.abs(y - view.y) > up) continue;
+      context.beginPath();
+      context.moveTo(x + side * 0.3, y - 0.16);
+      context.lineTo(x + side * 0.52, y);
+      context.lineTo(x + side * 0.3, y + 0.16);
+      context.closePath();
+      context.stroke();
+      context.fill();
     }
   }
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from ingest.pipeline import Task
-from ingest.sources.cells import cells_of, is_dated
+from ingest.sources.cells import Unread, is_dated, read_cells
 from ingest.sources.folder import SourceError
 from ingest.sources.iiif import texts
 from ingest.sources.iiif.images import SIDE
@@ -58,7 +58,8 @@ class Wishes:
 class Found:
     """What a source holds: its own label, a task for each picture and one that fails for each thing that is broken,
     canvases left out with the reason, and the addresses of the manifests that were read. `more` counts pictures that
-    lie on a canvas beside its first one; `columns` are the columns of metadata, `surplus` those beyond COLUMNS."""
+    lie on a canvas beside its first one; `columns` are the columns of metadata, `surplus` those beyond COLUMNS,
+    `unread` what of the dates is not understood."""
 
     source: str
     label: str = ""
@@ -68,6 +69,7 @@ class Found:
     more: int = 0
     columns: set[str] = field(default_factory=set)
     surplus: set[str] = field(default_factory=set)
+    unread: list[Unread] = field(default_factory=list)
 
     def name(self, wanted: str | None) -> str:
         """What the collection is called: as the user wants, else by the label, else after the end of the address."""
@@ -87,7 +89,7 @@ class Found:
         if self.surplus:
             labels = counted(len(self.surplus), "label")
             lines.append(f"{labels} of metadata left out: a collection has {COLUMNS} at most")
-        return lines
+        return lines + [column.line() for column in self.unread]
 
 
 def is_address(source: str) -> bool:
@@ -134,7 +136,7 @@ def iiif_tasks(web: Web, source: str, wishes: Wishes, limit: int | None = None, 
             break
     if not found.tasks:
         raise SourceError(f"there are no pictures in {shown(source)}{_instead(found.left_out)}")
-    found.tasks = _with_years(found.tasks)
+    found.tasks, found.unread = _with_years(found.tasks)
     return found
 
 
@@ -291,15 +293,16 @@ def _kept(found: Found, metadata: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metadata.items() if name in found.columns}
 
 
-def _with_years(tasks: list[Task]) -> list[Task]:
-    """The tasks with their dates as years beside them, as the tables of folders have them: Date, Date_from, Date_to."""
+def _with_years(tasks: list[Task]) -> tuple[list[Task], list[Unread]]:
+    """The tasks with their dates as years beside them, as the tables of folders have them: Date, Date_from, Date_to;
+    and what of the dates is not understood."""
     columns = {name for task in tasks for name in task.metadata if is_dated(name)} - _OWN
     names = sorted(name for name in columns if not name.startswith("iiif_"))
     if not names:
-        return tasks
-    cells = cells_of(Sheet(names, [[str(task.metadata.get(name, "")) for name in names] for task in tasks]))
+        return tasks, []
+    cells, unread = read_cells(Sheet(names, [[str(task.metadata.get(name, "")) for name in names] for task in tasks]))
     years = ({name: cell for name, cell in row.items() if cell and name not in columns} for row in cells)
-    return [replace(task, metadata=task.metadata | found) for task, found in zip(tasks, years, strict=True)]
+    return [replace(task, metadata=task.metadata | found) for task, found in zip(tasks, years, strict=True)], unread
 
 
 def _failing(name: str, reason: str) -> Task:
