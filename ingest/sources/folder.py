@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.vision.paths import natural_key, printable, raw_name
-from ingest.vision.signatures import HEAD, other_kind, picture_format
+from ingest.vision.signatures import HEAD, film_format, other_kind, picture_format
 
 __all__ = [
     "FILM_SUFFIXES", "PICTURE_SUFFIXES", "SOUND_SUFFIXES", "Found", "SourceError", "SourceFile", "find", "natural_key",
@@ -174,6 +174,8 @@ def _no_picture(path: Path) -> str | None:
         return f"the file could not be read: {error.strerror or error}"
     if picture_format(head):
         return None
+    if kind := film_format(head):
+        return f"a film ({kind}): give the film itself as the source"
     return other_kind(head) or "not a picture"
 
 

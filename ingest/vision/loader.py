@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageFile
 
 from ingest.vision import tiff
-from ingest.vision.signatures import HEAD, other_kind, picture_format
+from ingest.vision.signatures import HEAD, is_pdf, other_kind, picture_format
 
 MAX_PIXELS = 500_000_000
 MAX_BYTES = 4 * 2**30
@@ -167,7 +167,7 @@ def _read(path: Path) -> bytes:
 
 
 def _decoded(content: bytes, pixels: int) -> Image.Image:
-    if content.lstrip(b"\0 \t\r\n")[:5] == b"%PDF-":
+    if is_pdf(content[:HEAD]):
         from ingest.vision import pages
 
         with pages.opened(content) as document:

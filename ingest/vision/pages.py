@@ -22,6 +22,7 @@ from PIL import Image
 
 from ingest.vision import tiff
 from ingest.vision.loader import MAX_PIXELS, BadImage, check_size, open_picture, told_plainly, upright
+from ingest.vision.signatures import HEAD, is_pdf
 
 SIDE = 2000  # pixels of the long side of a PDF's page
 DENSEST = 600 / 72  # pixels per point: a small page is not enlarged beyond 600 dots per inch
@@ -145,9 +146,9 @@ def opened(source: bytes | Path | BinaryIO) -> Document:
     cannot be read."""
     file = io.BytesIO(source) if isinstance(source, bytes) else _open(source) if isinstance(source, Path) else source
     try:
-        head = file.read(1024).lstrip(b"\0 \t\r\n")
+        head = file.read(HEAD)
         file.seek(0)
-        return (_Pdf if head.startswith(b"%PDF-") else _Tiff)(file)
+        return (_Pdf if is_pdf(head) else _Tiff)(file)
     except BaseException:
         file.close()
         raise
@@ -162,10 +163,10 @@ def may_have_pages(path: Path) -> bool:
     """Whether a file is of a kind that can have many pages, by its first bytes. False for what cannot be read."""
     try:
         with _open(path) as file:
-            head = file.read(5)
+            head = file.read(HEAD)
     except BadImage:
         return False
-    return head.startswith((b"%PDF-", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
+    return is_pdf(head) or head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
 
 
 def count(path: Path) -> int:

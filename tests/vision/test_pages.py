@@ -47,6 +47,23 @@ def test_small_pages_are_not_blown_up_and_large_ones_are_not_huge(points, expect
     assert decode(pdf([RED], size=points)).image.size == expected
 
 
+@pytest.mark.parametrize(
+    "junk",
+    [b"", b"\xef\xbb\xbf", b"\r\n\r\n", b"From: scanner@example.org\r\n\r\n", b"%!PS-Adobe-3.0 PDF-1.4\n", b"x" * 1000],
+)
+def test_what_stands_before_a_pdf_does_no_harm(tmp_path, junk):
+    data = junk + pdf([RED, GREEN])
+    with pages.opened(data) as document:
+        assert len(document) == 2 and document.picture(2).getpixel((10, 300)) == (0, 255, 0)
+    assert decode(data).image.getpixel((10, 300)) == (255, 0, 0)
+    (tmp_path / "paper").write_bytes(data)
+    assert pages.count(tmp_path / "paper") == 2
+
+
+def test_words_about_pdf_in_another_picture_do_not_make_it_one():
+    assert decode(saved(gradient(), "JPEG", comment=b"%PDF-1.4 is not what this is")).image.size == (48, 32)
+
+
 def test_a_turned_page_is_upright():
     image = decode(pdf([RED], size=(200, 100), rotate=90)).image
     assert image.size == (833, 1667)
