@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,6 +15,8 @@ MAX_PAGES = 100_000
 _SUBFILE, _OLD_SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR, _FORMAT = (
     254, 255, 258, 259, 262, 277, 284, 339,
 )  # fmt: skip
+_MOST, _LOWEST, _HIGHEST = 281, 340, 341  # the largest value, and black and white as numbers
+_PART_OF_16 = {2**bits - 1 for bits in range(9, 16)}  # of cameras that use so many bits of 16, and say so
 _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
 _RGB, _CIELAB, _ICCLAB = 2, 8, 9
 _SEPARATE = 2
@@ -84,10 +87,39 @@ def set_right(image: Image.Image) -> None:
         image.tile = [tile._replace(args=(f"{tile.args[0]};16{order}", *tile.args[1:])) for tile in image.tile]
 
 
-def white(image: Image.Image) -> int:
-    """The value of white in a picture of mode I;16: 4095 in a TIFF of 12 bits, else 65535."""
-    bits = getattr(image, "tag_v2", {}).get(_BITS, 16)
-    return 4095 if bits in (12, (12,)) else 65535
+def numbers(image: Image.Image) -> tuple[np.ndarray, int | None, tuple[float, float] | None, bool] | None:
+    """The grey levels of a decoded picture that are more than bytes without a sign, as `levels.eight_bits` takes them:
+    the numbers, how many of their bits are used, their stated range, whether the lowest is white. None for others."""
+    tags = getattr(image, "tag_v2", {})
+    signed = _first(tags.get(_FORMAT)) == 2
+    if not (image.mode.startswith("I") or image.mode == "F" or (image.mode == "L" and signed)):
+        return None
+    values = np.asarray(image)
+    inverted = bool(tags) and _first(tags.get(_PHOTOMETRIC)) == 0 and image.mode != "L"  # Pillow inverts those itself
+    if not tags:
+        small = image.mode == "I" and image.format == "PPM"  # which Pillow scales to 16 bits
+        return (values.astype(np.uint16) if small else values), None, None, False
+    bits = _first(tags.get(_BITS)) or 16
+    if image.mode == "L":
+        flipped = _first(tags.get(_PHOTOMETRIC)) == 0
+        values, inverted = (255 - values if flipped else values).view(np.int8), flipped
+    elif image.mode == "I" and bits == 32 and not signed:
+        values = values.view(np.uint32)
+    elif bits < 16:
+        return values, bits, _stated(tags), inverted
+    elif image.mode.startswith("I;16") and not signed and (most := _first(tags.get(_MOST)) or 0) in _PART_OF_16:
+        return values, most.bit_length(), _stated(tags), inverted
+    return values, None, _stated(tags), inverted
+
+
+def _stated(tags: Mapping) -> tuple[float, float] | None:
+    """The range that a file says its numbers have."""
+    low, high = _first(tags.get(_LOWEST)), _first(tags.get(_HIGHEST))
+    return (float(low), float(high)) if isinstance(low, int | float) and isinstance(high, int | float) else None
+
+
+def _first(value: object) -> Any:
+    return value[0] if isinstance(value, tuple) and value else None if isinstance(value, tuple) else value
 
 
 def unread(content: bytes) -> str | None:
