@@ -74,9 +74,9 @@ def decode(data: bytes | str | Path, pixels: int = MAX_PIXELS) -> Decoded:
 
     The picture is turned upright as its EXIF says, transparency is laid on white, grey of 16 bits or in
     floating point is scaled to 8 bits (see `ingest.vision.levels`), CMYK, LAB, embedded colour profiles and what
-    PNGs say of their colours become sRGB. Of animations and of files with many pages (`ingest.vision.pages` reads the others) it is the first. Safe to call from several
-    threads. BadImage for all that cannot be read: missing, empty, truncated, no picture, more than `pixels` (told by
-    the header, before decoding).
+    PNGs say of their colours become sRGB. Of animations and of files with many pages (`ingest.vision.pages` reads the
+    others) it is the first. Safe to call from several threads. BadImage for all that cannot be read: missing, empty,
+    truncated, no picture, more than `pixels` (told by the header, before decoding).
     """
     large = not isinstance(data, bytes) and _length(Path(data)) > LARGE_BYTES
     with _in_turn if large else nullcontext():
