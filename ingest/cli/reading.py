@@ -80,6 +80,7 @@ def scan(source: Any, db: Path, as_json: bool, workers: int | None) -> None:
     report = Report(as_json)
     listing = list_source(db, source, report)
     counts = workflow.scan(db, listing, workers, report)
+    workflow.describe_assumed(counts, report)
     already = len(listing.tasks) - counts.done - counts.failed
     found = {
         "db": str(db),
@@ -87,6 +88,7 @@ def scan(source: Any, db: Path, as_json: bool, workers: int | None) -> None:
         "new": counts.done,
         "already": already,
         "failed": counts.failed,
+        "assumed": dict(counts.assumed),
         **listing.notes(),
     }
     line = f"{listing.collection}: {counts.done} new, {already} already there, {counts.failed} failed → {db}"

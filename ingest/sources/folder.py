@@ -18,7 +18,7 @@ __all__ = [
 
 # A file of these always counts as a picture: if it cannot be read, that is worth reporting.
 _PICTURES = """
-    .jpg .jpeg .jpe .jfif .mpo .png .apng .tif .tiff .webp .gif .bmp .dib .avif .avifs .heic .heif .svg .psd
+    .jpg .jpeg .jpe .jfif .mpo .png .apng .tif .tiff .webp .gif .bmp .dib .avif .avifs .heic .heif .svg .psd .psb .jxl
     .jp2 .j2k .j2c .jpc .jpf .jpx .ppm .pgm .pbm .pnm .pfm .ico .icns .dds .sgi .qoi .pcx .dcx .tga .xpm .xbm .ras
     .pdf .heics .heifs .hif .fits .fit .fli .flc .blp .ftc .ftu .gbr .msp .pxr .cur .rgb .rgba .bw .im
 """

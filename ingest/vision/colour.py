@@ -38,7 +38,7 @@ class _Unusable(Exception):
 def to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """A decoded picture of any mode in sRGB, on white. `info["assumed"]` names what had to be assumed (keys of
     ASSUMED), where anything was."""
-    assumed: list[str] = []
+    assumed = [RANGE] if image.info.get("stretched") else []
     if (numbers := tiff.numbers(image)) is not None:
         levels, stretched = eight_bits(*numbers)
         described, image = image.info, Image.fromarray(levels)

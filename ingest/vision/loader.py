@@ -8,16 +8,16 @@ import os
 import stat
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, ImageFile
 
-from ingest.vision import tiff
+from ingest.vision import tiff, uncommon
 from ingest.vision.colour import to_rgb
 from ingest.vision.signatures import HEAD, is_pdf, other_kind, picture_format
 
@@ -53,6 +53,10 @@ class BadImage(Exception):
     def __init__(self, reason: str):
         super().__init__(reason)
         self.reason = reason
+
+
+class TooLarge(BadImage):
+    """A picture with more pixels than are read, or none, as its header says."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def open_picture(source: bytes | BinaryIO, pixels: int = MAX_PIXELS) -> ImageFil
     try:
         image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats())
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise BadImage(f"The picture has more than {MAX_PIXELS // 10**6} megapixels.") from None
+        raise TooLarge(f"The picture has more than {MAX_PIXELS // 10**6} megapixels.") from None
     except Image.UnidentifiedImageError:
         raise BadImage(_unidentified(source)) from None
     check_size(image.size, pixels)
@@ -106,10 +110,10 @@ def check_size(size: tuple[int, int], pixels: int = MAX_PIXELS) -> None:
     """BadImage for a picture of no pixels, or of more than are read."""
     width, height = size
     if width < 1 or height < 1:
-        raise BadImage("The picture has no pixels.")
+        raise TooLarge("The picture has no pixels.")
     if width * height > pixels:
         limit = f"more than the {pixels // 10**6} megapixels that are read"
-        raise BadImage(f"The picture has {width} × {height} pixels, {limit}: save a smaller copy.")
+        raise TooLarge(f"The picture has {width} × {height} pixels, {limit}: save a smaller copy.")
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -174,11 +178,37 @@ def _decoded(content: bytes, pixels: int) -> Image.Image:
             return document.picture(1, pixels)
     if lab := tiff.lab(content):
         content = lab.as_rgb
-    with told_plainly(), open_picture(content, pixels) as image:
-        if image.format == "TIFF":
-            image.seek(tiff.pages(image)[0])
-            tiff.set_right(image)
-        return upright(lab.coloured(image) if lab else image)
+
+    def usual() -> Image.Image:
+        with open_picture(content, pixels) as image:
+            if image.format == "TIFF":
+                image.seek(tiff.pages(image)[0])
+                tiff.set_right(image)
+            return upright(lab.coloured(image) if lab else image)
+
+    return else_uncommon(usual, lambda: uncommon.picture(content, partial(check_size, pixels=pixels)))
+
+
+def else_uncommon(usual: Callable[[], Image.Image], other: Callable[[], Image.Image | None]) -> Image.Image:
+    """The picture that Pillow reads, else the one that `ingest.vision.uncommon` does. BadImage, which calls what is
+    sound but of an unknown kind by its name."""
+    with told_plainly():
+        try:
+            return usual()
+        except (TooLarge, MemoryError):
+            raise
+        except Exception as first:
+            try:
+                picture = other()
+            except uncommon.Unread as kind:
+                raise BadImage(f"The file is sound, but of a kind that cannot be read here: {kind}.") from None
+            except (TooLarge, MemoryError):
+                raise
+            except Exception:  # damaged for others too
+                picture = None
+            if picture is None:
+                raise first
+            return upright(picture)
 
 
 def _length(path: Path) -> int:
@@ -203,8 +233,6 @@ def _formats() -> tuple[str, ...]:
 def _unidentified(source: bytes | BinaryIO) -> str:
     if isinstance(source, bytes):
         head = source[:HEAD]
-        if unread := tiff.unread(source):
-            return unread
     else:
         source.seek(0)
         head = source.read(HEAD)

@@ -238,22 +238,6 @@ def test_grey_of_twelve_bits_is_as_bright_as_it_should_be():
     assert got.tolist() == [255, 0, 255, 0]
 
 
-@pytest.mark.parametrize(
-    ("values", "colours", "apart", "sentence"),
-    [
-        (np.float32([1, 0, 0.5]), tiffs.RGB, False, "3 channels of 32 bits .RGB, floating-point numbers"),
-        (np.uint16([9, 9]), tiffs.GREY, False, "2 channels of 16 bits .grey"),
-        (np.float64([1]), tiffs.GREY, False, "channels of 64 bits"),
-        (np.uint8([9, 9]), tiffs.GREY, True, "2 channels"),
-        (np.uint16([9, 9, 9, 9]), tiffs.CMYK, True, "keeps its 4 channels apart"),
-        (np.uint8([9, 9, 9, 9, 9]), tiffs.CMYK, True, "5 channels"),
-    ],
-)
-def test_sound_tiffs_that_cannot_be_read_say_what_they_are(values, colours, apart, sentence):
-    with pytest.raises(BadImage, match=sentence):
-        decode(tiffs.tiff(tiffs.page(rgb(values), colours, apart)))
-
-
 # Other formats, and profiles
 
 
