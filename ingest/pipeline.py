@@ -78,8 +78,8 @@ class Plan:
 
 @dataclass
 class Counts:
-    """How many pictures were added to the run (None: there is none yet), how many failed, with the first reasons, and of
-    how many something was `assumed` (keys of `ingest.vision.colour.ASSUMED`)."""
+    """How many pictures were added to the run (None: there is none yet), how many failed, with the first reasons, and
+    of how many something was `assumed` (keys of `ingest.vision.colour.ASSUMED`)."""
 
     run_id: int | None = None
     done: int = 0

@@ -3,8 +3,6 @@
 import numpy as np
 from PIL import Image, ImageCms
 
-from tests.ingest.test_run import TINY
-
 
 def test_what_was_assumed_is_told(tmp_path, command):
     folder = tmp_path / "pictures"
@@ -15,7 +13,7 @@ def test_what_was_assumed_is_told(tmp_path, command):
     for name in "ab":
         plain.save(folder / f"{name}.jpg", icc_profile=b"no profile" * 30)
     Image.fromarray(np.linspace(-9, 9, 3072, dtype=np.float32).reshape(48, 64)).save(folder / "height.tif")
-    result = command("run", folder, *TINY, "--json")
+    result = command("scan", folder, "--json")
     assert result.counts["assumed"] == {"profile": 2, "range": 1} and result.counts["failed"] == 0
     assert "2 pictures have a colour profile that cannot be used" in result.err
     assert "1 picture has numbers of which no file says what is white" in result.err

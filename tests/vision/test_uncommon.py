@@ -277,6 +277,7 @@ def test_sizes_are_checked_before_anything_is_decoded():
         decode(psd(COLOURS)[:14] + struct.pack(">II", 300_000, 300_000) + psd(COLOURS)[22:])
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_spoilt_ones_never_raise_anything_else():
     random = np.random.default_rng(0)
     for data in (
