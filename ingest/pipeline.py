@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -78,12 +78,14 @@ class Plan:
 
 @dataclass
 class Counts:
-    """How many pictures were added to the run (None: there is none yet), how many failed, with the first reasons."""
+    """How many pictures were added to the run (None: there is none yet), how many failed, with the first reasons, and
+    of how many something was `assumed` (keys of `ingest.vision.colour.ASSUMED`)."""
 
     run_id: int | None = None
     done: int = 0
     failed: int = 0
     reasons: list[tuple[str, str]] = field(default_factory=list)
+    assumed: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Prepared:
     record: ImageRecord
     pixels: np.ndarray | None
     frame: Frame | None
+    assumed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,9 +170,9 @@ def _prepare(plan: Plan, place: int, task: Task) -> Prepared | Failure:
             thumbnail_height=height,
         )
         if plan.backbone is None:
-            return Prepared(place, record, None, None)
+            return Prepared(place, record, None, None, decoded.assumed)
         pixels, frame = fit_image(decoded.image, plan.backbone.rule, plan.fit, plan.size)
-        return Prepared(place, record, pixels, frame)
+        return Prepared(place, record, pixels, frame, decoded.assumed)
     except BadImage as error:
         return Failure(task.name, error.reason)
     except Unfit as error:
@@ -346,5 +349,6 @@ class Writer:
         self.counts.run_id = run_id
         self.counts.done += len(done)
         self.counts.failed += len(failures)
+        self.counts.assumed.update(key for batch, _ in observed for each in batch for key in each.assumed)
         self.counts.reasons += [(failure.name, failure.reason) for failure in failures]
         self.advance(len(done) + len(failures))

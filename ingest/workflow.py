@@ -12,6 +12,7 @@ from ingest.listing import Listing
 from ingest.pipeline import Counts, Plan, Task, process
 from ingest.report import Report
 from ingest.runs import Settings, chosen_fit, find_run, open_backbone
+from ingest.vision.colour import ASSUMED
 from ingest.vision.geometry import describe_fit
 from store import read
 from store.connection import reading
@@ -47,6 +48,7 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
         with report.progress(len(tasks), "looking") as advance:
             counts = (engine.process if engine else process)(plan, tasks, advance)
     ended = time.monotonic()
+    describe_assumed(counts, report)
     for name, reason in counts.reasons[:TOLD]:
         report.tell(f"failed: {name}: {reason}")
     if counts.failed > TOLD:
@@ -62,6 +64,7 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
         "failed": counts.failed,
         "skipped": listing.skipped,
         **listing.notes(),
+        "assumed": dict(counts.assumed),
         "run_id": counts.run_id,
         "model": backbone.key,
         "backbone": backbone.title,
@@ -70,6 +73,12 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
         "seconds": round(ended - began, 2),
         "images_per_second": round(counts.done / max(ended - started, 1e-9), 2) if counts.done else None,
     }
+
+
+def describe_assumed(counts: Counts, report: Report) -> None:
+    """Says of how many pictures something was assumed that their files do not say."""
+    for key, number in counts.assumed.items():
+        report.tell(f"{counted(number, 'picture')} {'has' if number == 1 else 'have'} {ASSUMED[key]}")
 
 
 def _plan(db: Path, listing: Listing, settings: Settings, stage: str, report: Report) -> Plan:

@@ -1,5 +1,6 @@
 """Films that tests write themselves: what is on each frame is known."""
 
+import struct
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -51,6 +52,37 @@ def write_film(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def edited(path: Path, *edits: tuple[float, float | None]) -> Path:
+    """An MP4 of `write_film` with an edit list of (seconds, of which frame on), as lossless cutters and phones write
+    them; None instead of a frame is a time without a picture. The film has ten frames a second."""
+    data = bytearray(path.read_bytes())
+    place, end = _box(data, b"moov", b"trak", b"edts", b"elst")
+    scale_at, _ = _box(data, b"moov", b"trak", b"mdia", b"mdhd")
+    (scale,) = struct.unpack_from(">I", data, scale_at + 20)
+    (first,) = struct.unpack_from(">i", data, place + 20)
+    body = b"\0\0\0\0" + struct.pack(">I", len(edits))
+    for seconds, frame in edits:
+        at = -1 if frame is None else round(first + frame * scale / 10)
+        body += struct.pack(">IihH", round(1000 * seconds), at, 1, 0)
+    data[place:end] = struct.pack(">I4s", len(body) + 8, b"elst") + body
+    for way in ((b"moov",), (b"moov", b"trak"), (b"moov", b"trak", b"edts")):
+        start, _ = _box(data, *way)
+        (length,) = struct.unpack_from(">I", data, start)
+        struct.pack_into(">I", data, start, length + len(body) + 8 - (end - place))
+    path.write_bytes(data)  # the index lies behind the pictures: their places stay
+    return path
+
+
+def _box(data: bytes, *way: bytes) -> tuple[int, int]:
+    place, end = 0, len(data)
+    for kind in way:
+        while data[place + 4 : place + 8] != kind:
+            place += struct.unpack_from(">I", data, place)[0]
+        start, end = place, place + struct.unpack_from(">I", data, place)[0]
+        place += 8
+    return start, end
 
 
 def write_sound(path: Path) -> Path:

@@ -82,6 +82,7 @@ def scan(source: Any, db: Path, as_json: bool, workers: int | None) -> None:
     report = Report(as_json)
     listing = list_source(db, source, report)
     counts = workflow.scan(db, listing, workers, report)
+    workflow.describe_assumed(counts, report)
     already = len(listing.tasks) - counts.done - counts.failed
     found = {
         "db": str(db),
@@ -90,6 +91,7 @@ def scan(source: Any, db: Path, as_json: bool, workers: int | None) -> None:
         "already": already,
         "failed": counts.failed,
         "lists": report_lists(db, listing.collection, report),
+        "assumed": dict(counts.assumed),
         **listing.notes(),
     }
     line = f"{listing.collection}: {counts.done} new, {already} already there, {counts.failed} failed → {db}"

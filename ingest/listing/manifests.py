@@ -7,7 +7,8 @@ from pathlib import Path
 from ingest.listing.nouns import Listing, Source, claim, merge_of, stored_already, tell_table
 from ingest.report import Report
 from ingest.sources.iiif import Wishes, iiif_tasks, is_iiif, resumed
-from store import write
+from ingest.sources.iiif.lists import addresses_in
+from store import read, write
 from store.connection import writing
 
 
@@ -24,7 +25,10 @@ def list_iiif(db: Path, source: Source, report: Report) -> Listing:
     with writing(db) as con:
         named = bool(source.collection)
         collection_id = claim(con, collection, found.source, may_follow=lambda held: named and is_iiif(held))
-        write.clear_failures(con, collection_id, [*found.manifests, *(name for name, _ in found.left_out)])
+        listed = addresses_in(source.address)
+        failed = read.failures(con, collection)["path"].to_pylist() if listed else []
+        lines = [path for path in failed if path.startswith(listed.name_of(""))]  # those that are still bad fail again
+        write.clear_failures(con, collection_id, [*found.manifests, *(name for name, _ in found.left_out), *lines])
         held = stored_already(con, collection_id)
         known, merge = held.known, merge_of(table, held)
         tasks = [resumed(task, known.get(task.name), merge.metadata) for task in found.tasks]

@@ -14,6 +14,7 @@ from ingest.pipeline import Task
 from ingest.sources.folder import FILM_SUFFIXES, SOUND_SUFFIXES, printable
 from ingest.vision.film import BadFilm, Film, Reel, frame_name, named_frame, survey, timecode
 from ingest.vision.loader import Decoded
+from ingest.vision.signatures import HEAD, film_format
 
 EVERY = 1.0  # seconds between the frames that are taken, unless the user says otherwise
 
@@ -21,9 +22,18 @@ _UNITS = {"ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 
 
 def is_film(source: str | Path) -> bool:
-    """Whether a source is a film, or a recording that one may take for a film: a file, by its suffix."""
+    """Whether a source is a film, or a recording that one may take for a film: a file, by its suffix, or by its first
+    bytes whatever it is called."""
     path = Path(source).expanduser()
-    return path.suffix.lower() in FILM_SUFFIXES | SOUND_SUFFIXES and path.is_file()
+    if not path.is_file():
+        return False
+    if path.suffix.lower() in FILM_SUFFIXES | SOUND_SUFFIXES:
+        return True
+    try:
+        with open(path, "rb") as file:
+            return film_format(file.read(HEAD)) is not None
+    except OSError:
+        return False
 
 
 def parse_step(text: str) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.vision.paths import natural_key, printable, raw_name
-from ingest.vision.signatures import HEAD, other_kind, picture_format
+from ingest.vision.signatures import HEAD, film_format, other_kind, picture_format
 
 __all__ = [
     "FILM_SUFFIXES", "PICTURE_SUFFIXES", "SOUND_SUFFIXES", "Found", "SourceError", "SourceFile", "find", "natural_key",
@@ -18,7 +18,7 @@ __all__ = [
 
 # A file of these always counts as a picture: if it cannot be read, that is worth reporting.
 _PICTURES = """
-    .jpg .jpeg .jpe .jfif .mpo .png .apng .tif .tiff .webp .gif .bmp .dib .avif .avifs .heic .heif .svg .psd
+    .jpg .jpeg .jpe .jfif .mpo .png .apng .tif .tiff .webp .gif .bmp .dib .avif .avifs .heic .heif .svg .psd .psb .jxl
     .jp2 .j2k .j2c .jpc .jpf .jpx .ppm .pgm .pbm .pnm .pfm .ico .icns .dds .sgi .qoi .pcx .dcx .tga .xpm .xbm .ras
     .pdf .heics .heifs .hif .fits .fit .fli .flc .blp .ftc .ftu .gbr .msp .pxr .cur .rgb .rgba .bw .im
 """
@@ -174,6 +174,8 @@ def _no_picture(path: Path) -> str | None:
         return f"the file could not be read: {error.strerror or error}"
     if picture_format(head):
         return None
+    if kind := film_format(head):
+        return f"a film ({kind}): give the film itself as the source"
     return other_kind(head) or "not a picture"
 
 

@@ -1,7 +1,8 @@
 """Films: how long they last, the picture on screen at a moment, and the names that single frames go by.
 
-Times are seconds from the film's beginning. The frame at a moment is the one that a player shows then: the last that
-begins at it or before. Only a few frames are in memory at once, however long the film.
+Times are seconds from the film's beginning, as a player counts them: what a film's edit list leaves out is not there,
+and pictures that come later than the sound begin later. The frame at a moment is the one that a player shows then: the
+last that begins at it or before. Only a few frames are in memory at once, however long the film.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _REACH = 10.0  # seconds that are rather decoded than jumped over: about the dis
 _PATIENCE = 3000  # frames to decode for a single picture, where one cannot jump
 _PEEK = 64  # packets that tell whether there are time stamps
 _SLACK = 1.0  # seconds by which headers and pictures may disagree
+_LATE = 0.5  # seconds by which pictures come later than the sound: less is how sound and pictures are packed
 _HD = 720  # from so many rows on, players take colours without a tag for those of HD television
 _NO_TAG = 2
 _TURNS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
@@ -63,11 +65,14 @@ class Film:
     counted: bool = False
 
     def moments(self, every: float) -> list[float]:
-        """The moments of a look every so many seconds, from 0 on, to the millisecond; for 0 those of every frame."""
+        """The moments of a look every so many seconds, from 0 on, to the millisecond, those before the first frame left
+        out; for 0 those of every frame."""
         if every <= 0:
             return [max(0.0, round(float(time), 3)) for time in self.times]
         count = math.ceil(round(self.seconds / every, 6))
-        return [round(number * every, 3) for number in range(max(1, count))]
+        moments = (round(number * every, 3) for number in range(max(1, count)))
+        first = float(self.times[0])
+        return [moment for moment in moments if moment + _EARLY >= first] or [round(first, 3)]
 
     def begins(self, seconds: float) -> float:
         """When the frame began that is on screen at this moment."""
@@ -83,7 +88,7 @@ def survey(path: str | Path) -> Film:
     path = Path(path)
     with _opened(path) as container:
         stream = _pictures(container)
-        found = _look_through(container, stream)
+        found = _look_through(path, container, stream)
         if not found.times:
             raise BadFilm("The film has no frames.")
         counted = _is_counted(container, stream, found.times)
@@ -91,8 +96,8 @@ def survey(path: str | Path) -> Film:
         if counted:
             times = np.arange(len(found.times)) / float(fps)
         else:
-            times = found.in_order(_is_cut(container, stream, found, fps), fps) - _start(stream)
-        end = float(times[-1]) + (float(1 / fps) if counted else found.last or float(1 / fps))
+            times = found.in_order(_is_cut(container, found, fps), fps) - _start(container, stream)
+        end = float(times[-1]) + (float(1 / fps) if counted else found.last or float(1 / _rate(stream)))
         complaint = _complaint(container, stream, found, fps, end)
     width, height = frame_at(path, 0).size
     return Film(path, width, height, fps, times, end, complaint, counted)
@@ -174,7 +179,7 @@ class Reel:
 
         for earlier in () if self.counted else (0.0, 1.0, 10.0):  # some files lead to the key frame behind
             try:
-                target = max(0.0, seconds - earlier) + _start(self._stream)
+                target = max(0.0, seconds - earlier) + self._start
                 self._container.seek(int(target / self._stream.time_base), stream=self._stream)
             except av.FFmpegError:
                 break
@@ -190,6 +195,7 @@ class Reel:
     def _rewind(self) -> None:
         self._container = _opened(self.path)
         self._stream = _pictures(self._container)
+        self._start = _start(self._container, self._stream)
         # Threads that decode whole frames ahead lose some sound ones along with a damaged one.
         self._stream.thread_type = "SLICE" if self.film and self.film.complaint else "AUTO"
         ratio = self._stream.sample_aspect_ratio or 1
@@ -211,7 +217,7 @@ class Reel:
         """(when it begins, frame), ascending; what cannot be decoded is passed over."""
         import av
 
-        start, length = _start(self._stream), float(1 / _rate(self._stream))
+        start, length = self._start, float(1 / _rate(self._stream))
         last, number = -math.inf, 0
         for packet in _packets(self._container, self._stream):
             try:
@@ -249,6 +255,7 @@ class _Found:
     last: float = 0.0
     reached: float = -math.inf  # what begins before has arrived: packets come in the order of decoding
     end: float = 0.0  # of the pictures or the sound, whichever is later
+    missing: int = 0  # frames that the header counts and that are not there
     damaged: int = 0
     broken: str = ""
 
@@ -262,16 +269,16 @@ class _Found:
         return times
 
 
-def _is_cut(container: Any, stream: Any, found: _Found, fps: Fraction) -> bool:
-    return bool(found.broken) or _told(container) - found.end > _SLACK or _missing(stream, found) > _SLACK * fps
+def _is_cut(container: Any, found: _Found, fps: Fraction) -> bool:
+    return bool(found.broken) or _told(container) - found.end > _SLACK or found.missing > _SLACK * fps
 
 
 def _complaint(container: Any, stream: Any, found: _Found, fps: Fraction, end: float) -> str:
-    told, missing = _told(container), _missing(stream, found)
+    told = _told(container)
     if told - found.end > _SLACK:
         return f"The film is cut short: it should last {timecode(told)}, and its pictures end at {timecode(end)}."
-    if missing > _SLACK * fps:
-        return f"The film is cut short: {missing} of its {stream.frames} frames are missing."
+    if found.missing > _SLACK * fps:
+        return f"The film is cut short: {found.missing} of its {stream.frames} frames are missing."
     if found.damaged:
         return f"The film is damaged: {found.damaged} of its {len(found.times)} frames are incomplete."
     return f"The film is damaged: {found.broken}." if found.broken else ""
@@ -282,12 +289,21 @@ def _told(container: Any) -> float:
     return ((container.duration or 0) + (container.start_time or 0)) / 1e6
 
 
-def _missing(stream: Any, found: _Found) -> int:
-    return stream.frames - len(found.times)
+def _missing(path: Path, container: Any, stream: Any, found: _Found) -> int:
+    """How many of the frames that the header counts are not in the file. Those that an edit list leaves out are; AVI
+    counts empty places too, at which the frame before stays."""
+    missing = stream.frames - len(found.times)
+    if missing <= 0 or container.format.name == "avi":
+        return 0
+    if "mp4" not in container.format.name.split(","):
+        return missing
+    with _opened(path, ignore_editlist="1") as whole:
+        return stream.frames - sum(1 for packet in _packets(whole, _pictures(whole)) if packet.size)
 
 
-def _look_through(container: Any, stream: Any) -> _Found:
+def _look_through(path: Path, container: Any, stream: Any) -> _Found:
     found, latest = _Found(), -math.inf
+    in_order_of_decoding = "mp4" in container.format.name.split(",")
     for packet in _packets(container, None, found):
         begins = _seconds(packet, packet.stream)
         length = float((packet.duration or 0) * (packet.time_base or 0))
@@ -298,8 +314,10 @@ def _look_through(container: Any, stream: Any) -> _Found:
         found.times.append(begins)
         found.reached = max(found.reached, float((packet.dts or 0) * stream.time_base))
         found.damaged += packet.is_corrupt
-        if begins > latest:
-            latest, found.last = begins, length
+        # MP4 tells how long a frame takes to come, not how long it stays: of the last in the file it is both.
+        if begins > latest or in_order_of_decoding:
+            latest, found.last = max(latest, begins), length
+    found.missing = _missing(path, container, stream, found)
     return found
 
 
@@ -320,7 +338,7 @@ def _packets(container: Any, stream: Any | None, found: _Found | None = None) ->
         yield packet
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path, **options: str) -> Any:
     import av
 
     try:
@@ -330,7 +348,7 @@ def _opened(path: Path) -> Any:
         if not found.st_size:
             raise BadFilm("The file is empty.")
         # Playlists among the formats could name files and addresses elsewhere; old files have tags that are not UTF-8.
-        container = av.open(str(path), metadata_errors="replace", options={"protocol_whitelist": "file"})
+        container = av.open(str(path), metadata_errors="replace", options={"protocol_whitelist": "file", **options})
     except FileNotFoundError:
         raise BadFilm("There is no such file.") from None
     except PermissionError:
@@ -373,8 +391,10 @@ def _seconds(timed: Any, stream: Any, missing: float = math.nan) -> float:
     return missing if None in (timed.pts, stream.time_base) else float(timed.pts * stream.time_base)
 
 
-def _start(stream: Any) -> float:
-    return float((stream.start_time or 0) * stream.time_base)
+def _start(container: Any, stream: Any) -> float:
+    """The film's beginning on the clock of its packets: that of its pictures, or of sound that comes well before."""
+    pictures, first = float((stream.start_time or 0) * stream.time_base), (container.start_time or 0) / 1e6
+    return first if pictures - first > _LATE else pictures
 
 
 def _rate(stream: Any, times: Any = None) -> Fraction:

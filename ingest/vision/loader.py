@@ -8,18 +8,18 @@ import os
 import stat
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-from PIL import Image, ImageCms, ImageFile
+from PIL import Image, ImageFile
 
-from ingest.vision import tiff
-from ingest.vision.signatures import HEAD, other_kind, picture_format
+from ingest.vision import tiff, uncommon
+from ingest.vision.colour import to_rgb
+from ingest.vision.signatures import HEAD, is_pdf, other_kind, picture_format
 
 MAX_PIXELS = 500_000_000
 MAX_BYTES = 4 * 2**30
@@ -45,8 +45,6 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # in TIFF
-_COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}  # Pillow's mode -> the profile's colour space
 
 
 class BadImage(Exception):
@@ -57,6 +55,10 @@ class BadImage(Exception):
         self.reason = reason
 
 
+class TooLarge(BadImage):
+    """A picture with more pixels than are read, or none, as its header says."""
+
+
 @dataclass(frozen=True)
 class Decoded:
     """An upright RGB picture, the SHA-256 of its file (hexadecimal) and the file's length in bytes."""
@@ -65,15 +67,20 @@ class Decoded:
     sha256: str
     bytes: int
 
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """What nobody could know of the picture, and was assumed: keys of `ingest.vision.colour.ASSUMED`."""
+        return self.image.info.get("assumed", ())
+
 
 def decode(data: bytes | str | Path, pixels: int = MAX_PIXELS) -> Decoded:
     """Read a picture from the bytes of its file or from its path; the file is read once.
 
     The picture is turned upright as its EXIF says, transparency is laid on white, grey of 16 bits or in
-    floating point is scaled to 8 bits, CMYK, LAB and embedded colour profiles become sRGB. Of animations and
-    of files with many pages (`ingest.vision.pages` reads the others) it is the first. Safe to call from several
-    threads. BadImage for all that cannot be read: missing, empty, truncated, no picture, more than `pixels` (told by
-    the header, before decoding).
+    floating point is scaled to 8 bits (see `ingest.vision.levels`), CMYK, LAB, embedded colour profiles and what
+    PNGs say of their colours become sRGB. Of animations and of files with many pages (`ingest.vision.pages` reads the
+    others) it is the first. Safe to call from several threads. BadImage for all that cannot be read: missing, empty,
+    truncated, no picture, more than `pixels` (told by the header, before decoding).
     """
     large = not isinstance(data, bytes) and _length(Path(data)) > LARGE_BYTES
     with _in_turn if large else nullcontext():
@@ -92,7 +99,7 @@ def open_picture(source: bytes | BinaryIO, pixels: int = MAX_PIXELS) -> ImageFil
     try:
         image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats())
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise BadImage(f"The picture has more than {MAX_PIXELS // 10**6} megapixels.") from None
+        raise TooLarge(f"The picture has more than {MAX_PIXELS // 10**6} megapixels.") from None
     except Image.UnidentifiedImageError:
         raise BadImage(_unidentified(source)) from None
     check_size(image.size, pixels)
@@ -103,25 +110,22 @@ def check_size(size: tuple[int, int], pixels: int = MAX_PIXELS) -> None:
     """BadImage for a picture of no pixels, or of more than are read."""
     width, height = size
     if width < 1 or height < 1:
-        raise BadImage("The picture has no pixels.")
+        raise TooLarge("The picture has no pixels.")
     if width * height > pixels:
         limit = f"more than the {pixels // 10**6} megapixels that are read"
-        raise BadImage(f"The picture has {width} × {height} pixels, {limit}: save a smaller copy.")
+        raise TooLarge(f"The picture has {width} × {height} pixels, {limit}: save a smaller copy.")
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """An opened picture decoded, turned as its EXIF says, in sRGB, without what described the file."""
+    """An opened picture decoded, turned as its EXIF says, in sRGB. What described the file no longer describes these
+    pixels: `info` only names what was `assumed`, see `ingest.vision.colour`."""
     width, height = image.size
     with _in_turn if width * height > LARGE_PIXELS else nullcontext():
         within = _profile_within(image)  # before loading, which closes the file
         image.load()
         turn = _UPRIGHT.get(_orientation(image))
-        picture = _to_rgb(image, image.info.get("icc_profile") or within)
-        if turn is not None:
-            picture = picture.transpose(turn)
-    # What describes the file (EXIF, profile, palette) no longer describes these pixels.
-    picture.info.clear()
-    return picture
+        picture = to_rgb(image, image.info.get("icc_profile") or within)
+        return picture if turn is None else picture.transpose(turn)
 
 
 @contextmanager
@@ -167,18 +171,44 @@ def _read(path: Path) -> bytes:
 
 
 def _decoded(content: bytes, pixels: int) -> Image.Image:
-    if content.lstrip(b"\0 \t\r\n")[:5] == b"%PDF-":
+    if is_pdf(content[:HEAD]):
         from ingest.vision import pages
 
         with pages.opened(content) as document:
             return document.picture(1, pixels)
     if lab := tiff.lab(content):
         content = lab.as_rgb
-    with told_plainly(), open_picture(content, pixels) as image:
-        if image.format == "TIFF":
-            image.seek(tiff.pages(image)[0])
-            tiff.set_right(image)
-        return upright(lab.coloured(image) if lab else image)
+
+    def usual() -> Image.Image:
+        with open_picture(content, pixels) as image:
+            if image.format == "TIFF":
+                image.seek(tiff.pages(image)[0])
+                tiff.set_right(image)
+            return upright(lab.coloured(image) if lab else image)
+
+    return else_uncommon(usual, lambda: uncommon.picture(content, partial(check_size, pixels=pixels)))
+
+
+def else_uncommon(usual: Callable[[], Image.Image], other: Callable[[], Image.Image | None]) -> Image.Image:
+    """The picture that Pillow reads, else the one that `ingest.vision.uncommon` does. BadImage, which calls what is
+    sound but of an unknown kind by its name."""
+    with told_plainly():
+        try:
+            return usual()
+        except (TooLarge, MemoryError):
+            raise
+        except Exception as first:
+            try:
+                picture = other()
+            except uncommon.Unread as kind:
+                raise BadImage(f"The file is sound, but of a kind that cannot be read here: {kind}.") from None
+            except (TooLarge, MemoryError):
+                raise
+            except Exception:  # damaged for others too
+                picture = None
+            if picture is None:
+                raise first
+            return upright(picture)
 
 
 def _length(path: Path) -> int:
@@ -203,8 +233,6 @@ def _formats() -> tuple[str, ...]:
 def _unidentified(source: bytes | BinaryIO) -> str:
     if isinstance(source, bytes):
         head = source[:HEAD]
-        if unread := tiff.unread(source):
-            return unread
     else:
         source.seek(0)
         head = source.read(HEAD)
@@ -223,47 +251,6 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # broken EXIF is common and no reason to lose the picture
         return 1
-
-
-def _to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _eight_bit(image)
-    elif image.has_transparency_data:
-        image = _on_white(image)
-    elif image.mode == "LAB":
-        return ImageCms.applyTransform(image, _from_lab())
-    elif image.mode not in _COLOUR_SPACES:
-        image = image.convert("L" if image.mode == "1" else "RGB")
-    if profile and (transform := _to_srgb(bytes(profile), image.mode)):
-        return ImageCms.applyTransform(image, transform)
-    # A copy where nothing was converted: a file's picture would keep the file's bytes and its EXIF.
-    return image.convert("RGB") if image.mode != "RGB" or isinstance(image, ImageFile.ImageFile) else image
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Grey of 16 or 32 bits or in floating point as mode L."""
-    values = np.asarray(image)
-    if image.mode.startswith("I;16"):
-        grey = (values.astype(np.float32) * (255 / tiff.white(image))).round()
-        if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # Pillow inverts 8 bits only
-            grey = 255 - grey
-        return Image.fromarray(grey.astype(np.uint8))
-    finite = np.isfinite(values)
-    low, high = (values[finite].min(), values[finite].max()) if finite.any() else (0, 0)
-    if image.mode == "I" and low >= 0 and high <= 65535:
-        low, high = 0, 255 if high <= 255 else 65535
-    spread = float(high) - float(low)
-    grey = np.where(finite, values, low).astype(np.float64) - float(low)
-    return Image.fromarray((grey * (255 / spread if spread else 0)).round().astype(np.uint8))
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode == "La":
-        image = image.convert("LA")
-    rgba = image.convert("RGBA")
-    ground = Image.new("RGB", image.size, "white")
-    ground.paste(rgba, mask=rgba.getchannel("A"))
-    return ground
 
 
 def _profile_within(image: Image.Image) -> bytes | None:
@@ -287,28 +274,3 @@ def _box(boxes: memoryview, kind: bytes) -> memoryview | None:
             return None
         place += length
     return None
-
-
-@lru_cache(maxsize=16)
-def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """The way from an embedded profile to sRGB; None if it is sRGB already, broken, or made for another
-    mode."""
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        name = (source.profile.profile_description or "").lower()
-        if "srgb" in name or source.profile.xcolor_space != _COLOUR_SPACES[mode]:
-            return None
-        return _transform(source, mode)
-    except (OSError, ImageCms.PyCMSError, ValueError, TypeError, KeyError):
-        return None
-
-
-@lru_cache(maxsize=1)
-def _from_lab() -> ImageCms.ImageCmsTransform:
-    return _transform(ImageCms.createProfile("LAB"), "LAB")
-
-
-def _transform(source, mode: str) -> ImageCms.ImageCmsTransform:
-    # Without the cache of the last pixel, since threads share the transform.
-    srgb = ImageCms.createProfile("sRGB")
-    return ImageCms.buildTransform(source, srgb, mode, "RGB", flags=ImageCms.Flags.NOCACHE)

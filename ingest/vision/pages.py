@@ -14,14 +14,24 @@ import stat
 import threading
 import time
 from abc import ABC, abstractmethod
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image
 
-from ingest.vision import tiff
-from ingest.vision.loader import MAX_PIXELS, BadImage, check_size, open_picture, told_plainly, upright
+from ingest.vision import tiff, uncommon
+from ingest.vision.loader import (
+    MAX_PIXELS,
+    BadImage,
+    TooLarge,
+    check_size,
+    else_uncommon,
+    open_picture,
+    told_plainly,
+    upright,
+)
+from ingest.vision.signatures import HEAD, is_pdf
 
 SIDE = 2000  # pixels of the long side of a PDF's page
 DENSEST = 600 / 72  # pixels per point: a small page is not enlarged beyond 600 dots per inch
@@ -127,17 +137,38 @@ class _Tiff(Document):
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
         with told_plainly():
-            self._image = open_picture(file)
-            self._places = tiff.pages(self._image)
+            try:
+                self._image = open_picture(file)
+                self._places = tiff.pages(self._image, others=lambda: uncommon.tiff_places(file))
+            except TooLarge:
+                raise
+            except BadImage as error:
+                self._image, self._places = None, _places(file)
+                if not self._places:
+                    raise error
 
     def __len__(self) -> int:
         return len(self._places)
 
     def _picture(self, page: int, pixels: int) -> Image.Image:
-        self._image.seek(self._places[page - 1])
-        check_size(self._image.size, pixels)
-        tiff.set_right(self._image)
-        return upright(self._image)
+        place = self._places[page - 1]
+
+        def usual() -> Image.Image:
+            if self._image is None:
+                raise BadImage("The file begins as TIFF, but the rest is damaged or cut short.")
+            self._image.seek(place)
+            check_size(self._image.size, pixels)
+            tiff.set_right(self._image)
+            return upright(self._image)
+
+        return else_uncommon(usual, lambda: uncommon.tiff_page(self._file, place, partial(check_size, pixels=pixels)))
+
+
+def _places(file: BinaryIO) -> list[int]:
+    try:
+        return uncommon.tiff_places(file)
+    except Exception:  # no TIFF, or one that nobody can read
+        return []
 
 
 def opened(source: bytes | Path | BinaryIO) -> Document:
@@ -145,9 +176,9 @@ def opened(source: bytes | Path | BinaryIO) -> Document:
     cannot be read."""
     file = io.BytesIO(source) if isinstance(source, bytes) else _open(source) if isinstance(source, Path) else source
     try:
-        head = file.read(1024).lstrip(b"\0 \t\r\n")
+        head = file.read(HEAD)
         file.seek(0)
-        return (_Pdf if head.startswith(b"%PDF-") else _Tiff)(file)
+        return (_Pdf if is_pdf(head) else _Tiff)(file)
     except BaseException:
         file.close()
         raise
@@ -162,10 +193,10 @@ def may_have_pages(path: Path) -> bool:
     """Whether a file is of a kind that can have many pages, by its first bytes. False for what cannot be read."""
     try:
         with _open(path) as file:
-            head = file.read(5)
+            head = file.read(HEAD)
     except BadImage:
         return False
-    return head.startswith((b"%PDF-", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
+    return is_pdf(head) or head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
 
 
 def count(path: Path) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import zlib
 
-HEAD = 4096  # bytes that are enough for `picture_format` and `other_kind`: a drawing may begin with long comments
+HEAD = 4096  # bytes that are enough for all that is asked here: a drawing may begin with long comments
+BEFORE_PDF = 1024  # bytes within which the mark of a PDF comes
 
 _PICTURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -18,6 +19,8 @@ _PICTURES = (
     (b"MM\0+", "TIFF"),
     (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
     (b"8BPS", "Photoshop"),
     (b"qoif", "QOI"),
     (b"DDS ", "DDS"),
@@ -31,6 +34,18 @@ _PICTURES = (
 )
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", **dict.fromkeys(_HEIC, "HEIC")}
+
+_ATOMS = (b"moov", b"wide", b"pnot", b"skip")  # with which QuickTime files without a mark begin
+_FILMS = (
+    (b"\x1aE\xdf\xa3", "Matroska"),
+    (b"\0\0\1\xba", "MPEG-PS"),
+    (b"\0\0\1\xb3", "MPEG video"),
+    (b"FLV\1", "FLV"),
+    (b"OggS\0", "Ogg"),
+    (b"0&\xb2u\x8ef\xcf\x11", "ASF"),
+    (b".RMF", "RealMedia"),
+    (b"\x06\x0e+4\x02\x05\1\1", "MXF"),
+)
 
 
 def picture_format(head: bytes) -> str | None:
@@ -47,6 +62,30 @@ def picture_format(head: bytes) -> str | None:
         return "PNM"
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12])
+    return "PDF" if is_pdf(head) else None
+
+
+def is_pdf(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is a PDF: its mark may come behind other bytes, as mail programs and
+    scanners leave them. What has the mark of another picture is that picture."""
+    return b"%PDF-" in head[:BEFORE_PDF] and not any(head.startswith(mark) for mark, _ in _PICTURES if mark != b"%PDF-")
+
+
+def film_format(head: bytes) -> str | None:
+    """The kind of film, or of recording, that begins with these bytes; None for all others."""
+    if head[4:8] == b"ftyp":
+        return None if head[8:12] in _BRANDS else "MP4"
+    if head[4:8] == b"mdat" or (head[4:8] in _ATOMS and head[0] < 32):  # texts hold these words too
+        return "QuickTime"
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "AVI"
+    for mark, name in _FILMS:
+        if head.startswith(mark):
+            return name
+    # Packets of a fixed length that begin with one letter; before each, camcorders put the time, four bytes.
+    for length, first in ((188, 0), (192, 4), (204, 0)):
+        if len(head) > 4 * length and set(head[first : first + 4 * length + 1 : length]) == {0x47} != set(head):
+            return "MPEG-TS"
     return None
 
 
@@ -81,8 +120,6 @@ _MARKS = (  # (where, bytes, sentence, what it is)
     (0, b"\x06\x06\xed\xf5\xd8\x1d\x46\xe5", _DRAWING, "an InDesign document"),
     (0, b"AT&TFORM", _PICTURE, "a DjVu document"),
     (0, b"gimp xcf", _PICTURE, "a GIMP picture (XCF)"),
-    (0, b"\0\0\0\x0cJXL ", _PICTURE, "a JPEG XL picture"),
-    (0, b"\xff\x0a", _PICTURE, "a JPEG XL picture"),
     (0, b"II\xbc", _PICTURE, "a JPEG XR picture"),
     (0, b"v/1\x01", _PICTURE, "an OpenEXR picture"),
     (0, b"#?RADIANCE", _PICTURE, "a Radiance picture (HDR)"),

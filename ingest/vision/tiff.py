@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,11 +16,12 @@ MAX_PAGES = 100_000
 _SUBFILE, _OLD_SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR, _FORMAT = (
     254, 255, 258, 259, 262, 277, 284, 339,
 )  # fmt: skip
+_MOST, _LOWEST, _HIGHEST = 281, 340, 341  # the largest value, and black and white as numbers
+_PART_OF_16 = {2**bits - 1 for bits in range(9, 16)}  # of cameras that use so many bits of 16, and say so
 _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
 _RGB, _CIELAB, _ICCLAB = 2, 8, 9
 _SEPARATE = 2
-_COLOURS = {0: "grey", 1: "grey", 2: "RGB", 3: "a palette", 5: "CMYK", 6: "YCbCr", 8: "LAB", 9: "LAB", 10: "LAB"}
-_NUMBERS = {2: "whole numbers with a sign", 3: "floating-point numbers"}
+_NOT_BUILT_IN = (50001, 34927)  # WebP: libtiff would print complaints of its own
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,9 @@ class Lab:
         return Image.frombytes("LAB", image.size, values.tobytes())
 
 
-def pages(image: Image.Image, at_most: int = MAX_PAGES) -> list[int]:
+def pages(image: Image.Image, at_most: int = MAX_PAGES, others: Callable[[], list[int]] | None = None) -> list[int]:
     """Which of the pictures in an opened TIFF are pages, by their places in the file: not the smaller copies and the
-    masks that many programs add. Never empty."""
+    masks that many programs add. Never empty. Where Pillow meets one that it does not know, `others` tells the rest."""
     found: list[int] = []
     place = 0
     while len(found) < at_most and place < MAX_PAGES:
@@ -47,7 +50,9 @@ def pages(image: Image.Image, at_most: int = MAX_PAGES) -> list[int]:
             image.seek(place)
         except EOFError:
             break
-        except Exception:  # the chain is broken here; what lies before can be read
+        except Exception:  # the chain is broken here, or Pillow does not know this kind; what lies before can be read
+            with suppress(Exception):
+                found += [other for other in others() if other >= place] if others else []
             break
         kind, old_kind = image.tag_v2.get(_SUBFILE, 0), image.tag_v2.get(_OLD_SUBFILE, 0)
         if not (isinstance(kind, int) and kind & (_REDUCED | _MASK)) and old_kind != _OLD_REDUCED:
@@ -72,6 +77,8 @@ def set_right(image: Image.Image) -> None:
     """What Pillow would misread without complaint, where a TIFF keeps its channels apart: mended, else BadImage."""
     from ingest.vision.loader import BadImage
 
+    if image.tag_v2.get(_COMPRESSION) in _NOT_BUILT_IN:
+        raise BadImage("This TIFF is packed in a way that cannot be read here.")
     if image.tag_v2.get(_PLANAR) != _SEPARATE:
         return
     channels, bits = image.tag_v2.get(_SAMPLES, 1), image.tag_v2.get(_BITS, (8,))
@@ -84,23 +91,41 @@ def set_right(image: Image.Image) -> None:
         image.tile = [tile._replace(args=(f"{tile.args[0]};16{order}", *tile.args[1:])) for tile in image.tile]
 
 
-def white(image: Image.Image) -> int:
-    """The value of white in a picture of mode I;16: 4095 in a TIFF of 12 bits, else 65535."""
-    bits = getattr(image, "tag_v2", {}).get(_BITS, 16)
-    return 4095 if bits in (12, (12,)) else 65535
-
-
-def unread(content: bytes) -> str | None:
-    """A sentence about a sound TIFF whose kind of pixels Pillow does not know; None for damaged and other files."""
-    tags = {tag: value for tag, _, value in _tags(content)}
-    if not {_BITS, _PHOTOMETRIC} <= tags.keys():
+def numbers(image: Image.Image) -> tuple[np.ndarray, int | None, tuple[float, float] | None, bool] | None:
+    """The grey levels of a decoded picture that are more than bytes without a sign, as `levels.eight_bits` takes them:
+    the numbers, how many of their bits are used, their stated range, whether the lowest is white. None for others."""
+    tags = getattr(image, "tag_v2", {})
+    signed = _first(tags.get(_FORMAT)) == 2
+    if not (image.mode.startswith("I") or image.mode == "F" or (image.mode == "L" and signed)):
         return None
-    colours = _COLOURS.get(tags[_PHOTOMETRIC], "unusual colours")
-    numbers = _NUMBERS.get(tags.get(_FORMAT, 1), "whole numbers")
-    return (
-        f"This TIFF has {tags.get(_SAMPLES, 1)} channels of {tags[_BITS]} bits ({colours}, {numbers}), "
-        "which cannot be read here: save it in RGB with 8 or 16 bits."
-    )
+    values = np.asarray(image)
+    inverted = bool(tags) and _first(tags.get(_PHOTOMETRIC)) == 0 and image.mode != "L"  # Pillow inverts those itself
+    if not tags:
+        small = image.mode == "I" and image.format == "PPM"  # which Pillow scales to 16 bits
+        return (values.astype(np.uint16) if small else values), None, None, False
+    bits = _first(tags.get(_BITS)) or 16
+    if image.mode == "L":
+        flipped = _first(tags.get(_PHOTOMETRIC)) == 0
+        values, inverted = (255 - values if flipped else values).view(np.int8), flipped
+    elif image.mode == "I" and bits == 32 and not signed:
+        values = values.view(np.uint32)
+    elif image.mode == "I" and bits == 16 and signed:
+        values = values.astype(np.int16)
+    elif bits < 16:
+        return values, bits, _stated(tags), inverted
+    elif image.mode.startswith("I;16") and not signed and (most := _first(tags.get(_MOST)) or 0) in _PART_OF_16:
+        return values, most.bit_length(), _stated(tags), inverted
+    return values, None, _stated(tags), inverted
+
+
+def _stated(tags: Mapping) -> tuple[float, float] | None:
+    """The range that a file says its numbers have."""
+    low, high = _first(tags.get(_LOWEST)), _first(tags.get(_HIGHEST))
+    return (float(low), float(high)) if isinstance(low, int | float) and isinstance(high, int | float) else None
+
+
+def _first(value: object) -> Any:
+    return value[0] if isinstance(value, tuple) and value else None if isinstance(value, tuple) else value
 
 
 def _order(content: bytes) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from ingest.sources.film import is_film
 from ingest.vision.encode import Encoder
 from ingest.vision.film import (
     BadFilm,
@@ -22,7 +23,8 @@ from ingest.vision.film import (
     survey,
     timecode,
 )
-from tests.films import cut, grey, number_of, write_film, write_sound
+from ingest.vision.signatures import film_format
+from tests.films import cut, edited, grey, number_of, write_film, write_sound
 
 ROOT = Path(__file__).parents[2]
 KINDS = [
@@ -103,6 +105,108 @@ def test_a_film_that_does_not_tell_its_length(tmp_path):
     found = survey(path)
     assert found.seconds == pytest.approx(3) and found.complaint == ""
     assert [number_of(frame_at(path, moment)) for moment in (0, 2.9)] == [0, 29]
+
+
+@pytest.mark.parametrize("reordered", ["0", "2"])
+@pytest.mark.parametrize(
+    "edits, numbers",
+    [
+        ([(2, 20)], range(20, 40)),
+        ([(1.7, 23)], range(23, 40)),
+        ([(1.5, 0)], range(15)),
+        ([(1.2, 12)], range(12, 24)),
+        ([(1, 0), (1, 30)], [*range(10), *range(30, 40)]),
+        ([(1, 5), (1, 5)], [*range(5, 15), *range(5, 15)]),
+        ([(1, None), (4, 0)], range(40)),
+    ],
+    ids=["end", "not at a key frame", "beginning", "middle", "two parts", "one part twice", "empty"],
+)
+def test_what_an_edit_list_shows_is_the_film(tmp_path, edits, numbers, reordered):
+    """Frames that it leaves out are in the file, but nobody sees them; nothing is cut short."""
+    path = edited(write_film(tmp_path / "film.mp4", map(grey, range(40)), g="10", bf=reordered), *edits)
+    found, numbers = survey(path), list(numbers)
+    assert found.complaint == "" and found.seconds == pytest.approx(len(numbers) / 10, abs=0.001)
+    assert found.times == pytest.approx(np.arange(len(numbers)) / 10, abs=0.001)
+    with Reel(path, found) as reel:
+        assert [number_of(reel.at(moment)) for moment in found.moments(0)] == numbers
+        assert [number_of(reel.at(moment)) for moment in found.moments(0.3)[::-1]] == numbers[::3][::-1]
+
+
+def test_an_edited_film_that_is_cut_short_still_says_so(tmp_path):
+    whole = write_film(tmp_path / "film.mp4", map(grey, range(40)), mux={"movflags": "faststart"}, g="10")
+    path = edited(whole, (3.5, 5))
+    assert survey(path).complaint == ""
+    assert "cut short" in survey(cut(path, 0.9)).complaint
+
+
+def test_frames_come_for_a_time_and_stay_for_another(tmp_path):
+    """With frames that refer to later ones MP4 tells how long each takes to come: the last stays as long as the one
+    that comes last, not for the pause before it."""
+    times = [0, 0.1, 2.0, 2.1, 5.0]
+    found = survey(write_film(tmp_path / "film.mp4", map(grey, range(5)), times=times, bf="2"))
+    assert found.moments(0) == times and found.complaint == ""
+    assert found.seconds == pytest.approx(5.1, abs=0.06)
+    with Reel(found.path, found) as reel:
+        assert [number_of(reel.at(moment)) for moment in found.moments(1)] == [0, 1, 2, 3, 3, 4]
+
+
+def test_avi_counts_places_where_the_frame_before_stays(tmp_path):
+    """As recordings of a screen do: nothing is missing."""
+    path = write_film(
+        tmp_path / "film.avi", map(grey, range(5)), codec="mpeg4", times=[0, 0.1, 2.0, 2.1, 5.0], qmax="2"
+    )
+    found = survey(path)
+    assert found.complaint == "" and found.seconds == pytest.approx(5.1, abs=0.1)
+    with Reel(path, found) as reel:
+        assert [number_of(reel.at(moment)) for moment in (0.05, 1.9, 2.05, 4.9, 5)] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("name, codec", [("a.mkv", "libx264"), ("a.mov", "libx264"), ("a.ts", "libx264")])
+def test_pictures_that_come_later_than_the_sound(tmp_path, name, codec):
+    """A player's clock begins with the sound: so does ours, and before the first picture there is none."""
+    path = tmp_path / name
+    with av.open(str(path), "w") as container:
+        sound, pictures = container.add_stream("aac", rate=8000), container.add_stream(codec, rate=10)
+        pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+        packets = []
+        for number in range(40):
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            silence.sample_rate, silence.pts = 8000, 1024 * number
+            packets += sound.encode(silence)
+        for number in range(20):
+            frame = av.VideoFrame.from_ndarray(grey(number), "rgb24")
+            frame.pts, frame.time_base = 20 + number, Fraction(1, 10)
+            packets += pictures.encode(frame)
+        packets += [*sound.encode(None), *pictures.encode(None)]
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            container.mux(packet)
+    found = survey(path)
+    assert found.complaint == "" and found.times[0] == pytest.approx(2, abs=0.15)
+    assert found.moments(1)[0] in (2, 3) and found.moments(0)[-1] == pytest.approx(3.9, abs=0.15)
+    with Reel(path, found) as reel:
+        assert [number_of(reel.at(moment)) for moment in (3, 2.5, 3.5)] == pytest.approx(
+            [10, 5, 15], abs=2
+        )  # silence that AAC puts first
+
+
+@pytest.mark.parametrize(
+    "name, codec", [*KINDS[:6], ("film.mpg", "mpeg2video"), ("film.flv", "flv"), ("film.m2ts", "libx264")]
+)
+def test_films_are_known_by_their_bytes(tmp_path, name, codec):
+    path = write_film(tmp_path / name, map(grey, range(30)), 25, codec)
+    plain = path.rename(tmp_path / "film")
+    assert is_film(plain) and film_format(plain.read_bytes()[:1024])
+    assert len(survey(plain).times) == 30
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"Use wide margins, " * 99, b"GGGG" * 400, b"const x: number = 1;\n" * 99, b"\0" * 1024]
+)
+def test_what_is_no_film_by_its_bytes(tmp_path, content):
+    (tmp_path / "notes").write_bytes(content)
+    (tmp_path / "code.ts").write_bytes(content)
+    # A run of G looks like packets of a film of any length; to be sure, it is opened.
+    assert not is_film(tmp_path / "notes") and not is_film(tmp_path / "code.ts")
 
 
 @pytest.mark.parametrize("rotation, corner", [(0, (0, 0)), (90, (0, 1)), (180, (1, 1)), (-90, (1, 0))])

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
-from ingest.vision import loader
+from ingest.vision import colour, loader
 from ingest.vision.loader import BadImage, decode, thumbnail
 
 
@@ -24,7 +24,7 @@ def saved(image, format, **options):
 
 def pixels(data):
     image = decode(data).image
-    assert image.mode == "RGB" and type(image) is Image.Image and not image.info
+    assert image.mode == "RGB" and type(image) is Image.Image and set(image.info) <= {"assumed"}
     return np.asarray(image).astype(int)
 
 
@@ -276,19 +276,109 @@ def test_a_profile_counts_below_transparency_and_palettes():
     assert np.abs(pixels(saved(palette, "PNG", icc_profile=swapped_profile()))[0, 0] - [0, 255, 0]).max() <= 2
 
 
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.mark.parametrize("name", ["test", "sRGB", "srgb", "SRGB"])
+def test_a_profile_counts_whatever_it_is_called(name):
+    red, green = Image.new("RGB", (8, 8), (255, 0, 0)), np.full((8, 8, 3), (0, 255, 0))
+    close(pixels(saved(red, "PNG", icc_profile=swapped_profile(name))), green, 2)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "LA", "P"])
+def test_a_profile_that_changes_nothing_costs_nothing(mode):
+    image = gradient().convert("P") if mode == "P" else gradient(mode)
+    data = saved(image, "PNG", icc_profile=SRGB)
+    close(pixels(data), image)
+    assert decode(data).assumed == ()
+
+
 @pytest.mark.parametrize(
     "profile",
-    [swapped_profile("sRGB"), b"rubbish", swapped_profile()[:200], b"\0" * 128],
-    ids=["sRGB", "rubbish", "cut", "zeros"],
+    [b"rubbish", SRGB[:200], b"\0" * 128, SRGB[:60] + bytes(len(SRGB) - 60), SRGB.replace(b"RGB XYZ ", b"CMYKLab ")],
+    ids=["rubbish", "cut", "zeros", "empty", "other"],
 )
-def test_srgb_and_broken_profiles_are_skipped(profile):
-    image = gradient()
-    close(pixels(saved(image, "PNG", icc_profile=profile)), image)
+@pytest.mark.parametrize("mode", ["RGB", "L", "LA", "CMYK"])
+def test_unusable_profiles_are_passed_over_and_told(profile, mode):
+    image = gradient(mode)
+    decoded = decode(saved(image, "TIFF" if mode == "CMYK" else "PNG", icc_profile=profile))
+    close(np.asarray(decoded.image).astype(int), image)
+    assert decoded.assumed == ("profile",)
 
 
-def test_a_profile_for_another_mode_is_skipped():
-    close(pixels(saved(gradient("L"), "PNG", icc_profile=swapped_profile())), gradient("L"))
+def test_grey_with_the_profile_of_colours_and_the_other_way_round():
+    linear = made_profile(1.0)
+    assert pixels(saved(Image.new("L", (2, 2), 55), "JPEG", icc_profile=linear))[0, 0].tolist() == [128] * 3
     close(pixels(saved(gradient("CMYK"), "TIFF", icc_profile=swapped_profile())), gradient("CMYK"))
+    assert decode(saved(gradient(), "PNG", icc_profile=made_profile(1.0, "L"))).assumed == ("profile",)
+    assert (
+        decode(saved(gradient("CMYK"), "TIFF")).assumed == ("cmyk",) and decode(saved(gradient(), "PNG")).assumed == ()
+    )
+
+
+def made_profile(gamma, mode="RGB", primaries=()):
+    return colour._made(gamma, primaries, mode)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "I;16"])
+def test_profiles_count_in_every_mode(mode):
+    """Of linear light 55 of 255 is a middle grey, 128; half transparent it is mixed with white after that."""
+    grey = mode in ("L", "LA", "I;16")
+    image = Image.new("I;16", (2, 2), 55 * 257) if mode == "I;16" else Image.new("RGB", (2, 2), (55,) * 3).convert(mode)
+    got = pixels(saved(image, "PNG", icc_profile=made_profile(1.0, "L" if grey else "RGB")))
+    assert np.abs(got - 128).max() <= (5 if mode == "P" else 1)  # the palette has no 55
+    if mode in ("LA", "RGBA"):
+        image.putalpha(128)
+        got = pixels(saved(image, "PNG", icc_profile=made_profile(1.0, "L" if grey else "RGB")))
+        assert np.abs(got - (128 * 128 + 255 * 127) / 255).max() <= 2
+
+
+ADOBE = (0.3127, 0.329, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+
+
+def png_with(image, **chunks):
+    info = PngImagePlugin.PngInfo()
+    for name, values in chunks.items():
+        body = struct.pack(">B", 0) if name == "sRGB" else b"".join(struct.pack(">I", round(v * 1e5)) for v in values)
+        info.add(name.encode(), body)
+    return saved(image, "PNG", pnginfo=info)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "LA"])
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        ({"gAMA": (1.0,)}, 128),
+        ({"gAMA": (1 / 1.8,)}, 70),
+        ({"gAMA": (0.45455,)}, 55),
+        ({"gAMA": (0.45455,), "cHRM": colour._SRGB_PRIMARIES}, 55),
+        ({"gAMA": (1.0,), "sRGB": ()}, 55),
+        ({"gAMA": (0.0,)}, 55),
+        ({"cHRM": (0.0,) * 8}, 55),
+    ],
+)
+def test_what_a_png_says_of_its_light(mode, chunks, expected):
+    """As browsers do: the exponent counts unless a chunk says sRGB, or the exponent is the one that stands for it."""
+    got = pixels(png_with(Image.new("RGB", (2, 2), (55,) * 3).convert(mode), **chunks))
+    assert np.abs(got - expected).max() <= 1
+
+
+def test_what_a_png_says_of_its_primaries():
+    """The primaries of Adobe RGB: the same as with the profile that has them, where green lies outside of sRGB."""
+    image = Image.new("RGB", (2, 2), (100, 180, 60))
+    got = pixels(png_with(image, gAMA=(1 / 2.19921875,), cHRM=ADOBE))[0, 0]
+    light = (np.array([100, 180, 60]) / 255) ** 2.19921875
+    to_srgb = np.array([[1.3984, -0.3984, 0], [0, 1, 0], [0, -0.0429, 1.0429]]) @ light
+    shown = np.where(to_srgb > 0.0031308, 1.055 * np.clip(to_srgb, 0, 1) ** (1 / 2.4) - 0.055, 12.92 * to_srgb)
+    assert np.abs(got - 255 * np.clip(shown, 0, 1)).max() <= 2
+    profiled = pixels(saved(image, "PNG", icc_profile=made_profile(1 / 2.19921875, "RGB", ADOBE)))[0, 0]
+    assert np.abs(got - profiled).max() <= 1
+
+
+def test_a_profile_goes_before_what_a_png_says_beside_it():
+    info = PngImagePlugin.PngInfo()
+    info.add(b"gAMA", struct.pack(">I", 100_000))
+    close(pixels(saved(gradient(), "PNG", pnginfo=info, icc_profile=SRGB)), gradient())
 
 
 # What cannot be read
@@ -379,7 +469,7 @@ def test_out_of_memory_is_a_sentence(monkeypatch):
     def full(*_):
         raise MemoryError
 
-    monkeypatch.setattr(loader, "_to_rgb", full)
+    monkeypatch.setattr(loader, "to_rgb", full)
     with pytest.raises(BadImage, match="memory"):
         decode(saved(gradient(), "PNG"))
 

@@ -16,6 +16,7 @@ from ingest.sources.cells import Unread, is_dated, read_cells
 from ingest.sources.folder import SourceError
 from ingest.sources.iiif import texts
 from ingest.sources.iiif.images import SIDE
+from ingest.sources.iiif.lists import addresses_in
 from ingest.sources.iiif.pictures import fetch
 from ingest.sources.iiif.presentation import (
     NO_PICTURE,
@@ -28,6 +29,7 @@ from ingest.sources.iiif.presentation import (
     is_image_service,
     looks_like_iiif,
     read_document,
+    service_address,
 )
 from ingest.sources.tabular import Sheet
 from ingest.vision.loader import BadImage, Decoded
@@ -58,8 +60,8 @@ class Wishes:
 class Found:
     """What a source holds: its own label, a task for each picture and one that fails for each thing that is broken,
     canvases left out with the reason, and the addresses of the manifests that were read. `more` counts pictures that
-    lie on a canvas beside its first one; `columns` are the columns of metadata, `surplus` those beyond COLUMNS,
-    `unread` what of the dates is not understood."""
+    lie on a canvas beside its first one, `repeated` canvases that several manifests show; `columns` are the columns of
+    metadata, `surplus` those beyond COLUMNS, `unread` what of the dates is not understood."""
 
     source: str
     label: str = ""
@@ -67,6 +69,7 @@ class Found:
     left_out: list[tuple[str, str]] = field(default_factory=list)
     manifests: list[str] = field(default_factory=list)
     more: int = 0
+    repeated: int = 0
     columns: set[str] = field(default_factory=set)
     surplus: set[str] = field(default_factory=set)
     unread: list[Unread] = field(default_factory=list)
@@ -86,6 +89,8 @@ class Found:
             lines.append(
                 f"{counted(self.more, 'further picture')} on canvases that have several: only the first is read"
             )
+        if self.repeated:
+            lines.append(f"{counted(self.repeated, 'picture')} met again in another manifest: each is read once")
         if self.surplus:
             labels = counted(len(self.surplus), "label")
             lines.append(f"{labels} of metadata left out: a collection has {COLUMNS} at most")
@@ -98,12 +103,14 @@ def is_address(source: str) -> bool:
 
 
 def is_iiif(source: str) -> bool:
-    """Whether a source is an address, or a file that holds a IIIF document."""
+    """Whether a source is an address, or a file that holds a IIIF document or the addresses of some."""
     if is_address(source):
         return True
     path = Path(source).expanduser()
-    if path.suffix.lower() not in (".json", ".jsonld") or not path.is_file():
+    if not path.is_file():
         return False
+    if path.suffix.lower() not in (".json", ".jsonld"):
+        return addresses_in(source) is not None
     try:
         return looks_like_iiif(_local(path))
     except (WebError, OSError):
@@ -116,7 +123,10 @@ def iiif_tasks(web: Web, source: str, wishes: Wishes, limit: int | None = None, 
     SourceError if the source itself cannot be read. A manifest further down that cannot be read, and a canvas that
     cannot be understood, become tasks that fail and say why.
     """
-    found, names = Found(shown(source) if is_address(source) else str(Path(source).expanduser().resolve())), set()
+    found = Found(shown(source) if is_address(source) else str(Path(source).expanduser().resolve()))
+    names: dict[str, Painted | None] = {}
+    if listed := addresses_in(source):
+        found.label = listed.name.rpartition(".")[0] or listed.name
     for number, (address, document) in enumerate(_documents(web, source), start=1):
         if number % 200 == 0:
             read = counted(number, "manifest and collection", "manifests and collections")
@@ -125,7 +135,7 @@ def iiif_tasks(web: Web, source: str, wishes: Wishes, limit: int | None = None, 
             found.label = texts.chosen(document.about.label, wishes.language)
         if isinstance(document, Manifest):
             found.manifests.append(address)
-            _add_manifest(found, names, web, document, wishes)
+            _add_manifest(found, names, web, address, document, wishes)
         elif isinstance(document, str):
             found.tasks.append(_failing(address, document))
         if limit is not None and len(found.tasks) >= limit:
@@ -166,18 +176,22 @@ def with_pictures(
     ]
 
 
-_PICTURE_KEYS = ("iiif_service", "iiif_image", "iiif_region")
+_PICTURE_KEYS = ("iiif_service", "iiif_image", "iiif_region", "iiif_rotation")
 
 
 def _painted_of(metadata: Mapping[str, Any]) -> Painted:
-    service, address, region = (metadata.get(key) for key in _PICTURE_KEYS)
-    return Painted(address or "", service, region or "full")
+    service, address, region, rotation = (metadata.get(key) for key in _PICTURE_KEYS)
+    return Painted(address or "", service, region or "full", rotation=rotation or "0")
 
 
 def _documents(web: Web, source: str) -> Iterator[tuple[str, Manifest | Collection | str]]:
     """(address, document) of everything that the source leads to, each once, in the order of the lists; in place of
     what could not be read the reason."""
-    waiting, seen = deque([source]), set()
+    listed = addresses_in(source)
+    for number, line in listed.bad if listed else ():
+        yield listed.name_of(number), f"Line {number} of {listed.name} is no address on the web: {line}."
+    waiting, seen = deque(listed.good if listed else [source]), set()
+    read: dict[str, Manifest | Collection] = {}
     while waiting:
         address = waiting.popleft()
         if address.partition("#")[0] in seen:
@@ -191,11 +205,11 @@ def _documents(web: Web, source: str) -> Iterator[tuple[str, Manifest | Collecti
                     raise SourceError(f"{shown(source)} shows a manifest; give its own address: {inside}") from None
                 problem = WebError if isinstance(error, WebError) and not isinstance(error, Refused) else SourceError
                 raise problem(f"{shown(source)} could not be read: {error}") from None
-            yield address, f"The manifest could not be read: {error}."
+            yield address, f"The manifest could not be read: {error}{listed.line_of(address) if listed else ''}."
             continue
-        if document.uri in seen and document.uri != address.partition("#")[0]:
-            continue  # the same under another address
-        seen.add(document.uri)
+        if read.get(document.uri) == document:
+            continue  # the same under another address; others may only have borrowed its name
+        read[document.uri] = document
         yield address, document
         if isinstance(document, Collection):
             waiting.extendleft(reversed(document.members))
@@ -208,7 +222,7 @@ def _document(web: Web, address: str) -> Manifest | Collection:
         path = Path(address).expanduser().resolve()
         data, address = _local(path), path.as_uri()
     if is_image_service(data):
-        service = re.sub(r"(/info\.json)?/*([?#].*)?$", "", address)
+        service = service_address(address)
         canvas = Canvas(service, About(), painted=Painted("", service))
         return Manifest(service, About(), (canvas,))
     return read_document(data, shown(address))
@@ -230,24 +244,40 @@ def _local(path: Path) -> Any:
     return parse_json(data, path.name)
 
 
-def _add_manifest(found: Found, names: set[str], web: Web, manifest: Manifest, wishes: Wishes) -> None:
+def _add_manifest(
+    found: Found, names: dict[str, Painted | None], web: Web, address: str, manifest: Manifest, wishes: Wishes
+) -> None:
     canvases = manifest.canvases
     if wishes.canvases == "first":
         canvases = next(((canvas,) for canvas in canvases if canvas.fault != NO_PICTURE), canvases[:1])
-    for canvas in canvases:
-        if canvas.uri in names:
+    for number, canvas in enumerate(canvases, start=1):
+        name = _own_name(names, canvas, (manifest.uri, address), number)
+        if name is None:
+            found.repeated += 1
             continue
-        names.add(canvas.uri)
+        names[name] = canvas.painted
         if canvas.fault == NO_PICTURE or canvas.fault.startswith("it shows "):
-            found.left_out.append((canvas.uri, canvas.fault))
+            found.left_out.append((name, canvas.fault))
         elif canvas.painted is None:
-            found.tasks.append(_failing(canvas.uri, f"{canvas.fault[0].upper()}{canvas.fault[1:]}."))
+            found.tasks.append(_failing(name, f"{canvas.fault[0].upper()}{canvas.fault[1:]}."))
         else:
             found.more += canvas.more
             metadata = _kept(found, _metadata(manifest, canvas, wishes.language))
             read = partial(fetch, web, canvas.painted, wishes.side)
             keep = wishes.keep == "thumbnails"
-            found.tasks.append(Task(Path(canvas.uri), canvas.uri, -1, 0.0, metadata, read, keep=keep))
+            found.tasks.append(Task(Path(name), name, -1, 0.0, metadata, read, keep=keep))
+
+
+def _own_name(names: Mapping[str, Painted | None], canvas: Canvas, manifests: Iterable[str], number: int) -> str | None:
+    """What a canvas's picture is called: as its canvas, or, where another picture has that name, since manifests use
+    the same ones, by its manifest and its place there. None for a picture that is there already."""
+    others = (f"{uri.partition('#')[0]}#canvas={number}" for uri in manifests)
+    for name in (canvas.uri, *others):
+        if name not in names:
+            return name
+        if names[name] == canvas.painted:
+            return None
+    return None
 
 
 def _metadata(manifest: Manifest, canvas: Canvas, language: str | None) -> dict[str, Any]:
@@ -260,10 +290,7 @@ def _metadata(manifest: Manifest, canvas: Canvas, language: str | None) -> dict[
         **texts.columns("manifest", about.label, language),
         **texts.columns("canvas", page.label, language),
     }
-    for label, value in (*about.pairs, *page.pairs):
-        name = texts.chosen(label, language)[:100]
-        taken = name.casefold() in _OWN or name.casefold().startswith("iiif_")
-        said |= texts.columns(f"{name} (metadata)" if taken else name, value, language)
+    said |= texts.columns_of_pairs((*about.pairs, *page.pairs), language, _is_taken)
     said |= texts.columns("summary", page.summary or about.summary, language)
     said |= texts.columns("attribution", page.attribution or about.attribution, language)
     painted, place = canvas.painted, canvas.place
@@ -277,11 +304,16 @@ def _metadata(manifest: Manifest, canvas: Canvas, language: str | None) -> dict[
         "iiif_service_type": painted.service_type,
         "iiif_image": painted.address,
         "iiif_region": painted.region if painted.region != "full" else None,
+        "iiif_rotation": painted.rotation if painted.rotation.strip("!0.") or "!" in painted.rotation else None,
         "iiif_canvas_width": canvas.width,
         "iiif_canvas_height": canvas.height,
         "iiif_place": ",".join(f"{number:g}" for number in place) if place else None,
     }
     return {name: value for name, value in said.items() if value}
+
+
+def _is_taken(name: str) -> bool:
+    return name.casefold() in _OWN or name.casefold().startswith("iiif_")
 
 
 def _kept(found: Found, metadata: dict[str, Any]) -> dict[str, Any]:

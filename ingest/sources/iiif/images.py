@@ -117,6 +117,11 @@ def is_region(text: str) -> bool:
     return text in ("full", "square") or _REGION.fullmatch(text) is not None
 
 
+def is_rotation(text: str) -> bool:
+    """Whether a text is a rotation as the Image API writes it: degrees clockwise, 0 to 360, after ! of the mirrored."""
+    return re.fullmatch(rf"!?{_NUMBER}", text) is not None and float(text.lstrip("!")) <= 360
+
+
 def cut(region: str, width: int, height: int) -> tuple[int, int, int, int] | None:
     """The part (x, y, width, height) of an image of this size that a region means; None if nothing of it is inside."""
     if region == "full":

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+from PIL import Image
+
 from ingest.sources.iiif.images import MOST_WHOLE, SIDE, BadInfo, Info, Request, cut, parse_info, requests
-from ingest.sources.iiif.presentation import Painted
+from ingest.sources.iiif.presentation import Painted, service_address
 from ingest.vision.loader import BadImage, Decoded, decode
 from ingest.web import Refused, Web, WebError
 
 MOST_PIXELS = 2 * MOST_WHOLE
 MOST_INFO = 2**20  # bytes of a description of one image
 _ANOTHER_SIZE = frozenset({400, 403, 404, 405, 410, 414, 422, 501})  # answers to a size that a server does not have
+
+_QUARTERS = {  # clockwise; Pillow turns the other way round
+    90: Image.Transpose.ROTATE_270,
+    180: Image.Transpose.ROTATE_180,
+    270: Image.Transpose.ROTATE_90,
+}
 
 
 def fetch(web: Web, painted: Painted, side: int = SIDE, least: float = 0.75) -> Decoded:
@@ -20,6 +29,10 @@ def fetch(web: Web, painted: Painted, side: int = SIDE, least: float = 0.75) -> 
 
     BadImage, with a sentence, for all that cannot be had, is no picture, or has not the shape that was promised.
     """
+    return _turned(_fetched(web, painted, side, least), painted.rotation)
+
+
+def _fetched(web: Web, painted: Painted, side: int, least: float) -> Decoded:
     try:
         if painted.service is None:
             return _part(_picture(web, painted.address), painted.region)
@@ -40,8 +53,10 @@ def fetch(web: Web, painted: Painted, side: int = SIDE, least: float = 0.75) -> 
 
 
 def _info(web: Web, service: str) -> Info:
-    data, _ = web.json(f"{service}/info.json", MOST_INFO)
-    return parse_info(data, service)
+    data, address = web.json(f"{service}/info.json", MOST_INFO)
+    # Where that leads elsewhere, as to a smaller picture that all may see, the picture is there too.
+    moved = re.search(r"/info\.json/*([?#].*)?$", address)
+    return parse_info(data, service_address(address) if moved else service)
 
 
 def _first(web: Web, info: Info, asked: list[Request]) -> Decoded:
@@ -74,6 +89,18 @@ def _part(decoded: Decoded, region: str) -> Decoded:
         )
     x, y, width, height = found
     return replace(decoded, image=decoded.image.crop((x, y, x + width, y + height)))
+
+
+def _turned(decoded: Decoded, rotation: str) -> Decoded:
+    """The picture turned as its canvas shows it. Turned here, since few servers can."""
+    image, angle = decoded.image, float(rotation.lstrip("!")) % 360
+    if rotation.startswith("!"):
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if angle in _QUARTERS:
+        image = image.transpose(_QUARTERS[angle])
+    elif angle:
+        image = image.rotate(-angle, Image.Resampling.BICUBIC, expand=True, fillcolor="white")
+    return replace(decoded, image=image)
 
 
 def _checked(decoded: Decoded, request: Request) -> Decoded:

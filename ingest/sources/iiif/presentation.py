@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urljoin
 
-from ingest.sources.iiif.images import is_region
+from ingest.sources.iiif.images import is_region, is_rotation
 from ingest.sources.iiif.texts import Words, pairs_of, words_of
 
 Box = tuple[float, float, float, float]  # x, y, width, height
@@ -23,12 +23,14 @@ class NotIiif(Exception):
 @dataclass(frozen=True)
 class Painted:
     """The picture on a canvas: its own address, that of its image service (None: it has none), which part of the
-    picture is meant, as the Image API writes it, and what the service is said to be: ImageService2 level1."""
+    picture is meant and how it is turned, as the Image API writes them (!90: mirrored, then clockwise), and what the
+    service is said to be: ImageService2 level1."""
 
     address: str
     service: str | None = None
     region: str = "full"
     service_type: str = ""
+    rotation: str = "0"
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,15 @@ def service_of(body: Mapping) -> tuple[str, str] | tuple[None, str]:
         if uri and _is_web(uri) and ("image" in named or "level" in named):
             level = re.search(r"level[0-2]", named)
             version = 3 if "imageservice3" in named or "api/image/3" in named else 2
-            return re.sub(r"(/info\.json)?/*$", "", uri), f"ImageService{version} {level[0] if level else 'level0'}"
+            return service_address(uri), f"ImageService{version} {level[0] if level else 'level0'}"
     return None, ""
+
+
+def service_address(uri: str) -> str:
+    """The address of an image service, from that of its info.json or its own. Some servers have the image's name behind
+    a question mark: what follows that is part of it, unless info.json comes before."""
+    found = re.match(r"(.*?)/info\.json/*([?#].*)?$", uri)
+    return (found[1] if found else uri.partition("#")[0]).rstrip("/")
 
 
 def _canvases(data: Mapping, manifest: str) -> Iterator[Canvas]:
@@ -198,11 +207,16 @@ def _painted(body: Any, manifest: str) -> Painted | None:
 def _part(body: Mapping, manifest: str) -> Painted | None:
     whole = _painted(body.get("full") or body.get("source"), manifest)
     selector = next((entry for entry in _list(body.get("selector")) if isinstance(entry, Mapping)), {})
+    if whole is None:
+        return None
     said = str(selector.get("region") or str(selector.get("value", "")).removeprefix("xywh="))
     region = said.removeprefix("pixel:").replace("percent:", "pct:")
-    if whole is None or not is_region(region):
-        return whole
-    return replace(whole, region=region)
+    rotation = str(selector.get("rotation", "0")).strip()
+    return replace(
+        whole,
+        region=region if is_region(region) else whole.region,
+        rotation=rotation if is_rotation(rotation) else whole.rotation,
+    )
 
 
 def _place(target: Any, width: float, height: float) -> Box | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -12,6 +12,7 @@ LONGEST = 20_000  # characters of one value
 VALUES = 100  # texts of one thing, in all its languages
 PAIRS = 200  # of one document's metadata
 FIRST_LANGUAGES = ("en", "none")
+_MARKS = " \u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"  # of direction, around words
 
 Words = Mapping[str, tuple[str, ...]]  # language -> texts; "none" where no language is told
 
@@ -35,13 +36,30 @@ def chosen(words: Words, language: str | None = None) -> str:
 
 def columns(key: str, words: Words, language: str | None = None) -> dict[str, str]:
     """{key: the text chosen}, and beside it a column `key [fr]` for each other language that says something else."""
+    return {name: _joined(texts) for name, texts in _columns(key, words, language).items()}
+
+
+def columns_of_pairs(
+    pairs: Iterable[tuple[Words, Words]], language: str | None = None, taken: Callable[[str], bool] = lambda name: False
+) -> dict[str, str]:
+    """The columns of a document's metadata. What stands under one label, however often and in whatever case, is one
+    column with all its values, each once, as those of a list; a label that is `taken` becomes `label (metadata)`."""
+    found: dict[str, list[str]] = {}
+    spelt: dict[str, str] = {}
+    for label, value in pairs:
+        name = chosen(label, language)[:100].strip(_MARKS)
+        for key, texts in _columns(f"{name} (metadata)" if taken(name) else name, value, language).items():
+            values = found.setdefault(spelt.setdefault(key.casefold(), key), [])
+            values += [text for text in dict.fromkeys(texts) if text not in values]
+    return {name: _joined(texts) for name, texts in found.items()}
+
+
+def _columns(key: str, words: Words, language: str | None) -> dict[str, tuple[str, ...]]:
     first = _language(words, language)
     if first is None:
         return {}
-    said = {key: _joined(words[first])}
-    for other, texts in words.items():
-        if (text := _joined(texts)) != said[key]:
-            said[f"{key} [{other}]"] = text
+    said = {key: words[first]}
+    said |= {f"{key} [{other}]": texts for other, texts in words.items() if _joined(texts) != _joined(words[first])}
     return said
 
 
