@@ -57,6 +57,8 @@ def open_backbone(db: Path, settings: Settings, report: Report) -> tuple[Any, li
     methods = methods_for(backbone, settings.methods)
     if "cls" in settings.methods and "cls" not in methods:
         report.tell(f"{backbone.title} has no CLS token: its maps are {', '.join(methods)}")
+    for note in backbone.measured.notes:
+        report.tell(f"{backbone.title}: {note}")
     return backbone, methods, _check_size(settings.size, backbone)
 
 
@@ -228,4 +230,5 @@ def _check_size(size: int | None, backbone: Any) -> int:
         raise ValueError(
             f"--size {size} is not a multiple of this model's patch of {backbone.patch} pixels; {near} would be"
         )
+    backbone.check_size(size)
     return size
