@@ -181,14 +181,15 @@ def describe_model(key: str, weights: str | None = None) -> tuple[list[str], dic
 
     backbone = load_backbone(key, weights, None, "cpu")
     measured = backbone.measured.as_dict()
-    rule, cells = backbone.rule, backbone.rule.size // backbone.patch
+    height, width = backbone.rule.shape
+    patches = height * width // backbone.patch**2
     shape = f"{backbone.layers} layers × {backbone.heads} heads, patches of {backbone.patch} pixels"
     warned = warning(measured, "cls")
     lines = [
         f"{backbone.title} ({key}), weights {backbone.weights_sha256[:12]}",
-        f"  {shape}; usual input {rule.size} × {rule.size} pixels",
+        f"  {shape}; usual input {height} × {width} pixels",
         f"  feature: {backbone.network.feature}, {backbone.dim} numbers",
-        *(f"  {line[0].lower()}{line[1:]}" for line in sentences(measured, cells * cells)),
+        *(f"  {line[0].lower()}{line[1:]}" for line in sentences(measured, patches)),
         *(f"  note: {note}" for note in (*measured["notes"], *filter(None, [backbone.network.note]))),
         *([f"  warning: {warned}"] if warned else []),
     ]

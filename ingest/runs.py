@@ -137,7 +137,8 @@ def find_run(
     wanted = _what_counts(record.settings, fit, before)
     changed = None
     for run in sorted(same, key=lambda run: run["run_id"], reverse=True):
-        stored = _what_counts(read_settings(run), fit, before)
+        # What was taken for the feature may have been measured since to be another token, or the mean of the patches.
+        stored = _what_counts({"feature": record.settings["feature"], **read_settings(run)}, fit, before)
         if stored == wanted:
             return run["run_id"], record
         if all(stored[name] == wanted[name] for name in ("model", "weights", "layer", "precision")):
@@ -156,7 +157,7 @@ def _what_counts(settings: dict[str, Any], fit: str, positions_before: str) -> d
     own, resize = rule.pop("model", None), rule.pop("resize", None)
     of_fit = {"model": {"model": own}, "crop": {"resize": resize}}.get(fit, {})
     return {
-        **{name: settings.get(name) for name in ("model", "weights", "layer", "precision")},
+        **{name: settings.get(name) for name in ("model", "weights", "layer", "precision", "feature")},
         "positions": settings.get("positions", positions_before),
         "input": rule | of_fit,
     }

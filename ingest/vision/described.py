@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-SIZES = {"any": "any grid", "squares": "squares of any size", "own": "squares of its own size alone"}
+SIZES = {"any": "any grid", "squares": "squares of any size", "own": "its own size alone"}
 READ = {"cls": "the CLS token", "patches": "the patches", "both": "the special tokens and the patches"}
 _ABOUT_CLS = ("cls", "rollout", "flow")  # methods that show what the CLS token gathers
 
@@ -31,6 +31,12 @@ def sentences(measured: dict[str, Any], patches: int) -> list[str]:
 def _read(measured: dict[str, Any], what: str) -> str:
     """Whence the summary or the classes are read."""
     return READ.get(measured[what], "what could not be measured")
+
+
+def usual_patches(measured: dict[str, Any], side: int, patch: int) -> int:
+    """How many patches a network's usual input has: of its own shape where it takes no other, else of a square of
+    `side` pixels."""
+    return measured["rows"] * measured["cols"] if measured["sizes"] == "own" else (side // patch) ** 2
 
 
 def one_line(measured: dict[str, Any], patches: int) -> str:

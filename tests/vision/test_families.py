@@ -239,7 +239,6 @@ def test_folders_of_other_families_are_loaded(tmp_path, name):
 @pytest.mark.parametrize(
     ("model", "config", "settings", "says"),
     [
-        ("ViTModel", "ViTConfig", BASE | dict(image_size=(64, 96)), "pictures of 64 × 96 pixels .*squares are needed"),
         ("HieraModel", "HieraConfig", dict(image_size=[64, 64], embed_dim=16, depths=[1, 1, 1, 1], num_heads=[1, 2, 4, 8]), "no one grid of patches"),
     ],
 )  # fmt: skip
@@ -250,3 +249,16 @@ def test_folders_of_networks_that_are_not_plain_are_refused_in_one_sentence(tmp_
     with pytest.raises(BackboneError, match=says) as refused:
         load(f"hf:{tmp_path}")
     assert "\n" not in str(refused.value)
+
+
+def test_a_folder_of_a_network_for_pictures_that_are_not_square_is_measured_on_its_own_grid(tmp_path):
+    import transformers
+
+    model = transformers.ViTModel(transformers.ViTConfig(**BASE | dict(image_size=(64, 96))), add_pooling_layer=False)
+    model.save_pretrained(tmp_path)
+    backbone = load(f"hf:{tmp_path}")
+    found = backbone.measured
+    assert (found.rows, found.cols, found.sizes, found.special, found.reading_order) == (4, 6, "own", 1, True)
+    assert backbone.rule.shape == (64, 96)
+    with pytest.raises(BackboneError, match="the fit stretch is not for it"):
+        backbone.check_fit("stretch")

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ingest.vision.backbones.backbone import Backbone, BackboneError, Network, with_stored_rule
 from ingest.vision.backbones.opening import look_at
 from ingest.vision.backbones.positions import ANTIALIASED
@@ -48,11 +50,12 @@ def load(
     """
     from ingest.vision.backbones.checkpoint import weights_sha256
 
-    network = _network(key, weights, layer, converted, offline, timm_positions)
-    if key in PUBLISHED:
-        network = replace(network, special_tokens=PUBLISHED[key].prefix_tokens)
     own = str(weights) if weights else None
-    backbone = look_at(key, network, weights_sha256(network.module), measurements, weights=own, layer=layer)
+    with torch.inference_mode(False):  # weights made in it could not be followed by gradients, which measuring needs
+        network = _network(key, weights, layer, converted, offline, timm_positions)
+        if key in PUBLISHED:
+            network = replace(network, special_tokens=PUBLISHED[key].prefix_tokens)
+        backbone = look_at(key, network, weights_sha256(network.module), measurements, weights=own, layer=layer)
     return backbone.to(device, precision or backbone.precision)
 
 
