@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ingest.measurements import Measurements
 from ingest.vision.backbones import PUBLISHED, Backbone, Published, load, load_for_run
 from store import read
 from store.connection import reading
@@ -84,6 +85,7 @@ def load_backbone(
     with the input rule and positions of a run's `stored` settings, where they are given."""
     device = choose_device(device)
     more = {"precision": choose_precision(device), "converted": packaged_cache() if key == "packaged" else None}
+    more["measurements"] = Measurements(cache_folder() / "measured")
     if stored is None:
         return load(key, weights, layer, device, **more)
     return load_for_run({**stored, "model": key, "weights": weights, "layer": layer}, device, **more)
@@ -171,6 +173,30 @@ def model_table() -> list[dict[str, Any]]:
         for model in PUBLISHED.values()
     ]
     return [packaged, *published]
+
+
+def describe_model(key: str, weights: str | None = None) -> tuple[list[str], dict[str, Any]]:
+    """What `models --describe KEY` says of a model: lines to read, and the same as plain data. BackboneError."""
+    from ingest.vision.described import sentences, warning
+
+    backbone = load_backbone(key, weights, None, "cpu")
+    measured = backbone.measured.as_dict()
+    height, width = backbone.rule.shape
+    patches = height * width // backbone.patch**2
+    shape = f"{backbone.layers} layers × {backbone.heads} heads, patches of {backbone.patch} pixels"
+    warned = warning(measured, "cls")
+    lines = [
+        f"{backbone.title} ({key}), weights {backbone.weights_sha256[:12]}",
+        f"  {shape}; usual input {height} × {width} pixels",
+        f"  feature: {backbone.network.feature}, {backbone.dim} numbers",
+        *(f"  {line[0].lower()}{line[1:]}" for line in sentences(measured, patches)),
+        *(f"  note: {note}" for note in (*measured["notes"], *filter(None, [backbone.network.note]))),
+        *([f"  warning: {warned}"] if warned else []),
+    ]
+    found = {"key": key, "layers": backbone.layers, "heads": backbone.heads, "dim": backbone.dim,
+             "patch": backbone.patch, "prefix_tokens": backbone.prefix_tokens, "has_cls": backbone.has_cls,
+             "weights_sha256": backbone.weights_sha256, **backbone.settings()}  # fmt: skip
+    return lines, found
 
 
 def _packaged_is_here() -> bool:

@@ -57,6 +57,8 @@ def open_backbone(db: Path, settings: Settings, report: Report) -> tuple[Any, li
     methods = methods_for(backbone, settings.methods)
     if "cls" in settings.methods and "cls" not in methods:
         report.tell(f"{backbone.title} has no CLS token: its maps are {', '.join(methods)}")
+    for note in backbone.measured.notes:
+        report.tell(f"{backbone.title}: {note}")
     return backbone, methods, _check_size(settings.size, backbone)
 
 
@@ -135,7 +137,8 @@ def find_run(
     wanted = _what_counts(record.settings, fit, before)
     changed = None
     for run in sorted(same, key=lambda run: run["run_id"], reverse=True):
-        stored = _what_counts(read_settings(run), fit, before)
+        # What was taken for the feature may have been measured since to be another token, or the mean of the patches.
+        stored = _what_counts({"feature": record.settings["feature"], **read_settings(run)}, fit, before)
         if stored == wanted:
             return run["run_id"], record
         if all(stored[name] == wanted[name] for name in ("model", "weights", "layer", "precision")):
@@ -154,7 +157,7 @@ def _what_counts(settings: dict[str, Any], fit: str, positions_before: str) -> d
     own, resize = rule.pop("model", None), rule.pop("resize", None)
     of_fit = {"model": {"model": own}, "crop": {"resize": resize}}.get(fit, {})
     return {
-        **{name: settings.get(name) for name in ("model", "weights", "layer", "precision")},
+        **{name: settings.get(name) for name in ("model", "weights", "layer", "precision", "feature")},
         "positions": settings.get("positions", positions_before),
         "input": rule | of_fit,
     }
@@ -228,4 +231,5 @@ def _check_size(size: int | None, backbone: Any) -> int:
         raise ValueError(
             f"--size {size} is not a multiple of this model's patch of {backbone.patch} pixels; {near} would be"
         )
+    backbone.check_size(size)
     return size

@@ -13,6 +13,7 @@ from ingest.pipeline import Counts, Plan, Task, process
 from ingest.report import Report
 from ingest.runs import Settings, chosen_fit, find_run, open_backbone
 from ingest.vision.colour import ASSUMED
+from ingest.vision.described import warning
 from ingest.vision.geometry import describe_fit
 from store import read
 from store.connection import reading
@@ -55,6 +56,9 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
         report.tell(
             f"and {counts.failed - TOLD} more; the view `failures` and the dashboard's first page list all of them"
         )
+    warnings = [warning(backbone.measured.as_dict(), each.name) for each in plan.asked]
+    for line in filter(None, warnings):
+        report.tell(line)
     return {
         "db": str(db),
         "collection": listing.collection,
@@ -70,6 +74,7 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
         "backbone": backbone.title,
         "methods": [each.name for each in plan.asked],
         "target": plan.target.text if plan.target else "",
+        "warnings": list(filter(None, warnings)),
         "seconds": round(ended - began, 2),
         "images_per_second": round(counts.done / max(ended - started, 1e-9), 2) if counts.done else None,
     }

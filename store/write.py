@@ -143,16 +143,20 @@ def forget_images(con: Connection, image_ids: Iterable[int]) -> None:
 
 
 def add_run(con: Connection, collection_id: int, record: RunRecord) -> int:
-    """The id of the run with this backbone, these weights, fit, size and settings over the collection; made if new."""
+    """The id of the run with this backbone, these weights, fit, size and settings over the collection; made if new.
+
+    What was measured of the network follows from its weights, and does not tell runs apart: those of before it was
+    stored go on.
+    """
     settings = rows.to_json(record.settings, sort_keys=True)
     query = """
-        SELECT run_id FROM run WHERE collection_id = ? AND backbone = ? AND weights_sha256 = ? AND fit = ? AND size = ?
-            AND settings::VARCHAR = ?
+        SELECT run_id, settings::VARCHAR FROM run
+        WHERE collection_id = ? AND backbone = ? AND weights_sha256 = ? AND fit = ? AND size = ? ORDER BY run_id
     """
-    same = [collection_id, record.backbone, record.weights_sha256, record.fit, record.size, settings]
-    found = rows.first(con, query, same)
-    if found:
-        return found[0]
+    same = [collection_id, record.backbone, record.weights_sha256, record.fit, record.size]
+    for run_id, stored in rows.fetch(con, query, same):
+        if _chosen(stored) == _chosen(settings):
+            return run_id
     row = vars(record) | {
         "run_id": rows.next_id(con, "run"),
         "collection_id": collection_id,
@@ -162,6 +166,11 @@ def add_run(con: Connection, collection_id: int, record: RunRecord) -> int:
     }
     rows.insert(con, "run", {name: [value] for name, value in row.items()})
     return row["run_id"]
+
+
+def _chosen(settings: str) -> dict[str, Any]:
+    """The settings of a run, as JSON text, without what was measured."""
+    return {key: value for key, value in json.loads(settings).items() if key != "measured"}
 
 
 def add_projection(

@@ -43,7 +43,8 @@ def frames(run_id: int) -> pd.DataFrame:
 
 def backbone(run: Mapping[str, Any]) -> Any:
     """The network of a run, ready to compute: `ingest.vision.backbones.load_for_run`. Loaded once, shared by all."""
-    return _backbone(json.dumps(run["settings"], sort_keys=True))
+    chosen = {key: value for key, value in run["settings"].items() if key != "measured"}
+    return _backbone(json.dumps(chosen, sort_keys=True))
 
 
 def features(run_id: int) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from dashboard.figure import ColourBar
 from dashboard.microscope import controls, looking, targeting, trust, viewer, wall
 from dashboard.microscope.looking import CannotLook, Found, Question, Subject
 from dashboard.panels import Look, Panel, Scene
+from ingest.vision import described
 
 MOST = 4
 WIDTHS = {2: 440, 3: 285, 4: 206}  # pixels of a column: all in one row on a wide page, in several on a narrow one
@@ -150,7 +151,9 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
         with place:
             patches([wall.pane(panel, each.scene)], f"compare_{each.number}", group=subject.group, pick=False)
             prefix = each.subject.run["prefix_tokens"]
-            for words in trust.warnings(each.question.entry, each.found.maps, each.scene, prefix):
+            about_network = described.warning(each.subject.run["settings"].get("measured"), each.question.key)
+            about_maps = trust.warnings(each.question.entry, each.found.maps, each.scene, prefix)
+            for words in filter(None, [about_network, *about_maps]):
                 st.caption(f":material/visibility_off: {words}")
     said = _seen(sides)
     st.html(f'<div style="max-width: 30rem">{markup.said(said, bar)}</div>')
@@ -214,8 +217,8 @@ def _default(run: dict[str, Any], runs: Sequence[int], number: int) -> Column:
     ordered = [run["run_id"], *(each for each in runs if each != run["run_id"])]
     if number < len(ordered):
         other = cache.run(ordered[number])
-        return Column(other["run_id"], "cls" if other["prefix_tokens"] else "received", other["layers"] - 1, "mean")
-    method = "cls" if run["prefix_tokens"] else "received"
+        return Column(other["run_id"], "cls" if described.has_cls(other) else "received", other["layers"] - 1, "mean")
+    method = "cls" if described.has_cls(run) else "received"
     layer = max(0, run["layers"] - 2 - number + len(ordered))
     return Column(run["run_id"], method, layer, "mean")
 

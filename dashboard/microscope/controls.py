@@ -16,6 +16,7 @@ from dashboard import linked, panels, widgets
 from dashboard.microscope import looking
 from dashboard.microscope.looking import Question
 from dashboard.panels import Look
+from ingest.vision import described
 
 GRID = 4  # layers and heads shown before anybody has chosen: all depths, and still on one page
 DEPTHS = 8  # of a method that has no heads
@@ -75,7 +76,7 @@ def offered(run: dict[str, Any], stored: Sequence[str], suited: Sequence[str] | 
         key
         for key, method in known.items()
         if (suited is None or key in suited)
-        and not ("cls" in method.needs and not run["prefix_tokens"])
+        and not ("cls" in method.needs and not described.has_cls(run))
         and not ("pooling" in method.needs and run["prefix_tokens"])
         and not (key == "flow" and patches > FLOW_TOKENS)
     ]

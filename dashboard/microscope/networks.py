@@ -46,7 +46,7 @@ def as_run(choice: Choice, fit: str) -> dict[str, Any]:
         "patch": backbone.patch,
         "size": choice.size or backbone.rule.size,
         "fit": fit if fit in FITS else "crop",
-        "settings": choice.settings,
+        "settings": choice.settings | {"measured": backbone.measured.as_dict()},
     }
 
 

@@ -19,6 +19,7 @@ from dashboard.microscope import closer, controls, faithful, looking, played, ta
 from dashboard.microscope.controls import Drawing
 from dashboard.microscope.looking import CannotLook, Found, Question, Subject
 from dashboard.panels import Maps, Scene
+from ingest.vision import described
 from store import connection
 
 LARGE = 720  # pixels of the long side of a map beside another
@@ -42,7 +43,9 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
         return
     scene = subject.scene(found.frame)
     maps = found.maps.renormalised(scene.cells()) if drawing.over_patches else found.maps
-    for words in trust.warnings(question.entry, found.maps, scene, subject.run["prefix_tokens"], outliers(subject)):
+    about_network = described.warning(subject.run["settings"].get("measured"), question.key)
+    about_maps = trust.warnings(question.entry, found.maps, scene, subject.run["prefix_tokens"], outliers(subject))
+    for words in filter(None, [about_network, *about_maps]):
         st.warning(words, icon=":material/visibility_off:")
     if _of_chosen_token(question):
         query_bar(subject, question, found)

@@ -17,6 +17,7 @@ from dashboard.figure import ColourBar
 from dashboard.filtering import Filtered
 from dashboard.heads import Statistic
 from dashboard.panels import Look, Maps, Scene
+from ingest.vision import described
 from ingest.vision.geometry import Frame
 from store.counts import counted
 from store.errors import StoreError
@@ -64,7 +65,7 @@ def page() -> None:
     if not known:
         st.info(
             f"Run {run['run_id']} holds no numbers about heads. `python -m ingest explain --run {run['run_id']} "
-            f"--methods {'cls' if run['prefix_tokens'] else 'received'}` adds them."
+            f"--methods {'cls' if described.has_cls(run) else 'received'}` adds them."
         )
         return
     chosen = filtering.bar(run, "means are over these alone")

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import cache, components, filters, inputs, readings, tables, words
 from dashboard.components import card
+from ingest.vision.described import one_line, usual_patches
 from ingest.vision.paths import natural_key
 from store.counts import counted
 
@@ -117,6 +118,9 @@ def show_run(run: dict) -> None:
         )
         if note:
             st.markdown(f":material/info: {words.plain(note)}")
+        if measured := settings.get("measured"):
+            patches = usual_patches(measured, run["size"], run["patch"])
+            st.caption(words.plain(one_line(measured, patches)))
         stored = cache.methods(run["run_id"])
         kept = [f"{row.method} {row.target}".strip() + f" ({row.maps:,})" for row in stored.itertuples()]
         projections = cache.projections(run["run_id"])["method"].unique()

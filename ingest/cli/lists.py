@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import click
 
-from ingest.cli.options import json_option
+from ingest.cli.options import json_option, weights_option
 from ingest.cli.plain import PlainCommand
 from ingest.report import Report
 
 
 @click.command(cls=PlainCommand)
+@click.option("--describe", "key", metavar="KEY", help="Open this model and tell what is measured of it.")
+@weights_option
 @json_option
-def models(as_json: bool) -> None:
-    """The models that have a short name, and whether their weights are on this machine."""
-    from ingest.models import model_table
+def models(as_json: bool, key: str | None, weights: str | None) -> None:
+    """The models that have a short name, and whether their weights are on this machine; or what one of them is."""
+    from ingest.models import describe_model, model_table
     from ingest.status import as_table
 
+    if key is not None:
+        lines, found = describe_model(key, weights)
+        Report(as_json).finish("\n".join(lines), found)
+        return
+    if weights is not None:
+        raise click.UsageError("--weights goes with --describe KEY")
     rows = model_table()
     columns = {
         "key": "model",

@@ -15,7 +15,7 @@ from ingest.vision.attention.daam_heads import head_importance
 from ingest.vision.attention.statistics import HeadStatistics, token_statistics
 from ingest.vision.backbones import Backbone
 from ingest.vision.backbones.backbone import unit
-from ingest.vision.tap import Capture, Tap
+from ingest.vision.tap import Capture
 from ingest.vision.targets import Answer, Prediction, Target
 
 
@@ -120,15 +120,11 @@ def capture_target(
 ) -> tuple[Answer, Capture]:
     """The target's Answer and a Capture whose layers hold the gradients of each picture's own score, all blocks and
     pictures in one backward pass: a picture's score depends on no other picture."""
-    with torch.inference_mode(False), torch.enable_grad(), Tap(gradients=True) as tap:
+    with torch.inference_mode(False), torch.enable_grad(), backbone.tap(pixels, gradients=True) as tap:
         pixels = pixels.clone() if pixels.is_inference() else pixels
         answer = target.ask(backbone, pixels, image_ids)
-        capture = backbone.captured(tap, pixels, picture_cells, positive=target.positive)
-        outputs = [call.output for call in capture.layers]
-        # A feature taken from an inner layer does not depend on the blocks above it: their gradients are 0.
-        gradients = torch.autograd.grad(answer.scores.sum(), outputs, allow_unused=True, materialize_grads=True)
-    layers = tuple(call.detached(gradient) for call, gradient in zip(capture.layers, gradients, strict=True))
-    return replace(answer, scores=answer.scores.detach()), replace(capture, layers=layers)
+        capture = backbone.captured(tap, pixels, picture_cells, answer.scores.sum(), positive=target.positive)
+    return replace(answer, scores=answer.scores.detach()), capture
 
 
 def refuse_unsuited(method: Method, backbone: Backbone, has_target: bool) -> None:

@@ -42,13 +42,15 @@ class Veil(TorchFunctionMode):
     """Hides patches from all tokens in this thread while it is entered: `with Veil(visible, prefix): model(x)`.
 
     `visible` bool (batch, patches) says which patches are left; `prefix` is the number of special tokens before them,
-    which always are. No token attends to a hidden patch, whether a block, class attention or a pooling head asks, and
-    a mean over the patches is that over the visible ones. `averaged` tells whether such a mean was seen.
+    which always are; `order` the places of all these tokens in the network, where they do not lie in this order. No
+    token attends to a hidden patch, whether a block, class attention or a pooling head asks, and a mean over the
+    patches is that over the visible ones. `averaged` tells whether such a mean was seen.
     """
 
-    def __init__(self, visible: Tensor, prefix: int) -> None:
+    def __init__(self, visible: Tensor, prefix: int, order: Sequence[int] | None = None) -> None:
         super().__init__()
         self.visible, self.prefix = visible, prefix
+        self.places = None if order is None else torch.tensor(order, device=visible.device).argsort()
         self.averaged = False
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -107,7 +109,11 @@ class Veil(TorchFunctionMode):
                 f"this network attends to {tokens} tokens where {patches + self.prefix} were expected, so single "
                 "patches cannot be taken away from it"
             )
-        return F.pad(self.visible, (tokens - patches, 0), value=True)
+        seen = F.pad(self.visible, (tokens - patches, 0), value=True)
+        if self.places is None:
+            return seen
+        places = self.places if tokens > patches or not self.prefix else self.places[self.places >= self.prefix]
+        return seen[:, places - (self.prefix if tokens == patches else 0)]
 
 
 @dataclass(frozen=True)
@@ -241,7 +247,7 @@ def _scores(backbone: Backbone, pixels: Tensor, masks: np.ndarray, score: Score)
     masks, which = np.unique(masks, axis=0, return_inverse=True)
     found = []
     for visible in torch.from_numpy(masks).to(pixels.device).split(BATCH):
-        with Veil(visible, backbone.prefix_tokens):
+        with Veil(visible, backbone.prefix_tokens, backbone.order(*backbone.grid(pixels))):
             found.append(score(pixels.expand(len(visible), -1, -1, -1)).double().cpu().numpy())
     return np.concatenate(found)[which.ravel()]
 
@@ -259,7 +265,8 @@ def _check(backbone: Backbone, pixels: Tensor) -> bool:
     shines = visible.view(1, 1, rows, cols).repeat_interleave(backbone.patch, 2).repeat_interleave(backbone.patch, 3)
     other = pixels.clone()
     other[..., : shines.shape[2], : shines.shape[3]] *= torch.where(shines, 1, -1)
-    with Veil(visible.expand(2, -1), backbone.prefix_tokens) as veil:
+    order = backbone.order(rows, cols)
+    with Veil(visible.expand(2, -1), backbone.prefix_tokens, order) as veil:
         one, two = backbone.forward(torch.cat([pixels, other]))
     if (one - two).norm() > LEAK:
         raise mixes

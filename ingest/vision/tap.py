@@ -22,6 +22,12 @@ class NotAVisionTransformer(Exception):
     """The network's attention does not lie on one grid of patches (or it has none)."""
 
 
+IN_WINDOWS = (
+    "its attention lies in windows, and so has no one grid of patches; windowed and hierarchical transformers such as "
+    "Swin have no map over the whole picture"
+)
+
+
 @dataclass(frozen=True)
 class AttentionCall:
     """One call of scaled dot-product attention.
@@ -70,6 +76,27 @@ class AttentionCall:
     def detached(self, gradient: Tensor) -> AttentionCall:
         """The same call without its graph, and with the gradient of its output."""
         return replace(self, output=self.output.detach(), gradient=gradient)
+
+    def ordered(self, order: Tensor) -> AttentionCall:
+        """The same call with its tokens in another order: their places now, the first one first. `first` stays the row
+        that the tap was told to take; of a single query only what it asks is put in order."""
+        asks = order if self.queries == self.tokens else None
+
+        def moved(tensor: Tensor | None, *dims: tuple[int, Tensor | None]) -> Tensor | None:
+            for dim, places in dims if tensor is not None else ():
+                tensor = tensor if places is None else tensor.index_select(dim, places)
+            return tensor
+
+        return replace(
+            self,
+            first=moved(self.first, (2, order)),
+            bias=moved(self.bias, (2, asks), (3, order)),
+            query=moved(self.query, (2, asks)),
+            key=moved(self.key, (2, order)),
+            value=moved(self.value, (2, order)),
+            output=moved(self.output, (2, asks)),
+            gradient=moved(self.gradient, (2, asks)),
+        )
 
     def gradient_rows(
         self, samples: slice = slice(None), queries: slice = slice(None), positive: bool = False
@@ -128,12 +155,13 @@ class Tap(TorchFunctionMode):
     `tokens` keeps queries and keys, from which any softmax row can be made; `values` keeps values and outputs. What is
     not kept is freed as the pass goes on, and the pass is the quicker for it. With `gradients` the first call's output
     is where a graph begins that `torch.autograd.grad` can follow from any score back to every output: the weights
-    are left out of it, and what lies before the first call costs nothing.
+    are left out of it, and what lies before the first call costs nothing. `first` is the place of the query whose row
+    is computed at once: the CLS token's.
     """
 
-    def __init__(self, tokens: bool = True, values: bool = True, gradients: bool = False) -> None:
+    def __init__(self, tokens: bool = True, values: bool = True, gradients: bool = False, first: int = 0) -> None:
         super().__init__()
-        self.tokens, self.values, self.gradients = tokens, values, gradients
+        self.tokens, self.values, self.gradients, self.first = tokens, values, gradients, first
         self.calls: list[AttentionCall] = []
         self.pooling: AttentionCall | None = None
 
@@ -154,7 +182,8 @@ class Tap(TorchFunctionMode):
         output, weights = func(*args, **{**kwargs, "need_weights": True, "average_attn_weights": False})
         queries, tokens = weights.shape[2:]
         if queries == 1 and tokens > 1:
-            self.pooling = AttentionCall(weights[:, :, 0].detach().float(), queries, scale=1.0)
+            kept = {"output": output} if self.gradients else {}
+            self.pooling = AttentionCall(weights[:, :, 0].detach().float(), queries, scale=1.0, **kept)
         if not wanted:
             return output, None
         return output, weights.mean(dim=1) if mean else weights
@@ -172,6 +201,8 @@ class Tap(TorchFunctionMode):
         enable_gqa: bool = False,
     ) -> AttentionCall:
         query, key, value = query.detach(), key.detach(), value.detach()  # the graph goes through the output alone
+        if query.ndim != 4:
+            raise NotAVisionTransformer(IN_WINDOWS)
         if is_causal:
             raise NotAVisionTransformer("this network masks the future: it reads text, not pictures")
         if enable_gqa and key.shape[1] != query.shape[1]:
@@ -185,7 +216,9 @@ class Tap(TorchFunctionMode):
         bias = None
         if attn_mask is not None:
             bias = attn_mask.expand(*query.shape[:3], key.shape[2])
-        first = _softmax_rows(query[:, :, :1], key, bias if bias is None else bias[:, :, :1], scale)[:, :, 0]
+        at = self.first if self.first < query.shape[2] else 0  # in class attention one token alone asks
+        row = slice(at, at + 1)
+        first = _softmax_rows(query[:, :, row], key, bias if bias is None else bias[:, :, row], scale)[:, :, 0]
         kept = {"query": query, "key": key} if self.tokens else {}
         if self.values:
             kept |= {"value": value, "output": output}
@@ -202,7 +235,9 @@ class Capture:
     pooling head (SigLIP), whose one learnt query asks the patches after the last block. `residual` (batch, tokens,
     width) is what the last block leaves, before the final norm; None where it was not asked for. `positive` says that
     the gradients are of a class score, of which DAAM takes the positive part. `norms` (batch,) are the lengths of the
-    features before they were brought to length 1.
+    features before they were brought to length 1. `read` (batch, tokens), where there are gradients, is each token's
+    share of the gradient after the last block: which ones the score is read from; `through_pooling` says whether it is
+    read through the pooling head.
     """
 
     layers: tuple[AttentionCall, ...]
@@ -216,6 +251,8 @@ class Capture:
     residual: Tensor | None = None
     positive: bool = False
     norms: Tensor | None = None
+    read: Tensor | None = None
+    through_pooling: bool = True
 
     @property
     def batch(self) -> int:
@@ -243,11 +280,41 @@ class Capture:
         if self.has_cls:
             weights[:, 0] = 1.0
         elif self.pooling is not None:
-            weights[:] = self.pooling.first.mean(dim=1)
+            # Some heads pool the special tokens too, others the patches alone.
+            weights[:, -self.pooling.tokens :] = self.pooling.first.mean(dim=1)
         else:
             cells = self.picture_cells.to(self.device, torch.float32)
             weights[:, self.prefix_tokens :] = cells / cells.sum(1, keepdim=True)
         return weights
+
+    @property
+    def evidence_queries(self) -> tuple[int, ...] | None:
+        """The queries through which a target's score gathers its evidence: the special tokens that it is read from, CLS
+        alone for most networks; None for all queries, where it is read from patches too."""
+        if not self.has_cls or self.layers[0].queries == 1 or self.read is None:
+            return (0,) if self.has_cls else None
+        read = (self.read > UNREAD).any(dim=0)
+        if read[self.prefix_tokens :].any():
+            return None
+        return tuple(read.nonzero()[:, 0].tolist()) or (0,)
+
+    def evidence_query(self) -> Tensor:
+        """Weights over the tokens (batch, tokens), summing to 1, of what a target's score is read from.
+
+        The CLS token where it alone is read. Where patches alone are, what the pooling head asks, if it is read
+        through that, else the mean of the patches that show picture; where both or several special tokens are, each by
+        its share of the gradient.
+        """
+        queries = self.evidence_queries
+        if queries == (0,):
+            return self.summary_query()
+        if queries is None and (self.read is None or not (self.read[:, : self.prefix_tokens] > UNREAD).any()):
+            pooling = self.pooling if self.through_pooling else None
+            return replace(self, has_cls=False, pooling=pooling).summary_query()
+        return self.read
+
+
+UNREAD = 1e-6  # of the gradient: a share that is rounding
 
 
 def block_calls(
@@ -271,7 +338,7 @@ def block_calls(
         )
     shapes = {(call.tokens, call.heads, call.batch) for call in blocks}
     prefix = blocks[0].tokens - patches
-    if len(shapes) > 1 or prefix < 0 or prefix > 64:
+    if len(shapes) > 1 or prefix < 0:
         raise NotAVisionTransformer(
             f"the attention of this network does not lie on one grid of {patches} patches "
             f"(tokens, heads and batch of its calls: {sorted(shapes)}); windowed and hierarchical transformers "

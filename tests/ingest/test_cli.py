@@ -1,5 +1,6 @@
 """Wrong usage and other weather: one sentence, an exit code, no traceback."""
 
+import json
 import pickle
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from ingest import models
 from ingest.vision.backbones import PUBLISHED, load
 from ingest.vision.geometry import fit_image
 from ingest.vision.loader import decode
+from store import connection
 from tests.ingest.conftest import ROOT, start
 
 TINY = ("--model", "tiny:dinov2", "--project", "none")
@@ -89,6 +91,38 @@ def test_models_lists_every_name(command):
     assert result.code == 0
     for key in (*PUBLISHED, "packaged"):
         assert f"\n{key} " in result.out
+
+
+def test_models_describes_what_is_measured_of_one(command):
+    result = command("models", "--describe", "tiny:timm-eva", db=None)
+    assert result.code == 0
+    for words in (
+        "patches: tokens 1–16 of 17, in reading order",
+        "special tokens: CLS\n",
+        "summary read from the patches",
+        "two passes agree",
+        "takes any grid",
+        "warning: The summary of this network is read from the patches, not from the CLS token",
+    ):
+        assert words in result.out
+    found = json.loads(command("models", "--describe", "tiny:siglip", "--json", db=None).out)
+    assert (found["has_cls"], found["measured"]["special"], found["measured"]["summary"]) == (False, 0, "patches")
+
+
+def test_run_tells_and_stores_what_is_measured(folder, command):
+    result = command("run", folder, "--model", "tiny:timm-eva", "--project", "none", "--json")
+    assert "not from the CLS token: cls maps" in result.err
+    assert [line.split(":")[1].split()[0] for line in json.loads(result.out)["warnings"]] == ["cls", "rollout"]
+    with connection.reading(command.db) as con:
+        settings = json.loads(con.execute("SELECT settings::VARCHAR FROM runs").fetchall()[0][0])
+    assert settings["measured"]["summary"] == "patches" and settings["measured"]["sizes"] == "any"
+
+
+def test_a_size_that_the_network_does_not_take_is_refused_before_any_picture(folder, command):
+    result = command("run", folder, "--model", "tiny:timm-beit", "--size", "84")
+    assert result.code == 2
+    assert "does not take squares of 84 pixels" in result.err and "leave --size out" in result.err
+    assert "Traceback" not in result.err and "RuntimeError" not in result.err
 
 
 def test_status_tells_what_is_there(folder, command):

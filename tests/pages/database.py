@@ -47,6 +47,12 @@ def record(name: str, facts: dict) -> ImageRecord:
     return ImageRecord(name, sha, *image.size, len(data), 0.0, facts, jpeg.getvalue(), *small.size)
 
 
+# What is stored of a network with one special token, whose summary is read from its patches.
+MEASURED = {"rows": 3, "cols": 5, "special": 1, "before": 1, "reading_order": True, "cls": 0, "place": 0, "dim": DIM}
+MEASURED |= {"summary": "patches", "summary_special": 0.0, "score": None, "score_special": None, "sizes": "any"}
+MEASURED |= {"notes": []}
+
+
 def run_record(**other) -> RunRecord:
     """A run of an invented network."""
     settings = {
@@ -55,6 +61,7 @@ def run_record(**other) -> RunRecord:
         "methods": ["cls", "rollout"],
         "note": "Random weights: it has learnt nothing.",
         "precision": "float32",
+        "measured": MEASURED,
     }
     values = {"backbone": "tiny", "weights_sha256": "ab" * 32, "layers": LAYERS, "heads": HEADS, "dim": DIM}
     values |= {"patch": 14, "prefix_tokens": 1, "fit": "crop", "size": 84}

@@ -36,6 +36,13 @@ def test_a_run_says_what_it_is(db, open_page):
     assert "it has learnt nothing" in text
 
 
+def test_a_run_says_what_was_measured_of_its_network(db, open_page):
+    captions = "\n".join(element.value for element in open_page().caption).replace("\\", "")
+    assert (
+        "Patches: tokens 1–36 of 37, in reading order; special tokens: CLS; summary read from the patches" in captions
+    )
+
+
 def test_settings_and_versions_are_there(db, open_page):
     tables = [frame.value for frame in open_page().dataframe]
     cells = {str(key): value for table in tables for key, value in table.iloc[:, 0].items()}

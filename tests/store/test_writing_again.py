@@ -34,6 +34,18 @@ def test_the_whole_ingest_twice(filled, make):
         assert read.failures(con)["error"].to_pylist() == ["cut off again"]
 
 
+def test_what_was_measured_of_a_network_does_not_tell_runs_apart(filled, make):
+    settings = make.run().settings
+    with writing(filled.path) as con:
+        measured = make.run(settings=settings | {"measured": {"special": 1}})
+        assert write.add_run(con, filled.collection, measured) == filled.run
+        other = make.run(settings=settings | {"feature": "another", "measured": {"special": 1}})
+        new = write.add_run(con, filled.collection, other)
+        assert new != filled.run
+        plain = make.run(settings=settings | {"feature": "another"})
+        assert write.add_run(con, filled.collection, plain) == new
+
+
 def test_one_path_twice_in_one_call_is_one_image(empty, make):
     with writing(empty) as con:
         collection = write.add_collection(con, "c", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,7 +38,9 @@ def summary(capture, b: int) -> np.ndarray:
         weights[0] = 1
         return weights
     if capture.pooling is not None:
-        return capture.pooling.first[b].double().numpy().mean(axis=0)
+        pooled = capture.pooling.first[b].double().numpy().mean(axis=0)
+        weights[len(weights) - len(pooled) :] = pooled
+        return weights
     cells = capture.picture_cells[b].numpy()
     for p, shown in enumerate(cells):
         weights[capture.prefix_tokens + p] = shown / cells.sum()
@@ -168,7 +171,7 @@ def pooling(capture, all_rows) -> np.ndarray:
     return capture.pooling.first.double().numpy()
 
 
-def averaged(capture, fused, residual=0.5, discard=0.0, start=0) -> np.ndarray:
+def averaged(capture, fused, residual=0.5, discard=0.0, start=0, query=summary) -> np.ndarray:
     """(batch, depths, patches) of products of (α I + (1 - α) F) with rows summing to 1; fused[l][b] (queries, tokens)."""
     out = []
     for b in range(capture.batch):
@@ -184,7 +187,7 @@ def averaged(capture, fused, residual=0.5, discard=0.0, start=0) -> np.ndarray:
                 row = residual * np.eye(capture.tokens)[i] + (1 - residual) * F[i]
                 mixed[i] = row / row.sum() if row.sum() > 0 else row
             product = mixed @ product
-            maps.append((summary(capture, b) @ product)[capture.prefix_tokens :])
+            maps.append((query(capture, b) @ product)[capture.prefix_tokens :])
         out.append(maps)
     return np.array(out)
 
@@ -237,8 +240,39 @@ def attention_gradients(call) -> np.ndarray:
     return out
 
 
+def read_from(capture) -> np.ndarray:
+    """(batch, tokens): each token's share of the gradient after the last block that the score depends on."""
+    gradients = [call.gradient.double().numpy() for call in capture.layers]
+    last = next(gradient for gradient in reversed(gradients) if np.abs(gradient).max() > 0)
+    out = np.zeros((capture.batch, capture.tokens))
+    for b in range(capture.batch):
+        for i in range(last.shape[2]):
+            out[b, i] = math.sqrt(sum(float(g) ** 2 for g in last[b, :, i].flat))
+        out[b] /= out[b].sum()
+    return out
+
+
+def evidence(capture, b: int) -> np.ndarray:
+    """What the score of picture b is read from: CLS alone; the patches (pooled, or their mean); or both, by share."""
+    read, P = read_from(capture)[b], capture.prefix_tokens
+    if capture.has_cls and read[1:].sum() < 1e-9:
+        return summary(capture, b)
+    if capture.has_cls and read[:P].sum() > 1e-6:
+        return read
+    pooling = capture.pooling if capture.through_pooling else None
+    return summary(replace(capture, has_cls=False, pooling=pooling), b)
+
+
+def evidence_queries(capture) -> list[int]:
+    """The queries whose terms are added: the special tokens that are read, or all where a patch is."""
+    read = read_from(capture).max(axis=0) > 1e-6
+    if not capture.has_cls or read[capture.prefix_tokens :].any():
+        return list(range(capture.layers[0].queries))
+    return np.flatnonzero(read).tolist()
+
+
 def daam_terms(capture, all_rows) -> np.ndarray:
-    """(batch, layers, heads, tokens), signed: the CLS query's terms, or without CLS those of all queries."""
+    """(batch, layers, heads, tokens), signed: the terms of the queries that the score is read through."""
     out = np.zeros((capture.batch, len(all_rows), capture.heads, capture.tokens))
     for layer, (rows, call) in enumerate(zip(all_rows, capture.layers, strict=True)):
         value, gradient = _arrays(call)
@@ -246,7 +280,7 @@ def daam_terms(capture, all_rows) -> np.ndarray:
             gradient = np.maximum(gradient, 0)
         for b in range(capture.batch):
             for h in range(capture.heads):
-                for i in [0] if capture.has_cls else range(gradient.shape[2]):
+                for i in evidence_queries(capture):
                     for p in range(capture.tokens):
                         z = rows[b, h, i, p] * value[b, h, p]
                         out[b, layer, h, p] += sum(gradient[b, h, i] * z)
@@ -267,7 +301,7 @@ def gradient_rollout(capture, all_rows, **more) -> np.ndarray:
     fused = []
     for rows, call in zip(all_rows, capture.layers, strict=True):
         fused.append(np.maximum((rows * attention_gradients(call)).mean(axis=1), 0))
-    return averaged(capture, fused, **more)
+    return averaged(capture, fused, query=evidence, **more)
 
 
 def chefer(capture, all_rows, start=0) -> np.ndarray:
@@ -279,6 +313,6 @@ def chefer(capture, all_rows, start=0) -> np.ndarray:
             relevant = np.maximum(all_rows[layer] * attention_gradients(capture.layers[layer]), 0)[b].mean(axis=0)
             E[: len(relevant)] = relevant
             R = R + E @ R
-            maps.append((summary(capture, b) @ R)[capture.prefix_tokens :])
+            maps.append((evidence(capture, b) @ R)[capture.prefix_tokens :])
         out.append(maps)
     return np.array(out)

@@ -17,7 +17,10 @@ from ingest.vision.targets import DirectionTarget
 from tests.vision import naive
 
 # 1, 2, 5 and 0 prefix tokens, a network that pools its patches, one with class attention alone.
-BACKBONES = ["vit", "timm-deit-distilled", "dinov2-registers", "siglip", "timm-siglip", "timm-gap", "timm-xcit"]
+# EVA has a CLS token, but is summed up by its patches.
+BACKBONES = [
+    "vit", "timm-deit-distilled", "dinov2-registers", "siglip", "timm-siglip", "timm-gap", "timm-xcit", "timm-eva",
+]  # fmt: skip
 FORMULAS = {
     "chefer": naive.chefer,
     "cls": naive.cls,

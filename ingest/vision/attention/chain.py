@@ -14,13 +14,14 @@ from ingest.vision.tap import Capture
 
 
 class Chain:
-    """The rows on their way; layers come last to first, and those below `start` are left out."""
+    """The rows on their way; layers come last to first, and those below `start` are left out. `query` (batch, tokens)
+    replaces the capture's summary query."""
 
-    def __init__(self, capture: Capture, start: int = 0) -> None:
+    def __init__(self, capture: Capture, start: int = 0, query: Tensor | None = None) -> None:
         if not 0 <= start < len(capture.layers):
             raise ValueError(f"start is a layer between 0 and {len(capture.layers) - 1}, not {start}")
         self.capture, self.start = capture, start
-        self.summary = capture.summary_query()[:, None]
+        self.summary = (capture.summary_query() if query is None else query)[:, None]
         self.rows = self.summary[:, :0]  # (batch, depths under way, tokens), deepest last
         self.mixed: Tensor | None = None
         self.layer = len(capture.layers)
@@ -69,8 +70,10 @@ class Averaging:
     `discard`: of each picture's F this share of its entries, the smallest, is set to 0 first, CLS → CLS excepted.
     """
 
-    def __init__(self, capture: Capture, residual: float, discard: float, start: int) -> None:
-        self.chain = Chain(capture, start)
+    def __init__(
+        self, capture: Capture, residual: float, discard: float, start: int, query: Tensor | None = None
+    ) -> None:
+        self.chain = Chain(capture, start, query)
         self.capture, self.residual, self.discard = capture, residual, discard
         self.whole: Tensor | None = None
         self.layer = len(capture.layers)

@@ -15,7 +15,7 @@ class Chefer:
 
     def __init__(self, capture: Capture, start: int = 0) -> None:
         self.capture, self.start = capture, start
-        self.chain = Chain(capture, start)
+        self.chain = Chain(capture, start, capture.evidence_query())
 
     def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
         if layer >= self.start:
@@ -35,7 +35,8 @@ METHOD = Method(
     title="Relevance after Chefer by depth",
     kind="attribution",
     explanation="The evidence for the target that attention has carried into the picture's summary up to a depth.",
-    formula="CLS row of R, R ← R + E R from R = I, E = mean over heads of (A ⊙ ∂s/∂A)⁺, layer by layer",
+    formula="CLS row of R (or the rows of what the score is read from), R ← R + E R from R = I, E = mean over heads of "
+    "(A ⊙ ∂s/∂A)⁺, layer by layer",
     source="Chefer, Gur and Wolf 2021 (ICCV), Generic Attention-model Explainability",
     read=Chefer,
     options=(START,),

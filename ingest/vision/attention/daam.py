@@ -7,6 +7,8 @@ added.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,11 +20,13 @@ ALPHA = 5.0  # of the sigmoid in the paper's frames
 
 
 class Daam:
-    """Blocks with a CLS token: its row alone. Without one: the terms of every query, added."""
+    """A score read from the CLS token (or other special tokens): their rows alone. One read from patches: the terms of
+    every query, added."""
 
     def __init__(self, capture: Capture) -> None:
         self.capture = capture
-        self.wants_tiles = not capture.has_cls
+        self.queries = capture.evidence_queries
+        self.wants_tiles = self.queries is None
         self.terms: list[Tensor | None] = [None] * len(capture.layers)
 
     def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
@@ -37,18 +41,22 @@ class Daam:
 
     def maps(self) -> Maps:
         capture = self.capture
-        if capture.has_cls:
-            self.terms = [contributions(call, capture.positive).sum(dim=1) for call in capture.layers]
+        if self.queries is not None:
+            self.terms = [contributions(call, capture.positive, self.queries).sum(dim=1) for call in capture.layers]
         weights = torch.stack(self.terms, dim=1)[..., capture.prefix_tokens :].relu()
         return Maps("daam", tuple(range(len(capture.layers))), None, weights)
 
 
-def contributions(call: AttentionCall, positive: bool = False) -> Tensor:
-    """What each token adds to the score through each head of the first query, A[0, p] (v[p] · g), signed float32
-    (batch, heads, tokens); with `positive` only the positive part of g is taken, channel by channel."""
-    gradient = call.gradient[:, :, 0].float()
-    gradient = gradient.relu() if positive else gradient
-    return call.first * (call.value.float() @ gradient[..., None])[..., 0]
+def contributions(call: AttentionCall, positive: bool = False, queries: Sequence[int] = (0,)) -> Tensor:
+    """What each token adds to the score through each head of some queries together, Σ_i A[i, p] (v[p] · g[i]), signed
+    float32 (batch, heads, tokens); with `positive` only the positive part of g is taken, channel by channel."""
+    terms = []
+    for query in queries:
+        gradient = call.gradient[:, :, query].float()
+        gradient = gradient.relu() if positive else gradient
+        row = call.first if query == 0 else call.rows(queries=slice(query, query + 1))[:, :, 0]
+        terms.append(row * (call.value.float() @ gradient[..., None])[..., 0])
+    return terms[0] if len(terms) == 1 else torch.stack(terms).sum(dim=0)
 
 
 def accumulate(blocks: np.ndarray) -> np.ndarray:
@@ -78,7 +86,7 @@ METHOD = Method(
     kind="attribution",
     explanation="Where the evidence for the target comes from in each block; added up, how it gathers.",
     formula="(Σ over heads and channels of w · A[CLS, p] · v[p])⁺, w = ∂s/∂z[CLS], its positive part for a class; "
-    "without a CLS token the terms of all queries are added",
+    "where the score is read from patches the terms of all queries are added",
     source="Liao et al. 2025, Dynamic Accumulated Attention Map, Pattern Recognition 165",
     read=Daam,
     needs=("target",),

@@ -15,7 +15,8 @@ class DaamHeads:
 
     def __init__(self, capture: Capture) -> None:
         self.capture = capture
-        self.wants_tiles = not capture.has_cls
+        self.queries = capture.evidence_queries
+        self.wants_tiles = self.queries is None
         shape = (capture.batch, len(capture.layers), capture.heads, capture.tokens)
         self.terms = torch.zeros(shape, device=capture.device)
 
@@ -28,15 +29,20 @@ class DaamHeads:
 
     def maps(self) -> Maps:
         capture = self.capture
-        if capture.has_cls:
-            self.terms = torch.stack([contributions(call, capture.positive) for call in capture.layers], dim=1)
+        if self.queries is not None:
+            terms = [contributions(call, capture.positive, self.queries) for call in capture.layers]
+            self.terms = torch.stack(terms, dim=1)
         return by_head("daam_heads", self.terms[..., capture.prefix_tokens :].relu())
 
 
 def head_importance(capture: Capture) -> Tensor:
-    """|z · ∂s/∂z| of each head at the CLS token, float32 (batch, layers, heads); without a CLS token z and its gradient
-    of all queries. Source: Michel, Levy and Neubig 2019, Are Sixteen Heads Really Better than One?"""
-    asked = slice(0, 1) if capture.has_cls else slice(None)
+    """|z · ∂s/∂z| of each head at the CLS token, float32 (batch, layers, heads); where the score is read from patches,
+    z and its gradient of all queries.
+
+    Source: Michel, Levy and Neubig 2019, Are Sixteen Heads Really Better than One?
+    """
+    queries = capture.evidence_queries
+    asked = slice(None) if queries is None else slice(0, 1) if queries == (0,) else list(queries)
     products = [
         (call.output[:, :, asked].detach().float() * call.gradient[:, :, asked].float()).sum(dim=(2, 3))
         for call in capture.layers

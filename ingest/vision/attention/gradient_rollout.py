@@ -15,7 +15,7 @@ class GradientRollout:
 
     def __init__(self, capture: Capture, residual: float = 0.5, discard: float = 0.0, start: int = 0) -> None:
         self.capture, self.start = capture, start
-        self.average = Averaging(capture, residual, discard, start)
+        self.average = Averaging(capture, residual, discard, start, capture.evidence_query())
 
     def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
         if layer >= self.start:

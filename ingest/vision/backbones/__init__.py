@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ingest.vision.backbones.backbone import Backbone, BackboneError, Network, look_at, with_stored_rule
+import torch
+
+from ingest.vision.backbones.backbone import Backbone, BackboneError, Network, with_stored_rule
+from ingest.vision.backbones.opening import look_at
 from ingest.vision.backbones.positions import ANTIALIASED
 from ingest.vision.backbones.registry import PUBLISHED, Published
 
@@ -30,23 +35,27 @@ def load(
     converted: Path | None = None,
     offline: bool = False,
     timm_positions: bool = False,
+    measurements: MutableMapping[str, dict[str, Any]] | None = None,
 ) -> Backbone:
     """The backbone `key`: a published model's short name, `hf:<repository or folder>`, `timm:<name>`, `packaged` or
     `tiny:<name>`.
 
     `weights` is a .safetensors or PyTorch file to use instead of the published weights; `layer` takes the feature
     after that block instead of the end; `precision` a torch dtype (float32 unless given); `converted` a file with the
-    packaged weights already converted; `offline` never asks the hub;
-    `timm_positions` resamples DINOv2's positions as timm does by itself, not as its authors do.
+    packaged weights already converted; `offline` never asks the hub; `timm_positions` resamples DINOv2's positions as
+    timm does by itself, not as its authors do; `measurements` remembers what is measured of networks (without one, this
+    process does).
 
     Raises BackboneError with a sentence that says what to type.
     """
     from ingest.vision.backbones.checkpoint import weights_sha256
 
-    network = _network(key, weights, layer, converted, offline, timm_positions)
-    backbone = look_at(
-        key, network, weights_sha256(network.module), weights=str(weights) if weights else None, layer=layer
-    )
+    own = str(weights) if weights else None
+    with torch.inference_mode(False):  # weights made in it could not be followed by gradients, which measuring needs
+        network = _network(key, weights, layer, converted, offline, timm_positions)
+        if key in PUBLISHED:
+            network = replace(network, special_tokens=PUBLISHED[key].prefix_tokens)
+        backbone = look_at(key, network, weights_sha256(network.module), measurements, weights=own, layer=layer)
     return backbone.to(device, precision or backbone.precision)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ingest.vision.backbones.layout import find_layout
+from ingest.vision.backbones.measure import Measured, takes
 from ingest.vision.geometry import SQUARE_FITS, InputRule
+from ingest.vision.gradients import read_by_token, with_gradients
 from ingest.vision.preprocessing import Preprocessing
-from ingest.vision.tap import Capture, NotAVisionTransformer, Tap, block_calls
+from ingest.vision.tap import IN_WINDOWS, Capture, NotAVisionTransformer, Tap, block_calls
 
 
 class BackboneError(Exception):
@@ -35,11 +37,14 @@ class Network:
     """What a family's loader returns: the module and how to call it.
 
     `forward(pixels, tokens)` takes normalised pixels (batch, 3, height, width), and whether the tokens are wanted too.
-    `has_cls` says whether token 0 stands for the whole picture. A classifier has `classify`, from pixels to logits
-    (batch, classes), and the names of its `classes`; `problem` says what the logits are (a key of
-    ingest.vision.problems). `fit` is how pictures are fitted unless somebody says otherwise. `assumed` holds sentences
-    on what was chosen or supposed in reading it. `positions` is how its table of positions is resampled, where that is
-    known, and `positions_before` how it was in runs that do not say.
+    `has_cls` says whether a special token stands for the whole picture, or is called CLS by the network's makers. A
+    classifier has `classify`, from pixels to logits (batch, classes), and the names of its `classes`; `problem` says
+    what the logits are (a key of ingest.vision.problems). `fit` is how pictures are fitted unless somebody says
+    otherwise. `assumed` holds sentences on what was chosen or supposed in reading it. `positions` is how its table of
+    positions is resampled, where that is known, and `positions_before` how it was in runs that do not say. `adapt`
+    gives the same network with its feature taken from the CLS token at a place (negative from the end), or from the
+    patches (None), for loaders that cannot know that before it is measured. `special_tokens` is how many its name
+    promises.
     """
 
     module: nn.Module
@@ -57,6 +62,8 @@ class Network:
     assumed: tuple[str, ...] = ()
     positions: str = ""
     positions_before: str = ""
+    adapt: Callable[[int | None], Network] | None = None
+    special_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class Backbone:
 
     `layers` and `heads` of its attention, `dim` of its feature, `prefix_tokens` before the patches, `patch` in pixels.
     `class_attention` says that only the CLS token asks (XCiT, CaiT), `pools` that a head with a learnt query pools the
-    patches (SigLIP).
+    patches (SigLIP). `measured` is what the network was found to be.
     `key`, `weights`, `layer` are the settings with which `load` makes the same backbone again.
     """
 
@@ -82,6 +89,8 @@ class Backbone:
     precision: torch.dtype = torch.float32
     class_attention: bool = False
     pools: bool = False
+    measured: Measured | None = None
+    orders: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def rule(self) -> InputRule:
@@ -99,16 +108,15 @@ class Backbone:
     def title(self) -> str:
         return self.network.title
 
-    @cached_property
+    @property
     def any_grid(self) -> bool:
-        """Whether the network takes pictures of any shape: a strip of one patch by two is sent through it."""
-        strip = torch.zeros(1, 3, self.patch, 2 * self.patch, device=self.device, dtype=self.precision)
-        try:
-            with torch.inference_mode():
-                self.capture(strip)
-        except (AssertionError, RuntimeError, ValueError, NotAVisionTransformer):
-            return False
-        return True
+        """Whether the network takes pictures of any shape."""
+        return self.measured is not None and self.measured.sizes == "any"
+
+    @property
+    def beside_cls(self) -> bool:
+        """Whether there is a CLS token, but the summary is read from the patches alone."""
+        return self.has_cls and self.measured is not None and self.measured.summary == "patches"
 
     def check_fit(self, fit: str) -> None:
         """BackboneError with a sentence if pictures cannot be fitted to this network so."""
@@ -122,6 +130,18 @@ class Backbone:
             f"the fit {fit} is not for it; take {' or '.join(filter(None, (', '.join(others[:-1]), others[-1])))}"
         )
 
+    def check_size(self, side: int) -> None:
+        """BackboneError with a sentence if the network does not take squares of so many pixels."""
+        own, cells = self.rule.shape, side // self.patch
+        if self.any_grid or side == self.rule.size or (cells * self.patch,) * 2 == own:
+            return
+        why = takes(self.network, (cells, cells), self.device, self.precision)
+        if why:
+            raise BackboneError(
+                f"{self.title} does not take squares of {side} pixels ({why}); leave --size out: it takes "
+                f"{own[0]} × {own[1]} pixels"
+            )
+
     def settings(self) -> dict[str, Any]:
         """What a Run stores of its backbone: enough to load it again and to cite it."""
         rule = self.rule
@@ -134,6 +154,7 @@ class Backbone:
             "note": " ".join(filter(None, (self.network.note, *self.network.assumed))),
             "feature": self.network.feature,
             "positions": self.network.positions,
+            "measured": self.measured.as_dict() if self.measured else None,
             "input": rule_settings(rule),
         }
 
@@ -149,8 +170,39 @@ class Backbone:
         return unit(self.network.forward(pixels, False).features)[0]
 
     def look(self, pixels: Tensor, tokens: bool = False) -> Output:
-        """The Output of normalised pixels, with its tokens if they are wanted and the family can give them."""
-        return self.network.forward(pixels, tokens)
+        """The Output of normalised pixels, with its tokens if they are wanted and the family can give them: special
+        ones first, then the patches in reading order."""
+        output = self.network.forward(pixels, tokens)
+        return self._ordered(output, self.order(*self.grid(pixels))) if tokens else output
+
+    def grid(self, pixels: Tensor) -> tuple[int, int]:
+        """(rows, cols) of pixels (batch, 3, height, width)."""
+        return pixels.shape[2] // self.patch, pixels.shape[3] // self.patch
+
+    def order(self, rows: int, cols: int) -> tuple[int, ...] | None:
+        """The places of a grid's tokens in the network in the order of a Capture; None where that is their own."""
+        if self.measured is None or self.measured.standard:
+            return None
+        if (rows, cols) not in self.orders:
+            see = lambda pixels: self.network.forward(pixels, False)  # noqa: E731
+            layout = find_layout(see, self.patch, rows, cols, self.device, self.precision)
+            self.orders[rows, cols] = self.measured.order(layout)
+        return self.orders[rows, cols]
+
+    def tap(self, pixels: Tensor, tokens: bool = True, values: bool = True, gradients: bool = False) -> Tap:
+        """A Tap for a pass over these pixels, whose first row is that of the CLS token."""
+        order = self.order(*self.grid(pixels))
+        return Tap(tokens, values, gradients, order[0] if order and self.prefix_tokens else 0)
+
+    @staticmethod
+    def _ordered(output: Output, order: tuple[int, ...] | None) -> Output:
+        if order is None:
+            return output
+
+        def moved(tokens: Tensor | None) -> Tensor | None:
+            return tokens if tokens is None or tokens.shape[1] != len(order) else tokens[:, list(order)]
+
+        return replace(output, tokens=moved(output.tokens), residual=moved(output.residual))
 
     def capture(
         self,
@@ -165,20 +217,41 @@ class Backbone:
         `tokens` and `values` say what the tap keeps of each layer beside the CLS token's row, `residual` whether the
         tokens before the final norm are kept.
         """
-        with Tap(tokens, values) as tap:
-            output = self.network.forward(pixels, residual)
+        with self.tap(pixels, tokens, values) as tap:
+            output = self.look(pixels, residual)
         features, norms = unit(output.features)
         return features, self.captured(tap, pixels, picture_cells, residual=output.residual, norms=norms)
 
-    def captured(self, tap: Tap, pixels: Tensor, picture_cells: Tensor | None = None, **more: Any) -> Capture:
-        """The Capture of a pass over these pixels that a tap has seen."""
-        rows, cols = (side // self.patch for side in pixels.shape[2:])
+    def captured(
+        self,
+        tap: Tap,
+        pixels: Tensor,
+        picture_cells: Tensor | None = None,
+        score: Tensor | None = None,
+        **more: Any,
+    ) -> Capture:
+        """The Capture of a pass over these pixels that a tap has seen; with the gradients of a `score` (one number)."""
+        rows, cols = self.grid(pixels)
         blocks, prefix, pooling = block_calls(tap.calls, rows * cols)
+        if blocks[0].batch != len(pixels):
+            raise NotAVisionTransformer(IN_WINDOWS)
+        pooling = pooling or tap.pooling
+        if score is not None:
+            blocks, through_pooling = with_gradients(score, blocks, pooling)
+            more |= {"through_pooling": through_pooling}
+        if (order := self.order(rows, cols)) is not None:
+            places = torch.tensor(order, device=blocks[0].first.device)
+            blocks = tuple(call.ordered(places) for call in blocks)
+            if pooling is not None:
+                # A head that pools the patches alone meets them in the network's order.
+                pooling = pooling.ordered(
+                    places if pooling.tokens == len(order) else places[prefix:].argsort().argsort()
+                )
+        if score is not None:
+            more |= {"read": read_by_token([call.gradient for call in blocks])}
         if picture_cells is None:
             picture_cells = torch.ones(len(pixels), rows * cols, dtype=torch.bool)
-        return Capture(
-            blocks, rows, cols, prefix, self.has_cls, self.patch, picture_cells, pooling or tap.pooling, **more
-        )
+        return Capture(blocks, rows, cols, prefix, self.has_cls, self.patch, picture_cells, pooling, **more)
 
     def overflow(self) -> str:
         """What is to be said of a picture at which the numbers of this network are not finite."""
@@ -226,32 +299,3 @@ def with_stored_rule(backbone: Backbone, stored: dict[str, Any]) -> Backbone:
         own=Preprocessing.from_dict(own) if own else rule.own,
     )
     return replace(backbone, network=replace(backbone.network, rule=rule))
-
-
-def look_at(key: str, network: Network, weights_sha256: str, **settings: Any) -> Backbone:
-    """Makes a Backbone of a Network by sending one grey picture through it and reading what the tap saw.
-
-    Raises BackboneError where the network is no plain vision transformer.
-    """
-    network.module.eval().requires_grad_(False)
-    backbone = Backbone(key, network, 0, 0, 0, 0, weights_sha256, **settings)
-    try:
-        with torch.inference_mode():
-            features, capture = backbone.capture(torch.zeros(1, 3, *network.rule.shape))
-    except NotAVisionTransformer as error:
-        raise BackboneError(f"{key} cannot be used: {error}") from error
-    layer = backbone.layer
-    if layer is not None and not 0 <= layer < len(capture.layers):
-        raise BackboneError(
-            f"--layer {layer} is not a layer of {key}: it has {len(capture.layers)}, "
-            f"counted from 0 to {len(capture.layers) - 1}"
-        )
-    return replace(
-        backbone,
-        layers=len(capture.layers),
-        heads=capture.heads,
-        dim=features.shape[1],
-        prefix_tokens=capture.prefix_tokens,
-        class_attention=capture.layers[0].queries == 1,
-        pools=capture.pooling is not None,
-    )

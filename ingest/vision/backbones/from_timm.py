@@ -60,6 +60,7 @@ def load_timm(
         _fill(timm, module, tensors, path)
     patch = _patch(module, name)
     has_cls = getattr(module, "cls_token", None) is not None
+    special = getattr(module, "num_prefix_tokens", None)
     # Networks trained on the mean of their patches normalise after pooling: their CLS token never meets the final norm.
     reads_cls = has_cls and not isinstance(getattr(module, "norm", None), nn.Identity)
     shows_blocks = _gives_tokens_of_blocks(module)
@@ -72,7 +73,8 @@ def load_timm(
 
     @authors
     def forward(pixels: Tensor, tokens: bool = False) -> Output:
-        inner: Any = {"norm": False, "return_prefix_tokens": True, "output_fmt": "NLC"}
+        # Of a network without special tokens timm fails to return them.
+        inner: Any = {"norm": False, "return_prefix_tokens": special != 0, "output_fmt": "NLC"}
         if layer is None and not (tokens and shows_blocks):
             final = module.forward_features(pixels)
             residual = feature_layer = None
@@ -98,7 +100,7 @@ def load_timm(
         feature = f"{'CLS token' if has_cls else 'mean of the patches'} as block {layer} leaves it"
     licence = str(getattr(module, "pretrained_cfg", {}).get("license") or "see the model's page")
     title = f"timm {name}" + (f" ({Path(path).name})" if path else "")
-    about: dict[str, Any] = {"licence": licence, "feature": feature}
+    about: dict[str, Any] = {"licence": licence, "feature": feature, "special_tokens": special}
     if "dinov2" in name:
         about |= {"fit": usual_fit("dinov2"), "positions": PLAIN if plain else ANTIALIASED}
         about["positions_before"] = ANTIALIASED
@@ -145,7 +147,10 @@ def _fill(timm: Any, module: Any, tensors: dict[str, Tensor], path: str) -> None
 
 
 def _patch(module: Any, name: str) -> int:
-    size = getattr(getattr(module, "patch_embed", None), "patch_size", None) or getattr(module, "patch_size", None)
+    embed = getattr(module, "patch_embed", None)
+    # Behind a stem of convolutions a patch is as many pixels as the stem makes one of.
+    ratio = getattr(embed, "feat_ratio", None)
+    size = ratio() if ratio else getattr(embed, "patch_size", None) or getattr(module, "patch_size", None)
     if size is None:
         raise BackboneError(f"{name} cuts pictures into no patches: a vision transformer of timm is needed")
     sides = (size, size) if isinstance(size, int) else tuple(size)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ingest.vision.backbones.backbone import BackboneError, Network, Output
+from ingest.vision.backbones.calling import arguments
 from ingest.vision.backbones.checkpoint import check_loaded, reason_of
-from ingest.vision.backbones.naflex import as_patches
 from ingest.vision.backbones.positions import OF_FAMILY
 from ingest.vision.backbones.processors import published_rule, read_rule
 from ingest.vision.backbones.registry import Published, usual_fit
@@ -21,7 +21,6 @@ from ingest.vision.geometry import InputRule
 from ingest.vision.problems import problem_of
 
 _VISION_PART = {"clip": "CLIPVisionModel", "siglip": "SiglipVisionModel", "siglip2": "Siglip2VisionModel"}
-_NO_CLS = ("siglip", "siglip_vision_model", "siglip2", "siglip2_vision_model", "ijepa")
 
 
 def load_transformers(
@@ -44,7 +43,7 @@ def load_transformers(
     try:
         config = transformers.AutoConfig.from_pretrained(where, trust_remote_code=False, local_files_only=offline)
         network_class, extra = _network_class(transformers, config)
-        module = network_class.from_pretrained(where, trust_remote_code=False, local_files_only=offline, **extra)
+        module = _from_pretrained(network_class, where, trust_remote_code=False, local_files_only=offline, **extra)
     except BackboneError:
         raise
     except Exception as error:  # what is wrong with a stranger's files can come up anywhere
@@ -53,7 +52,7 @@ def load_transformers(
             "holds it (--model hf:FOLDER), a weights file (--weights FILE), or use --model packaged"
         ) from error
     title = published.key if published else f"{folder.name if folder.is_dir() else source}"
-    rule, assumed = read_rule(where, module.config, title, offline, published)
+    rule, assumed = read_rule(where, _trunk(module).config, title, offline, published)
     network = _network(module, rule, layer, title, published.licence if published else "see the model's page")
     return replace(network, assumed=assumed)
 
@@ -135,7 +134,23 @@ def _network_class(transformers: Any, config: Any) -> tuple[type, dict[str, Any]
     if classifier is not None:
         return getattr(transformers, classifier), {}
     takes_pooler = "add_pooling_layer" in inspect.signature(network_class.__init__).parameters
-    return network_class, {"add_pooling_layer": False} if takes_pooler else {}
+    # A pooler that is a layer of its own is often left out of the weights, and then random; a mean is not.
+    return network_class, {"add_pooling_layer": _means(config)} if takes_pooler else {}
+
+
+def _means(config: Any) -> bool:
+    """Whether the network's makers sum a picture up by the mean of its patches (BEiT, Data2Vec)."""
+    return bool(getattr(config, "use_mean_pooling", False))
+
+
+def _from_pretrained(network_class: Any, where: str, **more: Any) -> Any:
+    """The model with fused attention, whatever its configuration asks for; as it is where it has none."""
+    try:
+        return network_class.from_pretrained(where, attn_implementation="sdpa", **more)
+    except ValueError as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+        return network_class.from_pretrained(where, **more)
 
 
 def _network(
@@ -146,22 +161,14 @@ def _network(
     licence: str,
     note: str = "",
     feature: str = "",
+    cls: int | None = 0,
 ) -> Network:
+    given = feature
     trunk = _trunk(module)
     kind = trunk.config.model_type
-    has_cls = kind not in _NO_CLS
-    resizes = "interpolate_pos_encoding" in inspect.signature(type(trunk).forward).parameters
-    trained = getattr(trunk.config, "image_size", None)
-    pooled = kind in ("clip_vision_model", "siglip_vision_model", "siglip2_vision_model")
-
-    takes_patches = "spatial_shapes" in inspect.signature(type(trunk).forward).parameters
-
-    def sized(pixels: Tensor) -> dict[str, Any]:
-        if takes_patches:
-            return as_patches(pixels, rule.patch)
-        if resizes and (trained is None or tuple(pixels.shape[2:]) != _pair(trained)):
-            return {"pixel_values": pixels, "interpolate_pos_encoding": True}
-        return {"pixel_values": pixels}
+    has_cls = cls is not None  # where it lies among the tokens; measured, see `Network.adapt`
+    pooled = not has_cls or kind == "clip_vision_model" or _means(trunk.config)
+    sized = arguments(trunk)
 
     def forward(pixels: Tensor, tokens: bool = False) -> Output:
         inner = {"output_hidden_states": True} if tokens or layer is not None else {}
@@ -170,11 +177,11 @@ def _network(
         if layer is not None:
             # An out-of-range layer is refused with a sentence after the first pass, which counts the layers.
             chosen = states[min(layer + 1, len(states) - 1)]
-            features = chosen[:, 0] if has_cls else chosen.mean(dim=1)
-        elif pooled and output.pooler_output is not None:
+            features = chosen[:, cls] if has_cls else chosen.mean(dim=1)
+        elif pooled and getattr(output, "pooler_output", None) is not None:
             features = output.pooler_output
         else:
-            features = final[:, 0] if has_cls else final.mean(dim=1)
+            features = final[:, cls] if has_cls else final.mean(dim=1)
         if not tokens:
             return Output(features)
         # CLIP's final norm meets the CLS token alone; here it meets the patches too, so that they can be compared.
@@ -187,9 +194,12 @@ def _network(
         names = module.config.id2label
         about["classify"] = lambda pixels: module(**sized(pixels)).logits
         about["classes"] = tuple(str(names.get(number, number)) for number in range(module.config.num_labels))
+    about["adapt"] = lambda place: _network(module, rule, layer, title, licence, note, given, place)
     if not feature:
         feature = "CLS token after the final norm" if has_cls else "mean of the patches after the final norm"
-        if kind.startswith("siglip") and pooled:
+        if _means(trunk.config):
+            feature = "the network's own pooling, the mean of the patches after the final norm"
+        elif not has_cls and _has_head(trunk):
             feature = "the network's own attention pooling"
         if layer is not None:
             feature = f"{'CLS token' if has_cls else 'mean of the patches'} as block {layer} leaves it"
@@ -203,9 +213,10 @@ def _trunk(module: Any) -> Any:
     return next(part for part in module.children() if hasattr(part, "config"))
 
 
+def _has_head(trunk: Any) -> bool:
+    """Whether a model pools its patches by a head of its own (SigLIP, AIMv2)."""
+    return any(getattr(part, "head", None) is not None for part in (trunk, getattr(trunk, "vision_model", None)))
+
+
 def _classifies(name: str) -> bool:
     return "ForImageClassification" in name
-
-
-def _pair(size: int | tuple[int, int] | list[int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else (size[0], size[1])
