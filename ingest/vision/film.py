@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import stat
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,8 +20,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ingest.vision.containers import BadFilm, is_counted, opened, packets, pictures, rate_of, seconds_of, start_of
 from ingest.vision.encode import encode_gif, encode_mp4
-from ingest.vision.loader import BadImage
 
 __all__ = [
     "BadFilm", "Film", "Reel", "encode_gif", "encode_mp4", "frame_at", "frame_name", "named_frame", "survey",
@@ -35,14 +34,9 @@ _REACH = 10.0  # seconds that are rather decoded than jumped over: about the dis
 _PATIENCE = 3000  # frames to decode for a single picture, where one cannot jump
 _PEEK = 64  # packets that tell whether there are time stamps
 _SLACK = 1.0  # seconds by which headers and pictures may disagree
-_LATE = 0.5  # seconds by which pictures come later than the sound: less is how sound and pictures are packed
 _HD = 720  # from so many rows on, players take colours without a tag for those of HD television
 _NO_TAG = 2
 _TURNS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
-
-
-class BadFilm(BadImage):
-    """A film, or a frame of one, that cannot be read; `reason` says why in a plain sentence."""
 
 
 @dataclass(frozen=True)
@@ -86,18 +80,18 @@ def survey(path: str | Path) -> Film:
     or none that can be decoded.
     """
     path = Path(path)
-    with _opened(path) as container:
-        stream = _pictures(container)
+    with opened(path) as container:
+        stream = pictures(container)
         found = _look_through(path, container, stream)
         if not found.times:
             raise BadFilm("The film has no frames.")
-        counted = _is_counted(container, stream, found.times)
-        fps = _rate(stream, None if counted else found.times)
+        counted = is_counted(container, stream, found.times)
+        fps = rate_of(stream, None if counted else found.times)
         if counted:
             times = np.arange(len(found.times)) / float(fps)
         else:
-            times = found.in_order(_is_cut(container, found, fps), fps) - _start(container, stream)
-        end = float(times[-1]) + (float(1 / fps) if counted else found.last or float(1 / _rate(stream)))
+            times = found.in_order(_is_cut(container, found, fps), fps) - start_of(container, stream)
+        end = float(times[-1]) + (float(1 / fps) if counted else found.last or float(1 / rate_of(stream)))
         complaint = _complaint(container, stream, found, fps, end)
     width, height = frame_at(path, 0).size
     return Film(path, width, height, fps, times, end, complaint, counted)
@@ -141,7 +135,7 @@ class Reel:
         self.counted = film.counted if film else self._counts()
         self._reach = _REACH
         self._rewind()
-        self.fps = film.fps if film else _rate(self._stream)
+        self.fps = film.fps if film else rate_of(self._stream)
 
     def __enter__(self) -> Reel:
         return self
@@ -193,9 +187,9 @@ class Reel:
         self._reach = math.inf
 
     def _rewind(self) -> None:
-        self._container = _opened(self.path)
-        self._stream = _pictures(self._container)
-        self._start = _start(self._container, self._stream)
+        self._container = opened(self.path)
+        self._stream = pictures(self._container)
+        self._start = start_of(self._container, self._stream)
         # Threads that decode whole frames ahead lose some sound ones along with a damaged one.
         self._stream.thread_type = "SLICE" if self.film and self.film.complaint else "AUTO"
         ratio = self._stream.sample_aspect_ratio or 1
@@ -217,25 +211,25 @@ class Reel:
         """(when it begins, frame), ascending; what cannot be decoded is passed over."""
         import av
 
-        start, length = self._start, float(1 / _rate(self._stream))
+        start, length = self._start, float(1 / rate_of(self._stream))
         last, number = -math.inf, 0
-        for packet in _packets(self._container, self._stream):
+        for packet in packets(self._container, self._stream):
             try:
                 frames = packet.decode()
             except av.FFmpegError:
                 continue
             for frame in frames:
-                begins = number * length if self.counted else _seconds(frame, self._stream, last + length) - start
+                begins = number * length if self.counted else seconds_of(frame, self._stream, last + length) - start
                 number += 1
                 if begins > last and not frame.is_corrupt:
                     last = begins
                     yield begins, frame
 
     def _counts(self) -> bool:
-        with _opened(self.path) as container:
-            stream = _pictures(container)
-            packets = islice(_packets(container, stream), _PEEK)
-            return _is_counted(container, stream, [_seconds(packet, stream) for packet in packets if packet.size])
+        with opened(self.path) as container:
+            stream = pictures(container)
+            first = islice(packets(container, stream), _PEEK)
+            return is_counted(container, stream, [seconds_of(packet, stream) for packet in first if packet.size])
 
     def _upright(self, frame: Any) -> Image.Image:
         width, height = self._size
@@ -297,15 +291,15 @@ def _missing(path: Path, container: Any, stream: Any, found: _Found) -> int:
         return 0
     if "mp4" not in container.format.name.split(","):
         return missing
-    with _opened(path, ignore_editlist="1") as whole:
-        return stream.frames - sum(1 for packet in _packets(whole, _pictures(whole)) if packet.size)
+    with opened(path, ignore_editlist="1") as whole:
+        return stream.frames - sum(1 for packet in packets(whole, pictures(whole)) if packet.size)
 
 
 def _look_through(path: Path, container: Any, stream: Any) -> _Found:
     found, latest = _Found(), -math.inf
     in_order_of_decoding = "mp4" in container.format.name.split(",")
-    for packet in _packets(container, None, found):
-        begins = _seconds(packet, packet.stream)
+    for packet in packets(container, None, found):
+        begins = seconds_of(packet, packet.stream)
         length = float((packet.duration or 0) * (packet.time_base or 0))
         if not math.isnan(begins):
             found.end = max(found.end, begins + length)
@@ -319,90 +313,3 @@ def _look_through(path: Path, container: Any, stream: Any) -> _Found:
             latest, found.last = max(latest, begins), length
     found.missing = _missing(path, container, stream, found)
     return found
-
-
-def _packets(container: Any, stream: Any | None, found: _Found | None = None) -> Iterator[Any]:
-    """The packets of a stream, or of all, up to where the file breaks off; `found` is told why it does."""
-    import av
-
-    packets = container.demux(*([] if stream is None else [stream]))
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.FFmpegError as error:
-            if found:
-                found.broken = error.strerror or type(error).__name__
-            return
-        if packet is None:
-            return
-        yield packet
-
-
-def _opened(path: Path, **options: str) -> Any:
-    import av
-
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # asked before opening: a pipe would block for ever
-            raise BadFilm("This is a folder, not a film." if path.is_dir() else "This is not a file.")
-        if not found.st_size:
-            raise BadFilm("The file is empty.")
-        # Playlists among the formats could name files and addresses elsewhere; old files have tags that are not UTF-8.
-        container = av.open(str(path), metadata_errors="replace", options={"protocol_whitelist": "file", **options})
-    except FileNotFoundError:
-        raise BadFilm("There is no such file.") from None
-    except PermissionError:
-        raise BadFilm("There is no permission to read this file.") from None
-    except (av.FFmpegError, OSError) as error:
-        raise BadFilm(_unopened(path)) from error
-    if container.format.name.endswith("_pipe") or container.format.name in ("image2", "tty"):
-        container.close()
-        raise BadFilm("This is a picture or a text, not a film.")
-    return container
-
-
-def _unopened(path: Path) -> str:
-    with open(path, "rb") as file:
-        head = file.read(12)
-    if head[4:8] == b"ftyp":
-        return "The film is damaged or cut short: the index of its frames is missing."
-    return "This is not a film in a format that can be read."
-
-
-def _pictures(container: Any) -> Any:
-    """The stream of the film's pictures; a sound file's cover is none."""
-    from av.stream import Disposition
-
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not streams:
-        raise BadFilm(f"There are no pictures in this file{', only sound' if container.streams.audio else ''}.")
-    if streams[0].codec_context is None:
-        raise BadFilm("The film's pictures are in a code that cannot be read here.")
-    return streams[0]
-
-
-def _is_counted(container: Any, stream: Any, times: Any) -> bool:
-    """Whether the frames' times are missing, or stand for the order of decoding, as in AVI, and not of showing."""
-    reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
-    return bool(reordered or np.isnan(np.asarray(times)).any())
-
-
-def _seconds(timed: Any, stream: Any, missing: float = math.nan) -> float:
-    return missing if None in (timed.pts, stream.time_base) else float(timed.pts * stream.time_base)
-
-
-def _start(container: Any, stream: Any) -> float:
-    """The film's beginning on the clock of its packets: that of its pictures, or of sound that comes well before."""
-    pictures, first = float((stream.start_time or 0) * stream.time_base), (container.start_time or 0) / 1e6
-    return first if pictures - first > _LATE else pictures
-
-
-def _rate(stream: Any, times: Any = None) -> Fraction:
-    """Frames a second: as the file says, unless the frames' times (seconds) say something quite different."""
-    told = stream.average_rate or stream.guessed_rate or Fraction(0)
-    span = max(times) - min(times) if times else 0
-    if span > 0:
-        measured = Fraction((len(times) - 1) / span).limit_denominator(1001)
-        if not measured / 2 < told < measured * 2:
-            return measured
-    return told or Fraction(25)
