@@ -42,3 +42,13 @@ def test_names_beside_each_other_are_cells(table):
 
 def test_one_cell_is_not_called_cells(table):
     assert "has 1 cell instead of 2: " in table("file,title\np1.jpg,A\np2.jpg\n").reading.odd_lines()[0]
+
+
+@pytest.mark.parametrize("bad", ['{"file": "p3.jpg", "ti', "[1, 2]", "no JSON", "[" * 100_000])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_line_that_is_no_object_is_told_and_the_others_are_read(table, bad, place):
+    lines = ['{"file": "p1.jpg", "title": "A"}', '{"file": "p2.jpg", "title": "B"}']
+    lines.insert(place, bad)
+    found = table("\n".join(lines), "t.jsonl")
+    assert titles(found) == {"p1.jpg": "A", "p2.jpg": "B"}
+    assert found.reading.odd_lines() == [f"line {place + 1} holds no whole JSON object, so it is left out"]
