@@ -14,8 +14,16 @@ from ingest.sources.folder import printable
 from ingest.vision.film import timecode
 from store import read, write
 from store.connection import writing
+from store.counts import counted
 
 OF_A_FRAME = ("title", "film", "seconds", "timecode")
+
+
+def _to_look_at(moments: int, frames: int) -> str:
+    """Slides stand longer than a step, so that more moments are looked at than there are frames."""
+    if moments > frames:
+        return f"{counted(frames, 'frame')} to look at, at {counted(moments, 'moment')}"
+    return f"{moments:,} of {frames:,} to look at"
 
 
 def list_film(db: Path, source: Source, report: Report) -> Listing:
@@ -25,7 +33,7 @@ def list_film(db: Path, source: Source, report: Report) -> Listing:
     frames = len(tasks) - bool(film.complaint)
     report.tell(
         f"{path.name}: {film.width} × {film.height} pixels, {timecode(film.seconds)} long, "
-        f"{float(film.fps):.5g} frames a second, {frames} of {len(film.times)} to look at"
+        f"{float(film.fps):.5g} frames a second, {_to_look_at(frames, len(film.times))}"
     )
     table = _joined(source, path.name, [task.name for task in tasks])
     collection = source.collection or path.stem

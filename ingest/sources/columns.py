@@ -63,6 +63,14 @@ def best_match(sheet: Sheet, index: NameIndex, file_column: str | None = None) -
     return best
 
 
+def names_pictures(value: str, index: NameIndex) -> bool:
+    """Whether a cell is the name of a picture, or a list of nothing but names of files."""
+    if index.look_up(value):
+        return True
+    answers = [index.look_up(part) for part in _parts(value)]
+    return bool(answers) and all(answer and answer[1] < BY_STEM for answer in answers)
+
+
 def _claims(sheet: Sheet, place: int, values: list[str], index: NameIndex) -> Match:
     """Of several rows for a picture the surest gets it, of equal rows the first; rows that contradict each other (the
     same file name in folders that the collection does not have) get nothing."""

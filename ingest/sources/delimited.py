@@ -1,4 +1,4 @@
-"""Rows out of delimited text: CSV with its quotation marks, TSV, which has none.
+"""Rows out of delimited text: CSV with its quotation marks, TSV, which has none, or has them around its cells.
 
 A quotation mark that is not closed, or that is followed by text where it closes, is part of the text: otherwise the
 cell would swallow the rows below, and pictures would get the values of others.
@@ -95,7 +95,9 @@ class _Splitter:
                 cells, end = line.split(self.delimiter), place
             self.found.rows.append((place + 1, [cell.strip() for cell in cells]))
             place = end + 1
-        if not self.quotes:
+        if not self.quotes and self._names_in_quotes():
+            self.found.rows = [(number, list(map(_without_quotes, cells))) for number, cells in self.found.rows]
+        elif not self.quotes:
             self._note_quotes()
         return self.found
 
@@ -171,11 +173,29 @@ class _Splitter:
     def _bare(self, number: int) -> list[str]:
         return [cell.strip().strip('"') for cell in self.lines[number].split(self.delimiter)]
 
+    def _names_in_quotes(self) -> bool:
+        """Whether whoever wrote the rows put quotation marks around cells: the names of pictures stand in them, and
+        none without."""
+        names, rows = self.names, [cells for _, cells in self.found.rows]
+        if names is None or not any(
+            names(_without_quotes(cell)) for cells in rows for cell in cells if _in_quotes(cell)
+        ):
+            return False
+        return not any(names(cell) for cells in rows for cell in cells if not _in_quotes(cell))
+
     def _note(self, place: int, sentence: str) -> None:
         if not self.found.odd or self.found.odd[-1][0] != place + 1:
             self.found.odd.append((place + 1, sentence))
 
     def _note_quotes(self) -> None:
         for number, cells in self.found.rows:
-            if any(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells):
+            if any(map(_in_quotes, cells)):
                 self._note(number - 1, "tables with tabs have no quotation marks: they are kept as text")
+
+
+def _in_quotes(cell: str) -> bool:
+    return len(cell) > 1 and cell[0] == cell[-1] == '"'
+
+
+def _without_quotes(cell: str) -> str:
+    return cell[1:-1].replace('""', '"').strip() if _in_quotes(cell) else cell

@@ -8,6 +8,7 @@ from typing import Any
 
 from ingest.sources.encodings import title
 from ingest.sources.tabular import Sheet
+from store.counts import counted
 
 SHOWN = 5  # sentences about odd rows, and numbers of rows in one of them
 
@@ -121,5 +122,5 @@ def some(values: Iterable[Any], most: int = 3) -> str:
 
 
 def _other(sheet: OtherSheet) -> str:
-    what = [f"names {sheet.pictures} pictures"] * bool(sheet.pictures) + ["hidden"] * sheet.hidden
+    what = [f"names {counted(sheet.pictures, 'picture')}"] * bool(sheet.pictures) + ["hidden"] * sheet.hidden
     return sheet.name + (f" ({', '.join(what)})" if what else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from ingest.sources.encodings import Text
@@ -33,17 +34,24 @@ def json_grid(name: str, text: Text) -> Grid:
 
 
 def json_lines_grid(name: str, text: Text) -> Grid:
-    """The objects of a file that has one on each line. SourceError for a line that is none."""
-    records = []
+    """The objects of a file that has one on each line. Lines that hold none are left out and told; SourceError where
+    half of them are such."""
+    records, bad = [], []
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text.text), start=1):
         if line.strip():
             try:
-                records.append(_loads(line))
-            except json.JSONDecodeError as error:
-                raise SourceError(f"Line {number} of {name} could not be read as a table: {error.msg}.") from None
-            if not isinstance(records[-1], dict):
-                raise SourceError(f'{name} must hold an object on each line, such as {{"file": …}}: see line {number}.')
-    return _grid("JSON Lines", records, text)
+                found = _loads(line)
+            except (json.JSONDecodeError, RecursionError):
+                found = None
+            records += [found] * isinstance(found, dict)
+            bad += [number] * (not isinstance(found, dict))
+    if bad and len(bad) >= len(records):
+        raise SourceError(
+            f'{name} could not be read as a table: it must hold an object on each line, such as {{"file": …}}; '
+            f"see line {bad[0]}."
+        )
+    odd = [(number, "holds no whole JSON object, so it is left out") for number in bad]
+    return _grid("JSON Lines", records, replace(text, odd=sorted([*text.odd, *odd])))
 
 
 def parquet_grid(name: str, data: bytes) -> Grid:

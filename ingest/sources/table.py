@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ingest.sources.cells import Unread, read_cells
-from ingest.sources.columns import Match, best_match
+from ingest.sources.columns import Match, best_match, names_pictures
 from ingest.sources.folder import SourceError, natural_key
 from ingest.sources.names import BY_STEM, NameIndex
 from ingest.sources.reading import OtherSheet, Reading, reading_of
@@ -78,7 +78,7 @@ def read_metadata(
     """
     path, names = Path(path), list(dict.fromkeys(names))
     index = NameIndex(names)
-    sheets = read_sheets(path, options, lambda cell: index.look_up(cell) is not None)
+    sheets = read_sheets(path, options, lambda cell: names_pictures(cell, index))
     if file_column is not None:
         sheets = [sheet for sheet in sheets if file_column in sheet.header] or _refuse_column(path, sheets, file_column)
     matches = [(sheet, best_match(sheet, index, file_column)) for sheet in sheets]

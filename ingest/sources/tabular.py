@@ -14,6 +14,7 @@ from ingest.sources.folder import SourceError
 from ingest.sources.grid import Grid, text_of
 from ingest.sources.records import json_grid, json_lines_grid, parquet_grid
 from ingest.sources.workbook import workbook_grids
+from store.counts import counted
 
 __all__ = ["SUFFIXES", "Sheet", "TableOptions", "read_sheets", "text_of"]
 
@@ -172,10 +173,14 @@ def sheet_of(grid: Grid, names: Names | None = None) -> Sheet | None:
         if len(cells) > width:
             surplus.append((number, cells))
             mend = f": put cells that hold a {grid.delimiter} in quotation marks" if grid.kind == "CSV" else ""
-            odd.append((number, f"has {len(cells)} cells instead of {width}, so its values are left out{mend}"))
+            odd.append(
+                (number, f"has {counted(len(cells), 'cell')} instead of {width}, so its values are left out{mend}")
+            )
         elif any(cells):
             if grid.ragged and len(cells) < min(width, len(head)):
-                odd.append((number, f"has {len(cells)} cells instead of {width}: the last columns stay empty"))
+                odd.append(
+                    (number, f"has {counted(len(cells), 'cell')} instead of {width}: the last columns stay empty")
+                )
             kept.append((number, cells + [""] * (width - len(cells))))
     numbers, lines = [number for number, _ in kept], [cells for _, cells in kept]
     return Sheet(_unique(head[:width]), lines, numbers, surplus, sorted(odd), grid.headline(rows[top][0]), grid)
@@ -205,7 +210,8 @@ def _widened(head: list[str], rows: list[list[str]]) -> tuple[list[str], str]:
     if width <= len(head) or 2 * count <= len(rows) or count < 2:
         return head, ""
     return head + [""] * (width - len(head)), (
-        f"has {len(head)} names of columns for {width} columns: check whether the names stand above the right cells"
+        f"has {counted(len(head), 'name')} for {counted(width, 'column')}: "
+        "check whether the names stand above the right cells"
     )
 
 

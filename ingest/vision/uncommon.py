@@ -7,6 +7,7 @@ named, as a sound file of its kind. Sizes are checked in every header before any
 from __future__ import annotations
 
 import io
+import logging
 import struct
 from itertools import islice
 from typing import Any, BinaryIO
@@ -48,12 +49,19 @@ def is_jxl(head: bytes) -> bool:
     return head[:2] == b"\xff\x0a" or head[:12] == b"\0\0\0\x0cJXL \r\n\x87\n"
 
 
-def tiff_places(file: BinaryIO) -> list[int]:
-    """Which of the pictures in a TIFF are pages, as `ingest.vision.tiff.pages`."""
+def _tifffile() -> Any:
+    """The library, which writes what it thinks of a file on the terminal unless it is told not to: a damaged picture is
+    among the failures, with a sentence."""
     import tifffile
 
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
+    return tifffile
+
+
+def tiff_places(file: BinaryIO) -> list[int]:
+    """Which of the pictures in a TIFF are pages, as `ingest.vision.tiff.pages`."""
     file.seek(0)
-    with tifffile.TiffFile(file) as opened:
+    with _tifffile().TiffFile(file) as opened:
         kinds = [int(page.aspage().subfiletype or 0) for page in islice(opened.pages, MOST_PAGES)]
     return [place for place, kind in enumerate(kinds) if not kind & 5]
 
@@ -64,10 +72,8 @@ def tiff_page(file: BinaryIO, number: int, check: Any) -> Image.Image:
     `check` is called with the width and height before anything is decoded. Unread for kinds that are not known here;
     whatever else is raised means damage.
     """
-    import tifffile
-
     file.seek(0)
-    with tifffile.TiffFile(file) as opened:
+    with _tifffile().TiffFile(file) as opened:
         page = opened.pages[number].aspage()
         check((page.imagewidth, page.imagelength))
         kind = _kind(page)

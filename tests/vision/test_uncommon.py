@@ -292,3 +292,9 @@ def test_spoilt_ones_never_raise_anything_else():
                 assert decode(broken.tobytes()).image.mode == "RGB"
             except BadImage as error:
                 assert error.reason.endswith(".")
+
+
+def test_the_library_writes_nothing_on_the_terminal(caplog):
+    with pytest.raises(BadImage):
+        decode(b"II*\0" + bytes(12))
+    assert caplog.records == []
