@@ -22,6 +22,7 @@ LATEST = 2100
 _TO = r"(?:-|/|(?<![a-z])(?:to|until|till|bis|and|und|et|a|al|y|e|or|oder|ou|o|en|of)(?![a-z]))"
 _YEAR = r"[0-9]{3,4}"
 _DASHES = dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212), "-")
+_SIGNS = {"<": " before ", ">": " after ", "≤": " until ", "≥": " from ", "≈": " circa ", "≃": " circa "}
 _ROMAN = {"i": 1, "v": 5, "x": 10}
 _EDTF = re.compile(  # what only the Extended Date/Time Format writes
     r"[-0-9XuSYy?~%]*[Xu~%S][-0-9Xu?~%S]*|.*\.\..*|/.*|.*/|[Yy]-?[0-9].*|-[0-9]{4}.*|.*[?~%X].*/.*|.*(?:open|unknown).*"
@@ -58,8 +59,12 @@ def is_undated(text: str) -> bool:
 
 def _plain(text: str) -> str:
     """Small letters without accents, one kind of dash, no full stops behind words, single blanks."""
-    text = unicodedata.normalize("NFKD", text.replace("ß", "ss").translate(_DASHES))
-    text = text.encode("ascii", "ignore").decode().lower()
+    text = re.sub(r"(?<=[0-9])\s*(?:年|г\.?|р\.?)\s*$", "", text.replace("ß", "ss"))  # the word year
+    text = "".join(_SIGNS.get(sign, sign) for sign in text.replace("<=", "≤").replace(">=", "≥"))
+    text = unicodedata.normalize("NFKD", text.translate(_DASHES))
+    # Letters and signs of which we know nothing stay, so that "до 1650", before 1650, is not taken for 1650.
+    text = "".join(sign for sign in text if sign.isascii() or unicodedata.category(sign)[0] in "LNS").lower()
+    text = re.sub(r"(?<=[0-9])\+$", " onwards", text)
     text = text.replace("'", " ").replace("_", "-")
     text = re.sub(r"(?<![a-z0-9])([0-9]{1,2})\. ?(i{1,3}|iv|v|vi{1,3}|ix|xi{0,2})\. ?(?=[0-9]{4})", _roman_month, text)
     text = re.sub(r"(?<=[a-z])\.", " ", text)  # c. v. Chr. Jh. but not 12.3.1889
@@ -260,7 +265,9 @@ def _open(text: str) -> Span | None:
     for pattern, side in words.SHORTLY:
         if (match := re.fullmatch(pattern, text)) and (found := _one(_without_about(match[1])[0])):
             return (found[0] - ABOUT, found[1]) if side < 0 else (found[0], found[1] + ABOUT)
-    if match := re.fullmatch(rf"({_YEAR}) ?(?:-|to present|-present|to date)", text):  # from that year on
+    if match := re.fullmatch(
+        rf"({_YEAR}) ?(?:-|(?:- ?|to |bis |a )?(?:the )?(?:present|today|now|date|heute|presente?|oggi|heden))", text
+    ):  # from that year on
         return int(match[1]), None
     return None
 

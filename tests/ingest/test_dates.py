@@ -46,6 +46,8 @@ READ = {
     "dated 1520": (1520, 1520), "probably printed 1893": (1888, 1898), "1650 circa": (1645, 1655), "1650 ca.": (1645, 1655),
     "[ca. 1650]": (1645, 1655), "between 1650 and 1660 circa": (1650, 1660), "um 1650/60": (1650, 1660), "c. 1650-60": (1650, 1660),
     # one end open, in other words
+    "1650+": (1650, None), ">1650": (1650, None), "≥ 1650": (1650, None), "<=1650": (None, 1650), "≈1650": (1645, 1655),
+    "1660 - present": (1660, None), "1660–heute": (1660, None), "1650年": (1650, 1650), "1650 г.": (1650, 1650),
     "in or before 1660": (None, 1660), "1650 or later": (1650, None), "before 1750": (None, 1750), "1650 oder später": (1650, None),
     "1650 ou après": (1650, None), "by 1660": (None, 1660), "1889 or before": (None, 1889), "1650 onwards": (1650, None),
     "vóór 1660": (None, 1660), "before c. 1660": (None, 1665), "before the 16th century": (None, 1500),
@@ -76,7 +78,7 @@ def test_what_people_write(text):
 @pytest.mark.parametrize(
     "text",
     ["", "n.d.", "unknown", "undatiert", "Inv. 1520", "13/25/1889", "1525-1520", "signed 1520, reworked 1533", "12", "15200", "1889-13", "n.d. [1889]", "1860-70er", "x", "vi", "99th century", "1978.10", "885.1996", "16.1940", "0000", "9999", "1920, printed later",
-     "0 BC", "after", "c.", "before before 1520", "1" * 5000, "1520 " * 5000],
+     "до 1650", "明治22年", "før 1650", "1650±5", "½ 1650", "0 BC", "after", "c.", "before before 1520", "1" * 5000, "1520 " * 5000],
 )  # fmt: skip
 def test_what_is_no_date(text):
     assert span(text) is None
