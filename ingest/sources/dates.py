@@ -22,6 +22,7 @@ LATEST = 2100
 _TO = r"(?:-|/|(?<![a-z])(?:to|until|till|bis|and|und|et|a|al|y|e|or|oder|ou|o|en|of)(?![a-z]))"
 _YEAR = r"[0-9]{3,4}"
 _DASHES = dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212), "-")
+_NOW = r"(?:the )?(?:present|today|now|date|heute|presente?|oggi|heden)"
 _SIGNS = {"<": " before ", ">": " after ", "≤": " until ", "≥": " from ", "≈": " circa ", "≃": " circa "}
 _ROMAN = {"i": 1, "v": 5, "x": 10}
 _EDTF = re.compile(  # what only the Extended Date/Time Format writes
