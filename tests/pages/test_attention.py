@@ -84,6 +84,7 @@ def test_shows_only_the_chosen_layers_and_heads_and_reads_no_others(page, monkey
     choose(page, "layer", 2)
     choose(page, "head", 1)
     assert titles(page) == ["Layer 2 · head 1"]
+    assert "Layer 2, head 1, counted from 0" in said(page)
     assert asked[-1] == (1, 1, "cls", "", (2,), (1,))
 
 
