@@ -64,14 +64,9 @@ def blocks(subject: Subject, question: Question) -> Maps:
 def choose_scale(accumulated: bool) -> str:
     """A key of frames.SCALES."""
     names = {**frames.SCALES, "own": "as the paper draws them"} if accumulated else frames.SCALES
-    return st.segmented_control(
-        "Scale of the frames",
-        list(names),
-        default="one",
-        required=True,
-        key="frame_scale",
-        bind="query-params",
-        format_func=names.get,
+    # Not a row of buttons: in this narrow column a second one would be cut off, or not be there at all.
+    return st.selectbox(
+        "Scale of the frames", list(names), key="frame_scale", bind="query-params", format_func=names.get
     )
 
 

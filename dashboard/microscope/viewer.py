@@ -277,7 +277,7 @@ def describe(subject: Subject, question: Question, found: Found) -> str:
     if question.fuse:
         where += f", {panels.FUSIONS[question.fuse][0]} of all heads"
     elif heads:
-        where += f", heads {_list(heads)}"
+        where += f", {_numbered('head', heads)}"
     network = f" Network: {run['title']}, weights {run['weights_sha256'][:8]}"
     if run["run_id"] is not None:
         network += f", run {run['run_id']} of {run['collection']}"
@@ -287,12 +287,15 @@ def describe(subject: Subject, question: Question, found: Found) -> str:
 def _where(question: Question, layers: Sequence[int]) -> str:
     """Which layers the maps are of, and whether they are sums."""
     noun = "Layer" if question.entry is None else question.entry.depth
-    some = f"{noun}{'s' * (len(layers) > 1)} {_list(layers)}"
+    some = _numbered(noun, layers)
     if question.accumulated:
-        return f"Accumulated to {some[0].lower()}{some[1:]}, each the sum of all {noun.lower()}s up to it"
-    if question.accumulates:
-        return f"{some} alone, without those before"
-    return f"{noun}s {_list(layers)}"
+        each = "each " * (len(layers) > 1)
+        return f"Accumulated to {some[0].lower()}{some[1:]}, {each}the sum of all {noun.lower()}s up to it"
+    return f"{some} alone, without those before" if question.accumulates else some
+
+
+def _numbered(noun: str, numbers: Sequence[int]) -> str:
+    return f"{noun}{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
 
 
 def explained(run: dict[str, Any], target: str) -> str:
@@ -331,10 +334,6 @@ def link() -> str:
     """The address of this view; empty where nobody knows it."""
     base = (getattr(st.context, "url", None) or "").partition("?")[0]
     return f"{base}?{urlencode(st.query_params.to_dict())}" if base else ""
-
-
-def _list(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers))
 
 
 def downloads(

@@ -61,7 +61,7 @@ def page() -> None:
     layout = cache.layout(projection["projection_id"])
     tints = tint(layout, run, projection["projection_id"], column)
     above = st.container()
-    explain(run, projection, layout, wish, clusters)
+    explain(run, projection, layout, wish, clusters, column)
     source = source_of(layout, projection["projection_id"], wish, clusters)
     export(layout, source, projection, wish, tints, column, size, filtered)
     st.header("Selection", anchor=False)
@@ -213,7 +213,7 @@ def legend(tints: colours.Colours, column: str) -> canvas.Legend:
     return canvas.Legend(column, tints.legend, ticks, colours.SCALE)
 
 
-def explain(run: dict, projection: dict, layout: Layout, wish: Wish, clusters: bool) -> None:
+def explain(run: dict, projection: dict, layout: Layout, wish: Wish, clusters: bool, column: str | None) -> None:
     """How this map was made, for whoever has to judge it, and how to use it."""
     method = projection_text.title(projection)
     parts = [
@@ -224,6 +224,10 @@ def explain(run: dict, projection: dict, layout: Layout, wish: Wish, clusters: b
         laid_out(run, wish, words.plain(wish.by), method),
     ]
     text = " ".join(part for part in parts if part)
+    if column in cache.list_columns():
+        text += (
+            f" A frame has the colour of the first value of {words.plain(column)} that has one; the legend counts all."
+        )
     if clusters:
         text += " " + CLUSTERS.format(**vars(cache.clusters(projection["projection_id"])))
     if layout.places is None and len(layout.ids) > plane.PICTURES:

@@ -52,6 +52,7 @@ def test_one_depth_alone_on_the_wall_is_still_the_sum_of_those_before(blocks, op
     at = open_page("attention", image=1, method="daam", target=TARGET, layer=2)
     (pane,) = panes(at)
     assert pane["title"] == "Accumulated to block 2"
+    assert "Accumulated to block 2, the sum of all blocks up to it, counted from 0" in said(at)
     np.testing.assert_allclose(multiples(pane["values"]), drawn(blocks.sum(axis=0)), atol=0.051)
     assert [shot["caption"] for shot in walls(at)["player"]["shots"]] == [
         f"Accumulated to block {n}" for n in range(LAYERS)

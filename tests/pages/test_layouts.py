@@ -135,6 +135,7 @@ def test_blocks_and_colours_go_by_the_parts_of_lists(db, open_page):
     ]  # fmt: skip
     page = open_page("map", layout="groups", layout_by="subject", map_colour="subject")
     assert "lies with the first" in page.main.caption[0].value
+    assert "colour of the first value of subject" in page.main.caption[0].value
     assert [entry[0] for entry in given(page)["legend"]["names"]] == ["sea", "sky", "ship", "not given"]
 
 
