@@ -207,8 +207,9 @@ def _documents(web: Web, source: str) -> Iterator[tuple[str, Manifest | Collecti
                 raise problem(f"{shown(source)} could not be read: {error}") from None
             yield address, f"The manifest could not be read: {error}{listed.line_of(address) if listed else ''}."
             continue
-        if read.get(document.uri) == document:
-            continue  # the same under another address; others may only have borrowed its name
+        known = read.get(document.uri)
+        if known == document or (known and isinstance(document, Collection)):
+            continue  # the same under another address; a manifest may only have borrowed its name
         read[document.uri] = document
         yield address, document
         if isinstance(document, Collection):
