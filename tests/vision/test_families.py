@@ -41,7 +41,11 @@ TIMM = {
     "vit_dpwee_patch16_reg1_gap_256": (1, False, "patches", "any", TINY),
     "vit_small_patch16_dinov3": (5, True, "cls", "any", TINY),
     "vit_small_plus_patch16_dinov3": (5, True, "cls", "any", TINY),
-    "vit_pe_core_tiny_patch16_384": (1, True, "cls", "any", TINY),
+    "vit_pe_core_tiny_patch16_384": (1, True, "both", "any", TINY),
+    "naflexvit_base_patch16_par_gap": (4, False, "patches", "any", SMALL),
+    "naflexvit_base_patch16_map": (1, False, "patches", "any", SMALL),
+    "naflexvit_base_patch16_siglip": (0, False, "patches", "any", SMALL),
+    "naflexvit_base_patch16_radio_v3": (8, True, "cls", "any", SMALL),
     "vit_pe_spatial_base_patch16_512": (1, True, "patches", "any", TINY),
     "vit_small_patch16_rope_224": (1, True, "cls", "any", TINY),
     "vit_base_patch16_rope_mixed_224": (1, True, "cls", "any", TINY),
@@ -135,6 +139,7 @@ TRANSFORMERS = {
     "mae": ("ViTMAEModel", "ViTMAEConfig", BASE | MASKED | dict(mask_ratio=0.75), 1, 1, True, "cls", None),
     "vit_msn": ("ViTMSNModel", "ViTMSNConfig", BASE, 1, 1, True, "cls", None),
     "yolos": ("YolosModel", "YolosConfig", BASE | dict(image_size=[64, 64], num_detection_tokens=7), 8, 1, True, "cls", None),
+    "internvl": ("InternVLVisionModel", "InternVLVisionConfig", BASE | dict(image_size=[64, 64], patch_size=[16, 16]), 1, 1, True, "patches", None),
     "siglip_classes": ("SiglipForImageClassification", "SiglipConfig", dict(text_config=TEXT, vision_config=BASE), 0, 0, False, "patches", "patches"),
     "siglip2_naflex": ("Siglip2VisionModel", "Siglip2VisionConfig", NAFLEX, 0, 0, False, "patches", None),
     "siglip2_classes": ("Siglip2ForImageClassification", "Siglip2Config", dict(text_config=TEXT, vision_config=NAFLEX), 0, 0, False, "patches", "patches"),
@@ -240,6 +245,8 @@ def test_folders_of_other_families_are_loaded(tmp_path, name):
     ("model", "config", "settings", "says"),
     [
         ("HieraModel", "HieraConfig", dict(image_size=[64, 64], embed_dim=16, depths=[1, 1, 1, 1], num_heads=[1, 2, 4, 8]), "no one grid of patches"),
+        ("SamModel", "SamConfig", dict(vision_config=dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=64, output_channels=8)), "'sam' holds .* save that part alone"),
+        ("OwlViTModel", "OwlViTConfig", dict(text_config=TEXT, vision_config=BASE), "'owlvit' holds .* save that part alone"),
     ],
 )  # fmt: skip
 def test_folders_of_networks_that_are_not_plain_are_refused_in_one_sentence(tmp_path, model, config, settings, says):

@@ -33,6 +33,10 @@ FILES = {
     "I-JEPA": (lambda own: {"encoder": under("module.", weights(1)), "predictor": under("module.", weights(2)), "target_encoder": under("module.", own)}, "target_encoder.module"),
     "average": (lambda own: {"model": weights(1), "model_ema": own}, "model_ema"),
     "lightly": (lambda own: under("student_backbone.vit.", weights(1)) | under("teacher_backbone.vit.", own), "teacher_backbone.vit"),
+    "compiled": (lambda own: under("_orig_mod.", own), ""),
+    "blocks compiled": (lambda own: {"model": {name.replace("blocks.0.", "blocks.0._orig_mod."): each for name, each in own.items()}}, "model"),
+    "sharded": (lambda own: {name.replace("blocks.", "blocks._fsdp_wrapped_module."): each for name, each in own.items()}, ""),
+    "recomputed": (lambda own: under("module._orig_mod.", {name.replace(".weight", "._checkpoint_wrapped_module.weight"): each for name, each in own.items()}), "module"),
     "unheard of": (lambda own: {"a": {"b": [{"c": under("d.e.", own)}]}, "note": "hello", "n": 3}, "a.b.0.c.d.e"),
     "a smaller one beside it": (lambda own: {"teacher": {"patch.weight": torch.zeros(2, 3), "blocks.0.weight": torch.zeros(2, 2)}, "x": own}, "x"),
     "with a head": (lambda own: under("trunk.", own | {"head.weight": torch.zeros(5, 4)}) | {"proj.weight": torch.zeros(1)}, "trunk"),
@@ -176,3 +180,11 @@ def test_weights_under_any_prefix_are_loaded(mini, tmp_path, key, prefix):
     assert checkpoint.weights_sha256(backbone.network.module) == checkpoint.weights_sha256(mini)
     (told,) = backbone.network.assumed
     assert prefix.rstrip(".") in told and told in backbone.settings()["note"]
+
+
+@pytest.mark.parametrize("key", ["dinov2-mini", f"timm:{MINI}"])
+def test_a_network_of_other_patches_is_refused(mini, tmp_path, key):
+    filters = torch.nn.functional.interpolate(mini.state_dict()["patch_embed.proj.weight"], (8, 8))
+    torch.save({"model": mini.state_dict() | {"patch_embed.proj.weight": filters}}, tmp_path / "w.pth")
+    with pytest.raises(BackboneError, match="patches of 8 × 8 pixels, and .* has 14 × 14"):
+        load(key, weights=tmp_path / "w.pth")

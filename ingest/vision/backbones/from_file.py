@@ -15,7 +15,7 @@ from ingest.vision.backbones.from_transformers import build_transformers, names_
 from ingest.vision.backbones.positions import table_side
 from ingest.vision.backbones.processors import published_rule
 from ingest.vision.backbones.registry import PUBLISHED, Published, usual_fit
-from ingest.vision.backbones.unwrapping import Found, Shapes, find_network, places
+from ingest.vision.backbones.unwrapping import Found, Shapes, find_network, places, shapes_of
 
 
 def load_file(key: str, weights: str, layer: int | None = None, timm_positions: bool = False) -> Network:
@@ -64,6 +64,7 @@ def _by_timm(
     layer: int | None,
     timm_positions: bool,
 ) -> Network:
+    _check_patch(name, twin, found, weights)
     patches = table_side(found.tensors, twin.shapes, twin.grid) if twin.grid else None
     side = patches * twin.patch if patches else None
     sized = {"img_size": side} if side else {}
@@ -79,6 +80,17 @@ def _by_timm(
         fit=usual_fit(published.family),
         assumed=assumed,
     )
+
+
+def _check_patch(name: str, twin: Twin, found: Found, weights: str) -> None:
+    """BackboneError for a file of other patches: timm would stretch its filters to those of the network unasked."""
+    own, theirs = (shapes.get("patch_embed.proj.weight", ()) for shapes in (twin.shapes, shapes_of(found.tensors)))
+    if len(own) == len(theirs) == 4 and own[2:] != theirs[2:]:
+        sides = [f"{shape[2]} × {shape[3]}" for shape in (theirs, own)]
+        raise BackboneError(
+            f"{weights} is of a network with patches of {sides[0]} pixels, and {name} has {sides[1]}: give the --model "
+            "that it was trained for (`python -m ingest models` lists them)"
+        )
 
 
 def _size(weights: str, patches: int | None, side: int | None) -> tuple[str, ...]:

@@ -59,10 +59,12 @@ def load_timm(
     if tensors is not None:
         _fill(timm, module, tensors, path)
     patch = _patch(module, name)
-    has_cls = getattr(module, "cls_token", None) is not None
+    has_cls = any(getattr(part, "cls_token", None) is not None for part in (module, getattr(module, "embeds", None)))
     special = getattr(module, "num_prefix_tokens", None)
+    pooling = getattr(module, "global_pool", "token")
     # Networks trained on the mean of their patches normalise after pooling: their CLS token never meets the final norm.
-    reads_cls = has_cls and not isinstance(getattr(module, "norm", None), nn.Identity)
+    # That of those with a pooling head of their own (Perception Encoder) is one token among those that the head reads.
+    reads_cls = has_cls and pooling != "map" and not isinstance(getattr(module, "norm", None), nn.Identity)
     shows_blocks = _gives_tokens_of_blocks(module)
     if layer is not None and not shows_blocks:
         raise BackboneError(f"{name} gives no features of inner layers; leave out --layer")
@@ -92,7 +94,6 @@ def load_timm(
             features = prefix[:, 0] if has_cls else patches.mean(dim=1)
         return Output(features, final, residual) if tokens else Output(features)
 
-    pooling = getattr(module, "global_pool", "token")
     feature = (
         "CLS token after the final norm" if reads_cls else f"the network's own pooling ({pooling}) after the final norm"
     )
@@ -147,7 +148,7 @@ def _fill(timm: Any, module: Any, tensors: dict[str, Tensor], path: str) -> None
 
 
 def _patch(module: Any, name: str) -> int:
-    embed = getattr(module, "patch_embed", None)
+    embed = getattr(module, "patch_embed", None) or getattr(module, "embeds", None)  # the latter in NaFlexViT
     # Behind a stem of convolutions a patch is as many pixels as the stem makes one of.
     ratio = getattr(embed, "feat_ratio", None)
     size = ratio() if ratio else getattr(embed, "patch_size", None) or getattr(module, "patch_size", None)

@@ -128,11 +128,17 @@ def _network_class(transformers: Any, config: Any) -> tuple[type, dict[str, Any]
 
     name = _VISION_PART.get(config.model_type) or MODEL_MAPPING_NAMES.get(config.model_type)
     network_class = getattr(transformers, name, None) if isinstance(name, str) else None
-    if network_class is None or not hasattr(getattr(config, "vision_config", config), "patch_size"):
+    inner = getattr(config, "vision_config", config)
+    if network_class is None or not hasattr(inner, "patch_size"):
         raise BackboneError(f"a model of type {config.model_type!r} has no vision transformer that could be used")
     classifier = next((n for n in config.architectures or () if _classifies(n) and hasattr(transformers, n)), None)
     if classifier is not None:
         return getattr(transformers, classifier), {}
+    if config.model_type not in _VISION_PART and not hasattr(config, "patch_size"):
+        raise BackboneError(
+            f"a model of type {config.model_type!r} holds its vision transformer ({inner.model_type}) inside a larger "
+            "one, from which it cannot be taken here: save that part alone (save_pretrained) and give its folder"
+        )
     takes_pooler = "add_pooling_layer" in inspect.signature(network_class.__init__).parameters
     # A pooler that is a layer of its own is often left out of the weights, and then random; a mean is not.
     return network_class, {"add_pooling_layer": _means(config)} if takes_pooler else {}
@@ -180,6 +186,8 @@ def _network(
             features = chosen[:, cls] if has_cls else chosen.mean(dim=1)
         elif pooled and getattr(output, "pooler_output", None) is not None:
             features = output.pooler_output
+        elif has_cls and _means(trunk.config):  # InternVL says so and leaves the mean to others
+            features = final[:, 1:].mean(dim=1)
         else:
             features = final[:, cls] if has_cls else final.mean(dim=1)
         if not tokens:

@@ -19,6 +19,8 @@ _PREFERRED = ("teacher", "ema", "averaged", "swa", "target")
 _AVOIDED = ("student", "momentum", "encoder_k", "predictor", "decoder", "optimizer", "exp_avg", "exp_avg_sq")
 # Not what features and maps are made from: these may lack or be too many.
 UNNEEDED = ("head", "pooler", "mask_token", "classifier")
+# What PyTorch calls a part that it has wrapped, wherever it stands in a name: compiled, sharded, recomputed.
+_WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 _ENOUGH = 0.5  # of the names: below that it is another network
 
 
@@ -42,11 +44,12 @@ class Found:
 
 
 def flatten(loaded: Any, path: str | Path = "the file") -> dict[str, Tensor]:
-    """All tensors in nested containers under dotted names: {"teacher": {"blocks.0": …}} gives `teacher.blocks.0`.
+    """All tensors in nested containers under dotted names: {"teacher": {"blocks.0": …}} gives `teacher.blocks.0`, and
+    so does {"teacher": {"blocks.0._orig_mod": …}}.
 
     Raises BackboneError where there are none.
     """
-    tensors = dict(_leaves(loaded, ""))
+    tensors = {_unwrapped(name): tensor for name, tensor in _leaves(loaded, "")}
     if not tensors:
         raise BackboneError(f"{path} holds no named tensors: a state dict of a network is expected")
     return tensors
@@ -111,6 +114,10 @@ def _leaves(loaded: Any, name: str) -> Iterator[tuple[str, Tensor]]:
     elif isinstance(loaded, list | tuple):
         for place, value in enumerate(loaded):
             yield from _leaves(value, f"{name}.{place}" if name else str(place))
+
+
+def _unwrapped(name: str) -> str:
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS) or name
 
 
 def _splits(name: str) -> Iterator[tuple[str, str]]:
