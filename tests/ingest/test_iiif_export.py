@@ -1,6 +1,7 @@
 """Pictures out as IIIF: what a viewer gets, and where exactly the places lie."""
 
 import csv
+import io
 import json
 import shutil
 
@@ -16,7 +17,7 @@ from ingest.sources.iiif.presentation import read_document
 from ingest.web import Web
 from store import regions
 from store.connection import writing
-from store.manifest import Picture, Place, as_picture, links, manifest
+from store.manifest import Picture, Place, as_picture, csv_of, manifest
 from tests.ingest.iiif.server import FAST, Museum
 from tests.ingest.test_run import TINY, ask
 
@@ -262,7 +263,7 @@ def test_pictures_of_a_folder(folder, command, tmp_path):
 
 def test_words_that_a_spreadsheet_would_run_are_text():
     picture = Picture(3, "=1+1", 100, 100, {}, "https://m.example/c", (200, 200), "https://m.example/a.jpg")
-    rows = list(links([(picture, [Place((0, 0, 10, 10), "@SUM(A1)"), Place((200, 0, 300, 10), "outside")])]))
-    assert rows == [
-        {"image_id": 3, "title": "'=1+1", "words": "'@SUM(A1)", "link": "https://m.example/c#xywh=0,0,20,20"}
+    text = csv_of([(picture, [Place((0, 0, 10, 10), "@SUM(A1)"), Place((200, 0, 300, 10), "outside")])])
+    assert list(csv.DictReader(io.StringIO(text))) == [
+        {"image_id": "3", "title": "'=1+1", "words": "'@SUM(A1)", "link": "https://m.example/c#xywh=0,0,20,20"}
     ]

@@ -99,7 +99,7 @@ def features_of(folder, model, pictures):
             usual = (usual, usual) if isinstance(usual, int) else usual
             more = {"interpolate_pos_encoding": True} if sizes and tuple(inputs["pixel_values"].shape[2:]) != usual else {}  # fmt: skip
             output = model(**inputs, **more)
-            own = type(model).__name__ in ("CLIPVisionModel", "SiglipVisionModel", "Siglip2VisionModel")
+            own = type(model).__name__ in ("CLIPVisionModel", "SiglipVisionModel", "Siglip2VisionModel", "BeitModel")
             found.append((output.pooler_output if own else output.last_hidden_state[:, 0])[0])
     return torch.nn.functional.normalize(torch.stack(found), dim=-1).numpy()
 
