@@ -41,7 +41,7 @@ class PlainCommand(click.Command):
     def invoke(self, context: click.Context) -> Any:
         verbose = context.params.pop("verbose", False)
         if begins := BEGINNINGS.get(self.name):
-            click.echo(begins.format_map(context.params), err=True)
+            click.echo(begins.format_map({name: _shown(value) for name, value in context.params.items()}), err=True)
         try:
             return super().invoke(context)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -52,6 +52,15 @@ class PlainCommand(click.Command):
             if verbose:
                 raise
             raise failed(*_sentence(error)) from None
+
+
+def _shown(value: Any) -> Any:
+    """A parameter as it may be printed: keys and passwords in addresses are hidden."""
+    if "://" not in str(value):
+        return value
+    from ingest.addresses import shown
+
+    return shown(str(value))
 
 
 def failed(sentence: str, code: int) -> click.ClickException:
