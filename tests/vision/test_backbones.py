@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from ingest.vision.backbones import PUBLISHED, BackboneError, checkpoint, load, load_for_run, tiny
 from ingest.vision.backbones.from_transformers import _network_class, published_config
@@ -123,6 +123,18 @@ def test_a_folder_written_by_save_pretrained_is_loaded(tmp_path):
     pixels = picture(source)
     with torch.inference_mode():
         torch.testing.assert_close(found.forward(pixels), source.forward(pixels))
+
+
+def test_a_folder_whose_weights_are_called_otherwise_is_refused(tmp_path):
+    """transformers fills what it does not find with random numbers."""
+    import transformers
+
+    shape = dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32)
+    transformers.ViTModel(transformers.ViTConfig(**shape, patch_size=16)).save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    save_file({f"mine.{name}": tensor for name, tensor in load_file(file).items()}, file, {"format": "pt"})
+    with pytest.raises(BackboneError, match=r"weights are missing, such as .*config\.json is that of another network"):
+        load(f"hf:{tmp_path}")
 
 
 def test_a_clip_folder_gives_its_vision_part(tmp_path):

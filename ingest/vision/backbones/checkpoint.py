@@ -45,14 +45,17 @@ def reason_of(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def check_loaded(path: str, missing: list[str], unexpected: list[str], total: int) -> None:
+_ANOTHER = "Give the --model that it was trained for (`python -m ingest models` lists them)"
+
+
+def check_loaded(path: str, missing: list[str], unexpected: list[str], total: int, advice: str = _ANOTHER) -> None:
     """Raises BackboneError when a weights file did not fill the network; heads that are not used may differ."""
     needed = [name for name in missing if not any(word in name for word in UNNEEDED)]
     if needed:
         raise BackboneError(
             f"{path} does not fit this model: {len(needed)} of {total} weights are missing, such as {needed[0]!r}"
             + (f"; it has others, such as {unexpected[0]!r}" if unexpected else "")
-            + ". Give the --model that it was trained for (`python -m ingest models` lists them)"
+            + f". {advice}"
         )
 
 

@@ -33,6 +33,7 @@ def load_transformers(
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()  # its report of what a file lacks is ours to make
     folder = Path(source).expanduser()
     where = str(folder) if folder.is_dir() else source
     if not folder.is_dir() and (source.startswith((".", "/", "~")) or source.count("/") != 1):
@@ -43,7 +44,9 @@ def load_transformers(
     try:
         config = transformers.AutoConfig.from_pretrained(where, trust_remote_code=False, local_files_only=offline)
         network_class, extra = _network_class(transformers, config)
-        module = _from_pretrained(network_class, where, trust_remote_code=False, local_files_only=offline, **extra)
+        module, info = _from_pretrained(
+            network_class, where, trust_remote_code=False, local_files_only=offline, **extra
+        )
     except BackboneError:
         raise
     except Exception as error:  # what is wrong with a stranger's files can come up anywhere
@@ -51,6 +54,9 @@ def load_transformers(
             f"the model {source} could not be loaded ({reason_of(error)}); with no connection, give a folder that "
             "holds it (--model hf:FOLDER), a weights file (--weights FILE), or use --model packaged"
         ) from error
+    # What a file lacks the library fills with random numbers, and only logs it.
+    names = sorted(info["missing_keys"]), sorted(info["unexpected_keys"])
+    check_loaded(source, *names, len(module.state_dict()), "Its config.json is that of another network")
     title = published.key if published else f"{folder.name if folder.is_dir() else source}"
     rule, assumed = read_rule(where, _trunk(module).config, title, offline, published)
     network = _network(module, rule, layer, title, published.licence if published else "see the model's page")
@@ -149,8 +155,10 @@ def _means(config: Any) -> bool:
     return bool(getattr(config, "use_mean_pooling", False))
 
 
-def _from_pretrained(network_class: Any, where: str, **more: Any) -> Any:
-    """The model with fused attention, whatever its configuration asks for; as it is where it has none."""
+def _from_pretrained(network_class: Any, where: str, **more: Any) -> tuple[Any, dict[str, Any]]:
+    """The model with fused attention, whatever its configuration asks for; as it is where it has none. With it what
+    transformers says of the loading: `missing_keys`, `unexpected_keys`."""
+    more = {"output_loading_info": True, **more}
     try:
         return network_class.from_pretrained(where, attn_implementation="sdpa", **more)
     except ValueError as error:
