@@ -84,11 +84,20 @@ def status(db: Path, as_json: bool) -> None:
 @click.command(cls=PlainCommand)
 @db_option
 def migrate(db: Path) -> None:
-    """Bring a database made by an older Bilderatlas up to date."""
-    from store.connection import writing
+    """Bring a database made by an older Bilderatlas up to date, or put right one whose writing was interrupted."""
+    from store.connection import reading, writing
+    from store.errors import DatabaseOlder, InterruptedCheckpoint
 
     if not db.exists():
         raise ValueError(f"there is no database {db}")
+    done = "was up to date already"
+    try:
+        with reading(db):
+            pass
+    except DatabaseOlder:
+        done = "is up to date now"
+    except InterruptedCheckpoint:
+        done = "is in order again: nothing is lost"
     with writing(db):
         pass
-    click.echo(f"{db} is up to date")
+    click.echo(f"{db} {done}")

@@ -7,7 +7,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from ingest.cli import main
 from store.connection import reading, writing
 from store.errors import DatabaseOlder
 
@@ -55,6 +57,12 @@ def test_a_reader_says_how_to_bring_it_up_to_date(old):
 )
 def test_its_views_show_the_same(old, migrated, view):
     assert rows(migrated, view, old[1][view]["columns"]) == old[1][view]["rows"]
+
+
+def test_the_command_line_says_what_it_did(old, tmp_path):
+    db = shutil.copy(old[0], tmp_path / "old.duckdb")
+    said = [CliRunner().invoke(main, ["migrate", "--db", str(db)]).output for _ in range(2)]
+    assert said == [f"{db} is up to date now\n", f"{db} was up to date already\n"]
 
 
 def test_its_macros_give_the_same(old, migrated):
