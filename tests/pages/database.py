@@ -63,6 +63,8 @@ def run_record(**other) -> RunRecord:
         "precision": "float32",
         "measured": MEASURED,
     }
+    if other.get("prefix_tokens") == 0:
+        settings["measured"] = MEASURED | {"special": 0, "before": 0, "cls": None, "summary": "patches"}
     values = {"backbone": "tiny", "weights_sha256": "ab" * 32, "layers": LAYERS, "heads": HEADS, "dim": DIM}
     values |= {"patch": 14, "prefix_tokens": 1, "fit": "crop", "size": 84}
     return RunRecord(**(values | {"settings": settings, "versions": {"torch": "2.15.0"}} | other))
