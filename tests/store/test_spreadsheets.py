@@ -65,9 +65,9 @@ def test_lists_and_other_things_are_looked_at_as_they_are_written():
     assert harmless(pd.Timedelta(days=-3)).startswith("'-3 days")
 
 
-@pytest.mark.parametrize("text", [*FORMULAS, *HARMLESS, *map("'".__add__, FORMULAS)])
-def test_what_was_written_can_be_had_back(text):
-    assert original(harmless(text)) == text
+def test_what_was_written_can_be_had_back():
+    texts = [*FORMULAS, *HARMLESS, *map("'".__add__, FORMULAS)]
+    assert [original(harmless(text)) for text in texts] == texts
 
 
 def test_links_to_places_go_through_the_same_function():
