@@ -142,7 +142,7 @@ def filled(sizes, batch_size, tmp_path):
         )
         for number, size in enumerate(sizes)
     ]
-    plan = Plan(tmp_path / "none.duckdb", 1, "run", backbone, 1, "aspect", batch_size=batch_size)
+    plan = Plan(tmp_path / "none.duckdb", 1, "run", backbone, 1, fit="aspect", batch_size=batch_size)
     made = pipeline.batches(plan, pipeline.prepared_pictures(plan, tasks))
     return [[each.place for each in batch] for batch, _ in made if batch], backbone
 

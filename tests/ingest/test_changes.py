@@ -139,7 +139,7 @@ def test_prune_asks_first(folder, command):
     command("run", folder, *TINY, *NO_MAP)
     (folder / "p0.jpg").unlink()
     result = command("prune")
-    assert result.code == 1 and "Forget 1 pictures of scans?" in result.err and "p0.jpg" in result.err
+    assert result.code == 1 and "Forget 1 picture of scans?" in result.err and "p0.jpg" in result.err
     assert len(ask(command.db, "FROM images")) == 9
 
 

@@ -18,7 +18,7 @@ TINY = ("--model", "tiny:dinov2", "--project", "none")
 @pytest.fixture
 def plan(tmp_path):
     asked = (Asked("cls"), Asked("rollout"))
-    return Plan(tmp_path / "a.duckdb", 1, "run", load("tiny:dinov2"), 1, "aspect", asked=asked, statistics=True)
+    return Plan(tmp_path / "a.duckdb", 1, "run", load("tiny:dinov2"), 1, fit="aspect", asked=asked, statistics=True)
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ def plan_of(db, scans):
     backbone = load("tiny:dinov2")
     run_id = add_run(db, listing.collection_id, backbone, "aspect", backbone.rule.size)
     asked = (Asked("cls"), Asked("rollout"))
-    plan = Plan(db, listing.collection_id, "run", backbone, run_id, "aspect", asked=asked, statistics=True)
+    plan = Plan(db, listing.collection_id, "run", backbone, run_id, fit="aspect", asked=asked, statistics=True)
     return plan, listing.tasks
 
 

@@ -118,7 +118,8 @@ def test_the_predicted_class_is_each_images_own(filled):
     importances(filled, "class:9", [1], 100 + values[:1])  # not what is predicted for image 1
     with writing(filled.path) as con:
         rows = [(filled.run, image, 7 if image < 4 else 9, "cat", 0.5) for image in range(1, 6)]
-        con.executemany("INSERT INTO prediction VALUES (?, ?, ?, ?, ?)", rows)
+        columns = "run_id, image_id, class, name, probability"
+        con.executemany(f"INSERT INTO prediction ({columns}) VALUES (?, ?, ?, ?, ?)", rows)
     assert ask(filled.path, "targets", filled.run) == ["class:predicted", "class:7", "class:9"]
     found = ask(filled.path, "means", filled.run, "importance", "class:predicted")
     assert found["images"].to_pylist() == [5] * LAYERS * HEADS
