@@ -14,6 +14,7 @@ from streamlit.errors import StreamlitAPIException
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard import filters, not_found
+from dashboard.state import url
 
 KEYS = ("db", "run", "image")
 _WORD = "_page_word"  # in the session: the word of an address that is no page of ours
@@ -80,15 +81,11 @@ def meant_page(word: str) -> str | None:
 
 
 def arrive() -> None:
-    """Take over what is new in the address: on opening a link, and on the browser's back and forward. What the person
-    has just picked on the page comes before it. To be called before the pickers."""
+    """Take over what is new in the address. To be called before the pickers."""
     state = st.session_state
-    written = state.setdefault("_address", {})
-    picked = state.pop("_picked", set())
     for key in KEYS:
         value = st.query_params.get(key)
-        news = value != written.get(key) or key not in state
-        if value is not None and news and key not in picked:
+        if url.news(key) and value is not None:
             state.setdefault(_ASKED, {})[key] = value
             if key == "db" or is_id(value):
                 state[key] = value if key == "db" else int(value)
@@ -126,16 +123,8 @@ def asked(key: str) -> str | None:
 def leave() -> None:
     """Write what is in view into the address. To be called after the pickers."""
     values = parameters()
-    stale = [key for key in KEYS if key in st.query_params and key not in values]
-    if stale or any(st.query_params.get(key) != value for key, value in values.items()):
-        kept = {key: st.query_params.get_all(key) for key in st.query_params if key not in KEYS}
-        bound = [key for key in kept if key in st.session_state]
-        # A page's own bound pickers look after their part of the address, and Streamlit refuses to touch it.
-        if stale and not bound:
-            st.query_params.from_dict(kept | values)
-        else:
-            st.query_params.update(values)
-    st.session_state["_address"] = values
+    for key in KEYS:
+        url.put(key, [values[key]] if key in values else [])
 
 
 def parameters(**other: Any) -> dict[str, str]:
@@ -153,11 +142,6 @@ def query(**other: Any) -> list[tuple[str, str]]:
     return [*parameters(**other).items(), *(("f", entry) for entry in entries), *([("where", where)] if where else [])]
 
 
-def picked(key: str) -> None:
-    """The callback of a picker: the person's choice comes before an address that has not caught up."""
-    st.session_state["_picked"] = st.session_state.get("_picked", set()) | {key}
-
-
 def choose(key: str, value: Any, page: str | None = None) -> None:
     """Set a picker from elsewhere, in a callback or in a page's body, and go to a page if one is named."""
     try:
@@ -167,7 +151,6 @@ def choose(key: str, value: Any, page: str | None = None) -> None:
             st.switch_page(PAGES[page], query_params=query(**{key: value}))
         st.session_state["_wish"] = {key: value}
         st.rerun()
-    picked(key)
     if page is not None:
         st.session_state["_goto"] = page
 

@@ -9,7 +9,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from dashboard import linked
+from dashboard.state import url
+from dashboard.state.url import Param
 
 Box = tuple[float, float, float, float]
 WALLS = ("like", "unlike")
@@ -30,9 +31,8 @@ def examples(known: Iterable[int]) -> Examples:
     """Those that the address names as `like` and `unlike`, or that were added since; of other runs' images none."""
     known, state = set(known), st.session_state
     for wall in WALLS:
-        linked.take(wall, (), _ids)
+        Param(wall, (), _ids, lambda ids: [",".join(map(str, ids))]).load()
         state[wall] = tuple(image_id for image_id in dict.fromkeys(state[wall]) if image_id in known)
-        linked.write(wall, [",".join(map(str, state[wall]))] if state[wall] else [])
     return Examples(state["like"], state["unlike"])
 
 
@@ -56,15 +56,12 @@ def clear() -> None:
 
 def box_of(owner: str) -> Box | None:
     """The box drawn on this picture, which the address keeps as `crop`; another picture has none at first."""
-    state, said = st.session_state, st.query_params.get_all("crop")
-    news = bool(said) and said != state.get("_crop_address")
-    linked.take("crop", None, _box)
+    state, news = st.session_state, url.is_new("crop")
+    Param("crop", None, _box, lambda box: [",".join(f"{edge:.3f}" for edge in box)]).load()
     if state.get("_crop_of", owner) != owner and not news:
         state["crop"] = None
     state["_crop_of"] = owner
-    box = state["crop"]
-    linked.write("crop", [",".join(f"{edge:.3f}" for edge in box)] if box else [])
-    return box
+    return state["crop"]
 
 
 def draw_box(box: Box | None) -> None:

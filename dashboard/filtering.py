@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import cache, filters, linked, words
+from dashboard import cache, filters, words
+from dashboard.state.url import Param
 from store.counts import counted
 from store.errors import SqlFailed, SqlRefused, SqlTimeout
 from store.facets import BINS, Between, Condition, Contains, OneOf, Spread
@@ -112,18 +113,16 @@ def _take(collection: str) -> tuple[tuple[Condition, ...], str]:
         vain.extend(bad)
         return found
 
-    linked.take(FACETS, (), read, everywhere=True)
+    Param(FACETS, (), read, filters.to_address, shared=True).load()
     vain += [filters.said(each) for each in state[FACETS] if not filters.fits(each, kinds)]
     state[FACETS] = tuple(each for each in state[FACETS] if filters.fits(each, kinds))
-    linked.take(SQL, "", lambda said: said[0].strip(), everywhere=True)
+    Param(SQL, "", lambda said: said[0].strip(), lambda sql: [sql], shared=True).load()
     notes = [f"These pictures have nothing to filter by {' and '.join(map(_quoted, vain))}."] if vain else []
     if state[SQL] and (problem := _problem(state[SQL])):
         notes.append(f"The condition {_quoted(state[SQL])} cannot be used. {problem}")
         state[SQL] = ""
     if notes:
         state[_NOTICE] = " ".join(notes)
-    linked.write(FACETS, filters.to_address(state[FACETS]))
-    linked.write(SQL, [state[SQL]] if state[SQL] else [])
     return state[FACETS], state[SQL]
 
 

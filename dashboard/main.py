@@ -14,6 +14,7 @@ if ROOT not in sys.path:
 import streamlit as st  # noqa: E402
 
 from dashboard import address, cache, not_found, pickers, words  # noqa: E402
+from dashboard.state import url  # noqa: E402
 from store import connection, errors  # noqa: E402
 
 # (address, title, icon, what the page needs before it can say anything)
@@ -39,6 +40,12 @@ def main() -> None:
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
     st.html(WITHOUT_DOWNLOAD)
     page, meant = page_asked_for()
+    with url.kept(meant or page.url_path):
+        show(page, meant)
+
+
+def show(page, meant: str | None) -> None:
+    """The sidebar and the page."""
     needs = next((needs for path, _, _, needs in VIEWS if path == meant), "nothing")
     with st.sidebar:
         st.markdown("## Bilderatlas")

@@ -9,9 +9,11 @@ from typing import Any
 import streamlit as st
 
 from dashboard import filters, words
+from dashboard.state import url
 
-NOTES, GRANTED = "_not_found", "_granted"  # in the session
+NOTES = "_not_found"  # in the session
 LONGEST = 60  # characters of a stranger's address that a sentence repeats
+LISTS = {"like", "unlike", "crop"}  # whose words are parted by commas
 OTHERS = {"db", "run", "image", "f", "where", "selection", "marked", "sql_query"}  # for which other sentences are made
 BY_ID = {"projection", "other"}  # whose values in the session are numbers that nobody sees
 NOUNS = {
@@ -49,11 +51,12 @@ def quoted(text: str) -> str:
 @contextmanager
 def watched():
     """Around a page: what the address asks of its controls, and these cannot give, is said above it."""
-    asked = {key: st.query_params.get_all(key) for key in st.query_params}
     above = st.container()
     yield
-    for key, said in asked.items():
-        _compare(key, said)
+    now = url.current()
+    for key, said in url.asked().items():
+        if key not in OTHERS:
+            _compare(key, said, now.get(key, []))
     with above:
         show()
 
@@ -69,16 +72,10 @@ def show() -> None:
             st.button("Close", key="not_found_close", on_click=notes.clear, type="tertiary")
 
 
-def _compare(key: str, said: list[str]) -> None:
-    """Whether a control took over what the address said of it. Values that a page has once had are passed over: an
-    address may lag behind."""
-    state, granted = st.session_state, st.session_state.setdefault(GRANTED, {}).setdefault(key, [])
-    linked = f"_{key}_address" in state
-    if key in OTHERS or said in granted or not (linked or key in state):
-        return
-    now, value = st.query_params.get_all(key), state.get(key)
-    granted[:] = [*granted[-20:], said, now]
-    parts = [part for text in said for part in (text.split(",") if linked else [text])]
+def _compare(key: str, said: list[str], now: list[str]) -> None:
+    """Whether a control took over what the address `said` of it: `now` is what the address is going to say."""
+    value = st.session_state.get(key)
+    parts = [part for text in said for part in (text.split(",") if key in LISTS else [text])]
     there = [*now, *(part for text in now for part in text.split(",")), *_texts(value)]
     vain = [part for part in dict.fromkeys(parts) if not any(_same(part, other) for other in there)]
     if vain and not (now and said == now):

@@ -15,7 +15,7 @@ def database() -> None:
     """The picker of the database, where there is more than one to choose from."""
     names = [path.name for path in cache.databases()]
     if address.settle("db", names, missing_database) and len(names) > 1:
-        st.selectbox("Database", names, key="db", on_change=address.picked, args=("db",))
+        st.selectbox("Database", names, key="db")
     else:
         st.session_state.pop("db", None)
         not_found.hold("db")
@@ -34,8 +34,6 @@ def run_and_image(filtered: bool = False) -> None:
             ids,
             format_func=labels.get,
             key="run",
-            on_change=address.picked,
-            args=("run",),
             help="A run is one network with fixed settings over one collection.",
         )
     run = cache.current_run()
@@ -49,7 +47,7 @@ def run_and_image(filtered: bool = False) -> None:
     if not address.settle("image", options, missing_image):
         return
     labels = image_labels(images.loc[options])
-    st.selectbox("Image", options, format_func=labels.get, key="image", on_change=address.picked, args=("image",))
+    st.selectbox("Image", options, format_func=labels.get, key="image")
     image_id = cache.current_image()
     turn(image_id, offered.index.to_numpy())
     if small := cache.thumbnail(image_id):

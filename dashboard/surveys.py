@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, components, linked, markup, neighbours, tables
+from dashboard import cache, components, markup, neighbours, tables
 from dashboard.filtering import Filtered
+from dashboard.state import controls
 from store.counts import counted
 
 NEAREST = 10  # neighbours that say how typical an image is
@@ -42,9 +43,7 @@ def least_typical(run: dict[str, Any], chosen: Filtered, k: int) -> int | None:
     way = "the centre of all"
     if count <= MANY:
         ways = ["their nearest neighbours", way]
-        way = st.segmented_control(
-            "Compared with", ways, default=ways[0], required=True, key="typical", bind="query-params"
-        )
+        way = controls.segmented_control("Compared with", ways, key="typical")
     by_neighbours = way != "the centre of all"
     measure = _by_neighbours if by_neighbours else neighbours.centrality
     with st.spinner("Comparing the images …"):
@@ -97,10 +96,7 @@ def near_duplicates(run: dict[str, Any], chosen: Filtered) -> int | None:
 
 def _threshold(floor: float, start: float) -> float:
     """The slider from `floor` to 1, at first at `start`."""
-    if not floor <= st.session_state.get("alike", start) <= 1:  # chosen for another run
-        del st.session_state["alike"]
-    start = min(start, 1.0)
-    return st.slider("Alike from", floor, 1.0, start, 0.001, key="alike", bind="query-params", format="%.3f", width=420)
+    return controls.slider("Alike from", floor, 1.0, min(start, 1.0), 0.001, key="alike", format="%.3f", width=420)
 
 
 def _explained(groups: list[np.ndarray], threshold: float, usual: float, among: str) -> str:
@@ -116,9 +112,7 @@ def _show_groups(table: pd.DataFrame, count: int) -> int | None:
     pages = -(-count // GROUPS)
     page = 1
     if pages > 1:
-        if not 1 <= st.session_state.get("groups_page", 1) <= pages:
-            del st.session_state["groups_page"]
-        page = st.number_input(f"Page of {pages}", 1, pages, key="groups_page", bind="query-params", width=140)
+        page = controls.number_input(f"Page of {pages}", 1, pages, 1, key="groups_page", width=140)
     clicked = None
     for number in range((page - 1) * GROUPS + 1, min(page * GROUPS, count) + 1):
         group = table[table["group"] == number]
@@ -161,7 +155,11 @@ def two_runs(run: dict[str, Any], image_id: int, chosen: Filtered, k: int) -> in
         )
         return None
     runs = {str(number): cache.run(int(number)) for number in others}
-    other = runs[linked.one_of("The other run", list(runs), "other", lambda key: _name(runs[key]), width=420)]
+    other = runs[
+        controls.selectbox(
+            "The other run", list(runs), key="other", format_func=lambda key: _name(runs[key]), width=420
+        )
+    ]
     found = [_neighbours(each, image_id, chosen, k) for each in (run, other)]
     for each, table in zip((run, other), found, strict=True):
         if table is None:

@@ -7,17 +7,15 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import figure
+from dashboard.state import controls
 
 
 def smooth(key: str) -> bool:
     """Whether patches are drawn interpolated, and not as flat squares."""
-    drawn = st.segmented_control(
+    drawn = controls.segmented_control(
         "Patches",
         ["sharp", "smooth"],
-        default="sharp",
-        required=True,
         key=key,
-        bind="query-params",
         help="Sharp shows one flat square for each patch: all that the network has. Smooth interpolates.",
     )
     return drawn == "smooth"

@@ -8,10 +8,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, linked, words
+from dashboard import cache, words
 from dashboard.aggregate import groups
 from dashboard.aggregate.groups import Condition, Group, Pair, pictures
 from dashboard.filtering import Filtered
+from dashboard.state import controls, url
+from dashboard.state.url import Param
 
 PARTS = ("is", "from", "to")  # what the address says of a column
 
@@ -61,7 +63,7 @@ def choose_group(
     )
     for column in set(kinds) - set(columns):
         for what in PARTS:
-            linked.write(f"aggregate_{letter}_{what}_{column}", [])
+            url.put(f"aggregate_{letter}_{what}_{column}", [])
     conditions = [condition(letter, column, kinds[column], catalogue[column].dropna()) for column in columns]
     return None if None in conditions else Group(tuple(conditions))
 
@@ -88,24 +90,17 @@ def condition(letter: str, column: str, kind: str, values: pd.Series) -> Conditi
 
 def choose_some(label: str, options: list[str], first: list[str], key: str, **more: Any) -> list[str]:
     """Some of the options, at first `first`."""
-    linked.take(key, first, lambda said: [value for value in said if value in options])
-    keep(key, options)
-    chosen = st.multiselect(label, options, key=key, **more)
-    linked.write(key, chosen)
-    return chosen
+    return controls.multiselect(label, options, first, key=key, always=True, **more)
 
 
 def edge(label: str, kind: str, first: Any, key: str) -> Any:
     """One end of a range, at first `first`; None while it is empty."""
-    linked.take(key, first, lambda said: read_edge(said[0], type(first)))
+    Param(key, first, lambda said: read_edge(said[0], type(first)), lambda value: [str(value)], always=True).load()
     if kind == "date":
-        value = st.date_input(label, None, date.min, date.max, key=key)
-    elif isinstance(first, int):
-        value = st.number_input(label, value=None, step=1, key=key)
-    else:
-        value = st.number_input(label, value=None, format="%.6g", key=key)
-    linked.write(key, [] if value is None else [str(value)])
-    return value
+        return st.date_input(label, None, date.min, date.max, key=key)
+    if isinstance(first, int):
+        return st.number_input(label, value=None, step=1, key=key)
+    return st.number_input(label, value=None, format="%.6g", key=key)
 
 
 def read_edge(said: str, kind: type) -> Any:
@@ -134,12 +129,3 @@ def default_column(catalogue: pd.DataFrame, kinds: dict[str, str]) -> str:
     best = max(kinds, key=evenness)
     ranges = [column for column, kind in kinds.items() if kind != "text"]
     return ranges[0] if ranges and evenness(best) < 2 else best
-
-
-def keep(key: str, options: list) -> None:
-    """Drop from a control what it was set to for another run or column and does not have now."""
-    value = st.session_state.get(key)
-    if isinstance(value, list) and any(one not in options for one in value):
-        st.session_state[key] = [one for one in value if one in options]
-    elif value is not None and not isinstance(value, list) and value not in options:
-        del st.session_state[key]

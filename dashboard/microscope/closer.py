@@ -13,6 +13,7 @@ from dashboard.components.patches import patches
 from dashboard.microscope import wall
 from dashboard.microscope.looking import Found, Question, Subject
 from dashboard.panels import Look, Maps, Scene
+from dashboard.state import controls
 from store.counts import counted
 
 LARGE = 900  # pixels of the large map's long side
@@ -22,8 +23,8 @@ def show(subject: Subject, question: Question, maps: Maps, scene: Scene, look: L
     """The section; returns the number of the map that was chosen."""
     st.subheader("A closer look")
     first = panels.deepest(maps)
-    chosen = st.selectbox("Map", maps.titles, first, key="closer", bind="query-params")
-    number = maps.titles.index(chosen) if chosen in maps.titles else first
+    chosen = controls.selectbox("Map", maps.titles, first, key="closer")
+    number = maps.titles.index(chosen)
     one = panels.draw(maps, scene.at(LARGE), look, only=number)[0][0]
     left, right = st.columns([3, 2])
     with left:

@@ -14,6 +14,7 @@ from dashboard.figure import ColourBar
 from dashboard.microscope import controls, looking, targeting, trust, viewer, wall
 from dashboard.microscope.looking import CannotLook, Found, Question, Subject
 from dashboard.panels import Look, Panel, Scene
+from dashboard.state import url
 from ingest.vision import described
 
 MOST = 4
@@ -195,14 +196,12 @@ def _title(side: Side) -> str:
 def _arrive(run: dict[str, Any], runs: Sequence[int]) -> None:
     """Set the controls to what stands in the address; at first to the run in view and others beside it."""
     state = st.session_state
-    texts = tuple(st.query_params.get_all("column"))
-    if texts != state.get("_columns_address", ()):
-        found = [column for column in map(Column.parse, texts[:MOST]) if column and column.run_id in runs]
-        for number, column in enumerate(found):
-            _set(number, column)
-        if len(found) > 1:
-            state["columns"] = len(found)
-            state["kinds"] = controls.kind_of(found[0].method)
+    if url.news("column"):
+        found = [column for column in map(Column.parse, url.words("column")[:MOST]) if column and column.run_id in runs]
+        for number in range(MOST):
+            _set(number, found[number] if number < len(found) else _default(run, runs, number))
+        state["columns"] = max(2, len(found))
+        state["kinds"] = controls.kind_of(found[0].method) if found else "attention"
     state.setdefault("columns", 2)
     state.setdefault("kinds", "attention")
     for number in range(MOST):
@@ -231,7 +230,4 @@ def _set(number: int, column: Column) -> None:
 
 
 def _leave(columns: Sequence[Column]) -> None:
-    texts = [column.text for column in columns]
-    if st.query_params.get_all("column") != texts:
-        st.query_params["column"] = texts
-    st.session_state["_columns_address"] = tuple(texts)
+    url.put("column", [column.text for column in columns])

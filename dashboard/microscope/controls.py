@@ -1,7 +1,7 @@
 """The controls of the attention microscope: method with its options, layers and heads, and how maps are drawn.
 
-What they say goes into the address in words of its own (`method=rollout(fusion=max)`, `target=image:57`), the same that
-the command line reads and the database stores. A control bound by Streamlit would put its label there instead.
+A method and its options are one key of the address (`method=rollout(fusion=max)`), in the words that the command line
+reads and the database stores.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import linked, panels, widgets
+from dashboard import panels, widgets
 from dashboard.microscope import looking
 from dashboard.microscope.looking import Question
 from dashboard.panels import Look
+from dashboard.state import controls, url
+from dashboard.state.url import Param
 from ingest.vision import described
 
 GRID = 4  # layers and heads shown before anybody has chosen: all depths, and still on one page
@@ -28,21 +30,6 @@ FLOW_TOKENS = 100  # a method for small grids is not offered for larger ones
 # ---- the address ----------------------------------------------------------------------------------------------------
 
 
-def news(name: str) -> str | None:
-    """What the address says under this name, if it has changed since the page wrote there: a link, back or forward."""
-    value = st.query_params.get(name)
-    return None if value == st.session_state.get(f"_{name}_address") else value
-
-
-def write(name: str, value: str | None) -> None:
-    """Put a value into the address, or take it out."""
-    if value is not None and st.query_params.get(name) != value:
-        st.query_params[name] = value
-    elif value is None and name in st.query_params:
-        del st.query_params[name]
-    st.session_state[f"_{name}_address"] = value
-
-
 def settle(key: str, options: Sequence[Any], first: Any = None) -> None:
     """Before a control is drawn: make its value one of the options."""
     if st.session_state.get(key) not in options:
@@ -51,13 +38,10 @@ def settle(key: str, options: Sequence[Any], first: Any = None) -> None:
 
 def choose_view() -> str:
     """ "maps" of one network and method, or "compare"."""
-    return st.segmented_control(
+    return controls.segmented_control(
         "View",
         ["maps", "compare"],
-        default="maps",
-        required=True,
         key="view",
-        bind="query-params",
         format_func={"maps": "layers and heads", "compare": "compare"}.get,
         label_visibility="collapsed",
     )
@@ -87,8 +71,8 @@ def offered(run: dict[str, Any], stored: Sequence[str], suited: Sequence[str] | 
 def pick_method(keys: Sequence[str], stored: Sequence[str]) -> str:
     """One of the methods with its options, by the name that its maps are stored under; `stored` are such names."""
     state, known = st.session_state, looking.registry()
-    if (linked := news("method")) is not None:
-        ask_for(linked)
+    if url.news("method"):
+        ask_for("".join(url.words("method")) or keys[0])
     if (asked := state.pop("_ask", None)) is not None:  # by a click on a patch
         ask_for(asked or keys[0])
     if state.get("method") not in keys:
@@ -117,7 +101,7 @@ def pick_method(keys: Sequence[str], stored: Sequence[str]) -> str:
         help="\n".join(f"- **{title_of(key)}**: {known[key].explanation}" for key in mine if key in known),
     )
     name = pick_options(method, row, stored)
-    write("method", None if name == keys[0] else name)
+    url.put("method", [] if name == keys[0] else [name])
     return name
 
 
@@ -213,7 +197,12 @@ def choose_alone(question: Question) -> bool:
     links say "by block" for it, and "gathered" for what is shown at first."""
     noun = looking.depth_noun(question.method).lower()
     shown = {"accumulated": f"{noun}s accumulated", "alone": f"each {noun} alone"}
-    linked.take("frames", "accumulated", lambda said: "alone" if said[0] in ("alone", "by block") else "accumulated")
+    older = {"by block": "alone", "gathered": "accumulated"}
+
+    def read(said: list[str]) -> str | None:
+        return older.get(said[0], said[0] if said[0] in shown else None)
+
+    Param("frames", "accumulated", read, lambda value: [value]).load()
     chosen = st.segmented_control(
         "Shown",
         list(shown),
@@ -223,19 +212,13 @@ def choose_alone(question: Question) -> bool:
         help=f"Accumulated: each map is the sum of all {noun}s up to its own, how the evidence comes together. "
         f"Alone: what a {noun} adds by itself.",
     )
-    linked.write("frames", ["alone"] if chosen == "alone" else [])
     return chosen == "alone"
 
 
 def pick(label: str, key: str, count: int, wanted: int, disabled: bool = False) -> tuple[int, ...]:
     """Some of 0 .. count - 1, at first `wanted` of them spread evenly; a person's choice stays when the run changes."""
-    default, memory = panels.spread(count, wanted), f"_{key}_default"
-    before = st.session_state.get(memory)
-    if before is not None and before != default and st.session_state.get(key) == before:
-        st.session_state[key] = default
-    st.session_state[memory] = default
-    chosen = st.multiselect(label, range(count), default, key=key, bind="query-params", disabled=disabled)
-    return tuple(sorted(chosen))
+    first = panels.spread(count, wanted)
+    return tuple(sorted(controls.multiselect(label, range(count), first, key=key, follows=True, disabled=disabled)))
 
 
 @dataclass(frozen=True)
@@ -254,29 +237,20 @@ def choose_drawing(per_head: bool = True, scale: str = "map", key: str = "scale"
     row = st.container(horizontal=True, vertical_alignment="bottom")
     fuse = "each"
     if per_head:
-        fuse = row.segmented_control(
-            "Combine heads", ["each", *panels.FUSIONS], default="each", required=True, key="fuse", bind="query-params"
-        )
+        with row:
+            fuse = controls.segmented_control("Combine heads", ["each", *panels.FUSIONS], key="fuse")
     with row:
         smooth = widgets.smooth("edges")
-    scale = row.segmented_control(
-        "Scale",
-        list(panels.SCALES),
-        default=scale,
-        required=True,
-        key=key,
-        bind="query-params",
-        format_func=panels.SCALES.get,
-    )
+        scales = list(panels.SCALES)
+        scale = controls.segmented_control("Scale", scales, scales.index(scale), key=key, format_func=panels.SCALES.get)
     with row.popover("Colours, mask, weights", icon=":material/tune:"):
-        colours = st.selectbox("Colours", list(panels.COLOURS), key="colours", bind="query-params")
-        opacity = st.slider("Opacity (%)", 0, 100, 60, 5, key="opacity", bind="query-params")
-        masked = st.toggle("Only the patches that hold most of it", key="mask", bind="query-params")
-        share = st.slider("Share of the mass (%)", 5, 100, 60, 5, key="share", bind="query-params", disabled=not masked)
-        over = st.toggle(
+        colours = controls.selectbox("Colours", list(panels.COLOURS), key="colours")
+        opacity = controls.slider("Opacity (%)", 0, 100, 60, 5, key="opacity")
+        masked = controls.toggle("Only the patches that hold most of it", key="mask")
+        share = controls.slider("Share of the mass (%)", 5, 100, 60, 5, key="share", disabled=not masked)
+        over = controls.toggle(
             "Weights over the patches alone",
             key="over_patches",
-            bind="query-params",
             help="A token's attention goes to patches and to special tokens. With this, only what goes to patches "
             "counts, and sums to 100 %; without it, weights are as the network has them.",
         )

@@ -12,6 +12,7 @@ from dashboard.components.player import player
 from dashboard.microscope import frames, looking
 from dashboard.microscope.looking import Question, Subject
 from dashboard.panels import Look, Maps, Scene
+from dashboard.state import controls
 
 RATES = (0.5, 1, 2, 4, 8)  # frames a second
 PNGS = "Each frame as a picture of its own, and what they show, in a ZIP file."
@@ -26,7 +27,7 @@ def show(subject: Subject, question: Question, scene: Scene, look: Look, describ
     stage, beside = st.columns([3, 2])
     with beside:
         scale = choose_scale(question.accumulated)
-        rate = st.select_slider("Frames a second", RATES, 2, key="fps", bind="query-params")
+        rate = controls.select_slider("Frames a second", RATES, RATES.index(2), key="fps")
     values = frames.frame_values(single, scene.cells(), question.accumulated, scale)
     pictures = frames.draw_frames(values, scene, look)
     with stage:
@@ -65,9 +66,7 @@ def choose_scale(accumulated: bool) -> str:
     """A key of frames.SCALES."""
     names = {**frames.SCALES, "own": "as the paper draws them"} if accumulated else frames.SCALES
     # Not a row of buttons: in this narrow column a second one would be cut off, or not be there at all.
-    return st.selectbox(
-        "Scale of the frames", list(names), key="frame_scale", bind="query-params", format_func=names.get
-    )
+    return controls.selectbox("Scale of the frames", list(names), key="frame_scale", format_func=names.get)
 
 
 def words(accumulated: bool, scale: str) -> str:

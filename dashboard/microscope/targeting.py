@@ -10,8 +10,9 @@ import streamlit as st
 
 from dashboard import cache, filtering, pickers
 from dashboard.microscope import looking
-from dashboard.microscope.controls import news, settle, write
+from dashboard.microscope.controls import settle
 from dashboard.microscope.looking import CannotLook
+from dashboard.state import url
 
 NEIGHBOURS = 20
 TARGETS = {
@@ -64,17 +65,17 @@ def pick_target(run: dict[str, Any], image_id: int | None, stored: Sequence[str]
             "This network has no classifier, and there are no other pictures to compare with: nothing can be "
             "explained. Choose a kind of attention."
         )
-    linked = news("target")
-    if linked is None and "target_kind" not in st.session_state and stored:
-        linked = stored[0]
-    if linked is not None:
-        _aim(linked, able)
+    if url.news("target"):
+        for text in url.words("target")[:1] or stored[:1]:
+            _aim(text, able)
+    elif "target_kind" not in st.session_state and stored:
+        _aim(stored[0], able)
     settle("target_kind", able.kinds)
     row = st.container(horizontal=True, vertical_alignment="bottom")
     kind = row.selectbox("What is explained", able.kinds, key="target_kind", format_func=TARGETS.get)
     with row:
         text = _TARGET_CONTROLS[kind](run, able)
-    write("target", text)
+    url.put("target", [text])
     return text
 
 

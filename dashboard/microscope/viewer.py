@@ -19,6 +19,7 @@ from dashboard.microscope import closer, controls, faithful, looking, played, ta
 from dashboard.microscope.controls import Drawing
 from dashboard.microscope.looking import CannotLook, Found, Question, Subject
 from dashboard.panels import Maps, Scene
+from dashboard.state import url
 from ingest.vision import described
 from store import connection
 
@@ -333,7 +334,7 @@ def about_method(question: Question, credit: str) -> None:
 def link() -> str:
     """The address of this view; empty where nobody knows it."""
     base = (getattr(st.context, "url", None) or "").partition("?")[0]
-    return f"{base}?{urlencode(st.query_params.to_dict())}" if base else ""
+    return f"{base}?{urlencode(url.current(), doseq=True)}" if base else ""
 
 
 def downloads(

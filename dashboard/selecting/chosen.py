@@ -10,11 +10,12 @@ from collections.abc import Iterable
 import numpy as np
 import streamlit as st
 
-from dashboard import cache, linked
+from dashboard import cache
 from dashboard.selecting import packing
+from dashboard.state import url
 
 MARKED = "_map_marked"  # in the session: the ids
-_NAME, _SAID, _GONE = "_selection_name", "_selection_said", "_selection_gone"
+_NAME, _GONE = "_selection_name", "_selection_gone"
 _NAMED, _LISTED = "selection", "marked"  # in the address
 
 
@@ -39,11 +40,10 @@ def name(collection: str) -> str | None:
 def arrive(collection: str) -> None:
     """Take over what is new in the address, on opening a link and on the browser's back. To be called before anything
     that shows what is selected."""
-    state, said = st.session_state, _address()
-    if said == state.get(_SAID) or not any(said):
+    state = st.session_state
+    if not url.news(_NAMED, _LISTED):
         return
-    state[_SAID] = said
-    named, listed = said
+    named, listed = st.query_params.get(_NAMED), st.query_params.get(_LISTED)
     kept = cache.selection_members(collection, named) if named else None
     found = packing.unpack(listed) if listed else None
     state.pop(_GONE, None)
@@ -51,6 +51,8 @@ def arrive(collection: str) -> None:
         choose(kept, named)
     elif found is not None:
         choose(found)
+    elif not named and not listed:  # back to where nothing was selected
+        choose([])
     elif named:
         state[_GONE] = f"There is no saved selection “{named}” in this collection any more."
     else:
@@ -68,11 +70,6 @@ def leave(collection: str) -> bool:
     text = packing.pack(marked) if known is None and len(marked) else None
     if not len(marked) and gone():
         return True  # the address stays for whoever wants to read it
-    linked.write(_NAMED, [known] if known else [])
-    linked.write(_LISTED, [text] if text else [])
-    st.session_state[_SAID] = _address()
+    url.put(_NAMED, [known] if known else [])
+    url.put(_LISTED, [text] if text else [])
     return not len(marked) or bool(known or text)
-
-
-def _address() -> tuple[str | None, str | None]:
-    return st.query_params.get(_NAMED), st.query_params.get(_LISTED)

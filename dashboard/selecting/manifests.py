@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import cache
 from dashboard.microscope.controls import kind_of, title_of
 from dashboard.selecting.selection import Selection, pictures
+from dashboard.state import controls
 from ingest.vision.peaks import peaks as find_peaks
 from store import manifest, marks
 from store.counts import counted
@@ -71,7 +72,7 @@ def ask_folder(rows: pd.DataFrame) -> str | None:
 
 def ask_address(label: str, key: str) -> str | None:
     """An address that somebody typed; None where it is none, which is then said."""
-    typed = (st.text_input(label, key=key, placeholder="https://…", bind="query-params", width=340) or "").strip()
+    typed = controls.text_input(label, key=key, placeholder="https://…", width=340)
     if typed and not manifest.is_web(typed):
         st.caption("This is no address on the web: it should begin with https://")
         return None
@@ -86,17 +87,14 @@ def ask_peaks() -> marks.Peaks | None:
     if not methods:
         return None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        count = st.slider(
-            "Peaks to mark in each picture", 0, MOST_PEAKS, 0, key="iiif_peaks", bind="query-params", width=240
-        )
+        count = controls.slider("Peaks to mark in each picture", 0, MOST_PEAKS, 0, key="iiif_peaks", width=240)
         if not count:
             return None
-        method = st.selectbox(
+        method = controls.selectbox(
             "Of the maps",
             methods,
             key="iiif_method",
             format_func=title_of,
-            bind="query-params",
             width=260,
             help="Of the run in view, in its last layer, and of the mean of all heads.",
         )

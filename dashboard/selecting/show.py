@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from dashboard import cache, linked, words
+from dashboard import cache, words
 from dashboard.components import wall
 from dashboard.selecting import chosen, contrast, files, keeping, statement, tagging
 from dashboard.selecting.selection import Selection, pictures
+from dashboard.state import controls
 
 ROWS = 10_000  # of the table on the screen
 SIZES = (70, 260, 130)  # of a thumbnail, in pixels: least, most, at first
@@ -76,31 +77,26 @@ def _show(selection: Selection, hint: str) -> int | None:
 def choose_part() -> str:
     """Which part; the address keeps its word."""
     key, known = "selection_part", {part.key: part for part in PARTS}
-    linked.take(key, PARTS[0].key, lambda said: said[0] if said[0] in known else None)
-    part = st.segmented_control(
+    return controls.segmented_control(
         "About the selection",
         list(known),
         format_func=lambda name: known[name].title,
         key=key,
-        required=True,
         label_visibility="collapsed",
     )
-    linked.write(key, [] if part == PARTS[0].key else [part])
-    return part
 
 
 def gallery(selection: Selection) -> int | None:
     """The pictures, as many as there are."""
     least, most, first = SIZES
     place = st.container()
-    size = st.slider(
+    size = controls.slider(
         "Size of the pictures",
         least,
         most,
         first,
         10,
         key="selection_size",
-        bind="query-params",
         format="%d px",
         width=240,
     )

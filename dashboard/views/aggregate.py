@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, filtering, linked, markup, panels, tables, widgets
+from dashboard import cache, filtering, markup, panels, tables, widgets
 from dashboard.aggregate import finding, grouping, permutation, triptych, verdict
 from dashboard.aggregate.contrast import Contrast
 from dashboard.aggregate.finding import Choice, Finding, Settings
 from dashboard.aggregate.groups import Pair
 from dashboard.aggregate.triptych import Style, Triptych, Unit
+from dashboard.state import controls
 
 OWN = "each picture's own"
 SHUFFLES = (500, 2000, 10_000)
@@ -72,39 +73,31 @@ def choose(run: dict[str, Any], stored: pd.DataFrame) -> Choice:
     """Method, target, layer and head."""
     known, keys = finding.registry(), list(dict.fromkeys(stored["method"]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        linked.take("aggregate_method", keys[0], lambda said: said[0])
-        grouping.keep("aggregate_method", keys)
-        method = st.selectbox(
+        method = controls.selectbox(
             "Method",
             keys,
             key="aggregate_method",
+            always=True,
             format_func=lambda key: known[key].title if key in known else key,
             help="\n".join(f"- **{known[key].title}**: {known[key].explanation}" for key in keys if key in known),
             width=300,
         )
-        linked.write("aggregate_method", [method])
         targets = sorted(stored.loc[stored["method"] == method, "target"])
         target = targets[0]
         if len(targets) > 1:
-            options = [OWN, *targets]
-            grouping.keep("aggregate_target", options)
-            target = st.selectbox("What is explained", options, key="aggregate_target", bind="query-params", width=240)
+            target = controls.selectbox("What is explained", [OWN, *targets], key="aggregate_target", width=240)
         layers, heads = cache.map_levels(run["run_id"], method)
-        grouping.keep("aggregate_layer", layers)
         entry = known.get(method.partition("(")[0])
         depth = "Depth" if entry is None else entry.depth
         label, head = ("Layer", "mean") if heads else (depth, None)
         last = len(layers) - 1
-        layer = st.selectbox(label, layers, last, key="aggregate_layer", bind="query-params", width=120)
+        layer = controls.selectbox(label, layers, last, key="aggregate_layer", width=120)
         alone = entry is not None and entry.accumulates and choose_alone(depth.lower())
         if heads:
-            options = ["mean", "max", *map(str, heads)]
-            grouping.keep("aggregate_head", options)
-            head = st.selectbox(
+            head = controls.selectbox(
                 "Head",
-                options,
+                ["mean", "max", *map(str, heads)],
                 key="aggregate_head",
-                bind="query-params",
                 width=140,
                 help="The mean or, patch by patch, the maximum of all heads of the layer, or one head.",
             )
@@ -115,39 +108,33 @@ def choose(run: dict[str, Any], stored: pd.DataFrame) -> Choice:
 def choose_alone(noun: str) -> bool:
     """Of a method that accumulates: whether a layer, called `noun`, is taken alone."""
     shown = {"accumulated": f"accumulated to this {noun}", "alone": f"this {noun} alone"}
-    return linked.one_of("Shown", list(shown), "aggregate_shown", shown.get, 240) == "alone"
+    chosen = controls.selectbox("Shown", list(shown), key="aggregate_shown", format_func=shown.get, width=240)
+    return chosen == "alone"
 
 
 def choose_look(choice: Choice) -> tuple[Style, str, Settings]:
     """How the maps are drawn, their unit, and how the groups are compared."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         smooth = widgets.smooth("aggregate_edges")
-        even = st.segmented_control(
+        even = controls.segmented_control(
             "Weights",
             ["per picture", "raw"],
-            default="per picture",
-            required=True,
             key="aggregate_weights",
-            bind="query-params",
             help="Per picture: each map is divided by its sum over the patches, so that every picture counts the same. "
             "Raw: as the method gave them; pictures with more on the patches count more.",
         )
         units = ["own"] if finding.attribution(choice) and even == "raw" else ["× uniform", "share"]
-        grouping.keep("aggregate_unit", units)
-        unit = st.segmented_control(
+        unit = controls.segmented_control(
             "Unit",
             units,
-            default=units[0],
-            required=True,
             key="aggregate_unit",
-            bind="query-params",
             help="× uniform: 1 is what each patch had if all had the same.",
         )
         with st.popover("Pictures, test", icon=":material/tune:"):
-            behind = st.toggle("Average picture behind the means", key="aggregate_behind", bind="query-params")
-            only = st.toggle("Only patches that differ", key="aggregate_only", bind="query-params")
-            shuffles = st.selectbox("Shuffles", SHUFFLES, 1, key="aggregate_shuffles", bind="query-params")
-            seed = st.number_input("Seed", 0, 2**31, permutation.SEED, key="aggregate_seed", bind="query-params")
+            behind = controls.toggle("Average picture behind the means", key="aggregate_behind")
+            only = controls.toggle("Only patches that differ", key="aggregate_only")
+            shuffles = controls.selectbox("Shuffles", SHUFFLES, 1, key="aggregate_shuffles")
+            seed = controls.number_input("Seed", 0, 2**31, permutation.SEED, key="aggregate_seed")
     return Style(smooth, only, behind), unit, Settings(even != "raw", shuffles, int(seed))
 
 

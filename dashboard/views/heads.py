@@ -12,11 +12,12 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from dashboard import address, cache, components, filtering, heads, inputs, linked, markup, panels, words
+from dashboard import address, cache, components, filtering, heads, inputs, markup, panels, words
 from dashboard.figure import ColourBar
 from dashboard.filtering import Filtered
 from dashboard.heads import Statistic
 from dashboard.panels import Look, Maps, Scene
+from dashboard.state import controls
 from ingest.vision import described
 from ingest.vision.geometry import Frame
 from store.counts import counted
@@ -71,7 +72,7 @@ def page() -> None:
     chosen = filtering.bar(run, "means are over these alone")
     if chosen.empty:
         return
-    view = controls(run, known, chosen)
+    view = choose_view(run, known, chosen)
     table = numbers(view)
     if table.empty:
         st.info(f"Run {view.number} has no such numbers of these images. Choose other images or another statistic.")
@@ -86,17 +87,18 @@ def page() -> None:
 # ---- all heads --------------------------------------------------------------------------------------------------
 
 
-def controls(run: dict[str, Any], known: list[str], chosen: Filtered) -> View:
+def choose_view(run: dict[str, Any], known: list[str], chosen: Filtered) -> View:
     """Which statistic, and how it is drawn."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        statistic = linked.one_of("Statistic", known, "statistic", lambda key: heads.STATISTICS[key].title, 300)
+        statistic = controls.selectbox(
+            "Statistic", known, key="statistic", format_func=lambda key: heads.STATISTICS[key].title, width=300
+        )
         target, targets = "", cache.head_targets(run["run_id"])
         if statistic == "importance":
-            target = linked.one_of("Score", targets, "score", heads.scored, 260)
-        by = st.segmented_control(
-            "Colour by", list(heads.BY), default="head", required=True, key="heads_colour", bind="query-params"
-        )
-        spread = st.toggle("Spread over the images", key="heads_spread", bind="query-params")
+            target = controls.selectbox("Score", targets, key="score", format_func=heads.scored, width=260)
+        ways = list(heads.BY)
+        by = controls.segmented_control("Colour by", ways, ways.index("head"), key="heads_colour")
+        spread = controls.toggle("Spread over the images", key="heads_spread")
     return View(
         run, chosen, heads.STATISTICS[statistic], target, by, spread, "mass_cls" in known or "cls" in stored(run)
     )
@@ -183,13 +185,10 @@ def pick(table: pd.DataFrame) -> tuple[int, int]:
     """The open head: its layer and its number, at first the last layer's first."""
     st.header("One head", anchor=False)
     layers, numbers_ = sorted(set(table["layer"].tolist())), sorted(set(table["head"].tolist()))
-    for key, options in (("head_layer", layers), ("head_number", numbers_)):
-        if key in st.session_state and st.session_state[key] not in options:  # of a larger network
-            del st.session_state[key]
     with st.container(horizontal=True):
         last = len(layers) - 1
-        layer = st.selectbox("Layer", layers, last, key="head_layer", bind="query-params", width=120)
-        head = st.selectbox("Head", numbers_, key="head_number", bind="query-params", width=120)
+        layer = controls.selectbox("Layer", layers, last, key="head_layer", width=120)
+        head = controls.selectbox("Head", numbers_, key="head_number", width=120)
     return layer, head
 
 

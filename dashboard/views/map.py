@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, colours, filtering, linked, plane, projection_text, publication, words
+from dashboard import cache, colours, filtering, plane, projection_text, publication, words
 from dashboard.components import canvas, card
 from dashboard.layouts import CLUSTER, Wish, range_of
 from dashboard.projection_text import NAMES
@@ -17,6 +17,7 @@ from dashboard.selecting import chosen
 from dashboard.selecting import show as selecting
 from dashboard.selecting.files import file_name
 from dashboard.selecting.selection import Selection
+from dashboard.state import controls
 from store.atlas import Layout
 from store.counts import counted
 
@@ -57,7 +58,7 @@ def page() -> None:
         return
     filtered = filtering.bar(run, "the others fade and cannot be selected")
     wanted = filtered.ids
-    projection, wish, column, size, clusters = controls(run, projections)
+    projection, wish, column, size, clusters = choose_view(run, projections)
     layout = cache.layout(projection["projection_id"])
     tints = tint(layout, run, projection["projection_id"], column)
     above = st.container()
@@ -125,39 +126,30 @@ def mark(source: canvas.Source, layout: Layout) -> None:
         chosen.choose(layout.ids[marked])
 
 
-def controls(run: dict, projections: pd.DataFrame) -> tuple[dict, Wish, str | None, float, bool]:
+def choose_view(run: dict, projections: pd.DataFrame) -> tuple[dict, Wish, str | None, float, bool]:
     """Which projection, how it is laid out, which metadata column colours the frames, how large the pictures are, and
     whether clusters are outlined."""
     rows = {row["projection_id"]: row for row in projections.to_dict("records")}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         labels = labels_of(rows)
-        chosen = st.segmented_control(
-            "Projection",
-            list(labels),
-            default=next(iter(labels)),
-            format_func=labels.get,
-            key="projection",
-            bind="query-params",
-            required=True,
+        chosen = controls.segmented_control(
+            "Projection", list(labels), key="projection", format_func=labels.get, words=labels.get
         )
-        projection = rows[chosen if chosen in rows else next(iter(rows))]
+        projection = rows[chosen]
         clustered = cache.clusters(projection["projection_id"]) is not None
         columns = [*cache.grouping(run["collection"]), *([CLUSTER] if clustered else [])]
         wish = wished(run, columns)
-        column = st.selectbox(
+        column = controls.selectbox(
             "Frame colour",
             [None, *columns],
             key="map_colour",
-            bind="query-params",
             width=145,
             format_func=lambda name: "none" if name is None else name,
         )
-        size = st.slider(
-            "Picture size", 0.3, 3.0, 1.0, 0.1, key="map_size", bind="query-params", format="%.1f ×", width=120
-        )
+        size = controls.slider("Picture size", 0.3, 3.0, 1.0, 0.1, key="map_size", format="%.1f ×", width=120)
         flat = wish.layout == "projection"
-        outlined = clustered and st.toggle(
-            "Clusters", key="clusters", bind="query-params", disabled=not flat, help=None if flat else ELSEWHERE
+        outlined = clustered and controls.toggle(
+            "Clusters", key="clusters", disabled=not flat, help=None if flat else ELSEWHERE
         )
     return projection, wish, column, size, outlined and flat
 
@@ -168,10 +160,10 @@ def wished(run: dict, columns: list[str]) -> Wish:
     scales = [name for name, kind in kinds.items() if kind in ("number", "date") or range_of(name, kinds) == name]
     by = {"projection": [], "grid": [], "time": scales, "groups": columns}
     known = [name for name in WAYS if by[name] or name in ("projection", "grid")]
-    way = linked.one_of("Layout", known, "layout", WAYS.get, 140)
+    way = controls.selectbox("Layout", known, key="layout", format_func=WAYS.get, width=140)
     if not by[way]:
         return Wish(way)
-    return Wish(way, linked.one_of("Along" if way == "time" else "By", by[way], "layout_by", str, 130))
+    return Wish(way, controls.selectbox("Along" if way == "time" else "By", by[way], key="layout_by", width=130))
 
 
 def labels_of(rows: dict[int, dict]) -> dict[int, str]:

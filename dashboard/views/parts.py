@@ -15,6 +15,7 @@ from dashboard import anatomy, cache, components, figure, filtering, inputs, mar
 from dashboard.components.patches import Pane, patches
 from dashboard.filtering import Filtered
 from dashboard.parts import MOST, Palette, Parts, Style
+from dashboard.state import controls
 from store.counts import counted
 
 FIRST = 8  # pictures before anybody has chosen how many
@@ -35,15 +36,7 @@ def page() -> None:
     """The page."""
     st.title("Parts")
     run, image_id = cache.current_run(), cache.current_image()
-    show = st.segmented_control(
-        "Show",
-        ["pictures", "network"],
-        default="pictures",
-        required=True,
-        key="show",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    show = controls.segmented_control("Show", ["pictures", "network"], key="show", label_visibility="collapsed")
     if show == "network":
         network(run)
     else:
@@ -81,17 +74,14 @@ def pictures(run: dict[str, Any], image_id: int) -> None:
 def choose(run: dict[str, Any], image_id: int, filtered: Filtered) -> Choice:
     """Which pictures: the one in view with its nearest neighbours, or the first that the filter leaves."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        by = st.segmented_control(
+        by = controls.segmented_control(
             "Pictures",
             ["nearest", "first"],
-            default="nearest",
-            required=True,
             key="parts_of",
-            bind="query-params",
             help="Nearest: the picture in view and those most like it. First: the first ones of the collection, or of "
             "those that the filter leaves.",
         )
-        count = st.slider("How many at most", 1, MOST, FIRST, key="parts_count", bind="query-params", width=220)
+        count = controls.slider("How many at most", 1, MOST, FIRST, key="parts_count", width=220)
     return nearest(run, image_id, count, filtered) if by == "nearest" else first(run, count, filtered)
 
 
@@ -119,11 +109,10 @@ def choose_style() -> Style:
     """How the colours are drawn."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         smooth = widgets.smooth("edges")
-        opacity = st.slider("Opacity (%)", 0, 100, 85, 5, key="parts_opacity", bind="query-params", width=220)
-        foreground = st.toggle(
+        opacity = controls.slider("Opacity (%)", 0, 100, 85, 5, key="parts_opacity", width=220)
+        foreground = controls.toggle(
             "Leave the background out",
             key="parts_foreground",
-            bind="query-params",
             help="The patches are parted in two by the first component; the part nearer to the middle of the pictures "
             "counts as foreground, and the colours are made anew for it alone. A guess, not a segmentation.",
         )
@@ -248,21 +237,15 @@ def choose_place(rows: int, cols: int) -> tuple[str, int, int]:
     state = st.session_state
     if WISH in state:
         state["parts_row"], state["parts_col"] = state.pop(WISH)
-    for key, count in (("parts_row", rows), ("parts_col", cols)):
-        if key in state and not 0 <= state[key] < count:  # of a network with a larger grid
-            del state[key]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        kind = st.segmented_control(
+        kind = controls.segmented_control(
             "Similarity",
             ["cosine", "dot"],
-            default="cosine",
-            required=True,
             key="parts_similarity",
-            bind="query-params",
             help="The cosine compares directions alone; the dot product, as probing-vits shows it, lengths too.",
         )
-        row = st.number_input("Row", 0, rows - 1, rows // 2, key="parts_row", bind="query-params", width=130)
-        col = st.number_input("Column", 0, cols - 1, cols // 2, key="parts_col", bind="query-params", width=130)
+        row = controls.number_input("Row", 0, rows - 1, rows // 2, key="parts_row", width=130)
+        col = controls.number_input("Column", 0, cols - 1, cols // 2, key="parts_col", width=130)
     return kind, row, col
 
 

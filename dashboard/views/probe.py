@@ -10,7 +10,8 @@ from PIL import Image
 
 from dashboard import markup, uploads
 from dashboard.components.paste import paste
-from dashboard.microscope import controls, looking, networks, viewer
+from dashboard.microscope import looking, networks, viewer
+from dashboard.state import controls
 from ingest.vision.geometry import FITS
 
 
@@ -39,30 +40,24 @@ def choose() -> tuple[networks.Choice | None, str]:
     found = {each.key: each for each in networks.choices()}
     if not found:
         return None, "crop"
-    if (linked := controls.news("network")) in found:
-        st.session_state["network"] = linked
-    controls.settle("network", list(found))
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    key = row.selectbox("Network", list(found), key="network", format_func=lambda each: found[each].title)
-    controls.write("network", None if key == next(iter(found)) else key)
+    with row:
+        key = controls.selectbox("Network", list(found), key="network", format_func=lambda each: found[each].title)
     return found[key], choose_fit(row, found[key].fit)
 
 
 def choose_fit(row: Any, usual: str) -> str:
     """How the picture is brought to its size: as runs of the network do, until somebody says otherwise."""
-    state = st.session_state
-    if (linked := controls.news("fit")) in FITS or state.get("fit") in (None, state.get("_fit_usual")):
-        state["fit"] = linked if linked in FITS else usual
-    state["_fit_usual"] = usual
-    fit = row.segmented_control(
-        "Fit",
-        list(FITS),
-        required=True,
-        key="fit",
-        help="\n".join(f"- **{name}**: {words}" for name, words in FITS.items()),
-    )
-    controls.write("fit", None if fit == usual else fit)
-    return fit
+    ways = list(FITS)
+    with row:
+        return controls.segmented_control(
+            "Fit",
+            ways,
+            ways.index(usual),
+            key="fit",
+            follows=True,
+            help="\n".join(f"- **{name}**: {words}" for name, words in FITS.items()),
+        )
 
 
 def bring() -> tuple[str, Image.Image] | None:

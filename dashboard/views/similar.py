@@ -18,6 +18,7 @@ from dashboard.components.paste import paste
 from dashboard.examples import Box, Examples
 from dashboard.filtering import Filtered
 from dashboard.panels import fitted
+from dashboard.state import controls
 
 MOST = 60  # neighbours that the slider offers
 SIDE = 720  # pixels of the picture searched with
@@ -47,7 +48,7 @@ def page() -> None:
     if WISH in st.session_state:
         st.session_state["find"] = st.session_state.pop(WISH)
     chosen = filtering.bar(run, "what is found comes from these alone")
-    find = st.segmented_control("Find", FINDS, default=FINDS[0], required=True, key="find", bind="query-params")
+    find = controls.segmented_control("Find", FINDS, key="find")
     if chosen.empty:
         return
     if find == "least typical":
@@ -82,7 +83,7 @@ def how_many(others: int) -> int:
     if others < 2:
         return max(others, 1)
     most = min(MOST, others)
-    return st.slider("How many", 1, most, min(12, most), key="k", bind="query-params", width=420)
+    return controls.slider("How many", 1, most, min(12, most), key="k", width=420)
 
 
 def go_on(image_id: int | None) -> None:

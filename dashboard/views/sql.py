@@ -8,6 +8,7 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard import cache, components, markup, queries, tables
+from dashboard.state.url import Param
 from store import schema
 from store.connection import reading, state
 from store.counts import counted
@@ -26,15 +27,9 @@ def page() -> None:
     st.title("SQL")
     st.html(markup.editor("sql_query"))
     offered = examples()
+    Param("sql_query", offered[0].sql, lambda said: said[0], lambda sql: [sql]).load()
     with st.form("sql_form", border=False, enter_to_submit=True):
-        sql = st.text_area(
-            "Query",
-            offered[0].sql,
-            height=180,
-            key="sql_query",
-            bind="query-params",
-            placeholder="SELECT … FROM catalogue",
-        )
+        sql = st.text_area("Query", height=180, key="sql_query", placeholder="SELECT … FROM catalogue")
         row = st.container(horizontal=True, vertical_alignment="center")
         asked = row.form_submit_button("Run", key="sql_run", type="primary", icon=":material/play_arrow:")
         row.caption(f"Ctrl+Enter runs it too. At most {SECONDS:.0f} seconds and {ROWS:,} rows; nothing can be changed.")

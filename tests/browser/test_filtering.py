@@ -4,7 +4,6 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from dashboard import linked
 from tests.browser.conftest import served, settled
 from tests.browser.picture_map import PictureMap
 from tests.pages import hostile
@@ -74,7 +73,6 @@ def test_going_back_takes_the_filter_off_and_forward_brings_it_again(open_page, 
     page = open_page(bad_address + "/heads")
     filter_from_1503(page)
     assert asked(page) == ["year:1503.."]
-    page.wait_for_timeout(1000 * linked.LAG)
     page.go_back()
     page.wait_for_function("() => !location.search.includes('f=')")
     settled(page)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.state import url
 from store import connection
 from tests.pages import database
 
@@ -39,6 +40,12 @@ def empty_db(tmp_path, monkeypatch) -> Path:
         pass
     monkeypatch.setenv("BILDERATLAS_DB", str(path))
     return path
+
+
+@pytest.fixture
+def history_navigation(monkeypatch):
+    """`history_navigation()`: from now on reruns come as the browser's Back and Forward do; `(False)`: no longer."""
+    return lambda on=True: monkeypatch.setattr(url, "_is_history_navigation", lambda: on)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cache, filtering, filters, linked
+from dashboard import cache, filtering, filters
 from store import connection, write
 from store.facets import Between, Contains, OneOf
 from tests.pages import database
@@ -37,12 +37,14 @@ def alone():
     import streamlit as st
 
     from dashboard import address, cache, filtering, pickers
+    from dashboard.state import url
 
-    address.arrive()
-    with st.sidebar:
-        pickers.run_and_image()
-    address.leave()
-    st.code(filtering.bar(cache.current_run()).where)
+    with url.kept("alone"):
+        address.arrive()
+        with st.sidebar:
+            pickers.run_and_image()
+        address.leave()
+        st.code(filtering.bar(cache.current_run()).where)
 
 
 def panel(at: AppTest, change=None) -> AppTest:
@@ -177,10 +179,10 @@ def test_one_filter_goes_from_page_to_page(opened):
             assert count(at).startswith("**2** of 6") and said(at, "f") == ["artist:Katsushika Hokusai"]
 
 
-def test_going_back_to_an_address_without_the_filter_takes_it_off(opened, monkeypatch):
+def test_going_back_to_an_address_without_the_filter_takes_it_off(opened, history_navigation):
     at = opened(f="artist:Katsushika Hokusai", where="image_id < 3")
     assert count(at).startswith("**2** of 6")
-    monkeypatch.setattr(linked, "LAG", 0.0)
+    history_navigation()
     del at.query_params["where"]
     assert count(at.run()).startswith("**2** of 6") and not said(at, "where") and said(at, "f")
     del at.query_params["f"]
@@ -189,8 +191,7 @@ def test_going_back_to_an_address_without_the_filter_takes_it_off(opened, monkey
     assert count(at.run()).startswith("**1** of 6")
 
 
-def test_an_address_that_has_not_caught_up_is_not_taken_for_another(opened, monkeypatch):
-    monkeypatch.setattr(linked, "LAG", 60.0)  # a busy machine may take longer than a browser
+def test_an_address_that_has_not_caught_up_is_not_taken_for_another(opened):
     at = panel(opened())
     at = panel(at, lambda: at.selectbox(key="filter_column").set_value("artist"))
     at = panel(at, lambda: at.multiselect(key="filter_values").set_value(["Katsushika Hokusai"]))

@@ -268,8 +268,10 @@ def bar():
     import streamlit as st
 
     from dashboard import filtering
+    from dashboard.state import url
 
-    st.write(filtering.bar({"collection": "crowd"}).count)
+    with url.kept("alone"):
+        st.write(filtering.bar({"collection": "crowd"}).count)
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------

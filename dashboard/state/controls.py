@@ -1,0 +1,146 @@
+"""Streamlit's controls with their value in the address (`dashboard.state.url`).
+
+Each is called as in Streamlit, with a `key` that is also its key in the address. Options are written there as `str` of
+the option, or as `words` says; they are read by that and by their labels too. What is at first is left out unless
+`always`, and a value that is no option any more, in another run, say, gives way to the first one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboard.state.url import Param
+
+Words = Callable[[Any], str]
+
+
+def selectbox(
+    label: str,
+    options: Sequence[Any],
+    index: int = 0,
+    *,
+    key: str,
+    format_func: Words = str,
+    words: Words = str,
+    always: bool = False,
+    **more: Any,
+) -> Any:
+    """A list to choose one of `options` from; None where there is none."""
+    _load_option(key, options, index, format_func, words, always)
+    return st.selectbox(label, options, key=key, format_func=format_func, **more)
+
+
+def segmented_control(
+    label: str,
+    options: Sequence[Any],
+    index: int = 0,
+    *,
+    key: str,
+    format_func: Words = str,
+    words: Words = str,
+    always: bool = False,
+    follows: bool = False,
+    **more: Any,
+) -> Any:
+    """A row of buttons, of which one is always pressed."""
+    _load_option(key, options, index, format_func, words, always, follows)
+    return st.segmented_control(label, options, key=key, format_func=format_func, required=True, **more)
+
+
+def select_slider(label: str, options: Sequence[Any], index: int = 0, *, key: str, **more: Any) -> Any:
+    """A slider over `options`."""
+    _load_option(key, options, index, str, str, False)
+    return st.select_slider(label, options, key=key, **more)
+
+
+def multiselect(
+    label: str,
+    options: Sequence[Any],
+    first: Sequence[Any] = (),
+    *,
+    key: str,
+    always: bool = False,
+    follows: bool = False,
+    **more: Any,
+) -> list[Any]:
+    """Some of `options`."""
+    known = {str(option): option for option in options}
+
+    def read(said: list[str]) -> list[Any] | None:
+        found = [known[word] for word in said if word in known]
+        return found if found or said == [""] else None
+
+    def write(value: list[Any]) -> list[str]:
+        return [str(each) for each in value] or [""]
+
+    value = Param(key, list(first), read, write, always, follows=follows).load()
+    if any(each not in options for each in value):
+        st.session_state[key] = [each for each in value if each in options]
+    return st.multiselect(label, options, key=key, **more)
+
+
+def toggle(label: str, first: bool = False, *, key: str, **more: Any) -> bool:
+    """On or off, `true` or `false` in the address."""
+    known = {"true": True, "false": False}
+    Param(key, first, lambda said: known.get(said[0].lower()), lambda value: [str(value).lower()]).load()
+    return st.toggle(label, key=key, **more)
+
+
+def slider(label: str, low: Any, high: Any, first: Any, step: Any = None, *, key: str, **more: Any) -> Any:
+    """A number from `low` to `high`."""
+    _load_number(key, low, high, first)
+    return st.slider(label, low, high, step=step, key=key, **more)
+
+
+def number_input(label: str, low: Any, high: Any, first: Any, *, key: str, **more: Any) -> Any:
+    """A number from `low` to `high`, typed."""
+    _load_number(key, low, high, first)
+    return st.number_input(label, low, high, key=key, **more)
+
+
+def text_input(label: str, *, key: str, **more: Any) -> str:
+    """Text, without the space around it."""
+    Param(key, "", lambda said: said[0], lambda value: [value]).load()
+    return (st.text_input(label, key=key, **more) or "").strip()
+
+
+def _load_option(
+    key: str,
+    options: Sequence[Any],
+    index: int,
+    format_func: Words,
+    words: Words,
+    always: bool,
+    follows: bool = False,
+) -> None:
+    if not len(options):
+        st.session_state.pop(key, None)
+        return
+    first = options[index]
+
+    def read(said: list[str]) -> Any:
+        known = {format_func(option): option for option in reversed(options)}
+        known |= {words(option): option for option in reversed(options)}
+        return known.get(said[-1])
+
+    if Param(key, first, read, lambda value: [words(value)], always, follows=follows).load() not in options:
+        st.session_state[key] = first
+
+
+def _load_number(key: str, low: Any, high: Any, first: Any) -> None:
+    kind = type(first)
+
+    def read(said: list[str]) -> Any:
+        try:
+            value = kind(said[-1])
+        except ValueError:
+            return None
+        return value if math.isfinite(value) and low <= value <= high else None
+
+    value = Param(key, first, read, lambda value: [f"{value:.6g}" if kind is float else str(value)]).load()
+    if value is None or not low <= value <= high:
+        st.session_state[key] = first

@@ -1,0 +1,203 @@
+"""The address bar: the one way in which the state of the pages gets into it and out of it.
+
+`begin` comes first in every rerun and finds out where its address comes from; `finish` comes last and writes it once.
+Between them a page declares each of its values as a `Param` and loads it before the control is drawn.
+
+A browser sends its address with every rerun, and hears of a new one only afterwards: four quick clicks arrive with the
+address of before the first. So an address is taken for news only where it must be one: when a session opens, on Back
+and Forward (which Streamlit marks), when a link opens another page, and for words that the session has never had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
+
+T = TypeVar("T")
+_STATE = "_url"  # in the session
+REMEMBERED = 50  # earlier words of a key
+
+
+class Origin(Enum):
+    """Where the address of a rerun comes from."""
+
+    OPENED = "a session that begins"
+    HISTORY = "Back or Forward"
+    LINK = "a link to another page"
+    OURS = "what was written here, if perhaps some reruns ago"
+
+
+@dataclass
+class UrlState:
+    """What a session knows of its address. `read` are the keys that were read since the last news, `seen` the words
+    that each key has had, `written` those of this rerun, `asked` what is new in it, `saved` the last values of all
+    Params on all pages, and `firsts` what these were at first."""
+
+    origin: Origin
+    page: str
+    read: set[str] = field(default_factory=set)
+    seen: dict[str, list[list[str]]] = field(default_factory=dict)
+    written: dict[str, list[str]] = field(default_factory=dict)
+    loaded: dict[str, Param] = field(default_factory=dict)
+    saved: dict[str, Any] = field(default_factory=dict)
+    firsts: dict[str, Any] = field(default_factory=dict)
+    asked: dict[str, list[str]] = field(default_factory=dict)
+
+
+def begin(page: str) -> None:
+    """To be called first in a rerun, with the page's name."""
+    session = st.session_state
+    if _STATE not in session:
+        session[_STATE] = UrlState(Origin.OPENED, page)
+        return
+    state = session[_STATE]
+    state.written, state.loaded, state.asked = {}, {}, {}
+    if _is_history_navigation():
+        state.origin, state.read = Origin.HISTORY, set()
+    elif page != state.page:
+        state.origin, state.read = Origin.LINK, set()
+    # Else it stays: news that an interrupted rerun did not come to read is read now.
+    state.page = page
+
+
+def finish() -> None:
+    """To be called last in a rerun that was not interrupted: writes what has changed into the address, and remembers
+    the values for when their controls are drawn again."""
+    state = _state()
+    address = current()
+    if address != _stands():
+        st.query_params.from_dict(address)
+    for key, param in state.loaded.items():
+        param.save(state)
+        _remember(state, key, param.words())
+    for key, said in state.written.items():
+        _remember(state, key, said)
+    state.origin, state.read = Origin.OURS, set()
+
+
+@contextmanager
+def kept(page: str) -> Iterator[None]:
+    """Around a rerun: `begin` and, unless another rerun takes its place, `finish`."""
+    begin(page)
+    try:
+        yield
+    except RerunException:
+        raise
+    except BaseException:
+        finish()
+        raise
+    finish()
+
+
+def current() -> dict[str, list[str]]:
+    """The address as it will be written: what stands there, with what this rerun has said of it so far."""
+    state = _state()
+    loaded = {key: param.words() for key, param in state.loaded.items()}
+    return {key: said for key, said in {**_stands(), **state.written, **loaded}.items() if said}
+
+
+def words(key: str) -> list[str]:
+    """What the address of this rerun says under a key; [] for nothing."""
+    return st.query_params.get_all(key)
+
+
+def is_new(key: str) -> bool:
+    """Whether the address says something new under a key, or on Back and Forward nothing any more."""
+    state, said = _state(), words(key)
+    if state.origin is Origin.OURS:
+        return bool(said) and said not in state.seen.get(key, [])
+    return key not in state.read and (bool(said) or state.origin is Origin.HISTORY)
+
+
+def news(*keys: str) -> bool:
+    """Whether one of these keys `is_new`. What has been asked for here is none any more."""
+    state, new = _state(), [key for key in keys if is_new(key)]
+    for key in keys:
+        state.read.add(key)
+        _remember(state, key, words(key))
+    state.asked |= {key: words(key) for key in new if words(key)}
+    return bool(new)
+
+
+def put(key: str, said: Sequence[str]) -> None:
+    """Write these words under a key at the end of the rerun; none take it out."""
+    _state().written[key] = list(said)
+
+
+def asked() -> dict[str, list[str]]:
+    """What the address has asked for anew in this rerun, by key."""
+    return _state().asked
+
+
+@dataclass(frozen=True)
+class Param(Generic[T]):
+    """A value of the state: its `key` in the address and in the session, its value at `first`, and how it is read from
+    words (None: they mean nothing here) and written. What is there at first is left out of the address unless
+    `always`; where all pages carry the key, `shared`, an address of ours without it says that it is `first`. With
+    `follows`, a value that nobody chose changes with `first`, as with another network."""
+
+    key: str
+    first: T
+    read: Callable[[list[str]], T | None]
+    write: Callable[[T], list[str]]
+    always: bool = False
+    shared: bool = False
+    follows: bool = False
+
+    def load(self) -> T:
+        """Before the control is drawn: the value in the session is what is new in the address, else what it was, be it
+        before another page was opened, else `first`."""
+        state, session = _state(), st.session_state
+        linked = self.shared and state.origin is Origin.LINK and self.key not in state.read and bool(words("run"))
+        if news(self.key) or linked:
+            said = words(self.key)
+            value = self.read(said) if said else self.first
+            if value is not None:
+                session[self.key] = value
+        if self.key not in session:
+            session[self.key] = state.saved.get(self.key, self.first)
+        elif self.follows and session[self.key] == state.firsts.get(self.key):
+            session[self.key] = self.first
+        state.firsts[self.key] = self.first
+        state.loaded[self.key] = self
+        return session[self.key]
+
+    def words(self) -> list[str]:
+        """The words for the value in the session."""
+        value = st.session_state.get(self.key, self.first)
+        return [] if value is None or (value == self.first and not self.always) else self.write(value)
+
+    def save(self, state: UrlState) -> None:
+        """Remember the value, since Streamlit forgets it when the control is not drawn; not what is there at `first`,
+        which is another one in another run."""
+        value = st.session_state.get(self.key, self.first)
+        if value == self.first:
+            state.saved.pop(self.key, None)
+        else:
+            state.saved[self.key] = value
+
+
+def _state() -> UrlState:
+    return st.session_state[_STATE]
+
+
+def _stands() -> dict[str, list[str]]:
+    return {key: st.query_params.get_all(key) for key in st.query_params}
+
+
+def _is_history_navigation() -> bool:
+    context = get_script_run_ctx()
+    return bool(context and context.is_history_navigation)
+
+
+def _remember(state: UrlState, key: str, said: list[str]) -> None:
+    seen = state.seen.setdefault(key, [])
+    if said not in seen:
+        seen.append(said)
+        del seen[:-REMEMBERED]
