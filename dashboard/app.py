@@ -22,9 +22,12 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Match, Route  # noqa: E402
 from starlette.types import Scope  # noqa: E402
 
-from dashboard import cache, layouts  # noqa: E402
-from dashboard.selecting import archive  # noqa: E402
-from dashboard.selecting.abouts import abouts as say_abouts  # noqa: E402
+from dashboard.data import (  # noqa: E402
+    archive,
+    cache,
+    layouts,
+)
+from dashboard.data.captions import abouts as say_abouts  # noqa: E402
 from store.errors import StoreError  # noqa: E402
 
 FOR_EVER = "public, max-age=31536000, immutable"

@@ -13,22 +13,15 @@ if ROOT not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from dashboard import address, cache, not_found, pickers, words  # noqa: E402
-from dashboard.state import url  # noqa: E402
-from store import connection, errors  # noqa: E402
-
-# (address, title, icon, what the page needs before it can say anything)
-VIEWS = (
-    ("", "Overview", ":material/photo_library:", "database"),
-    ("map", "Map", ":material/scatter_plot:", "run"),
-    ("similar", "Similar", ":material/image_search:", "run"),
-    ("attention", "Attention", ":material/visibility:", "run"),
-    ("heads", "Heads", ":material/grid_on:", "run"),
-    ("aggregate", "Aggregate", ":material/stacks:", "run"),
-    ("parts", "Parts", ":material/palette:", "run"),
-    ("probe", "Probe", ":material/biotech:", "nothing"),
-    ("sql", "SQL", ":material/database:", "database"),
+from dashboard.compute import words  # noqa: E402
+from dashboard.data import cache  # noqa: E402
+from dashboard.state import (  # noqa: E402
+    navigation,
+    not_found,
+    pickers,
+    url,
 )
+from store import connection, errors  # noqa: E402
 
 # A table's own download writes what a museum's metadata may hold, formulas too. Where a table is to be had, the page
 # has a download in which a spreadsheet finds nothing to run.
@@ -46,23 +39,22 @@ def main() -> None:
 
 def show(page, meant: str | None) -> None:
     """The sidebar and the page."""
-    needs = next((needs for path, _, _, needs in VIEWS if path == meant), "nothing")
+    needs = navigation.PAGES[meant].needs if meant in navigation.PAGES else "nothing"
     with st.sidebar:
         st.markdown("## Bilderatlas")
         above, links = st.container(), st.container(gap="xxsmall")
     try:
-        address.arrive()
+        navigation.arrive()
         with st.sidebar:
             with above:
                 pickers.database()
             pickers.run_and_image(filtered=meant == "attention")
-        address.leave()
+        navigation.leave()
         problem = None
     except errors.StoreError as error:
         problem = error
     with links:  # when it is known what is in view
-        for path, title, icon, _ in VIEWS:
-            address.link(path, title, icon=icon)
+        link_to_all_pages()
     if needs == "nothing":
         with not_found.watched():
             page.run()
@@ -76,12 +68,12 @@ def show(page, meant: str | None) -> None:
 
 
 def page_asked_for() -> tuple:
-    """The page that the address names, and its word in VIEWS; None for a page that there is not."""
+    """The page that the address names, and its word in PAGES; None for a page that there is not."""
     pages = [
-        st.Page(address.PAGES[path], title=title, icon=icon, url_path=path, default=not path)
-        for path, title, icon, _ in VIEWS
+        st.Page(navigation.script_of(word), title=page.title, icon=page.icon, url_path=word, default=not word)
+        for word, page in navigation.PAGES.items()
     ]
-    unusual = address.unusual_page()
+    unusual = navigation.unusual_page()
     if unusual is None:
         page = st.navigation(pages, position="hidden")
         return page, page.url_path
@@ -89,8 +81,7 @@ def page_asked_for() -> tuple:
     if meant is None:
         more = st.Page(lambda: no_such_page(word), title="No such page", url_path=word)
     else:  # under the address that was typed: sent elsewhere, nobody could go back past it
-        title = next(title for path, title, *_ in VIEWS if path == meant)
-        more = st.Page(address.PAGES[meant], title=title, url_path=word)
+        more = st.Page(navigation.script_of(meant), title=navigation.PAGES[meant].title, url_path=word)
     page = st.navigation([*pages, more], position="hidden")
     return page, meant if page is more else page.url_path
 
@@ -99,8 +90,13 @@ def no_such_page(word: str) -> None:
     """What stands at an address that is no page."""
     st.title("There is no such page")
     st.markdown(f"No page is called {words.plain(not_found.quoted(word))}. These are the pages:")
-    for path, title, icon, _ in VIEWS:
-        address.link(path, title, icon=icon)
+    link_to_all_pages()
+
+
+def link_to_all_pages() -> None:
+    """A line for each page."""
+    for word, page in navigation.PAGES.items():
+        navigation.link(word, page.title, icon=page.icon)
 
 
 def run(page, needs: str) -> None:

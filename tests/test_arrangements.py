@@ -5,8 +5,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from dashboard import arrangements
-from dashboard.arrangements import BLOCKS, Dated, cells, grid, groups, timeline
+from dashboard.compute import arrangements
+from dashboard.compute.arrangements import BLOCKS, Dated, cells, grid, groups, timeline
 
 DEGENERATE = [np.zeros((0, 2)), np.zeros((1, 2)), np.zeros((9, 2)), np.column_stack([np.arange(7.0), np.zeros(7)])]
 

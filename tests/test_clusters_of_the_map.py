@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.clusters import LONGEST, groups, name_of, outline
+from dashboard.compute.clusters import LONGEST, groups, name_of, outline
 
 KINDS = {"artist": "text", "technique": "text", "title": "text", "year": "number"}
 

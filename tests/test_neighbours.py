@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from dashboard import neighbours
-from dashboard.neighbours import agreement, centrality, direction, links, typicality
+from dashboard.compute import neighbours
+from dashboard.compute.neighbours import agreement, centrality, direction, links, typicality
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.sources import THESEUS, facts, links, viewer_at
+from dashboard.drawing.text.sources import THESEUS, facts, links, viewer_at
 from store.manifest import content_state
 
 
@@ -83,7 +83,10 @@ def test_the_card_of_an_image_has_the_links_and_opens_none():
             "height": 2,
             "metadata": metadata,
         }
-        with mock.patch("dashboard.cache.picture", return_value=None), mock.patch("dashboard.address.link"):
+        with (
+            mock.patch("dashboard.data.cache.picture", return_value=None),
+            mock.patch("dashboard.state.navigation.link"),
+        ):
             _card(image)
 
     at = AppTest.from_function(card).run()

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import typical
-from dashboard.typical import Middle, Typical
+from dashboard.compute import typical
+from dashboard.compute.typical import Middle, Typical
 
 
 def tail(k: int, n: int, drawn: int, total: int) -> float:

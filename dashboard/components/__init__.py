@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.cache import thumb_url
 from dashboard.components.modules import joined
+from dashboard.data.cache import thumb_url
 
 _HERE = Path(__file__).parent
 
@@ -43,17 +43,17 @@ def open_image(image_id: int, page: str | None = None) -> None:
 
     For the body of a page and for callbacks alike. In the body it ends the run, so let it be the last thing you do.
     """
-    from dashboard import address
+    from dashboard.state import navigation
 
-    address.choose("image", int(image_id), page)
+    navigation.choose("image", int(image_id), page)
 
 
 def page_link(page: str, label: str, image_id: int | None = None, icon: str | None = None) -> None:
     """A link to another page ("map", "similar", …; "" is the overview) that keeps the database, run and image in
     view, or takes another image there."""
-    from dashboard import address
+    from dashboard.state import navigation
 
-    address.link(page, label, image_id, icon)
+    navigation.link(page, label, image_id, icon)
 
 
 def _nothing() -> None:

@@ -3,7 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, cache, sources, words
+from dashboard.compute import words
+from dashboard.data import cache
+from dashboard.drawing.text import sources
+from dashboard.state import navigation
 
 _WAITING = "_card"
 
@@ -11,7 +14,7 @@ _WAITING = "_card"
 def show_later(image_id: int) -> None:
     """Put the image in view and open its card at the next run; ends this one."""
     st.session_state[_WAITING] = int(image_id)
-    address.choose("image", int(image_id))
+    navigation.choose("image", int(image_id))
 
 
 def show_waiting() -> None:
@@ -30,8 +33,8 @@ def _card(image: dict) -> None:
         else:
             st.caption("No copy of this picture is kept here.")
     with about:
-        address.link("attention", "Where does the network look?", image["image_id"], ":material/visibility:")
-        address.link("similar", "What looks alike?", image["image_id"], ":material/image_search:")
+        navigation.link("attention", "Where does the network look?", image["image_id"], ":material/visibility:")
+        navigation.link("similar", "What looks alike?", image["image_id"], ":material/image_search:")
         sources.show(image["metadata"])
         place = "address" if "://" in image["path"] else "file"
         facts = sources.facts(image["metadata"]) | {place: image["path"]}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.uploads import MEGABYTES
+from dashboard.data.uploads import MEGABYTES
 
 _HERE = Path(__file__).parent
 

@@ -181,7 +181,7 @@ class Wall {
   }
 }
 
-// The ids that dashboard/selecting/packing.py `listed`.
+// The ids that dashboard/compute/packing.py `listed`.
 function decoded(text) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const ids = [];

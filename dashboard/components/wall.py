@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from dashboard.selecting import packing
+from dashboard.compute import packing
 
 _HERE = Path(__file__).parent
 

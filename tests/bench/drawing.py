@@ -8,8 +8,8 @@ import statistics
 import numpy as np
 from PIL import Image
 
-from dashboard import panels
-from dashboard.panels import Look, Maps, Scene
+from dashboard.drawing import panels
+from dashboard.drawing.panels import Look, Maps, Scene
 from ingest.vision.geometry import Frame
 from tests.bench.timing import ratio, table, take_turns
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dashboard.components import canvas
-from dashboard.layouts import packed
+from dashboard.data.layouts import packed
 from store.atlas import Layout
 
 pytestmark = pytest.mark.browser

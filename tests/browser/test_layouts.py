@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from dashboard import layouts
-from dashboard.layouts import Wish
+from dashboard.data import layouts
+from dashboard.data.layouts import Wish
 from ingest import clusters
 from store import connection, search, write
 from tests.browser.conftest import served, settled

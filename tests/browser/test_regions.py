@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from dashboard.selecting import packing
+from dashboard.compute import packing
 from tests.browser.conftest import ROOT, ingest, served, settled
 
 pytestmark = pytest.mark.browser

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dashboard import cache
+from dashboard.data import cache
 from store import connection, write
 from store.records import MapBlock, Results
 from tests.pages import database

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import cache
-from dashboard.aggregate import contrast, finding
+from dashboard.compute import contrast
+from dashboard.data import cache
+from dashboard.views.aggregate import comparison
 from store import connection, write
 from store.records import FrameRecord, ImageRecord, MapBlock, Results
 from tests.pages import database
@@ -330,7 +331,7 @@ def test_hostile_metadata_is_text(planted, open_page):
 
 
 def test_of_too_many_pictures_some_are_drawn_by_lot(planted, open_page, monkeypatch):
-    monkeypatch.setattr(finding, "HOLD", 36 * 20)  # the run says 84 pixels in patches of 14: a grid of 6 × 6
+    monkeypatch.setattr(comparison, "HOLD", 36 * 20)  # the run says 84 pixels in patches of 14: a grid of 6 × 6
     at = open_page("aggregate", aggregate_a="genre", aggregate_a_is_genre="portrait", aggregate_layer=1)
     assert not at.exception
     assert [part[1].split(" ·")[0] for part in panels(at)[:2]] == ["10 pictures", "10 pictures"]

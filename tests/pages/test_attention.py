@@ -12,10 +12,13 @@ import pytest
 import torch
 from PIL import Image
 
-from dashboard import cache, figure, panels
+from dashboard.components import map_wall
 from dashboard.components.patches import Patch
-from dashboard.microscope import comparison, frames, trust, wall
-from dashboard.panels import Look, Maps, Scene
+from dashboard.data import cache
+from dashboard.drawing import figure, panels
+from dashboard.drawing.panels import Look, Maps, Scene
+from dashboard.drawing.text import warnings
+from dashboard.views.attention import comparison, frames
 from ingest.vision import loader
 from ingest.vision.attention import methods
 from ingest.vision.backbones import load
@@ -425,13 +428,13 @@ def test_a_target_that_is_none_is_left_aside(network, open_page):
 
 def test_a_click_on_a_patch_asks_where_it_looks_and_a_button_leads_back(network, open_page, monkeypatch):
     clicks = [Patch(2, 1, 3)]
-    real = wall.patches
+    real = map_wall.patches
 
     def patches(given, key, *args, **more):
         real(given, key, *args, **more)
         return clicks.pop() if key == "maps" and clicks else None
 
-    monkeypatch.setattr(wall, "patches", patches)
+    monkeypatch.setattr(map_wall, "patches", patches)
     at = open_page("attention", image=1, run=network)
     assert not at.exception
     assert at.query_params["method"] in ("query(token=r1c3)", ["query(token=r1c3)"])
@@ -538,7 +541,9 @@ def trusted(weights, prefix: int = 1, method: str = "cls", frame: Frame | None =
     weights = np.asarray(weights, np.float32)
     frame = frame or Frame(0, 0, 40, 40, *weights.shape[1:])
     maps = Maps((0,) * len(weights), (0,) * len(weights), ("A",) * len(weights), weights)
-    return trust.warnings(methods()[method], maps, Scene(Image.new("RGB", (40, 40)), (40, 40), frame), prefix, outliers)
+    return warnings.warnings(
+        methods()[method], maps, Scene(Image.new("RGB", (40, 40)), (40, 40), frame), prefix, outliers
+    )
 
 
 def test_little_mass_on_patches_is_said():

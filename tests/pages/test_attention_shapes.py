@@ -7,9 +7,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from dashboard import figure, inputs
-from dashboard.figure import ColourBar, Plate
-from dashboard.panels import Scene
+from dashboard.drawing import figure
+from dashboard.drawing.figure import ColourBar, Plate
+from dashboard.drawing.panels import Scene
+from dashboard.drawing.text import inputs
 from ingest.cli import main
 from ingest.vision.geometry import Frame
 from tests.ingest.conftest import save_picture

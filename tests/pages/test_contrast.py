@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dashboard import figure
-from dashboard.aggregate import contrast, triptych, verdict
-from dashboard.aggregate.triptych import Style, Unit
+from dashboard.compute import contrast
+from dashboard.drawing import figure
+from dashboard.views.aggregate import figures, summary
+from dashboard.views.aggregate.figures import Style, Unit
 from ingest.vision.geometry import Frame
 
 ROWS, COLS = 5, 4
@@ -50,8 +51,8 @@ def test_padding_counts_as_nothing():
 
 def test_both_means_share_a_scale_and_the_difference_is_centred_on_zero():
     found = two(shift=0.3)
-    drawn = triptych.draw(found, ("these", "those"), UNIFORM, Style())
-    lut, each = triptych.diverging().astype(int), triptych.canvas(ROWS, COLS)[0] // COLS
+    drawn = figures.draw(found, ("these", "those"), UNIFORM, Style())
+    lut, each = figures.diverging().astype(int), figures.canvas(ROWS, COLS)[0] // COLS
     a, b, difference = (np.asarray(panel.picture, int)[each // 2 :: each, each // 2 :: each] for panel in drawn.panels)
     means = np.stack([found.patches.mean_a, found.patches.mean_b]).reshape(2, ROWS, COLS)
     places = np.rint(255 * (means - means.min()) / np.ptp(means)).astype(int)
@@ -67,8 +68,8 @@ def test_both_means_share_a_scale_and_the_difference_is_centred_on_zero():
 def test_a_line_surrounds_the_patches_that_differ():
     found = two(shift=0.3)
     assert found.clear().tolist()[0][0] and found.clear().sum() == 1
-    picture = np.asarray(triptych.draw(found, ("a", "b"), UNIFORM, Style()).panels[2].picture)
-    each = triptych.canvas(ROWS, COLS)[0] // COLS
+    picture = np.asarray(figures.draw(found, ("a", "b"), UNIFORM, Style()).panels[2].picture)
+    each = figures.canvas(ROWS, COLS)[0] // COLS
     dark = (picture < 40).all(axis=2)
     assert dark[1, : each - 1].all() and dark[: each - 1, each - 2].all()  # above and on the right of the first patch
     assert not dark[each + 1 :].any() and not dark[:, each + 1 :].any()
@@ -76,8 +77,8 @@ def test_a_line_surrounds_the_patches_that_differ():
 
 def test_only_patches_that_differ_are_coloured_if_asked_for():
     found = two(shift=0.3)
-    picture = np.asarray(triptych.draw(found, ("a", "b"), UNIFORM, Style(only_clear=True)).panels[2].picture, int)
-    each = triptych.canvas(ROWS, COLS)[0] // COLS
+    picture = np.asarray(figures.draw(found, ("a", "b"), UNIFORM, Style(only_clear=True)).panels[2].picture, int)
+    each = figures.canvas(ROWS, COLS)[0] // COLS
     rest = picture[each + 2 :]
     assert (rest.max(axis=2) == rest.min(axis=2)).all()
 
@@ -87,17 +88,17 @@ def test_the_average_picture_is_cut_to_what_the_network_saw():
     left.paste((0, 0, 200), (20, 0, 40, 20))
     file = io.BytesIO()
     left.save(file, "PNG")
-    cut = triptych.average([(file.getvalue(), (0.5, 0, 1, 1))], (8, 8))
+    cut = figures.average([(file.getvalue(), (0.5, 0, 1, 1))], (8, 8))
     assert cut.size == (8, 8) and cut.getpixel((4, 4)) == (0, 0, 200)
-    both = triptych.average([(file.getvalue(), (0.5, 0, 1, 1)), (file.getvalue(), (0, 0, 0.5, 1))], (8, 8))
+    both = figures.average([(file.getvalue(), (0.5, 0, 1, 1)), (file.getvalue(), (0, 0, 0.5, 1))], (8, 8))
     assert both.getpixel((4, 4)) == (100, 0, 100)
-    padded = triptych.average([(file.getvalue(), (0, -0.5, 1, 1.5))], (8, 8))
-    assert padded.getpixel((1, 0)) == triptych.GROUND and padded.getpixel((1, 4)) == (200, 0, 0)
+    padded = figures.average([(file.getvalue(), (0, -0.5, 1, 1.5))], (8, 8))
+    assert padded.getpixel((1, 0)) == figures.GROUND and padded.getpixel((1, 4)) == (200, 0, 0)
 
 
 def test_the_printed_figure_has_both_scales_and_the_pixels_of_the_page():
-    drawn = triptych.draw(two(shift=0.3), ("portraits " * 9, "all other pictures"), UNIFORM, Style())
-    plate = triptych.plate("Two groups", "Run 1, permutation test.", drawn)
+    drawn = figures.draw(two(shift=0.3), ("portraits " * 9, "all other pictures"), UNIFORM, Style())
+    plate = figures.plate("Two groups", "Run 1, permutation test.", drawn)
     assert [picture.tobytes() for _, picture in plate.panels] == [panel.picture.tobytes() for panel in drawn.panels]
     assert plate.bar.lut[0].tolist() == drawn.means.lut[0].tolist()
     assert plate.bar.lut[-1].tolist() == drawn.difference.lut[-1].tolist()
@@ -121,7 +122,7 @@ def test_the_csv_has_a_row_for_each_patch():
     ("p", "words"), [(0.5, "0.50"), (0.0713, "0.071"), (0.0051, "0.0051"), (1 / 2001, "0.0005"), (1 / 10001, "0.0001")]
 )
 def test_p_has_the_digits_that_matter(p, words):
-    assert verdict.p_value(p) == words
+    assert summary.p_value(p) == words
 
 
 def test_units_are_said():

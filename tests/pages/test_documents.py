@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from dashboard import cache
+from dashboard.data import cache
 from ingest.cli import main
 from tests.pdfs import pdf
 

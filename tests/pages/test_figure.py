@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import figure
-from dashboard.figure import ColourBar, Plate
+from dashboard.drawing import figure
+from dashboard.drawing.figure import ColourBar, Plate
 
 LUT = np.stack([np.arange(256)] * 3, axis=1).astype(np.uint8)
 BAR = ColourBar(LUT, "0", "8 ×", "Times uniform attention", ((0.125, "1 ×"),))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cache, filtering, filters
+from dashboard.data import cache
+from dashboard.state import filter_bar, filters
 from store import connection, write
 from store.facets import Between, Contains, OneOf
 from tests.pages import database
@@ -28,7 +29,7 @@ def opened(db):
             return at.run()
         at = AppTest.from_file(str(MAIN), default_timeout=TIMEOUT)
         at.query_params.update(query)
-        return at.switch_page(f"views/{name}.py").run()
+        return at.switch_page(f"views/{name}/page.py").run()
 
     return open_
 
@@ -36,15 +37,15 @@ def opened(db):
 def alone():
     import streamlit as st
 
-    from dashboard import address, cache, filtering, pickers
-    from dashboard.state import url
+    from dashboard.data import cache
+    from dashboard.state import filter_bar, navigation, pickers, url
 
     with url.kept("alone"):
-        address.arrive()
+        navigation.arrive()
         with st.sidebar:
             pickers.run_and_image()
-        address.leave()
-        st.code(filtering.bar(cache.current_run()).where)
+        navigation.leave()
+        st.code(filter_bar.bar(cache.current_run()).where)
 
 
 def panel(at: AppTest, change=None) -> AppTest:
@@ -173,7 +174,7 @@ def test_a_link_filters_every_page_and_clear_leaves_a_button_and_nothing_else(op
 def test_one_filter_goes_from_page_to_page(opened):
     at = opened("map", f="artist:Katsushika Hokusai")
     for page in ("similar", "overview", "heads", "sql", "attention", "map"):
-        at.switch_page(f"views/{page}.py").run()
+        at.switch_page(f"views/{page}/page.py").run()
         assert not at.exception
         if page in PAGES:
             assert count(at).startswith("**2** of 6") and said(at, "f") == ["artist:Katsushika Hokusai"]
@@ -353,7 +354,7 @@ def test_the_picker_of_attention_goes_through_what_is_left_and_keeps_what_is_in_
     at.button(key="image_previous").click().run()
     at.button(key="image_previous").click().run()
     assert at.session_state["image"] == 1 and at.button(key="image_previous").disabled
-    at.switch_page("views/similar.py").run()  # a picture may be compared with those that it is not one of
+    at.switch_page("views/similar/page.py").run()  # a picture may be compared with those that it is not one of
     assert len(at.sidebar.selectbox(key="image").options) == 6
 
 
@@ -376,6 +377,6 @@ def test_only_the_column_that_is_open_is_asked_about(opened, db, monkeypatch):
 
 def test_labels_of_long_texts_stay_apart():
     texts = ["a" * 500, "a" * 501, "b\nc", "b c", "x"]
-    labels = filtering.unique(texts)
+    labels = filter_bar.unique(texts)
     assert len(set(labels.values())) == len(texts)
     assert all(len(label) < 80 and "\n" not in label for label in labels.values())

@@ -5,8 +5,8 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from dashboard.aggregate import grouping, groups
-from dashboard.aggregate.groups import Condition, Group
+from dashboard.views.aggregate import grouping, groups
+from dashboard.views.aggregate.groups import Condition, Group
 
 
 @pytest.fixture

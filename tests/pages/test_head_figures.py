@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dashboard import heads
+from dashboard.drawing import head_figures
 
 
 def table(layers: int, count: int, seed: int = 0) -> pd.DataFrame:
@@ -21,29 +21,29 @@ def table(layers: int, count: int, seed: int = 0) -> pd.DataFrame:
 @pytest.mark.parametrize(("layers", "count"), [(1, 1), (12, 6), (2, 9), (40, 24)])
 def test_heads_stand_in_their_order_about_their_layer(layers, count):
     data = table(layers, count)
-    places = heads.places(data)
+    places = head_figures.places(data)
     assert (np.round(places) == data["layer"]).all()
     assert (np.diff(places) > 0).all()
-    figure = heads.figure(data, heads.STATISTICS["distance"])
+    figure = head_figures.figure(data, head_figures.STATISTICS["distance"])
     assert len(figure.data[1].x) == layers * count
-    assert (figure.data[1].text is None) == (layers * count > heads.NUMBERED)
+    assert (figure.data[1].text is None) == (layers * count > head_figures.NUMBERED)
 
 
 def test_the_line_is_the_mean_of_each_layer():
     data = table(4, 3)
-    line = heads.figure(data, heads.STATISTICS["distance"]).data[0]
+    line = head_figures.figure(data, head_figures.STATISTICS["distance"]).data[0]
     assert line.y == pytest.approx(data["mean"].to_numpy().reshape(4, 3).mean(1))
 
 
 def test_few_heads_have_colours_of_their_own_and_many_a_scale():
-    assert len(set(heads.tints(table(2, 8), "head").of)) == 8
-    assert heads.tints(table(2, 12), "head").bar == (0, 11)
+    assert len(set(head_figures.tints(table(2, 8), "head").of)) == 8
+    assert head_figures.tints(table(2, 12), "head").bar == (0, 11)
 
 
 def test_a_selection_is_a_head_or_nothing():
-    assert heads.selected([{"customdata": [3, 5]}]) == (3, 5)
-    assert heads.selected([{"x": 1}, {"customdata": [4, 0]}]) == (4, 0)
-    assert heads.selected([]) is None
+    assert head_figures.selected([{"customdata": [3, 5]}]) == (3, 5)
+    assert head_figures.selected([{"x": 1}, {"customdata": [4, 0]}]) == (4, 0)
+    assert head_figures.selected([]) is None
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_selection_is_a_head_or_nothing():
     ],
 )
 def test_numbers_have_the_digits_that_matter(key, value, words):
-    assert heads.STATISTICS[key].words(value) == words
+    assert head_figures.STATISTICS[key].words(value) == words
 
 
 @pytest.mark.parametrize(
@@ -70,11 +70,11 @@ def test_numbers_have_the_digits_that_matter(key, value, words):
     ],
 )
 def test_scores_are_said_in_words(target, words):
-    assert heads.scored(target) == words
+    assert head_figures.scored(target) == words
 
 
 def test_a_map_by_itself_is_flat_squares_from_dark_to_bright():
-    picture = np.asarray(heads.bare(np.array([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]), side=30))
+    picture = np.asarray(head_figures.bare(np.array([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]), side=30))
     assert picture.shape == (20, 30, 3)
     squares = picture.reshape(2, 10, 3, 10, 3)
     assert (squares == squares[:, :1, :, :1]).all()
@@ -85,7 +85,9 @@ def test_a_map_by_itself_is_flat_squares_from_dark_to_bright():
 def test_the_csv_has_a_row_for_each_head_and_runs_no_formulas():
     data = table(2, 3)
     data.loc[4, "name"] = "=1+1"
-    text = heads.csv(data, heads.STATISTICS["distance"], run=7, of="all images", target="").decode("utf-8-sig")
+    text = head_figures.csv(data, head_figures.STATISTICS["distance"], run=7, of="all images", target="").decode(
+        "utf-8-sig"
+    )
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [float(row["mean"]) for row in rows] == pytest.approx(data["mean"].tolist())
     assert [(row["layer"], row["head"]) for row in rows][3:5] == [("1", "0"), ("1", "1")]
@@ -93,15 +95,17 @@ def test_the_csv_has_a_row_for_each_head_and_runs_no_formulas():
     assert rows[0] | {"run": "7", "statistic": "distance", "unit": "px", "images": "9"} == rows[0]
 
 
-@pytest.mark.parametrize("by", heads.BY)
+@pytest.mark.parametrize("by", head_figures.BY)
 @pytest.mark.parametrize(("layers", "count"), [(1, 1), (12, 6), (24, 16)])
 def test_the_figure_for_print_says_what_it_shows(by, layers, count):
     data = table(layers, count)
     data.loc[0, "name"] = "faces & $x$"
-    svg = heads.printed(data, heads.STATISTICS["distance"], by, True, "Means over 9 images.", "svg").decode()
+    svg = head_figures.printed(
+        data, head_figures.STATISTICS["distance"], by, True, "Means over 9 images.", "svg"
+    ).decode()
     for words in ("Mean attention distance (px)", "Layer", "Head", "Means over 9 images.", "faces &amp; $x$"):
         assert words in svg
     if by == "name":
-        png = heads.printed(data, heads.STATISTICS["distance"], by, False, "Means.", "png")
+        png = head_figures.printed(data, head_figures.STATISTICS["distance"], by, False, "Means.", "png")
         width, height = Image.open(io.BytesIO(png)).size
         assert width == 2160 and height > 1000

@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from dashboard import cache, components, heads
+from dashboard import components
+from dashboard.data import cache
+from dashboard.drawing import head_figures
 from store import connection, read, write
 from store import heads as stored
 from store.records import HeadStats, Results
@@ -96,7 +98,7 @@ def test_a_point_and_a_cell_for_each_head_with_its_mean_over_all_images(page, db
 def test_only_statistics_that_the_run_has_are_offered(page, db, open_page):
     shown = page.selectbox(key="statistic").options
     assert shown == [
-        heads.STATISTICS[key].title
+        head_figures.STATISTICS[key].title
         for key in ("distance", "distance_share", "distance_raw", "entropy", "mass_cls", "mass_patches", "peak")
     ]
     page.selectbox(key="statistic").set_value("entropy").run()
@@ -215,9 +217,9 @@ def test_a_picture_leads_to_its_maps_of_this_head(page, wall):
 
 def test_the_mean_map_is_over_the_chosen_images(db, open_page, wall, monkeypatch):
     drawn = []
-    real = heads.bare
+    real = head_figures.bare
     monkeypatch.setattr(
-        heads, "bare", lambda weights, *args, **how: drawn.append(weights) or real(weights, *args, **how)
+        head_figures, "bare", lambda weights, *args, **how: drawn.append(weights) or real(weights, *args, **how)
     )
     page = open_page("heads", f="artist:Katsushika Hokusai")
     with connection.reading(cache.db()) as con:
@@ -251,7 +253,7 @@ def test_the_heads_that_look_alike_come_nearest_first_and_open(page, db, wall):
     wall.clicks["heads_alike"] = int(order[0])
     page.run()
     assert not page.exception
-    assert heads.title(order[0] // HEADS, order[0] % HEADS) in html(page)
+    assert head_figures.title(order[0] // HEADS, order[0] % HEADS) in html(page)
     assert page.selectbox(key="head_layer").value == order[0] // HEADS
 
 

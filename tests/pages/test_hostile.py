@@ -13,7 +13,9 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cache, tables, words
+from dashboard.compute import words
+from dashboard.data import cache
+from dashboard.drawing import tables
 from ingest import export
 from store import connection, write
 from tests.pages import hostile
@@ -80,7 +82,7 @@ def opened(db_of_the_bad):
     def open_(name: str, **query) -> AppTest:
         at = AppTest.from_file(str(MAIN), default_timeout=TIMEOUT)
         at.query_params.update(query)
-        return at.run() if name == "overview" else at.switch_page(f"views/{name}.py").run()
+        return at.run() if name == "overview" else at.switch_page(f"views/{name}/page.py").run()
 
     return open_
 
@@ -267,11 +269,10 @@ def test_fifty_thousand_values_are_searched_and_not_sent(crowd, monkeypatch):
 def bar():
     import streamlit as st
 
-    from dashboard import filtering
-    from dashboard.state import url
+    from dashboard.state import filter_bar, url
 
     with url.kept("alone"):
-        st.write(filtering.bar({"collection": "crowd"}).count)
+        st.write(filter_bar.bar({"collection": "crowd"}).count)
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from dashboard import app, layouts
-from dashboard.layouts import CLUSTER, Wish
+from dashboard import app
+from dashboard.data import layouts
+from dashboard.data.layouts import CLUSTER, Wish
 from store import clusters as stored
 from store import connection, write
 from tests.pages import database

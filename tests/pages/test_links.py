@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from dashboard import address, not_found
-from dashboard.cache import file
+from dashboard.data.cache import file
+from dashboard.state import navigation, not_found
 from store import connection, write
 from tests.pages import database
 
@@ -141,7 +141,7 @@ def test_hostile_values_break_no_page(db, open_page, page):
     ],
 )
 def test_other_words_for_the_pages(word, page):
-    assert address.meant_page(word) == page
+    assert navigation.meant_page(word) == page
 
 
 def test_words_of_an_address_that_mean_the_same():

@@ -6,7 +6,8 @@ import iiif_prezi3
 import numpy as np
 import pytest
 
-from dashboard.selecting import manifests, packing
+from dashboard.compute import packing
+from dashboard.selection import manifests
 from ingest.vision.peaks import peaks
 from store import connection, manifest, marks, read, regions, write
 from tests.pages import database

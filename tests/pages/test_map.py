@@ -7,8 +7,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from dashboard import colours, layouts, plane
 from dashboard.components import canvas
+from dashboard.data import layouts
+from dashboard.drawing import charts, colours
 from ingest import atlas as pages
 from store import atlas, connection, write
 from tests.pages import database
@@ -151,7 +152,7 @@ def test_metadata_is_text_to_the_canvas_and_escaped_in_what_is_taken_away(db, op
     at.selectbox(key="map_colour").set_value("artist").run()
     assert f"{HARMFUL}!" in [name for name, *_ in given(at)["legend"]["names"]]  # the browser's tests see it as text
     assert json.loads(layouts.about(db, 1)) == {"title": HARMFUL, "caption": f"{HARMFUL}!"}
-    assert HARMFUL not in plane.hover(HARMFUL, {"artist": HARMFUL})
+    assert HARMFUL not in charts.hover(HARMFUL, {"artist": HARMFUL})
 
 
 def test_there_is_no_atlas_until_one_is_made(db, open_page):
@@ -210,7 +211,7 @@ def test_colours_become_three_bytes():
 
 
 def test_hover_is_short_and_escaped():
-    text = plane.hover(
+    text = charts.hover(
         "a" * 200, {"note": "<script>", "long": "b" * 500, "none": None} | {f"k{i}": i for i in range(20)}
     )
     assert "<script>" not in text

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from dashboard import cache
-from dashboard.cache import memory
+from dashboard.data import cache
+from dashboard.data.cache import memory
 from store import connection, write
 from store.errors import StoreError
 from store.facets import OneOf

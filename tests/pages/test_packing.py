@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from dashboard.selecting import packing
+from dashboard.compute import packing
 
 
 def decoded(text: str) -> list[int]:

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import anatomy, cache, components, figure, panels, parts
+from dashboard import components
 from dashboard.components import patches
-from dashboard.panels import Scene
-from dashboard.parts import Coloured, Palette, Style
+from dashboard.data import cache
+from dashboard.drawing import anatomy, figure, panels
+from dashboard.drawing.panels import Scene
+from dashboard.views.parts import patch_colours
+from dashboard.views.parts.patch_colours import Coloured, Palette, Style
 from ingest.vision.backbones import load
 from ingest.vision.geometry import Frame
 from store import connection, write
@@ -238,16 +241,16 @@ def coloured(frame: Frame, picture: int = 1) -> Coloured:
 
 def test_colours_lie_on_exactly_their_patches():
     shown = scene()
-    drawn = np.asarray(parts.draw(coloured(shown.frame), shown, Style(opacity=1.0)))
+    drawn = np.asarray(patch_colours.draw(coloured(shown.frame), shown, Style(opacity=1.0)))
     assert (drawn[:20, :20] == (255, 0, 0)).all() and (drawn[20:40, 40:60] == (0, 128, 255)).all()
     assert (drawn[40:] == 0).all() and (drawn[:20, 20:] == 0).all()
 
 
 def test_opacity_mixes_and_smooth_interpolates():
     shown = scene()
-    half = np.asarray(parts.draw(coloured(shown.frame), shown, Style(opacity=0.5)))
+    half = np.asarray(patch_colours.draw(coloured(shown.frame), shown, Style(opacity=0.5)))
     assert abs(half[10, 10].astype(int) - [178, 50, 50]).max() <= 1
-    smooth = np.asarray(parts.draw(coloured(shown.frame), shown, Style(opacity=1.0, smooth=True)))
+    smooth = np.asarray(patch_colours.draw(coloured(shown.frame), shown, Style(opacity=1.0, smooth=True)))
     assert smooth[10, 10, 0] > smooth[10, 18, 0] > smooth[10, 26, 0] > 0
 
 
@@ -255,7 +258,7 @@ def test_background_and_what_was_not_seen_keep_the_picture_dimmed():
     frame = Frame(20, 0, 80, 60, 3, 3)
     one = coloured(frame)
     one.colours[2] = np.nan
-    drawn = np.asarray(parts.draw(one, scene(frame=frame), Style(opacity=1.0)))
+    drawn = np.asarray(patch_colours.draw(one, scene(frame=frame), Style(opacity=1.0)))
     assert len(np.unique(drawn[:, :20])) == 1 and 40 < drawn[0, 0, 0] < 100
     assert len(np.unique(drawn[40:, 20:])) == 1 and drawn[0, 0, 0] < drawn[50, 50, 0] < 100
     assert (drawn[:20, 20:40] == (255, 0, 0)).all()
@@ -263,8 +266,8 @@ def test_background_and_what_was_not_seen_keep_the_picture_dimmed():
 
 def test_a_pair_keeps_both_in_one_shape():
     broad, tall = scene(), scene(60, 80, Frame(0, 0, 60, 80, 4, 3))
-    assert parts.pair(coloured(broad.frame), broad, Style()).size == (80, 120)
-    assert parts.pair(coloured(tall.frame), tall, Style()).size == (120, 80)
+    assert patch_colours.pair(coloured(broad.frame), broad, Style()).size == (80, 120)
+    assert patch_colours.pair(coloured(tall.frame), tall, Style()).size == (120, 80)
 
 
 def test_the_legend_goes_along_the_first_component():
@@ -272,13 +275,13 @@ def test_the_legend_goes_along_the_first_component():
     red = np.linspace(0, 1, 64).reshape(8, 8)
     shown = np.random.default_rng(1).permuted(np.stack([red, 1 - red, np.full((8, 8), 0.5)], -1), axis=0)
     shown[0, 0] = np.nan
-    bar = parts.legend(Palette((Coloured(1, frame, shown),), (0.5, 0.2, 0.1)))
+    bar = patch_colours.legend(Palette((Coloured(1, frame, shown),), (0.5, 0.2, 0.1)))
     assert bar.lut.shape == (256, 3) and bar.lut.dtype == np.uint8
     assert (np.diff(bar.lut[:, 0].astype(int)) >= 0).all() and bar.lut[-1, 0] > 245 and bar.lut[0, 0] < 12
 
 
 def test_variance_in_words():
-    assert parts.variance(Palette((), (0.5, 0.2, 0.03))) == (
+    assert patch_colours.variance(Palette((), (0.5, 0.2, 0.03))) == (
         "The colours show 73\u00a0% of what tells the patches of these pictures apart (their variance): "
         "red 50\u00a0%, green 20\u00a0%, blue 3\u00a0%."
     )
@@ -290,7 +293,7 @@ def test_the_printed_figure_has_every_pair_title_and_caption():
     shown = [scene(800, 600, frames[0]), scene(600, 800, frames[1])]
     shown[1] = replace(shown[1], picture=shown[1].picture.resize((60, 80)))  # a small original is enlarged
     shown = [Scene(s.picture, s.size, s.frame, name) for s, name in zip(shown, ("Lion", "A" * 60), strict=True)]
-    plate = parts.plate(palette, shown, Style(), "Parts: Lion", "Network: tiny, run 1.", 300)
+    plate = patch_colours.plate(palette, shown, Style(), "Parts: Lion", "Network: tiny, run 1.", 300)
     sizes = {picture.size for _, picture in plate.panels}
     assert sizes == {(300, 300)}  # 200 × 300 and 300 × 200, on white
     assert [picture.getpixel((290, 290)) for _, picture in plate.panels] == [(255, 255, 255)] * 2

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dashboard.microscope import networks
+from dashboard.views.probe import networks
 from ingest.vision.backbones import load
 from tests.pages import database
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import publication
 from dashboard.components import canvas
-from dashboard.layouts import Wish
+from dashboard.data.layouts import Wish
+from dashboard.views.map import publication
 from store import atlas, connection
 
 HARMFUL = "</script><img src=x onerror=alert(1)>"

@@ -20,7 +20,7 @@ def page(db, open_page, monkeypatch):
         facts |= {"iiif_canvas_height": 4500.0, "iiif_image": "https://iiif.example/wave.jpg"}
         write.set_metadata(con, 1, {database.NAMES[0]: facts})
     monkeypatch.setattr(crop, "crop", lambda *_, **__: None)
-    monkeypatch.setattr("dashboard.cache.backbone", lambda run: None)
+    monkeypatch.setattr("dashboard.data.cache.backbone", lambda run: None)
     monkeypatch.setattr("ingest.vision.embedding.embed", lambda *_, **__: np.eye(1, database.DIM))
 
     def open_(image=1, **query):
@@ -87,7 +87,7 @@ def test_the_same_box_with_another_note_is_one_region(db, page):
 
 def test_a_database_that_is_busy_says_so_and_keeps_the_words(db, page, monkeypatch):
     at = page(**BOX)
-    monkeypatch.setattr("dashboard.cache.memory.PATIENCE", 0.1)
+    monkeypatch.setattr("dashboard.data.cache.memory.PATIENCE", 0.1)
     with connection.writing(db):
         at.text_input(key="region_note").set_value("sea")
         at.button(key="region_keep").click().run()

@@ -12,8 +12,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dashboard import app
-from dashboard.selecting import abouts, archive, contrast, packing
-from dashboard.typical import Typical
+from dashboard.compute import packing
+from dashboard.compute.typical import Typical
+from dashboard.data import archive, captions
+from dashboard.selection import contrast
 from store import connection, sandbox, selections, tags, write
 from store.errors import DatabaseLocked
 from tests.pages import database
@@ -170,8 +172,8 @@ def test_while_the_database_is_busy_a_sentence_says_so_and_what_was_typed_stays(
     def busy(*_):
         raise DatabaseLocked("held by PID 1")
 
-    monkeypatch.setattr("dashboard.cache.add_tags", busy)
-    monkeypatch.setattr("dashboard.cache.save_selection", busy)
+    monkeypatch.setattr("dashboard.data.cache.add_tags", busy)
+    monkeypatch.setattr("dashboard.data.cache.save_selection", busy)
     at = open_part("tags", [2])
     at.session_state["tag_words"] = ["sea"]
     at.text_input(key="tag_note").set_value("room 4")
@@ -271,8 +273,8 @@ def test_a_link_that_leads_nowhere_says_so(db, open_page, query, sentence):
 
 def test_the_selection_stays_when_another_page_was_open(db, open_part):
     at = open_part("pictures", [1, 4])
-    at.switch_page("views/sql.py").run()
-    at.switch_page("views/map.py").run()
+    at.switch_page("views/sql/page.py").run()
+    at.switch_page("views/map/page.py").run()
     assert decoded(wall(at)["ids"]) == [1, 4]
 
 
@@ -363,8 +365,8 @@ def test_the_files_are_offered(db, open_part):
 
 
 def test_words_for_many_pictures_come_at_once(db):
-    said = json.loads(abouts.abouts(db, "1,3,99"))
+    said = json.loads(captions.abouts(db, "1,3,99"))
     assert set(said) == {"1", "3"}
     assert said["1"]["title"] == "The Great Wave off Kanagawa" and "Hokusai" in said["1"]["caption"]
     for bad in ("", "1,", "a", "1;2", "-1", ",".join(["1"] * 201), "9" * 30):
-        assert abouts.abouts(db, bad) is None
+        assert captions.abouts(db, bad) is None

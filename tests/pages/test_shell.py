@@ -6,9 +6,11 @@ import pytest
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cache, pickers, words
-from dashboard.cache import file
-from dashboard.thumbnails import Thumbnails
+from dashboard.compute import words
+from dashboard.data import cache
+from dashboard.data.cache import file
+from dashboard.data.thumbnails import Thumbnails
+from dashboard.state import pickers
 from store import connection, write
 from tests.pages import database
 from tests.pages.conftest import TIMEOUT
@@ -51,7 +53,7 @@ def test_a_link_to_nothing_opens_the_first_picture(db, open_page, wrong):
 def test_what_is_picked_survives_a_change_of_page(db, open_page):
     at = open_page()
     at.selectbox(key="image").set_value(5).run()
-    at.switch_page("views/map.py").run()
+    at.switch_page("views/map/page.py").run()
     assert at.selectbox(key="image").value == 5
     assert at.query_params["image"] == "5"
 
@@ -69,13 +71,13 @@ def test_a_picture_is_put_in_view_from_anywhere(db, where):
     def script(where):
         import streamlit as st
 
-        from dashboard import address, components, pickers
-        from dashboard.state import url
+        from dashboard import components
+        from dashboard.state import navigation, pickers, url
 
         with url.kept("alone"):
-            address.arrive()
+            navigation.arrive()
             pickers.run_and_image()
-            address.leave()
+            navigation.leave()
             if where == "callback":
                 st.button("go", on_click=components.open_image, args=(4,))
             elif st.button("go"):
@@ -186,7 +188,7 @@ def test_pictures_without_a_run_are_shown_and_the_other_pages_say_what_is_missin
     monkeypatch.setenv("BILDERATLAS_DB", str(path))
     at = open_page()
     assert at.title[0].value == "Overview"
-    at.switch_page("views/map.py").run()
+    at.switch_page("views/map/page.py").run()
     assert not at.exception
     assert "No network has looked" in said(at)
 

@@ -5,8 +5,8 @@ import base64
 import numpy as np
 import pytest
 
-from dashboard import cache
 from dashboard.components import crop, paste, ranking
+from dashboard.data import cache
 from store import connection, read, search, write
 from tests.pages import database
 from tests.pages.test_uploads import png

@@ -10,7 +10,9 @@ import pytest
 from pyarrow import parquet
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import components, queries, tables
+from dashboard import components
+from dashboard.drawing import tables
+from dashboard.views.sql import queries
 from store import connection, errors, sandbox, write
 from tests.pages import database
 

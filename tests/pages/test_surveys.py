@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from dashboard import cache, neighbours, surveys
+from dashboard.compute import neighbours
+from dashboard.data import cache
+from dashboard.views.similar import analyses
 from store import connection, write
 from tests.pages import database
 from tests.pages.walls import Wall, html, ranked, stand_in, vectors_of
@@ -87,7 +89,7 @@ def test_without_near_duplicates_there_is_a_sentence(db, open_page, wall):
 
 
 def test_groups_beyond_the_first_screen_have_pages(db, open_page, wall, monkeypatch):
-    monkeypatch.setattr(surveys, "GROUPS", 1)
+    monkeypatch.setattr(analyses, "GROUPS", 1)
     twins(db)
     at = open_page("similar", image=1, find="near-duplicates", alike="0.9", groups_page="2")
     assert not at.exception and "group_1" not in wall.of and sorted(wall.ids_of("group_2")) == [1, 6]

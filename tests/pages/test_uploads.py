@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from dashboard import uploads
+from dashboard.data import uploads
 
 
 def png(size=(40, 30), mode="RGB") -> bytes:

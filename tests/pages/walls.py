@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from dashboard import cache, components
+from dashboard import components
 from dashboard.components import ranking
+from dashboard.data import cache
 
 
 class Wall:

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dashboard import uploads
+from dashboard.data import uploads
 from tests.browser.conftest import serve
 from tests.ingest import hostile
 from tests.torture import routes

@@ -1,0 +1,66 @@
+"""Maps beside their picture, with the cursor that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard.components.patches import Box, Pane, Patch, patches
+from dashboard.drawing import markup, panels
+from dashboard.drawing.figure import ColourBar
+from dashboard.drawing.panels import Panel, Scene
+
+ORIGINAL = 640  # pixels of the original's long side
+SIDE = 330  # of the column that it stands in, on a page that has room for two
+BROAD_COLUMNS = 2  # of maps of a broad picture, which stand below it
+
+
+def pane(panel: Panel, scene: Scene) -> Pane:
+    """A drawn panel, as the browser gets it."""
+    source, frame = markup.source(panel.picture), scene.frame
+    return Pane(source, panel.title, panel.note, panel.alt, scene.seen_box(), frame.rows, frame.cols, panel.values)
+
+
+def original(
+    scene: Scene, alt: str, key: str, group: str, chosen: Box | None = None, pick: bool = True
+) -> Patch | None:
+    """The picture itself, with the edge of what the network saw; returns the patch that was clicked."""
+    source, frame = markup.source(panels.framed(scene.at(ORIGINAL))), scene.frame
+    bare = Pane(source, "", "", alt, scene.seen_box(), frame.rows, frame.cols)
+    return patches([bare], key, group=group, chosen=chosen, pick=pick)
+
+
+def sheet(
+    scene: Scene,
+    alt: str,
+    drawn: Sequence[Panel],
+    bar: ColourBar,
+    sentences: Sequence[str],
+    columns: int,
+    key: str,
+    group: str,
+    chosen: Box | None = None,
+    pick: bool = True,
+) -> Patch | None:
+    """The original with what is to be said of it and the colour bar; beside it, or under it on a narrow page and where
+    the picture is broad, the panels. Returns the patch that was clicked in this very run."""
+    row = st.container(horizontal=not scene.broad, gap="medium")
+    side, maps = row.container(width="stretch" if scene.broad else SIDE, gap="small"), row.container(width="stretch")
+    with side:
+        on_original = original(scene, alt, f"{key}_original", group, chosen, pick)
+        st.html(markup.said(sentences, bar))
+    with maps:
+        panes = [pane(panel, scene) for panel in drawn]
+        return patches(panes, key, columns, group, chosen, pick=pick) or on_original
+
+
+def chosen_box(scene: Scene, token: str) -> Box | None:
+    """Where the patch written `r3c5` lies, as fractions of the picture; None for other tokens."""
+    row, _, col = token.removeprefix("r").partition("c")
+    if not (token.startswith("r") and row.isdecimal() and col.isdecimal()):
+        return None
+    if int(row) >= scene.frame.rows or int(col) >= scene.frame.cols:
+        return None
+    (width, height), box = scene.size, scene.frame.cell_box(int(row), int(col))
+    return box[0] / width, box[1] / height, box[2] / width, box[3] / height

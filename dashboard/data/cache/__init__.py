@@ -1,0 +1,83 @@
+"""All that the pages know of the database, and the only package that keeps any of it in memory.
+
+A page imports this package and asks it by name: `cache.images()`. Every answer is remembered under the database's path
+and a token of its state (`memory`), so that what a running ingest adds appears at the next rerun and nothing is asked
+twice before. Tables come as pandas data frames, cheap copies of what is shared. Each function raises the StoreErrors of
+`store`; the router turns them into a page.
+"""
+
+# ruff: noqa: F401  (the names below are for the pages)
+
+from dashboard.data.cache.annotations import (
+    add_tags,
+    delete_region,
+    delete_selection,
+    keep_region,
+    note_tag,
+    regions,
+    remove_tag,
+    rename_selection,
+    save_selection,
+    saved_selections,
+    selection_members,
+    tagged,
+    tags,
+    tags_among,
+    tags_of,
+)
+from dashboard.data.cache.attention import group_maps, head_stats, map_levels, maps, methods, outliers, predicted_class
+from dashboard.data.cache.collection import (
+    catalogue,
+    catalogue_parts,
+    collections,
+    current_image,
+    failures,
+    image,
+    images,
+    images_text,
+    items,
+    labels,
+    list_columns,
+    metadata_columns,
+    table_readings,
+    unread_dates,
+)
+from dashboard.data.cache.facets import (
+    categories,
+    facet_columns,
+    grouping,
+    matching,
+    query,
+    satisfying,
+    spread,
+    statement,
+)
+from dashboard.data.cache.file import database, databases, db
+from dashboard.data.cache.heads import (
+    head_likeness,
+    head_maps,
+    head_mean_map,
+    head_means,
+    head_methods,
+    head_names,
+    head_peaks,
+    head_statistics,
+    head_targets,
+    name_head,
+)
+from dashboard.data.cache.memory import looked, remembered, version
+from dashboard.data.cache.networks import backbone, current_run, features, frame, frames, nearest, nearest_to, run, runs
+from dashboard.data.cache.pictures import picture, pictures_version, thumb_url, thumbnail, thumbnail_of, thumbnails
+from dashboard.data.cache.projections import (
+    cluster_names,
+    clusters,
+    keep_part,
+    layout,
+    outlines_of,
+    part_in_view,
+    points,
+    points_of,
+    points_route,
+    projections,
+)
+from dashboard.data.routes import route

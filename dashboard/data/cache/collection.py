@@ -1,0 +1,124 @@
+"""Collections, their images and what the metadata says of these."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.compute import words
+from dashboard.data.cache.file import db
+from dashboard.data.cache.memory import ask, ask_settled, remembered, settled, whole_numbers
+from dashboard.data.routes import thumb_route
+from store import connection, read
+from store import tables as stored_tables
+from store.keywords import divided
+
+
+def collections() -> pd.DataFrame:
+    """collection_id, name, source, images, failures, created_at."""
+    return ask_settled("collections")
+
+
+def images(collection: str | None = None) -> pd.DataFrame:
+    """image_id, collection, path, width, height, metadata (dict), title, caption, alt, version; indexed by image_id."""
+    return _images(str(db()), settled(db()), collection).copy(deep=False)
+
+
+def images_text() -> pd.Series:
+    """What of each image can be searched for: its title, caption and path in small letters, by image_id."""
+    return _images_text(str(db()), settled(db()))
+
+
+def image(image_id: int) -> dict[str, Any] | None:
+    """One row of `images` as a dict."""
+    found = images()
+    return found.loc[image_id].to_dict() if image_id in found.index else None
+
+
+def current_image() -> int | None:
+    """The id of the image in view, or None."""
+    image_id = st.session_state.get("image")
+    return None if image_id is None else int(image_id)
+
+
+def items(image_ids: Iterable[int], captions: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
+    """What `components.gallery` shows for these images, in their order; unknown ids are left out."""
+    known, captions = images(), captions or {}
+    ids = [int(i) for i in image_ids if i in known.index]
+    rows = known.loc[ids]
+    return [
+        {
+            "image_id": i,
+            "title": title,
+            "caption": captions.get(i, caption),
+            "alt": alt,
+            "src": thumb_route(i, version),
+        }
+        for i, title, caption, alt, version in zip(
+            ids, rows["title"], rows["caption"], rows["alt"], rows["version"], strict=True
+        )
+    ]
+
+
+def catalogue(collection: str | None = None) -> pd.DataFrame:
+    """image_id, collection, path and a typed column for each metadata key."""
+    return ask_settled("catalogue", collection=collection)
+
+
+def catalogue_parts(collection: str | None = None) -> pd.DataFrame:
+    """The same with a tuple of its parts in each cell of the columns that are lists, None where there is none."""
+    key = ("catalogue_parts", collection)
+    return remembered(lambda: divided(catalogue(collection), list_columns()), *key).copy(deep=False)
+
+
+def list_columns() -> dict[str, str]:
+    """{column: what divides its cells} of the columns whose cells are lists: ';', '|' or 'json'."""
+    return dict(ask_settled("list_columns"))
+
+
+def unread_dates(collection: str) -> list[tuple[str, int, int, list[str]]]:
+    """Of columns of dates: (column, images whose date has no years, of how many, some such dates)."""
+    return list(ask_settled("unread_dates", collection=collection))
+
+
+def metadata_columns(collection: str | None = None) -> dict[str, str]:
+    """{column: 'number', 'date' or 'text'}."""
+    return dict(ask_settled("metadata_columns", collection=collection))
+
+
+def labels(column: str, image_ids: Sequence[int]) -> list[frozenset[str]]:
+    """The values of each image in a column of the catalogue as text, or its tags for the column `tag`."""
+    return ask("labels", column=column, ids=whole_numbers(image_ids))
+
+
+def failures(collection: str | None = None) -> pd.DataFrame:
+    """collection, path, stage, error, at."""
+    return ask_settled("failures", collection=collection)
+
+
+def table_readings() -> pd.DataFrame:
+    """collection, source, read_at, reading (JSON text): how the tables were read that describe the collections."""
+    return ask_settled("table_readings", room=stored_tables)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _images(path: str, token: str, collection: str | None) -> pd.DataFrame:
+    with connection.reading(path) as con:
+        table = read.images(con, collection).to_pandas()
+    table["metadata"] = [json.loads(text) if text else {} for text in table["metadata"]]
+    table["caption"] = [
+        words.caption(data, title) for data, title in zip(table["metadata"], table["title"], strict=True)
+    ]
+    table["alt"] = [f"{a}, {b}" if b else a for a, b in zip(table["title"], table["caption"], strict=True)]
+    of_database = hashlib.sha256(token.encode()).hexdigest()
+    table["version"] = [text[:12] for text in table.get("sha256", [of_database] * len(table))]
+    return table.set_index("image_id", drop=False).rename_axis(None)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _images_text(path: str, token: str) -> pd.Series:
+    table = _images(path, token, None)
+    return (table["title"] + "\n" + table["caption"] + "\n" + table["path"]).str.lower()

@@ -1,0 +1,75 @@
+"""Choosing images by metadata, by tags, and by SQL of a person's own."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import streamlit as st
+
+from dashboard.data.cache.file import db
+from dashboard.data.cache.memory import ask, ask_settled, whole
+from store import connection, errors, facets, sandbox
+
+CONDITION_SECONDS = 10.0  # that a typed condition may take
+
+
+def grouping(collection: str) -> list[str]:
+    """The metadata columns that group images: not those in which nearly every image has a text of its own."""
+    return list(ask_settled("grouping", facets, collection=collection))
+
+
+def facet_columns(collection: str) -> dict[str, str]:
+    """{column: 'number', 'date' or 'text'} of all that images can be chosen by: their metadata, and their tags."""
+    return dict(ask("columns", facets, collection=collection))
+
+
+def categories(collection: str, column: str, search: str = "", also: Sequence[str] = ()) -> facets.Categories:
+    """The most frequent values of a column that hold the text `search`, and those of `also`."""
+    return ask("categories", facets, collection=collection, column=column, search=search, also=tuple(also))
+
+
+def spread(collection: str, column: str) -> facets.Spread | None:
+    """How the numbers or dates of a column lie."""
+    return ask_settled("spread", facets, collection=collection, column=column)
+
+
+def statement(collection: str, conditions: Iterable[facets.Condition], condition: str = "") -> str:
+    """SQL for the images that `matching` finds, those among them for which somebody's own condition holds."""
+    return ask("statement", facets, collection=collection, conditions=tuple(conditions), condition=condition)
+
+
+def matching(collection: str, conditions: Iterable[facets.Condition]) -> np.ndarray:
+    """The ids (n,) int64, ascending, of the images for which all these conditions hold. Read-only."""
+    return _matching(str(db()), whole(db()), collection, tuple(conditions))
+
+
+def satisfying(condition: str) -> np.ndarray:
+    """The ids (n,) int64, ascending, of the images for which a person's own SQL condition on the catalogue holds.
+    Read-only. Raises SqlRefused, SqlFailed or SqlTimeout, the second time at once."""
+    found = _satisfying(str(db()), whole(db()), condition)
+    if isinstance(found, errors.StoreError):
+        raise type(found)(str(found))
+    return found
+
+
+def query(sql: str, seconds: float = 10.0, rows: int = 1000) -> sandbox.Answer:
+    """A person's own SQL in the sandbox. Remembers nothing. Raises SqlRefused, SqlFailed or SqlTimeout."""
+    return sandbox.query(db(), sql, seconds=seconds, rows=rows)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _matching(path: str, token: str, collection: str, conditions: tuple) -> np.ndarray:
+    with connection.reading(path) as con:
+        return facets.matching(con, collection, conditions)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _satisfying(path: str, token: str, condition: str) -> np.ndarray | errors.StoreError:
+    try:
+        found = np.array(sandbox.matching(path, condition, CONDITION_SECONDS))
+    except (errors.SqlRefused, errors.SqlFailed, errors.SqlTimeout) as error:
+        return error
+    if found.dtype.kind not in "iu" and found.size:  # a condition that closes our bracket and opens one of its own
+        return errors.SqlRefused("Type one condition on the columns of the catalogue, such as year > 1500.")
+    found = np.unique(found).astype(np.int64)
+    found.flags.writeable = False
+    return found

@@ -1,0 +1,117 @@
+"""What is kept, and for how long: as long as a token of the database's state stays the same.
+
+There are two tokens. `whole` changes with any change of the database. `settled` does not change when this very process
+wrote what people say of pictures, their tags, selections and regions and the names of heads, and nobody wrote anything
+since: an answer that depends on none of these is then as good as before, and at 100,000 pictures takes seconds to find.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import pandas as pd
+import pyarrow as pa
+import streamlit as st
+
+from dashboard.data.cache.file import db
+from store import connection, read
+
+PATIENCE = 8.0  # seconds that a button waits for others to finish
+T = TypeVar("T")
+
+# ---- tokens ---------------------------------------------------------------------------------------------------------
+
+
+def whole(path: Path | str) -> str:
+    """A token that changes whenever the database does."""
+    return connection.state(path)
+
+
+def settled(path: Path | str) -> str:
+    """A token that stays while nothing but `saying` changes the database."""
+    now = connection.state(path)
+    after, before = _said.get(str(path), ("", ""))
+    return before if now == after else now
+
+
+@contextmanager
+def saying() -> Iterator[Any]:
+    """A connection to the database in view that writes what people say of pictures, and nothing else. Waits some
+    seconds for others to finish."""
+    path = db()
+    with connection.writing(path, wait=PATIENCE) as con:
+        before = settled(path)
+        yield con
+        connection.settle(con, path)
+        _said[str(path)] = connection.state(path), before  # both while nobody else can write
+
+
+_said: dict[str, tuple[str, str]] = {}  # path -> the state that `saying` left, the settled token from before
+
+
+def version() -> str:
+    """A short word that changes whenever the settled database in view does."""
+    return hashlib.sha256(settled(db()).encode()).hexdigest()[:12]
+
+
+# ---- answers --------------------------------------------------------------------------------------------------------
+
+
+def ask(question: str, room: ModuleType = read, **how: Any) -> Any:
+    """What a function of a room of `store` answers, asked again whenever the database has changed."""
+    return _asked(whole(db()), question, room, how)
+
+
+def ask_settled(question: str, room: ModuleType = read, **how: Any) -> Any:
+    """The same for a function that reads nothing of what people say."""
+    return _asked(settled(db()), question, room, how)
+
+
+def remembered(make: Callable[[], T], *key: Any) -> T:
+    """What `make` returns, kept for as long as the settled database and `key` are the same: it is to depend on nothing
+    that people say, unless the key holds it. Shared by all: read-only."""
+    return _remembered(str(db()), settled(db()), key, make)
+
+
+def looked(make: Callable[[], T], *key: Any) -> T:
+    """What `make` finds by letting a network look, kept while the whole database and `key` stay: what is explained may
+    be a tag. Shared by all: read-only."""
+    return _looked(str(db()), whole(db()), key, make)
+
+
+def whole_numbers(values: Iterable[int] | None) -> tuple[int, ...] | None:
+    """Ids, layers or heads as a key to remember something by."""
+    return None if values is None else tuple(int(value) for value in values)
+
+
+def _asked(token: str, question: str, room: ModuleType, how: dict[str, Any]) -> Any:
+    answer = _answer(str(db()), token, room.__name__, question, tuple(how.items()), room)
+    return answer.copy(deep=False) if isinstance(answer, pd.DataFrame) else answer
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _answer(path: str, token: str, name: str, question: str, how: tuple, _room: ModuleType) -> Any:
+    with connection.reading(path) as con:
+        answer = getattr(_room, question)(con, **dict(how))
+    return _frame(answer) if isinstance(answer, pa.Table) else answer
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    frame = table.to_pandas()
+    for field in table.schema:
+        if pa.types.is_integer(field.type) and table[field.name].null_count:
+            frame[field.name] = table[field.name].to_pandas(types_mapper=lambda _: pd.Int64Dtype())  # 1830, not 1830.0
+    return frame
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _remembered(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
+    return _make()
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _looked(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
+    return _make()

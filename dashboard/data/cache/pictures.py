@@ -1,0 +1,80 @@
+"""Pictures as such: thumbnails, and originals to draw on."""
+
+import hashlib
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image
+
+from dashboard.data.cache.collection import collections, image, images
+from dashboard.data.cache.file import db
+from dashboard.data.cache.memory import remembered, settled
+from dashboard.data.routes import thumb_route
+from dashboard.data.thumbnails import Thumbnails
+from ingest.vision import loader, originals
+from store import connection, read
+
+SIDE = 2048  # of a picture to draw on, in pixels: more than a screen shows, less than a scan weighs
+
+
+def picture(image_id: int) -> tuple[Image.Image, bool] | None:
+    """The upright picture in RGB, and whether it is the original, which is kept at SIDE pixels at most. It is the
+    thumbnail where the original is gone or has another size than was ingested; None where there is neither.
+    """
+    return _picture(str(db()), settled(db()), image_id)
+
+
+def thumb_url(image_id: int) -> str:
+    """The address of an image's thumbnail, for a browser to keep for ever: another picture has another address."""
+    known = images()
+    return thumb_route(image_id, known.at[image_id, "version"] if image_id in known.index else "0")
+
+
+def pictures_version(collection: str) -> str:
+    """A short word that changes whenever a picture of the collection does, or what its metadata says."""
+
+    def make() -> str:
+        known = images(collection)
+        parts = (known[name].astype(str) for name in ("image_id", "version", "title", "caption"))
+        return hashlib.sha256("\n".join("\n".join(part) for part in parts).encode(errors="replace")).hexdigest()[:12]
+
+    return remembered(make, "pictures", collection)
+
+
+def thumbnail(image_id: int) -> bytes | None:
+    """The JPEG of one image in the database in view."""
+    return thumbnail_of(db(), image_id)
+
+
+def thumbnail_of(path: Path, image_id: int) -> bytes | None:
+    """The JPEG of one image, or None. Any thread may ask: no Streamlit here."""
+    return _thumbnails.get(path, image_id)
+
+
+def thumbnails(image_ids: Iterable[int]) -> dict[int, bytes]:
+    """The JPEGs of those images that have one. Remembers nothing."""
+    with connection.reading(db()) as con:
+        return read.thumbnails(con, image_ids)
+
+
+_thumbnails = Thumbnails(settled)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _picture(path: str, token: str, image_id: int) -> tuple[Image.Image, bool] | None:
+    row = image(image_id)
+    if row is None:
+        return None
+    known = collections()
+    for source in known.loc[known["name"] == row["collection"], "source"].dropna():
+        try:
+            found = originals.original(source, row["path"])
+        except loader.BadImage:
+            continue
+        if found.size == (row["width"], row["height"]):
+            found.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+            return found, True
+    data = thumbnail_of(Path(path), image_id)
+    return None if data is None else (Image.open(io.BytesIO(data)).convert("RGB"), False)

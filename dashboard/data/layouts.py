@@ -1,0 +1,168 @@
+"""What the canvas of the map asks the server for, besides thumbnails. No Streamlit: any thread may ask."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dashboard.compute import arrangements, clusters, words
+from dashboard.compute.arrangements import ARRANGEMENTS, Arrangement, Dated
+from store import atlas, connection, read
+from store import clusters as stored
+from store.atlas import Layout
+from store.keywords import divided, parts_of
+
+FORMAT = 3  # of what is sent: a browser keeps what it has for ever, so another format needs another address
+CLUSTER = "map cluster"  # among the names of columns, what is no column: the clusters of the projection itself
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How to lay pictures out: 'projection' as they are, 'grid', or 'time' or 'groups' by a column."""
+
+    layout: str = "projection"
+    by: str = ""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What the address of the points says of it."""
+        said = {"layout": self.layout, "by": self.by}
+        return {} if self.layout == "projection" else {name: value for name, value in said.items() if value}
+
+
+def points(
+    path: Path, projection_id: int, wish: Wish | None = None, names: Mapping[int, str] | None = None
+) -> bytes | None:
+    """A projection, or what is made of it, as the canvas reads it; None if there is no such projection or column.
+    `names` are those of the clusters, for blocks of them."""
+    with connection.reading(path, wait=2.0) as con:
+        layout = atlas.layout(con, projection_id)
+        if layout is None or wish is None or wish.layout == "projection":
+            return layout and packed(layout)
+        values = values_of(con, projection_id, layout, wish, names or {})
+    return None if values is None else packed(layout, arranged(layout, wish, *values))
+
+
+def values_of(
+    con, projection_id: int, layout: Layout, wish: Wish, names: Mapping[int, str]
+) -> tuple[Sequence[Any], str] | None:
+    """What a layout by a column goes by, for each picture, and its kind; None if there is no such column or layout."""
+    if wish.layout not in ARRANGEMENTS or (wish.layout == "grid") == bool(wish.by):
+        return None
+    if wish.layout == "grid":
+        return (), ""
+    if wish.by == CLUSTER:
+        found = stored.clusters(con, projection_id)
+        if found is None or wish.layout == "time":
+            return None
+        return [names.get(number) for number in found.among(layout.ids).tolist()], "text"
+    if wish.layout == "time" and (dated := ranges_of(con, layout.ids, wish.by)) is not None:
+        return dated, "number"
+    found = atlas.values(con, layout.ids, wish.by)
+    separator = read.list_columns(con).get(wish.by)
+    if found is None or separator is None:
+        return found
+    return [parts_of(text, separator) or None for text in found[0]], "text"
+
+
+def ranges_of(con, ids: np.ndarray, by: str) -> list[Dated] | None:
+    """Where pictures lie on a time line by a column of dates that has years beside it, `date` (the middle of each
+    range), or by one of these, `date_from` and `date_to`; by the other one where only that is known, as of "before
+    1750". None for other columns."""
+    kinds = read.metadata_columns(con)
+    name = range_of(by, kinds)
+    if name is None:
+        return None
+    ends = [atlas.values(con, ids, f"{name}{end}")[0] for end in ("_from", "_to")]
+    return [_dated(low, high, by.removeprefix(name)) for low, high in zip(*ends, strict=True)]
+
+
+def range_of(by: str, kinds: Mapping[str, str]) -> str | None:
+    """The column of dates whose range of years `by` is, or is an end of; None if it is none."""
+    for name in (by, by.removesuffix("_from"), by.removesuffix("_to")):
+        if {kinds.get(f"{name}_from"), kinds.get(f"{name}_to")} == {"number"}:
+            return name
+    return None
+
+
+def _dated(low: float | None, high: float | None, end: str) -> Dated:
+    if low is None or high is None:
+        return Dated(high if low is None else low, (0 if high is None else -1) if low is None else 1)
+    return Dated({"_from": low, "_to": high}.get(end, (low + high) / 2))
+
+
+def arranged(layout: Layout, wish: Wish, values: Sequence[Any], kind: str) -> Arrangement:
+    """The pictures of a layout in other places."""
+    if wish.layout == "grid":
+        return arrangements.grid(layout.xy)
+    none = "in no cluster" if wish.by == CLUSTER else f"no {wish.by}"
+    if wish.layout == "time":
+        return arrangements.timeline(layout.xy, values, kind, none)
+    return arrangements.groups(layout.xy, values, none)
+
+
+def version(layout: Layout, values: Sequence[Any] = ()) -> str:
+    """A word that changes with the layout, with the values that it is arranged by, and with the format."""
+    said = json.dumps([FORMAT, layout.version, list(map(str, values))], ensure_ascii=False)
+    return hashlib.sha256(said.encode(errors="replace")).hexdigest()[:12]
+
+
+def packed(layout: Layout, arrangement: Arrangement | None = None) -> bytes:
+    """n and whether there are places, int32 each; then n of each, little-endian: ids float64, x, y and the logarithm to
+    base 2 of width by height, float32, places int32. After an arrangement its blocks and its axis as JSON."""
+    ratio = np.log2(np.maximum(layout.sizes[:, 0], 1) / np.maximum(layout.sizes[:, 1], 1))
+    xy = layout.xy if arrangement is None else arrangement.xy
+    head = np.array([len(layout.ids), layout.places is not None], dtype="<i4")
+    parts = [head, layout.ids.astype("<f8"), xy[:, 0].astype("<f4"), xy[:, 1].astype("<f4")]
+    parts += [ratio.astype("<f4")] + ([] if layout.places is None else [layout.places.astype("<i4")])
+    data = b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
+    return data if arrangement is None else data + _notes(arrangement)
+
+
+def _notes(arrangement: Arrangement) -> bytes:
+    """The side of the square cell that each picture has, the blocks, the axis, and the open ends [number, side]."""
+    axis = arrangement.axis and vars(arrangement.axis)
+    said = {"cell": 1, "blocks": [vars(block) for block in arrangement.blocks], "axis": axis}
+    if arrangement.open is not None:
+        said["open"] = [[int(place), int(arrangement.open[place])] for place in np.flatnonzero(arrangement.open)]
+    return json.dumps(said, ensure_ascii=False, default=float).encode(errors="replace")
+
+
+def outlines(path: Path, projection_id: int) -> bytes | None:
+    """The clusters of a projection as JSON: `of`, the cluster of each picture as int16 in base64, 0 for none, and
+    `groups`, largest first, as `dashboard.clusters.Group` has them; None if nobody has looked for clusters."""
+    with connection.reading(path, wait=2.0) as con:
+        layout, found = atlas.layout(con, projection_id), stored.clusters(con, projection_id)
+        if layout is None or found is None:
+            return None
+        table = divided(read.catalogue(con, ids=layout.ids.tolist()).to_pandas(), read.list_columns(con))
+        kinds = read.metadata_columns(con)
+    of = found.among(layout.ids)
+    table = table.set_index("image_id").reindex(layout.ids)
+    groups = clusters.groups(layout.xy, of, found.centres, table, kinds)
+    said = {"of": base64.b64encode(of.astype("<i2").tobytes()).decode(), "groups": [vars(group) for group in groups]}
+    return json.dumps(said, ensure_ascii=False, default=float).encode(errors="replace")
+
+
+def page(path: Path, collection_id: int, version: str, cell: int, number: int) -> bytes | None:
+    """The JPEG of an atlas page; None if there is none of this version."""
+    with connection.reading(path, wait=2.0) as con:
+        return atlas.page(con, collection_id, version, cell, number)
+
+
+def about(path: Path, image_id: int) -> bytes | None:
+    """Title and caption of a picture as JSON; None if there is no such picture."""
+    if image_id >= 2**63:
+        return None  # no BIGINT
+    with connection.reading(path, wait=2.0) as con:
+        found = read.images(con, ids=[image_id]).to_pylist()
+    if not found:
+        return None
+    title = found[0]["title"]
+    said = {"title": title, "caption": words.caption(json.loads(found[0]["metadata"] or "{}"), title)}
+    return json.dumps(said, ensure_ascii=False).encode()

@@ -1,0 +1,115 @@
+"""The selection as a IIIF manifest, for viewers and for the web."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.compute.methods import kind_of, title_of
+from dashboard.data import cache
+from dashboard.selection.selection import Selection, pictures
+from dashboard.state import controls
+from ingest.vision.peaks import peaks as find_peaks
+from store import manifest, marks
+from store.counts import counted
+
+MOST_PEAKS = 10  # of each picture that the slider offers
+
+
+def show(selection: Selection, name: str) -> None:
+    """How many peaks to mark, where the manifest and its pictures lie, and the file; `name` is the file's."""
+    rows = cache.images(selection.collection).loc[selection.ids]
+    st.markdown("**As a IIIF manifest**")
+    st.caption("Mirador and other viewers show it, with the regions that were kept and the peaks of attention marked.")
+    if len(rows) > manifest.MOST:
+        st.caption(f"A viewer reads a manifest as a whole: select {manifest.MOST:,} pictures at most.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        folder = ask_folder(rows)
+        there = rows[reachable(rows, folder)]
+        uri = ask_address("Where you will publish the manifest", "iiif_uri") if len(there) else None
+    if there.empty:
+        st.caption(
+            "None of these pictures has an address on the web, where a viewer could fetch it. If their folder lies on "
+            "the web too, type its address."
+        )
+        return
+    peaks = ask_peaks()
+    st.download_button(
+        "Download the IIIF manifest",
+        partial(build, cache.db(), rows, selection.name, uri or manifest.made_up(f"{name}.json"), folder, peaks),
+        f"{name}.json",
+        "application/json",
+        key="selection_iiif",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    st.caption(summary(len(rows), there.index, uri))
+
+
+def summary(selected: int, there: Sequence[int], uri: str | None) -> str:
+    """What the manifest will hold, the pictures `there`, and what it will not."""
+    regions = len(cache.regions(there))
+    said = pictures(len(there))
+    said += f", {counted(regions, 'region')}." if regions else "."
+    if left := selected - len(there):
+        said += f" {pictures(left)} without an address on the web {'is' if left == 1 else 'are'} left out."
+    if uri is None:
+        said += " The manifest’s address is made up: type the one at which you will publish it."
+    return said
+
+
+def ask_folder(rows: pd.DataFrame) -> str | None:
+    """Where the pictures of a folder lie on the web, asked only where some came from a folder."""
+    if all(reachable(rows, None)):
+        return None
+    return ask_address("Where the folder of the pictures lies on the web", "iiif_folder")
+
+
+def ask_address(label: str, key: str) -> str | None:
+    """An address that somebody typed; None where it is none, which is then said."""
+    typed = controls.text_input(label, key=key, placeholder="https://…", width=340)
+    if typed and not manifest.is_web(typed):
+        st.caption("This is no address on the web: it should begin with https://")
+        return None
+    return typed or None
+
+
+def ask_peaks() -> marks.Peaks | None:
+    """Which peaks to mark: of the run in view, in the last layer, of the mean of all heads."""
+    run = cache.current_run()
+    stored = [] if run is None else cache.methods(run["run_id"]).to_dict("records")
+    methods = [row["method"] for row in stored if not row["target"]]
+    if not methods:
+        return None
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        count = controls.slider("Peaks to mark in each picture", 0, MOST_PEAKS, 0, key="iiif_peaks", width=240)
+        if not count:
+            return None
+        method = controls.selectbox(
+            "Of the maps",
+            methods,
+            key="iiif_method",
+            format_func=title_of,
+            width=260,
+            help="Of the run in view, in its last layer, and of the mean of all heads.",
+        )
+    layers, heads = cache.map_levels(run["run_id"], method)
+    head = "mean" if heads else None
+    return marks.Peaks(count, run["run_id"], method, kind_of(method), "", layers[-1], head)
+
+
+def reachable(rows: pd.DataFrame, folder: str | None) -> list[bool]:
+    """Which of these pictures a viewer could fetch."""
+    pairs = zip(rows["path"], rows["metadata"], strict=True)
+    return [manifest.address_of(path, metadata, folder) is not None for path, metadata in pairs]
+
+
+def build(path: Path, rows: pd.DataFrame, label: str, uri: str, folder: str | None, peaks: marks.Peaks | None) -> bytes:
+    """The manifest of these rows of `cache.images`, with the kept regions. Any thread may ask: no Streamlit here."""
+    found, _ = manifest.pictures_of(rows.to_dict("records"), uri, folder)
+    return manifest.text_of(manifest.manifest(uri, label, marks.marked(path, found, peaks, find_peaks))).encode()

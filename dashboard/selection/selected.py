@@ -1,0 +1,75 @@
+"""Which pictures are selected: by id, so that it stays through other layouts, runs and pages; and in the address.
+
+A selection that is kept goes by its name (`selection=…`), another one by its ids (`marked=…`), where they fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import streamlit as st
+
+from dashboard.compute import packing
+from dashboard.data import cache
+from dashboard.state import url
+
+MARKED = "_map_marked"  # in the session: the ids
+_NAME, _GONE = "_selection_name", "_selection_gone"
+_NAMED, _LISTED = "selection", "marked"  # in the address
+
+
+def ids() -> np.ndarray:
+    """What is selected (n,) int64, ascending; not all of it need be in the run in view."""
+    return np.unique(np.asarray(st.session_state.get(MARKED, []), dtype=np.int64))
+
+
+def choose(ids: Iterable[int], name: str | None = None) -> None:
+    """Select these pictures, and no others; `name` is that of the selection they were opened as."""
+    st.session_state[MARKED] = np.unique(np.asarray(ids, dtype=np.int64)).tolist()
+    st.session_state[_NAME] = name
+
+
+def name(collection: str) -> str | None:
+    """The name under which what is selected is kept, and was opened or saved; None if it has changed since."""
+    known = st.session_state.get(_NAME)
+    kept = None if known is None else cache.selection_members(collection, known)
+    return known if kept is not None and np.array_equal(kept, ids()) else None
+
+
+def arrive(collection: str) -> None:
+    """Take over what is new in the address, on opening a link and on the browser's back. To be called before anything
+    that shows what is selected."""
+    state = st.session_state
+    if not url.news(_NAMED, _LISTED):
+        return
+    named, listed = st.query_params.get(_NAMED), st.query_params.get(_LISTED)
+    kept = cache.selection_members(collection, named) if named else None
+    found = packing.unpack(listed) if listed else None
+    state.pop(_GONE, None)
+    if kept is not None:
+        choose(kept, named)
+    elif found is not None:
+        choose(found)
+    elif not named and not listed:  # back to where nothing was selected
+        choose([])
+    elif named:
+        state[_GONE] = f"There is no saved selection “{named}” in this collection any more."
+    else:
+        state[_GONE] = "The address does not hold the whole selection: it was cut off on the way."
+
+
+def gone() -> str | None:
+    """Why the selection that the address names is not there, said until another one is made."""
+    return st.session_state.get(_GONE) if not len(ids()) else None
+
+
+def leave(collection: str) -> bool:
+    """Put what is selected into the address; False if it does not fit. To be called at the end."""
+    marked, known = ids(), name(collection)
+    text = packing.pack(marked) if known is None and len(marked) else None
+    if not len(marked) and gone():
+        return True  # the address stays for whoever wants to read it
+    url.put(_NAMED, [known] if known else [])
+    url.put(_LISTED, [text] if text else [])
+    return not len(marked) or bool(known or text)

@@ -1,0 +1,121 @@
+"""What can be done with selected pictures: look, read, compare with the rest, tag, keep, ask, take away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from dashboard.components import wall
+from dashboard.compute import words
+from dashboard.data import cache
+from dashboard.selection import contrast, files, saved, selected, statement, tagging
+from dashboard.selection.selection import Selection, pictures
+from dashboard.state import controls
+
+ROWS = 10_000  # of the table on the screen
+SIZES = (70, 260, 130)  # of a thumbnail, in pixels: least, most, at first
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the things to do; `key` is its word in the address."""
+
+    key: str
+    title: str
+
+
+PARTS = (
+    Part("pictures", "Pictures"),
+    Part("table", "Table"),
+    Part("typical", "Typical"),
+    Part("tags", "Tags"),
+    Part("saved", "Saved"),
+    Part("sql", "SQL"),
+    Part("files", "Files"),
+)
+
+
+def show(selection: Selection, hint: str) -> int | None:
+    """The part that somebody chose; returns the picture that was opened just now, if one was. `hint` says how to select
+    where nothing is selected. `chosen.arrive` comes before this, and this puts the selection into the address."""
+    opened = _show(selection, hint)
+    if not selected.leave(selection.collection):
+        st.caption("These are too many scattered pictures for a link: save the selection, and its name will be in it.")
+    return opened
+
+
+def _show(selection: Selection, hint: str) -> int | None:
+    if not len(selection.ids):
+        st.markdown(selected.gone() or hint)
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+            tagging.pick(selection.collection)
+            saved.pick(selection.collection)
+        return None
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        known = selected.name(selection.collection)
+        named = f": {words.plain(known)}" if known else ""
+        st.markdown(f"**{len(selection.ids):,}** of {pictures(len(selection.among))}{named}", width="content")
+        if len(selected.ids()):
+            st.button("Select nothing", key="selection_clear", on_click=selected.choose, args=([],), type="tertiary")
+    elsewhere = np.setdiff1d(selected.ids(), selection.among, assume_unique=True)
+    if len(elsewhere):
+        st.caption(
+            f"{pictures(len(elsewhere))} of the selection {'is' if len(elsewhere) == 1 else 'are'} not in this run."
+        )
+    part = choose_part()
+    if part == "pictures":
+        return gallery(selection)
+    if part == "table":
+        table(selection)
+    else:
+        rooms = {"typical": contrast, "tags": tagging, "saved": saved, "sql": statement, "files": files}
+        rooms[part].show(selection)
+    return None
+
+
+def choose_part() -> str:
+    """Which part; the address keeps its word."""
+    key, known = "selection_part", {part.key: part for part in PARTS}
+    return controls.segmented_control(
+        "About the selection",
+        list(known),
+        format_func=lambda name: known[name].title,
+        key=key,
+        label_visibility="collapsed",
+    )
+
+
+def gallery(selection: Selection) -> int | None:
+    """The pictures, as many as there are."""
+    least, most, first = SIZES
+    place = st.container()
+    size = controls.slider(
+        "Size of the pictures",
+        least,
+        most,
+        first,
+        10,
+        key="selection_size",
+        format="%d px",
+        width=240,
+    )
+    version = cache.pictures_version(selection.collection)
+    with place:
+        return wall.wall(
+            selection.ids,
+            "selection_wall",
+            cache.route("/thumb/{id}", version),
+            cache.route("/atlas/abouts/{ids}", version),
+            size,
+            cache.current_image(),
+        )
+
+
+def table(selection: Selection) -> None:
+    """The metadata."""
+    rows = selection.rows()
+    st.dataframe(rows.head(ROWS), hide_index=True, width="stretch")
+    if len(rows) > ROWS:
+        st.caption(f"The first {ROWS:,} rows of {len(rows):,}; the files have all of them.")

@@ -1,0 +1,103 @@
+"""Tags: words for pictures, with notes."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from dashboard.compute import words
+from dashboard.data import cache
+from dashboard.selection import picker, selected
+from dashboard.selection.selection import Selection, pictures
+from dashboard.state import busy
+from store.counts import counted
+
+LINES = 30  # tags of the selection that are listed
+
+
+def show(selection: Selection) -> None:
+    """Add tags, see those that are there, change notes, take tags away."""
+    busy.explain("tag")
+    known = cache.tags(selection.collection)
+    with st.form("tag_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        st.multiselect(
+            "Tags",
+            known["tag"].tolist(),
+            key="tag_words",
+            accept_new_options=True,
+            placeholder="type a new one, or choose",
+            width=360,
+        )
+        st.text_input("Note", key="tag_note", placeholder="why, or where you read it", width=360)
+        label = f"Tag {pictures(len(selection.ids))}"
+        st.form_submit_button(label, key="tag_add", on_click=add, args=(selection.ids,), type="primary")
+    st.caption("A picture has a tag once. Tagging it again changes the note, if you type one.")
+    found = cache.tags_among(selection.ids)
+    for row in found.head(LINES).to_dict("records"):
+        line(selection, row)
+    if len(found) > LINES:
+        st.caption(f"The {LINES} commonest of {counted(len(found), 'tag')}.")
+    pick(selection.collection)
+
+
+def line(selection: Selection, row: dict) -> None:
+    """One tag of the selection."""
+    tag, notes = row["tag"], list(row["notes"])
+    ids = selection.ids
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        said = f"**{words.plain(tag)}** · {row['images']:,} of {len(ids):,}"
+        if notes:
+            said += f" · *{words.plain(notes[0])}*" if len(notes) == 1 else f" · {counted(len(notes), 'note')}"
+        st.markdown(said)
+        if row["images"] < len(ids):
+            st.button("Tag all", key=f"tag_all_{tag}", on_click=add_one, args=(ids, tag), type="tertiary")
+        with st.popover("Note", type="tertiary"):
+            for note in notes if len(notes) > 1 else []:
+                st.markdown(f"- {words.plain(note)}")
+            key = f"tag_note_{tag}"
+            st.text_area("Note", notes[0] if len(notes) == 1 else "", key=key, label_visibility="collapsed")
+            label = f"Save for {pictures(row['images'])}"
+            st.button(label, key=f"tag_save_{tag}", on_click=note_one, args=(ids, tag, key))
+        st.button("Remove", key=f"tag_remove_{tag}", on_click=remove, args=(ids, tag), type="tertiary")
+
+
+def pick(collection: str) -> None:
+    """Select all pictures of a tag."""
+    known = cache.tags(collection)
+    picker.pick(
+        "Pictures with the tag", known["tag"], known["images"], "tag_pick", "Select", partial(select, collection)
+    )
+
+
+def select(collection: str, tag: str) -> None:
+    """Callback: the pictures of a tag, and no others."""
+    selected.choose(cache.tagged(tag, collection))
+
+
+def add(ids: np.ndarray) -> None:
+    """Callback of the form."""
+    state = st.session_state
+    tags, note = state["tag_words"], state["tag_note"] or ""
+    if not tags:
+        state["_tag_problem"] = "Type a tag first, and press Enter after it."
+    elif busy.attempt("tag", cache.add_tags, ids, tags, note):
+        state["tag_words"], state["tag_note"] = [], ""
+        st.toast("Saved.")
+
+
+def add_one(ids: np.ndarray, tag: str) -> None:
+    """Callback: the tag for those pictures, too, that lack it."""
+    busy.attempt("tag", cache.add_tags, ids, [tag], "")
+
+
+def note_one(ids: np.ndarray, tag: str, key: str) -> None:
+    """Callback: the note of those pictures that have the tag."""
+    if busy.attempt("tag", cache.note_tag, ids, tag, st.session_state[key] or ""):
+        st.toast("Saved.")
+
+
+def remove(ids: np.ndarray, tag: str) -> None:
+    """Callback."""
+    busy.attempt("tag", cache.remove_tag, ids, tag)

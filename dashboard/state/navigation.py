@@ -1,0 +1,166 @@
+"""What the address bar says, and what is in view: kept the same, so that any view can be shared as a link.
+
+The database goes by its file's name, the run and the image by their ids. Streamlit can bind a picker to the address by
+itself, but then writes the chosen label there: two pictures called "Untitled" would share a link, and a corrected title
+would break one. So this small file does it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from dashboard.state import filters, not_found, url
+
+KEYS = ("db", "run", "image")
+_WORD = "_page_word"  # in the session: the word of an address that is no page of ours
+_ASKED = "_asked"  # in the session: what an address asks for that the pickers have not settled yet
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its title, its icon, what it `needs` before it can say anything, and other words for it in an address,
+    which people type or remember. Its `script` is `views/WORD/page.py` unless named."""
+
+    title: str
+    icon: str
+    needs: str = "run"  # or "database", or "nothing"
+    aliases: tuple[str, ...] = ()
+    script: str = ""
+
+
+# By their words in the address, in the order of the sidebar. To add a page, add its folder and its line here.
+PAGES = {
+    "": Page(
+        "Overview",
+        ":material/photo_library:",
+        "database",
+        ("overview", "home", "index", "start", "collection"),
+        "views/overview/page.py",
+    ),
+    "map": Page("Map", ":material/scatter_plot:", aliases=("atlas", "umap", "projection")),
+    "similar": Page("Similar", ":material/image_search:", aliases=("neighbours", "neighbors", "nearest", "search")),
+    "attention": Page("Attention", ":material/visibility:", aliases=("microscope", "image")),
+    "heads": Page("Heads", ":material/grid_on:", aliases=("head",)),
+    "aggregate": Page("Aggregate", ":material/stacks:", aliases=("compare",)),
+    "parts": Page("Parts", ":material/palette:", aliases=("patches",)),
+    "probe": Page("Probe", ":material/biotech:", "nothing", ("upload",)),
+    "sql": Page("SQL", ":material/database:", "database", ("query",)),
+}
+
+
+def script_of(word: str) -> str:
+    """The file of a page, as Streamlit wants it: from the folder of main.py."""
+    return PAGES[word].script or f"views/{word}/page.py"
+
+
+def unusual_page() -> tuple[str, str | None] | None:
+    """The word of the address where it is no page of ours, and the page that is meant, if that is plain; None on a page
+    of ours.
+
+    Streamlit knows what the browser asks for, behind a proxy too, but tells it only as the page is opened; after that
+    the address has to say whether it is still the same.
+    """
+    state, context = st.session_state, get_script_run_ctx()
+    word = (context.pages_manager.intended_page_name or "").strip("/") if context else ""
+    if not word:
+        last = unquote(urlsplit(st.context.url or "").path).rstrip("/").rpartition("/")[2]
+        word = last if last == state.get(_WORD) else ""
+    if not word or word in PAGES:
+        state.pop(_WORD, None)
+        return None
+    state[_WORD] = word
+    return word, meant_page(word)
+
+
+def meant_page(word: str) -> str | None:
+    """The page that is meant by another word than its own: so `/overview` is the first page, and `/Maps` is Map."""
+    name = word.casefold().removesuffix(".html").removesuffix(".py")
+    near = [each for each in (name, name.removesuffix("s"), f"{name}s") if each]
+    known = {alias: each for each, page in PAGES.items() for alias in (*page.aliases, each)}
+    return next((known[each] for each in near if each in known), None)
+
+
+def arrive() -> None:
+    """Take over what is new in the address. To be called before the pickers."""
+    state = st.session_state
+    for key in KEYS:
+        value = st.query_params.get(key)
+        if url.news(key) and value is not None:
+            state.setdefault(_ASKED, {})[key] = value
+            if key == "db" or is_id(value):
+                state[key] = value if key == "db" else int(value)
+    state.update(state.pop("_wish", {}))
+    if "_goto" in state:
+        st.switch_page(script_of(state.pop("_goto")), query_params=query())
+
+
+def is_id(text: str) -> bool:
+    """Whether a text may be the id of something: the database counts up to 19 digits."""
+    return text.isascii() and text.isdecimal() and len(text) < 19
+
+
+def settle(key: str, options: list, missing: Callable[[str, Any], str]) -> bool:
+    """Before a picker is drawn: make its value one of the options, the first if it is not. False if there are none.
+
+    What the address asks for in vain is said at the top of the page: `missing` makes a sentence of its word and of what
+    is shown instead, None for nothing.
+    """
+    state, asked = st.session_state, st.session_state.get(_ASKED, {}).pop(key, None)
+    if not options:
+        state.pop(key, None)
+    elif state.get(key) not in options:
+        state[key] = options[0]
+    if asked is not None and (asked if key == "db" else asked.lstrip("0") or asked) != str(state.get(key)):
+        not_found.note(key, missing(asked, state.get(key)), state.get(key))
+    return bool(options)
+
+
+def asked(key: str) -> str | None:
+    """What the address asks for anew, before the picker is settled."""
+    return st.session_state.get(_ASKED, {}).get(key)
+
+
+def leave() -> None:
+    """Write what is in view into the address. To be called after the pickers."""
+    values = parameters()
+    for key in KEYS:
+        url.put(key, [values[key]] if key in values else [])
+
+
+def parameters(**other: Any) -> dict[str, str]:
+    """What the address says of what is in view, with some values replaced or added."""
+    values = {key: st.session_state.get(key) for key in KEYS} | other
+    return {key: str(value) for key, value in values.items() if value is not None}
+
+
+def query(**other: Any) -> list[tuple[str, str]]:
+    """The query of a link to what is in view, with some values replaced or added, and with the filter: every address
+    of ours carries it, so that one without it means that there is none."""
+    state, said = st.session_state, st.query_params
+    entries = filters.to_address(state["f"]) if "f" in state else said.get_all("f")
+    where = state["where"] if "where" in state else said.get("where")
+    return [*parameters(**other).items(), *(("f", entry) for entry in entries), *([("where", where)] if where else [])]
+
+
+def choose(key: str, value: Any, page: str | None = None) -> None:
+    """Set a picker from elsewhere, in a callback or in a page's body, and go to a page if one is named."""
+    try:
+        st.session_state[key] = value
+    except StreamlitAPIException:  # the body of a page: the picker is on the screen and can't be changed in this run
+        if page is not None:
+            st.switch_page(script_of(page), query_params=query(**{key: value}))
+        st.session_state["_wish"] = {key: value}
+        st.rerun()
+    if page is not None:
+        st.session_state["_goto"] = page
+
+
+def link(page: str, label: str, image_id: int | None = None, icon: str | None = None) -> None:
+    """A link to a page of ours, with what is in view or with another image, and with the filter that pages share."""
+    said = query() if image_id is None else query(image=image_id)
+    st.page_link(script_of(page), label=label, icon=icon, query_params=said, width="stretch")

@@ -1,0 +1,158 @@
+"""The pickers for database, run and image in the sidebar, which every page shares."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.compute import words
+from dashboard.data import cache
+from dashboard.state import filter_bar, filters, navigation, not_found
+
+MANY = 2000  # images; a longer list in the picker would be sent to the browser at every click
+MATCHES = 200
+CAPTION = 200  # characters
+
+
+def database() -> None:
+    """The picker of the database, where there is more than one to choose from."""
+    names = [path.name for path in cache.databases()]
+    if navigation.settle("db", names, missing_database) and len(names) > 1:
+        st.selectbox("Database", names, key="db")
+    else:
+        st.session_state.pop("db", None)
+        not_found.hold("db")
+
+
+def run_and_image(filtered: bool = False) -> None:
+    """The pickers of run and image, each only where there is something to pick. Where `filtered`, the images are those
+    that the filter leaves, and the one in view."""
+    runs = cache.runs()
+    ids = [int(run_id) for run_id in reversed(runs["run_id"].tolist())]
+    follow_image(runs)
+    if navigation.settle("run", ids, missing_run):
+        labels = run_labels()
+        st.selectbox(
+            "Run",
+            ids,
+            format_func=labels.get,
+            key="run",
+            help="A run is one network with fixed settings over one collection.",
+        )
+    run = cache.current_run()
+    images = cache.images(run["collection"] if run else None)
+    left = filter_bar.current(run).ids if filtered and run else None
+    offered = images if left is None or not len(left) else images[images.index.isin(left)]
+    options = search(offered) if len(offered) > MANY else offered["image_id"].tolist()
+    current = cache.current_image()
+    if current in images.index and current not in options:
+        options = [current, *options]
+    if not navigation.settle("image", options, missing_image):
+        return
+    labels = image_labels(images.loc[options])
+    st.selectbox("Image", options, format_func=labels.get, key="image")
+    image_id = cache.current_image()
+    turn(image_id, offered.index.to_numpy())
+    if small := cache.thumbnail(image_id):
+        width, height = images.loc[image_id, ["width", "height"]]
+        # A tall scroll would push all else off the sidebar.
+        st.image(
+            small,
+            alt=images.at[image_id, "alt"],
+            width="stretch" if height < 2 * width else round(480 * width / height),
+        )
+    st.caption(words.plain(filters.short(images.at[image_id, "caption"], CAPTION)))
+
+
+def follow_image(runs: pd.DataFrame) -> None:
+    """A link that names a picture and no run means the newest run over the picture's collection."""
+    if navigation.asked("image") is None or navigation.asked("run") is not None:
+        return
+    known = cache.images()
+    if st.session_state.get("image") not in known.index:
+        return
+    collection = known.at[st.session_state["image"], "collection"]
+    fitting = runs.loc[runs["collection"] == collection, "run_id"].tolist()
+    if fitting and st.session_state.get("run") not in fitting:
+        st.session_state["run"] = int(fitting[-1])
+
+
+def missing_database(name: str, shown: str | None) -> str:
+    """What is said of a database that an address names and that is not there."""
+    sentence = f"There is no database {not_found.quoted(name)} in this folder; shown is {shown}"
+    numbered = navigation.asked("run") is not None or navigation.asked("image") is not None
+    return f"{sentence}, in which the numbers of runs and pictures mean others." if numbered else f"{sentence}."
+
+
+def missing_run(number: str, shown: int | None) -> str:
+    """The same of a run."""
+    if shown is None:
+        return f"There is no run {not_found.quoted(number)}: this database has none yet."
+    return f"There is no run {not_found.quoted(number)} in this database; shown is run {run_labels()[shown]}."
+
+
+def missing_image(number: str, shown: int | None) -> str:
+    """The same of a picture: it may be one of a collection that the run in view is not about."""
+    if shown is None:
+        return f"There is no picture {not_found.quoted(number)}: this collection has none."
+    images, run = cache.images(), cache.current_run()
+    if navigation.is_id(number) and int(number) in images.index:
+        there, here = images.at[int(number), "collection"], run["collection"] if run else ""
+        runs = cache.runs()
+        fitting = runs.loc[runs["collection"] == there, "run_id"].tolist()
+        way = f"choose run {fitting[-1]} to see it" if fitting else "no network has been run on that collection yet"
+        sentence = f"Picture {number} is in the collection {there}, and this run is over {here}: {way}"
+    else:
+        sentence = f"There is no picture {not_found.quoted(number)} in this database"
+    return f"{sentence}; shown is picture {shown}, {filters.short(images.at[shown, 'title'])}."
+
+
+def turn(image_id: int, ids: np.ndarray) -> None:
+    """To the image before and after this one among ids (n,), ascending."""
+    place, after = np.searchsorted(ids, image_id), np.searchsorted(ids, image_id, side="right")
+    with st.container(horizontal=True, gap="xsmall"):
+        for name, to, side in (("Previous", place - 1, "left"), ("Next", after, "right")):
+            there = 0 <= to < len(ids)
+            st.button(
+                name,
+                key=f"image_{name.lower()}",
+                icon=f":material/chevron_{side}:",
+                icon_position=side,
+                disabled=not there,
+                on_click=navigation.choose,
+                args=("image", int(ids[to]) if there else image_id),
+                width="stretch",
+            )
+
+
+def search(images: pd.DataFrame) -> list[int]:
+    """The images whose title, caption or path holds what the person typed."""
+    typed = st.text_input(
+        "Find an image", key="image_search", placeholder=f"in {len(images):,} titles, makers and file names"
+    )
+    text = cache.images_text().loc[images.index]
+    for word in (typed or "").split():
+        text = text[text.str.contains(word.lower(), regex=False)]
+    found = text.index[:MATCHES].tolist()
+    if typed:
+        st.caption(f"{len(text):,} found" + (f", the first {MATCHES} are listed" if len(text) > MATCHES else ""))
+    return found
+
+
+def run_labels() -> dict[int, str]:
+    """What each run is called in the picker; the collection is named where there are several."""
+    runs = cache.runs()
+    several = runs["collection"].nunique() > 1
+    labels = {}
+    for run_id, collection in zip(runs["run_id"].tolist(), runs["collection"], strict=True):
+        title = cache.run(run_id)["title"]
+        labels[run_id] = f"{run_id}: {title}, {collection}" if several else f"{run_id}: {title}"
+    return labels
+
+
+def image_labels(images: pd.DataFrame) -> dict[int, str]:
+    """Titles in one line; those that several images share are told apart by their paths."""
+    titles = images["title"].map(filters.short)
+    shared = titles.duplicated(keep=False)
+    named = titles.where(~shared, titles + " · " + images["path"].map(filters.short))
+    again = named.duplicated(keep=False)
+    return named.where(~again, named + " · " + images["image_id"].astype(str)).to_dict()

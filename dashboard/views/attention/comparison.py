@@ -1,0 +1,235 @@
+"""Two to four maps of one picture beside each other, each of a run, a method, a layer and heads of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from dashboard.components import map_wall
+from dashboard.components.patches import patches
+from dashboard.compute.methods import depth_noun, entry_of, kind_of, title_of
+from dashboard.data import cache
+from dashboard.drawing import markup, panels
+from dashboard.drawing.figure import ColourBar
+from dashboard.drawing.panels import Look, Panel, Scene
+from dashboard.drawing.text import warnings
+from dashboard.state import pickers, url
+from dashboard.views.attention import lookup, options, targets, viewer
+from dashboard.views.attention.lookup import CannotLook, Found, Question, Subject
+from ingest.vision import described
+
+MOST = 4
+WIDTHS = {2: 440, 3: 285, 4: 206}  # pixels of a column: all in one row on a wide page, in several on a narrow one
+SIDE = 720
+ALONE = "alone"
+FUSIONS = {"mean": "mean of all", "max": "maximum of all"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column shows. `head` is a number as text, a key of panels.FUSIONS, or '' for methods without heads, of
+    which those that accumulate have ALONE too, for one layer without those before. In the address it is written
+    `1;cls;11;mean`."""
+
+    run_id: int
+    method: str
+    layer: int
+    head: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.run_id};{self.method};{self.layer};{self.head}"
+
+    @staticmethod
+    def parse(text: str) -> Column | None:
+        """The column written so; None for anything else."""
+        parts = text.split(";")
+        if len(parts) != 4 or not parts[0].isdecimal() or not parts[2].isdecimal():
+            return None
+        return Column(int(parts[0]), parts[1], int(parts[2]), parts[3])
+
+    def question(self, target: str) -> Question:
+        method = entry_of(self.method)
+        target = target if method is not None and method.needs_target else ""
+        layers = None if method is not None and method.one_layer else (self.layer,)
+        if self.head in panels.FUSIONS:
+            return Question(self.method, target, layers, None, self.head)
+        heads = (int(self.head),) if self.head.isdecimal() else None
+        return Question(self.method, target, layers, heads, alone=self.head == ALONE)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One column, by its number from the left, with what was found for it."""
+
+    number: int
+    subject: Subject
+    question: Question
+    found: Found
+    scene: Scene
+
+
+def show(subject: Subject) -> None:
+    """The page in its other form: columns with their controls above, maps on one scale, one cursor."""
+    runs = [int(run_id) for run_id in cache.runs(subject.run["collection"])["run_id"]]
+    _arrive(subject.run, runs)
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    count = row.segmented_control("Columns", [2, 3, 4], key="columns", required=True)
+    kind = row.segmented_control("Kind", list(options.KINDS), key="kinds", required=True, format_func=options.KINDS.get)
+    try:
+        target = "" if kind == "attention" else targets.pick_target(subject.run, subject.image_id)
+    except CannotLook as reason:
+        st.info(markup.markdown(str(reason)))
+        return
+    drawing = options.choose_drawing(per_head=False, scale="shared", key="common_scale")
+    places = st.container(horizontal=True, gap="medium", vertical_alignment="top")
+    columns, sides = [], []
+    beside = min(count, map_wall.BROAD_COLUMNS) if panels.is_broad(subject.size) else count
+    for number in range(count):
+        with places.container(width=WIDTHS[beside]):
+            columns.append(pick_column(number, runs, kind))
+            side = _look(subject, number, columns[-1], target)
+            sides += [(side, st.container())] if side else []
+    _leave(columns)
+    _draw(subject, sides, drawing.look, beside)
+
+
+def pick_column(number: int, runs: Sequence[int], kind: str) -> Column:
+    """The controls of one column."""
+    prefix, labels = f"c{number}_", pickers.run_labels()
+    state = st.session_state
+    options.settle(f"{prefix}run", runs)
+    run = cache.run(st.selectbox("Run", runs, key=f"{prefix}run", format_func=labels.get))
+    stored = list(dict.fromkeys(cache.methods(run["run_id"])["method"]))
+    keys = [key for key in options.offered(run, stored) if kind_of(key) == kind]
+    options.settle(f"{prefix}method", keys)
+    key = st.selectbox("Method", keys, key=f"{prefix}method", format_func=title_of)
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    method = entry_of(key)
+    layer, head = run["layers"] - 1, ""
+    if method is None or not method.one_layer:
+        layers = range(run["layers"])
+        options.settle(f"{prefix}layer", layers, layer)
+        label = "Layer" if method is None or method.per_head else depth_noun(key)
+        layer = row.selectbox(label, layers, key=f"{prefix}layer")
+    if method is None or method.per_head:
+        heads = [*FUSIONS, *map(str, range(run["heads"]))]
+        options.settle(f"{prefix}head", heads)
+        head = row.selectbox("Head", heads, key=f"{prefix}head", format_func=lambda each: FUSIONS.get(each, each))
+    elif method.accumulates:
+        noun = depth_noun(key).lower()
+        shown = {"": f"accumulated to this {noun}", ALONE: f"this {noun} alone"}
+        options.settle(f"{prefix}head", list(shown))
+        head = row.selectbox("Shown", list(shown), key=f"{prefix}head", format_func=shown.get)
+    name = options.pick_options(key, row, prefix=prefix)
+    state[f"_{prefix}column"] = column = Column(run["run_id"], name, layer, head)
+    return column
+
+
+def _look(subject: Subject, number: int, column: Column, target: str) -> Side | None:
+    """What the column asks for; None, with a sentence in its place, if it cannot be had."""
+    try:
+        own = replace(subject, run=cache.run(column.run_id))
+        question = column.question(target)
+        with st.spinner("The network looks at the picture …"):
+            found = lookup.find(own, question)
+    except CannotLook as reason:
+        st.info(markup.markdown(str(reason)))
+        return None
+    return Side(number, own, question, found, own.scene(found.frame))
+
+
+def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count: int) -> None:
+    """The maps in their places, on one scale, and below them what they are."""
+    if not sides:
+        return
+    # Networks and methods count in weights of their own: multiples of a map's mean can be compared.
+    groups = [(each.found.maps.uniform(each.scene.cells()), each.scene.at(SIDE)) for each, _ in sides]
+    drawn, bar = panels.draw_together(groups, look)
+    shown = [replace(panel, title=_title(each)) for (each, _), (panel, *_) in zip(sides, drawn, strict=True)]
+    for (each, place), panel in zip(sides, shown, strict=True):
+        with place:
+            patches([map_wall.pane(panel, each.scene)], f"compare_{each.number}", group=subject.group, pick=False)
+            prefix = each.subject.run["prefix_tokens"]
+            about_network = described.warning(each.subject.run["settings"].get("measured"), each.question.key)
+            about_maps = warnings.warnings(each.question.entry, each.found.maps, each.scene, prefix)
+            for words in filter(None, [about_network, *about_maps]):
+                st.caption(f":material/visibility_off: {words}")
+    said = _seen(sides)
+    st.html(f'<div style="max-width: 30rem">{markup.said(said, bar)}</div>')
+    credits = [viewer.describe(each.subject, each.question, each.found) for each, _ in sides]
+    numbered = " ".join(f"({number}) {credit}" for number, credit in enumerate(credits, 1))
+    st.html(markup.small(numbered))
+    for each, _ in sides:
+        if each.found.live is not None:
+            st.html(markup.small(viewer.how_to_store(each.subject, each.question, each.found)))
+    _download(subject, sides[0][0].scene, shown, bar, look, count, numbered)
+    with st.expander("Cite this comparison", icon=":material/format_quote:"):
+        st.code(f"{numbered} {viewer.link()}".strip(), language=None, wrap_lines=True)
+
+
+def _seen(sides: Sequence[tuple[Side, Any]]) -> list[str]:
+    """What the networks saw of the picture, in one sentence if all saw the same."""
+    said = [panels.seen_sentence(each.scene, each.subject.run["fit"]) for each, _ in sides]
+    return said[:1] if len(set(said)) == 1 else [f"({number}) {words}" for number, words in enumerate(said, 1)]
+
+
+def _download(
+    subject: Subject, scene: Scene, shown: Sequence[Panel], bar: ColourBar, look: Look, count: int, credit: str
+) -> None:
+    def plate():
+        print_scene = scene.at(viewer.FIGURE_SIDE)
+        return panels.plate_of(subject.title, subject.caption, shown, bar, print_scene, look, count, credit)
+
+    viewer.figure_buttons(plate, f"{panels.file_stem(subject.title)}-compared", "compared")
+
+
+def _title(side: Side) -> str:
+    run = side.subject.run
+    return f"{side.found.maps.titles[0]} · {title_of(side.question.key)} · run {run['run_id']}"
+
+
+# ---- the address ----------------------------------------------------------------------------------------------------
+
+
+def _arrive(run: dict[str, Any], runs: Sequence[int]) -> None:
+    """Set the controls to what stands in the address; at first to the run in view and others beside it."""
+    state = st.session_state
+    if url.news("column"):
+        found = [column for column in map(Column.parse, url.words("column")[:MOST]) if column and column.run_id in runs]
+        for number in range(MOST):
+            _set(number, found[number] if number < len(found) else _default(run, runs, number))
+        state["columns"] = max(2, len(found))
+        state["kinds"] = kind_of(found[0].method) if found else "attention"
+    state.setdefault("columns", 2)
+    state.setdefault("kinds", "attention")
+    for number in range(MOST):
+        # What a control said is forgotten where it was not drawn for a while: on another page, or with fewer columns.
+        if f"c{number}_run" not in state:
+            kept = state.get(f"_c{number}_column")
+            _set(number, kept if kept and kept.run_id in runs else _default(run, runs, number))
+
+
+def _default(run: dict[str, Any], runs: Sequence[int], number: int) -> Column:
+    """Other runs beside the one in view, or other layers of it where there is none."""
+    ordered = [run["run_id"], *(each for each in runs if each != run["run_id"])]
+    if number < len(ordered):
+        other = cache.run(ordered[number])
+        return Column(other["run_id"], "cls" if described.has_cls(other) else "received", other["layers"] - 1, "mean")
+    method = "cls" if described.has_cls(run) else "received"
+    layer = max(0, run["layers"] - 2 - number + len(ordered))
+    return Column(run["run_id"], method, layer, "mean")
+
+
+def _set(number: int, column: Column) -> None:
+    state, prefix = st.session_state, f"c{number}_"
+    state[f"{prefix}run"] = column.run_id
+    options.ask_for(column.method, prefix)
+    state[f"{prefix}layer"], state[f"{prefix}head"] = column.layer, column.head
+
+
+def _leave(columns: Sequence[Column]) -> None:
+    url.put("column", [column.text for column in columns])

@@ -1,0 +1,315 @@
+"""What is looked at, and its maps: those that the database holds, or else made now by the network itself."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from dashboard.compute.methods import depth_noun, entry_of
+from dashboard.data import cache
+from dashboard.drawing import panels
+from dashboard.drawing.panels import Maps, Scene
+from ingest.vision.geometry import Frame, fit_image
+
+
+class CannotLook(Exception):
+    """No map can be shown; the message is a sentence that says why."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A picture before a network.
+
+    `run` has the fields of cache.run; for a picture that is in no database its run_id is None, and `image_id` too.
+    `picture` is upright, `original` says that it is no thumbnail, `size` is the (width, height) of the original, and
+    `digest` tells it from other pictures.
+    """
+
+    run: dict[str, Any]
+    image_id: int | None
+    picture: Image.Image
+    original: bool
+    size: tuple[int, int]
+    title: str
+    caption: str
+    alt: str
+    digest: str
+
+    @property
+    def group(self) -> str:
+        """Walls of the same picture share a cursor."""
+        return f"picture {self.digest}"
+
+    def scene(self, frame: Frame) -> Scene:
+        return Scene(self.picture, self.size, frame, self.title)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which maps: a method by its stored name (`rollout`, `rollout(fusion=max)`), what it explains ('' for nothing),
+    layers and heads (None: all there are), how heads are fused, '' or a key of panels.FUSIONS, and whether the layers
+    of a method that accumulates are shown each `alone`, not added up."""
+
+    method: str
+    target: str = ""
+    layers: tuple[int, ...] | None = None
+    heads: tuple[int, ...] | None = None
+    fuse: str = ""
+    alone: bool = False
+
+    @property
+    def key(self) -> str:
+        """The method's key in the registry."""
+        return self.method.partition("(")[0]
+
+    @property
+    def entry(self) -> Any:
+        """The method's entry in the registry; None for one that this version does not know."""
+        return entry_of(self.method)
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether the method is one that accumulates."""
+        return self.entry is not None and self.entry.accumulates
+
+    @property
+    def accumulated(self) -> bool:
+        """Whether each map is the sum of all layers up to its own."""
+        return self.accumulates and not self.alone
+
+
+@dataclass(frozen=True)
+class Live:
+    """What a network has found just now: all maps of a method (m, rows, cols), in the order of layers and heads, where
+    it looked, what was explained, a classifier's prediction, and the seconds it took."""
+
+    layers: tuple[int, ...]
+    heads: tuple[int, ...] | None
+    weights: np.ndarray
+    frame: Frame
+    target: str
+    predicted: Any | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """Maps and where they lie. `live` is None for those that the database holds."""
+
+    maps: Maps
+    frame: Frame
+    target: str
+    live: Live | None
+
+
+def subject_of(run: dict[str, Any], image_id: int) -> Subject:
+    """An image of the database before a run's network. Raises CannotLook if there is nothing to draw on."""
+    image, found = cache.image(image_id), cache.picture(image_id)
+    if image is None:
+        raise CannotLook("This image is not in the database any more. Choose another one.")
+    if found is None:
+        raise CannotLook("Neither the original nor a thumbnail of this image can be read: there is nothing to draw on.")
+    size = (image["width"], image["height"])
+    words = (image["title"], image["caption"], image["alt"])
+    return Subject(run, image_id, *found, size, *words, digest=f"{image_id} {image['version']}")
+
+
+def subject_of_own(run: dict[str, Any], name: str, picture: Image.Image) -> Subject:
+    """A picture that is in no database, before the network that `run` describes."""
+    digest = hashlib.sha256(picture.tobytes()).hexdigest()[:16]
+    return Subject(run, None, picture, True, picture.size, name, "", name, digest)
+
+
+def find(subject: Subject, question: Question) -> Found:
+    """The maps asked for, stored or live. Raises CannotLook."""
+    stack = None
+    if subject.run["run_id"] is not None:
+        heads = None if question.fuse else question.heads
+        target = _as_stored(subject, question.target)
+        where = (subject.run["run_id"], subject.image_id, question.method, target)
+        stack = cache.maps(*where, _needed(question), heads)
+        frame = cache.frame(subject.run["run_id"], subject.image_id)
+    if stack is not None and frame is not None and not _lacks_layers(question, stack.layers):
+        layers = tuple(map(int, stack.layers))
+        heads = None if (stack.heads < 0).all() else tuple(map(int, stack.heads))
+        frame = Frame(frame.x0, frame.y0, frame.x1, frame.y1, stack.rows, stack.cols)
+        return Found(_maps(question, layers, heads, stack.weights), frame, target, None)
+    live = look(subject, question.method, question.target)
+    needed = _needed(question)
+    chosen = [
+        number
+        for number, layer in enumerate(live.layers)
+        if (needed is None or layer in needed)
+        and (live.heads is None or question.fuse or question.heads is None or live.heads[number] in question.heads)
+    ]
+    if not chosen:
+        raise CannotLook(
+            f"There are maps of {_range(live.layers)} only; choose one of these, or begin with an earlier layer."
+        )
+    layers = tuple(live.layers[number] for number in chosen)
+    heads = None if live.heads is None else tuple(live.heads[number] for number in chosen)
+    return Found(_maps(question, layers, heads, live.weights[chosen]), live.frame, live.target, live)
+
+
+def _needed(question: Question) -> tuple[int, ...] | None:
+    """The layers that the answer is made of: where they are added up, all to the last that is asked for."""
+    if question.accumulated and question.layers:
+        return tuple(range(max(question.layers) + 1))
+    return question.layers
+
+
+def _lacks_layers(question: Question, layers: np.ndarray) -> bool:
+    """Whether maps that are to be added up are stored of some of the layers only."""
+    return question.accumulated and layers.tolist() != list(range(len(layers)))
+
+
+def _as_stored(subject: Subject, target: str) -> str:
+    """The predicted class by its number: so are its maps stored."""
+    if target == "class:predicted":
+        number = cache.predicted_class(subject.run["run_id"], subject.image_id)
+        return target if number is None else f"class:{number}"
+    return target
+
+
+def look(subject: Subject, method: str, target: str = "") -> Live:
+    """All maps of a method, computed now unless they were just before. Raises CannotLook."""
+    run = subject.run
+    key = (run["run_id"], run["weights_sha256"], run["fit"], run["size"], subject.digest, method, target)
+    try:
+        return cache.looked(lambda: _look(subject, method, target), "maps", *key)
+    except ValueError as error:  # a target or an option that does not fit: a sentence already
+        raise CannotLook(_sentence(error)) from error
+    except Exception as error:  # weights that are gone, a library that is missing, memory: all end the same way
+        raise CannotLook(f"The network {run['title']} cannot be used here: {error}") from error
+
+
+def _look(subject: Subject, method: str, text: str) -> Live:
+    import torch
+
+    from ingest.vision.embedding import cells_of
+    from ingest.vision.explaining import Asked, explain_pictures, overflowing
+
+    run, asked = subject.run, Asked.parse(method)
+    backbone = cache.backbone(run)
+    start = time.perf_counter()
+    pixels, frame = fit_image(subject.picture, backbone.rule, run["fit"], run["size"], subject.size)
+    cells = cells_of([frame], [subject.picture.size])
+    target = target_of(subject, text, backbone) if text else None
+    batch = torch.from_numpy(pixels[None].copy())
+    found = explain_pictures(backbone, batch, [asked], target, cells, [subject.image_id])
+    if overflowing(found):
+        raise ArithmeticError(backbone.overflow())
+    maps = found.maps[0]
+    return Live(
+        maps.layers,
+        maps.heads,
+        maps.weights[0].float().numpy().reshape(-1, found.rows, found.cols),
+        _in_original(frame, subject),
+        maps.targets[0] if maps.targets else "",
+        next(iter(found.predictions), None),
+        time.perf_counter() - start,
+    )
+
+
+def _in_original(frame: Frame, subject: Subject) -> Frame:
+    """A frame of the picture that was looked at, in pixels of the original."""
+    across, down = (own / shown for own, shown in zip(subject.size, subject.picture.size, strict=True))
+    return replace(frame, x0=frame.x0 * across, x1=frame.x1 * across, y0=frame.y0 * down, y1=frame.y1 * down)
+
+
+def _maps(question: Question, layers: tuple[int, ...], heads: tuple[int, ...] | None, weights: np.ndarray) -> Maps:
+    unit = "evidence" if question.entry is not None and question.entry.kind == "attribution" else "share"
+    if question.accumulated:
+        layers, weights = _accumulated(question, layers, weights)
+    if heads is None:
+        titles = tuple(map_title(question, layer) for layer in layers)
+        return Maps(layers, (None,) * len(layers), titles, weights, unit)
+    if question.fuse:
+        return replace(panels.fuse_heads(layers, weights, question.fuse), unit=unit)
+    return Maps(layers, heads, tuple(map(panels.title, layers, heads)), weights, unit)
+
+
+def map_title(question: Question, layer: int) -> str:
+    """What a map without heads is called, and whether it is a sum."""
+    noun = depth_noun(question.method)
+    if question.accumulated:
+        return f"Accumulated to {noun.lower()} {layer}"
+    return f"{noun} {layer} alone" if question.accumulates else f"{noun} {layer}"
+
+
+def _accumulated(
+    question: Question, layers: tuple[int, ...], weights: np.ndarray
+) -> tuple[tuple[int, ...], np.ndarray]:
+    """Maps (layers, rows, cols) of all layers in their order, added up; of these sums those that are asked for."""
+    from ingest.vision.attention.daam import accumulate
+
+    chosen = [number for number, layer in enumerate(layers) if question.layers is None or layer in question.layers]
+    sums = accumulate(weights)[chosen].astype(np.float32)
+    return tuple(layers[number] for number in chosen), sums
+
+
+def _range(layers: Sequence[int]) -> str:
+    low, high = min(layers), max(layers)
+    return f"layer {low}" if low == high else f"layers {low} to {high}"
+
+
+def _sentence(error: Exception) -> str:
+    words = str(error)
+    return words[:1].upper() + words[1:].rstrip(".") + "."
+
+
+# ---- targets --------------------------------------------------------------------------------------------------------
+
+
+def target_of(subject: Subject, text: str, backbone: Any) -> Any:
+    """The target written as `text`. Raises a ValueError with a sentence."""
+    from ingest.vision.targets import make_target
+
+    if subject.run["run_id"] is None:
+        return make_target(text, backbone)
+    return make_target(text, backbone, _bank(subject.run), _labels(subject.run))
+
+
+def probe_sentence(run: dict[str, Any], text: str) -> str:
+    """How far the probe of a target `label:…` can be trusted. Raises CannotLook."""
+    from ingest.vision.targets import TargetError, label_probe
+
+    try:
+        return cache.looked(
+            lambda: label_probe(text, _bank(run), _labels(run)).sentence(), "probe", run["run_id"], text
+        )
+    except TargetError as error:
+        raise CannotLook(_sentence(error)) from error
+
+
+def similarity(run: dict[str, Any], one: int, other: int) -> float | None:
+    """Cosine of two images' features in a run; None where one of them has none."""
+    ids, vectors = cache.features(run["run_id"])
+    found = [np.flatnonzero(ids == image_id) for image_id in (one, other)]
+    return float(vectors[found[0][0]] @ vectors[found[1][0]]) if all(map(len, found)) else None
+
+
+def classes_of(run: dict[str, Any]) -> tuple[str, ...]:
+    """The classes that the run's network tells apart; none without a classifier, or where it cannot be loaded."""
+    try:
+        return cache.backbone(run).network.classes
+    except Exception:  # a network that cannot be loaded here says so when a map is asked for
+        return ()
+
+
+def _bank(run: dict[str, Any]) -> Any:
+    from ingest.vision.targets import Bank
+
+    return cache.remembered(lambda: Bank(*cache.features(run["run_id"])), "bank", run["run_id"])
+
+
+def _labels(run: dict[str, Any]) -> Any:
+    """The sets of values in a column, in the order of the run's features."""
+    ids, _ = cache.features(run["run_id"])
+    return lambda column: cache.labels(column, ids)

@@ -1,0 +1,146 @@
+"""What a map of attribution is to explain: the controls, kept in the address as the command line writes targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from dashboard.data import cache
+from dashboard.state import filter_bar, pickers, url
+from dashboard.views.attention import lookup
+from dashboard.views.attention.lookup import CannotLook
+from dashboard.views.attention.options import settle
+
+NEIGHBOURS = 20
+TARGETS = {
+    "predicted": "the class that the network predicts",
+    "class": "a class",
+    "neighbours": "likeness to its nearest neighbours",
+    "image": "likeness to another picture",
+    "label": "what tells a label from the rest",
+    "vote": "the vote of its neighbours (DAAM's rule)",
+}
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What targets can be made of: a classifier's class names, the run's other images and its metadata columns."""
+
+    classes: tuple[str, ...]
+    images: tuple[int, ...]
+    columns: tuple[str, ...]
+
+    @property
+    def kinds(self) -> list[str]:
+        there = {
+            "predicted": self.classes,
+            "class": self.classes,
+            "neighbours": self.images,
+            "image": self.images,
+            "label": self.columns,
+            "vote": self.columns,
+        }
+        return [kind for kind in TARGETS if there[kind]]
+
+
+def reach(run: dict[str, Any], image_id: int | None) -> Reach:
+    """What may be asked of a run's network about an image."""
+    classes = lookup.classes_of(run)
+    if run["run_id"] is None:
+        return Reach(classes, (), ())
+    ids, _ = cache.features(run["run_id"])
+    others = tuple(i for i in ids.tolist() if i != image_id)
+    return Reach(classes, others, tuple(cache.grouping(run["collection"])) if others else ())
+
+
+def pick_target(run: dict[str, Any], image_id: int | None, stored: Sequence[str] = ()) -> str:
+    """What is explained, as the command line writes it; at first what the maps that are `stored` explain. Raises
+    CannotLook where this network can be asked nothing."""
+    able = reach(run, image_id)
+    if not able.kinds:
+        raise CannotLook(
+            "This network has no classifier, and there are no other pictures to compare with: nothing can be "
+            "explained. Choose a kind of attention."
+        )
+    if url.news("target"):
+        for text in url.words("target")[:1] or stored[:1]:
+            _aim(text, able)
+    elif "target_kind" not in st.session_state and stored:
+        _aim(stored[0], able)
+    settle("target_kind", able.kinds)
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    kind = row.selectbox("What is explained", able.kinds, key="target_kind", format_func=TARGETS.get)
+    with row:
+        text = _TARGET_CONTROLS[kind](run, able)
+    url.put("target", [text])
+    return text
+
+
+def _predicted(run: dict[str, Any], able: Reach) -> str:
+    return "class:predicted"
+
+
+def _class(run: dict[str, Any], able: Reach) -> str:
+    numbers = range(len(able.classes))
+    settle("target_class", numbers)
+    chosen = st.selectbox("Class", numbers, key="target_class", format_func=lambda n: f"{able.classes[n]} ({n})")
+    return f"class:{chosen}"
+
+
+def _neighbours(run: dict[str, Any], able: Reach) -> str:
+    most = len(able.images)
+    st.session_state["target_count"] = min(st.session_state.get("target_count", NEIGHBOURS), most)
+    return f"neighbours:{st.number_input('How many', 1, most, key='target_count', width=120)}"
+
+
+def _image(run: dict[str, Any], able: Reach) -> str:
+    images = cache.images(run["collection"])
+    labels = pickers.image_labels(images.loc[[i for i in able.images if i in images.index]])
+    settle("target_image", list(labels))
+    chosen = st.selectbox("Picture", list(labels), key="target_image", format_func=labels.get)
+    return f"image:{chosen}"
+
+
+def _label(run: dict[str, Any], able: Reach) -> str:
+    settle("target_column", able.columns)
+    column = st.selectbox("Column", able.columns, key="target_column", width=180)
+    wanted = st.session_state.get("target_value")  # which need not be frequent
+    counts = dict(cache.categories(run["collection"], column, also=[wanted] if isinstance(wanted, str) else []).values)
+    values = list(counts)
+    settle("target_value", values)
+    shown = {value: f"{label} ({counts[value]:,})" for value, label in filter_bar.unique(values).items()}
+    return f"label:{column}={st.selectbox('Label', values, key='target_value', format_func=shown.get)}"
+
+
+def _vote(run: dict[str, Any], able: Reach) -> str:
+    settle("target_vote", able.columns)
+    return f"vote:{st.selectbox('Column', able.columns, key='target_vote', width=180)}"
+
+
+_TARGET_CONTROLS = {
+    "predicted": _predicted,
+    "class": _class,
+    "neighbours": _neighbours,
+    "image": _image,
+    "label": _label,
+    "vote": _vote,
+}
+
+
+def _aim(text: str, able: Reach) -> None:
+    """Set the controls to a target that stands in the address; what is none, or not here, changes nothing."""
+    kind, _, rest = text.partition(":")
+    column, _, value = rest.partition("=")
+    wanted: dict[str, dict[str, Any]] = {
+        "neighbours": {"target_count": int(rest)} if rest.isdecimal() and int(rest) else {},
+        "image": {"target_image": int(rest)} if rest.isdecimal() else {},
+        "label": {"target_column": column, "target_value": value},
+        "vote": {"target_vote": rest},
+        "class": {"target_class": int(rest)} if rest.isdecimal() else {},
+    }
+    kind = "predicted" if text == "class:predicted" else kind
+    if kind in able.kinds:
+        st.session_state.update({"target_kind": kind, **wanted.get(kind, {})})

@@ -1,0 +1,222 @@
+"""What is in this database: collections, runs, what went wrong, and all the pictures on a wall."""
+
+import json
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import components
+from dashboard.components import card
+from dashboard.compute import words
+from dashboard.data import cache
+from dashboard.drawing import tables
+from dashboard.drawing.text import inputs
+from dashboard.state import filters
+from dashboard.views.overview import readings
+from ingest.vision.described import one_line, usual_patches
+from ingest.vision.paths import natural_key
+from store.counts import counted
+
+PAGE = 120  # pictures on one page of the wall
+BY_FILE = "file name"
+DIVIDED = {";": "divided by semicolons", "|": "divided by bars", "json": "lists of JSON"}
+
+
+def page() -> None:
+    """The page."""
+    card.show_waiting()
+    collections, runs = cache.collections(), cache.runs()
+    st.title("Overview")
+    counts(collections, runs)
+    wall(collections)
+    st.header("Runs", anchor=False)
+    if runs.empty:
+        st.info("No network has looked at these pictures yet. `python -m ingest run` with the same folder does it.")
+    for run_id in reversed(runs["run_id"].tolist()):
+        show_run(cache.run(run_id))
+    show_collections(collections)
+    show_metadata(collections)
+    readings.show_tables()
+    show_failures()
+
+
+def counts(collections: pd.DataFrame, runs: pd.DataFrame) -> None:
+    """The numbers at the top."""
+    maps = sum(int(cache.methods(run_id)["maps"].sum()) for run_id in runs["run_id"].tolist())
+    numbers = {
+        "Pictures": int(collections["images"].sum()),
+        "Collections": len(collections),
+        "Runs": len(runs),
+        "Attention maps": maps,
+        "Failures": int(collections["failures"].sum()),
+    }
+    with st.container(horizontal=True, gap="medium"):
+        for name, number in numbers.items():
+            st.metric(name, f"{number:,}", width="content")
+
+
+def wall(collections: pd.DataFrame) -> None:
+    """All pictures, by pages; a click opens a picture's card."""
+    names = collections["name"].tolist()
+    run = cache.current_run()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if len(names) > 1:
+            here = names.index(run["collection"]) if run else 0
+            collection = st.selectbox("Collection", names, index=here, key="wall_collection", width=220)
+        else:
+            collection = names[0]
+        typed = st.text_input("Filter", key="wall_filter", placeholder="words in title or metadata", width=280)
+        orders = [BY_FILE, "as ingested", "title", *cache.metadata_columns(collection)]
+        order = st.selectbox("Order", list(dict.fromkeys(orders)), key="wall_order", width=200)
+    images = arranged(cache.images(collection), collection, typed or "", order)
+    if images.empty:
+        st.info("No picture has these words." if typed else "This collection has no pictures yet.")
+        return
+    pages = -(-len(images) // PAGE)
+    number = st.pagination(pages, key=f"wall_page_{pages}") if pages > 1 else 1
+    shown = images["image_id"].iloc[(number - 1) * PAGE : number * PAGE]
+    clicked = components.gallery(cache.items(shown), "wall", cache.current_image())
+    if clicked is not None:
+        card.show_later(clicked)
+
+
+def arranged(images: pd.DataFrame, collection: str, typed: str, order: str) -> pd.DataFrame:
+    """The images that hold all the words, in the order asked for; those without a value come last."""
+    for word in typed.split():
+        text = images["title"] + "\n" + images["path"] + "\n" + images["metadata"].map(_text)
+        images = images[text.str.contains(word, case=False, regex=False)]
+    if order == "as ingested":
+        return images
+    if order == BY_FILE:
+        ids = cache.remembered(partial(_by_file, collection), BY_FILE, collection)
+        return images.loc[ids[np.isin(ids, images.index)]]
+    if order in cache.metadata_columns(collection):
+        by = cache.catalogue(collection).set_index("image_id")[order].reindex(images.index)
+    else:
+        by = images["title"]
+    return images.loc[by.sort_values(kind="stable", na_position="last").index]
+
+
+def _by_file(collection: str) -> np.ndarray:
+    """The ids of a collection's images, folder by folder, plate 2 before plate 10."""
+    paths = cache.images(collection)["path"]
+    return paths.index.to_numpy()[sorted(range(len(paths)), key=[natural_key(path) for path in paths].__getitem__)]
+
+
+def _text(metadata: dict) -> str:
+    return "\n".join(str(value) for value in metadata.values())
+
+
+def show_run(run: dict) -> None:
+    """One run: which network, how, over what; everything that made it what it is behind a click."""
+    settings, note = run["settings"], run["settings"].get("note")
+    with st.container(border=True):
+        st.markdown(f"#### {run['run_id']}: {words.plain(run['title'])}")
+        st.markdown(
+            f"{counted(run['images'], 'picture')} of *{words.plain(run['collection'])}* · "
+            f"{counted(run['layers'], 'layer')} × {counted(run['heads'], 'head')} · "
+            f"features of {counted(run['dim'], 'number')} · "
+            f"patches of {run['patch']} px · {inputs.of_run(run)} · "
+            f"weights `{run['weights_sha256'][:12]}`"
+        )
+        if note:
+            st.markdown(f":material/info: {words.plain(note)}")
+        if measured := settings.get("measured"):
+            patches = usual_patches(measured, run["size"], run["patch"])
+            st.caption(words.plain(one_line(measured, patches)))
+        stored = cache.methods(run["run_id"])
+        kept = [f"{row.method} {row.target}".strip() + f" ({row.maps:,})" for row in stored.itertuples()]
+        projections = cache.projections(run["run_id"])["method"].unique()
+        st.caption(
+            f"Stored maps: {words.plain(', '.join(kept)) or 'none'}. Projections: {', '.join(projections) or 'none'}. "
+            f"Made {run['created_at']:%d %B %Y, %H:%M} UTC."
+        )
+        with st.expander("Settings and versions"):
+            left, right = st.columns([2, 1])
+            left.dataframe(_facts(settings | {"weights_sha256": run["weights_sha256"]}), width="stretch")
+            right.dataframe(_facts(run["versions"]), width="stretch")
+
+
+def _facts(facts: dict) -> pd.Series:
+    return pd.Series(
+        {key: value if isinstance(value, str) else _json(value) for key, value in facts.items()},
+        dtype=object,
+        name="value",
+    ).rename_axis("setting")
+
+
+def _json(value: Any) -> str:
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def show_collections(collections: pd.DataFrame) -> None:
+    """Where the pictures came from."""
+    st.header("Collections", anchor=False)
+    st.dataframe(
+        collections[["name", "images", "failures", "source", "created_at"]],
+        hide_index=True,
+        width="stretch",
+        column_config={
+            "name": "Collection",
+            "images": st.column_config.NumberColumn("Pictures", format="localized"),
+            "failures": st.column_config.NumberColumn("Failures", format="localized"),
+            "source": st.column_config.TextColumn("Read from", width="large"),
+            "created_at": st.column_config.DatetimeColumn("Since (UTC)", format="D MMM YYYY, HH:mm"),
+        },
+    )
+
+
+def show_metadata(collections: pd.DataFrame) -> None:
+    """What of the metadata was taken for what, where that is no matter of course."""
+    lines = []
+    if lists := cache.list_columns():
+        named = [f"{words.plain(name)} ({DIVIDED[separator]})" for name, separator in lists.items()]
+        lines.append(f"Columns in which a picture can have several values: {', '.join(named)}. Each value counts.")
+    for collection in collections["name"]:
+        for column, count, of, examples in cache.unread_dates(collection):
+            some = ", ".join(f"“{filters.short(text)}”" for text in examples)
+            lines.append(
+                f"{count:,} of {of:,} entries of {words.plain(column)} in {words.plain(collection)} have no years "
+                f"beside them, since they are no dates or are not understood: {words.plain(some)}."
+            )
+    if lines:
+        st.header("Metadata", anchor=False)
+        st.markdown("\n".join(f"- {line}" for line in lines))
+
+
+def show_failures() -> None:
+    """Which files could not be used, and why."""
+    failures = cache.failures()
+    if failures.empty:
+        return
+    st.header("Failures", anchor=False)
+    st.markdown("These files could not be used. Mend or remove them, then run the same command again.")
+    if (failures["stage"] == "project").any():
+        st.markdown("Of a layout that could not be made, the reason says what to type; the others are there.")
+    st.dataframe(
+        failures,
+        hide_index=True,
+        width="stretch",
+        column_config={
+            "collection": "Collection",
+            "path": "File",
+            "stage": "While",
+            "error": st.column_config.TextColumn("Reason", width="large"),
+            "at": st.column_config.DatetimeColumn("At (UTC)", format="D MMM YYYY, HH:mm"),
+        },
+    )
+    st.download_button(
+        "Download the failures as CSV",
+        partial(tables.safe_csv, failures),
+        "failures.csv",
+        "text/csv",
+        key="failures_csv",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+page()

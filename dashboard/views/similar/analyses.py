@@ -1,0 +1,203 @@
+"""What the page Similar says of a whole run: the least typical images, near-duplicates, another run's neighbours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import components
+from dashboard.compute import neighbours
+from dashboard.data import cache
+from dashboard.drawing import markup, tables
+from dashboard.state import controls
+from dashboard.state.filter_bar import Filtered
+from store.counts import counted
+
+NEAREST = 10  # neighbours that say how typical an image is
+MANY = 20_000  # images up to which all of them are compared with all for it: some seconds
+# Cosines from which two images can be near-duplicates, and from which they are at first; where all images of a run are
+# much alike to the network, the half and nine tenths of the way from two arbitrary ones to two of the same.
+FLOOR, START = (0.85, 0.5), (0.95, 0.9)
+GROUPS = 12  # groups on the screen
+SLACK = 1e-6  # the slider's steps and the vectors' lengths are only nearly exact
+
+
+def captions(found: pd.DataFrame, also: dict[int, str] | None = None) -> dict[int, str]:
+    """{image_id: its score, what `also` says, and who made it and when}."""
+    known, also = cache.images()["caption"], also or {}
+    scores = zip(found["image_id"], found["similarity"], strict=True)
+    return {int(i): " · ".join(filter(None, (f"{score:.3f}", also.get(i), known.get(i, "")))) for i, score in scores}
+
+
+# ---- the least typical ----------------------------------------------------------------------------------------------
+
+
+def least_typical(run: dict[str, Any], chosen: Filtered, k: int) -> int | None:
+    """The images least like the others; returns the one that was clicked."""
+    ids, matrix = cache.features(run["run_id"])
+    among = chosen.among(ids)
+    count = int(among.sum())
+    if count < 2:
+        st.info("There are no two images to compare.")
+        return None
+    way = "the centre of all"
+    if count <= MANY:
+        ways = ["their nearest neighbours", way]
+        way = controls.segmented_control("Compared with", ways, key="typical")
+    by_neighbours = way != "the centre of all"
+    measure = _by_neighbours if by_neighbours else neighbours.centrality
+    with st.spinner("Comparing the images …"):
+        scores = cache.remembered(lambda: measure(matrix[among]), "typical", run["run_id"], way, among.tobytes())
+    order = np.lexsort((ids[among], scores))[:k]
+    found = pd.DataFrame({"image_id": ids[among][order], "similarity": scores[order]})
+    if by_neighbours:
+        said = f"Mean cosine similarity of an image to its {min(NEAREST, count - 1)} nearest others, the lowest first:"
+    else:
+        said = "Cosine similarity of an image to the centre of all, the mean of their features, the lowest first:"
+    limit = "" if count <= MANY else f" Neighbours are compared up to {MANY:,} images: filter them for that."
+    st.html(markup.small(f"{said} what has no like here. Among {chosen.said(count)}.{limit}"))
+    return components.gallery(cache.items(found["image_id"], captions(found)), "least_typical", size=140)
+
+
+def _by_neighbours(matrix: np.ndarray) -> np.ndarray:
+    return neighbours.typicality(matrix, NEAREST)
+
+
+# ---- near-duplicates ----------------------------------------------------------------------------------------------
+
+
+def near_duplicates(run: dict[str, Any], chosen: Filtered) -> int | None:
+    """Groups of images that are nearly the same to the network; returns the one that was clicked."""
+    ids, matrix = cache.features(run["run_id"])
+    among = chosen.among(ids)
+    usual = cache.remembered(lambda: neighbours.ordinary(matrix[among]), "ordinary", run["run_id"], among.tobytes())
+    floor, start = (min(round(max(least, usual + way * (1 - usual)), 3), 0.999) for least, way in (FLOOR, START))
+    threshold = _threshold(floor, start)
+    with st.spinner(f"Comparing {counted(int(among.sum()), 'image')} with each other …"):
+        key = ("links", run["run_id"], among.tobytes())
+        links = cache.remembered(lambda: neighbours.links(matrix[among], floor - SLACK), *key)
+    groups = links.groups(threshold - SLACK)
+    table = _groups_table(ids[among], matrix[among], groups)
+    st.html(markup.small(_explained(groups, threshold, usual, chosen.said(len(ids[among])))))
+    if not groups:
+        st.info("No two images are that much alike. A lower threshold finds more.")
+        return None
+    st.download_button(
+        "Download the groups as CSV",
+        lambda: _csv(table),
+        f"near-duplicates-run{run['run_id']}.csv",
+        "text/csv",
+        key="duplicates_csv",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    return _show_groups(table, len(groups))
+
+
+def _threshold(floor: float, start: float) -> float:
+    """The slider from `floor` to 1, at first at `start`."""
+    return controls.slider("Alike from", floor, 1.0, min(start, 1.0), 0.001, key="alike", format="%.3f", width=420)
+
+
+def _explained(groups: list[np.ndarray], threshold: float, usual: float, among: str) -> str:
+    return (
+        f"{counted(len(groups), 'group')} with {sum(map(len, groups)):,} of {among}. Two images are linked if their "
+        f"cosine similarity is {threshold:.3f} or more; a group is what links hold together, so that its ends may be "
+        f"less alike. Two arbitrary ones have {usual:.3f}. The number below a picture is the similarity to the first "
+        "of its group, the one most like the others."
+    )
+
+
+def _show_groups(table: pd.DataFrame, count: int) -> int | None:
+    pages = -(-count // GROUPS)
+    page = 1
+    if pages > 1:
+        page = controls.number_input(f"Page of {pages}", 1, pages, 1, key="groups_page", width=140)
+    clicked = None
+    for number in range((page - 1) * GROUPS + 1, min(page * GROUPS, count) + 1):
+        group = table[table["group"] == number]
+        st.markdown(f"**Group {number}** · {counted(len(group), 'image')}")
+        shown = group.head(60)
+        got = components.gallery(cache.items(shown["image_id"], captions(shown)), f"group_{number}", size=110)
+        if len(group) > len(shown):
+            st.caption(f"The first {len(shown)} are shown; the CSV has all.")
+        clicked = got if clicked is None else clicked
+    return clicked
+
+
+def _groups_table(ids: np.ndarray, matrix: np.ndarray, groups: list[np.ndarray]) -> pd.DataFrame:
+    """group (from 1), image_id, similarity: to the group's first image, the one most like the group's mean."""
+    parts = []
+    for number, group in enumerate(groups, 1):
+        middle = group[neighbours.centrality(matrix[group]).argmax()]
+        similarity = np.minimum(matrix[group] @ matrix[middle], 1)
+        order = np.lexsort((ids[group], -similarity, group != middle))
+        parts.append(pd.DataFrame({"group": number, "image_id": ids[group][order], "similarity": similarity[order]}))
+    columns = {"group": "int64", "image_id": "int64", "similarity": "float32"}
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns)).astype(columns)
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    return tables.safe_csv(table, float_format="%.4f")
+
+
+# ---- two runs -------------------------------------------------------------------------------------------------------
+
+
+def two_runs(run: dict[str, Any], image_id: int, chosen: Filtered, k: int) -> int | None:
+    """The neighbours of one image under this run and another of the same collection; returns the one clicked."""
+    others = cache.runs(run["collection"])
+    others = others[(others["run_id"] != run["run_id"]) & (others["images"] > 0)]["run_id"].tolist()
+    if not others:
+        st.info(
+            "There is only this run of the collection. `python -m ingest run FOLDER --model NAME` makes another; "
+            "`python -m ingest models` lists the networks."
+        )
+        return None
+    runs = {str(number): cache.run(int(number)) for number in others}
+    other = runs[
+        controls.selectbox(
+            "The other run", list(runs), key="other", format_func=lambda key: _name(runs[key]), width=420
+        )
+    ]
+    found = [_neighbours(each, image_id, chosen, k) for each in (run, other)]
+    for each, table in zip((run, other), found, strict=True):
+        if table is None:
+            st.info(f"Run {each['run_id']} has no feature of this image.")
+            return None
+    both = set(found[0]["image_id"]) & set(found[1]["image_id"])
+    share = neighbours.agreement(found[0]["image_id"].to_numpy(), found[1]["image_id"].to_numpy())
+    most = max(map(len, found))
+    st.html(
+        markup.small(
+            f"{len(both)} of {most} neighbours of {cache.image(image_id)['title']} ({100 * share:.0f} %) are the same "
+            "under both runs. Compare the order, not the numbers: each network has its own scale of cosine similarity."
+        )
+    )
+    clicked = None
+    for column, each, table in zip(st.columns(2, gap="large"), (run, other), found, strict=True):
+        with column:
+            st.markdown(f"**{markup.markdown(_name(each))}**")
+            also = {image: "in both" for image in both}
+            got = components.gallery(
+                cache.items(table["image_id"], captions(table, also)), f"under_{each['run_id']}", size=120
+            )
+            clicked = got if clicked is None else clicked
+    return clicked
+
+
+def _name(run: dict[str, Any]) -> str:
+    layer = run["settings"].get("layer")
+    return f"Run {run['run_id']}: {run['title']}" + ("" if layer is None else f", feature of layer {layer}")
+
+
+def _neighbours(run: dict[str, Any], image_id: int, chosen: Filtered, k: int) -> pd.DataFrame | None:
+    ids, matrix = cache.features(run["run_id"])
+    place = np.flatnonzero(ids == image_id)
+    if not len(place):
+        return None
+    among = chosen.among(ids) & (ids != image_id)
+    return cache.nearest_to(run["run_id"], matrix[place[0]], k, among)

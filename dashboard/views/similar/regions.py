@@ -1,0 +1,95 @@
+"""Regions: parts of the picture in view that are pointed to, and kept with a note."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard.compute import words
+from dashboard.data import cache
+from dashboard.drawing.text import sources
+from dashboard.state import busy
+from dashboard.views.similar import examples
+from dashboard.views.similar.examples import Box
+from store.manifest import Place, as_picture, own_canvas
+
+
+def show(image: dict[str, Any], box: Box | None) -> None:
+    """What can be done with the box drawn on an image (a row of `cache.images`), and the regions kept of it."""
+    busy.explain("region")
+    if box is not None:
+        point(image, box)
+        form(image["image_id"], box)
+    kept = cache.regions([image["image_id"]])
+    if kept.empty:
+        return
+    st.markdown("**Regions**" if len(kept) > 1 else "**Region**")
+    for row in kept.to_dict("records"):
+        line(image, row)
+
+
+def point(image: dict[str, Any], box: Box) -> None:
+    """The box as an address that anybody can cite, where the picture came from a manifest."""
+    x0, y0, x1, y1 = in_pixels(image, box)
+    target = link(image, (x0, y0, x1, y1))
+    if target is None:
+        st.caption(f"The box in pixels of the original: x {x0:.0f} to {x1:.0f}, y {y0:.0f} to {y1:.0f}.")
+        return
+    st.caption("The address of this part of the picture:")
+    st.code(target, language=None, wrap_lines=True)
+    if viewer := sources.viewer_at(image["metadata"], target):
+        st.link_button(viewer.label, viewer.address, icon=viewer.icon, type="tertiary")
+
+
+def form(image_id: int, box: Box) -> None:
+    """Keep the box as a region."""
+    with st.form("region_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input("Note", key="region_note", placeholder="what is to be seen here", width=220)
+        st.form_submit_button("Keep this region", key="region_keep", on_click=keep, args=(image_id, box))
+
+
+def line(image: dict[str, Any], row: dict[str, Any]) -> None:
+    """One region that is kept."""
+    box = (row["x0"], row["y0"], row["x1"], row["y1"])
+    number, shares, target = row["region_id"], in_shares(image, box), link(image, box)
+    with st.container(gap=None):
+        if row["note"]:
+            st.markdown(words.plain(row["note"]))
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(f"{box[2] - box[0]:.0f} × {box[3] - box[1]:.0f} px", width="content")
+            st.button("Show", key=f"region_show_{number}", on_click=examples.put_box, args=(shares,), type="tertiary")
+            if viewer := target and sources.viewer_at(image["metadata"], target):
+                st.link_button("Viewer", viewer.address, type="tertiary", help=target)
+            st.button("Delete", key=f"region_delete_{number}", on_click=delete, args=(number,), type="tertiary")
+
+
+def link(image: dict[str, Any], box: Box) -> str | None:
+    """canvas#xywh=… of a box in pixels; None for a picture without a canvas of its own."""
+    found = as_picture(image, "") if own_canvas(image["metadata"]) else None
+    return found and found.link(Place(box, ""))
+
+
+def in_pixels(image: dict[str, Any], box: Box) -> Box:
+    """A box of shares of the picture's sides as pixels of the original."""
+    width, height = image["width"], image["height"]
+    return box[0] * width, box[1] * height, box[2] * width, box[3] * height
+
+
+def in_shares(image: dict[str, Any], box: Box) -> Box:
+    """The other way round."""
+    width, height = image["width"], image["height"]
+    return box[0] / width, box[1] / height, box[2] / width, box[3] / height
+
+
+def keep(image_id: int, box: Box) -> None:
+    """Callback of the form."""
+    state = st.session_state
+    if busy.attempt("region", cache.keep_region, image_id, box, state["region_note"] or ""):
+        state["region_note"] = ""
+        st.toast("Saved.")
+
+
+def delete(region_id: int) -> None:
+    """Callback."""
+    busy.attempt("region", cache.delete_region, region_id)
