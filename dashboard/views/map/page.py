@@ -145,17 +145,17 @@ def choose_view(run: dict, projections: pd.DataFrame) -> tuple[dict, Wish, str |
         wish = wished(run, columns)
         column = controls.selectbox(
             "Frame colour",
-            [None, *columns],
+            ["", *columns],
             key="map_colour",
             width=145,
-            format_func=lambda name: "none" if name is None else name,
+            format_func=lambda name: name or "none",
         )
         size = controls.slider("Picture size", 0.3, 3.0, 1.0, 0.1, key="map_size", format="%.1f ×", width=120)
         flat = wish.layout == "projection"
         outlined = clustered and controls.toggle(
             "Clusters", key="clusters", disabled=not flat, help=None if flat else ELSEWHERE
         )
-    return projection, wish, column, size, outlined and flat
+    return projection, wish, column or None, size, outlined and flat
 
 
 def wished(run: dict, columns: list[str]) -> Wish:
