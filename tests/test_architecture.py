@@ -59,8 +59,55 @@ def test_the_dashboard_sees_of_ingest_only_its_vision():
 
 
 def test_pages_hold_no_torch():
-    files = [file for file in FILES if part(file, 0, 1) == "dashboard/views"]
+    files = [file for file in FILES if part(file, 0) == "dashboard" and file.name == "page.py"]
+    assert len(files) > 8
     assert not broken(lambda file: [name for name in imports(file) if inside(name, "torch")], files)
+
+
+# The floors of the dashboard, from the top: each imports from itself and from what lies below.
+FLOORS = ("views", "selection", "components", "state", "drawing", "data", "compute")
+
+
+def test_the_dashboard_imports_downwards():
+    def upwards(file: Path) -> list[str]:
+        floor = FLOORS.index(part(file, 1)) if part(file, 1) in FLOORS else -1
+        named = [name.split(".") for name in imports(file) if inside(name, "dashboard")]
+        return [".".join(name) for name in named if len(name) > 1 and FLOORS.index(name[1]) < floor]
+
+    assert not broken(upwards, [file for file in FILES if part(file, 0) == "dashboard"])
+
+
+def test_a_page_is_asked_for_by_no_other_page():
+    """Probe alone shows its picture as Attention does."""
+
+    def others(file: Path) -> list[str]:
+        pages = {
+            name.split(".")[2] for name in imports(file) if name.count(".") > 1 and inside(name, "dashboard.views")
+        }
+        page = file.relative_to(ROOT).parts[2]
+        return sorted(pages - {page} - ({"attention"} if page == "probe" else set()))
+
+    assert not broken(others, [file for file in FILES if part(file, 0, 1) == "dashboard/views"])
+
+
+def test_only_the_data_floor_opens_the_database():
+    def opened(file: Path) -> list[str]:
+        calls = ("connection.reading(", "connection.writing(")
+        return [call for call in calls if call in file.read_text()]
+
+    files = [file for file in FILES if part(file, 0) == "dashboard" and part(file, 1) != "data"]
+    assert not broken(opened, files)
+
+
+def test_ten_names_at_a_level():
+    folders = {file.parent for file in FILES if part(file, 0) == "dashboard"}
+    crowded = {}
+    for folder in folders:
+        names = {each.name for each in folder.iterdir() if each.is_dir() and (each / "__init__.py").exists()}
+        names |= {each.stem for each in folder.glob("*.py")} - {"__init__"}
+        if len(names) > 10:
+            crowded[str(folder.relative_to(ROOT))] = sorted(names)
+    assert not crowded
 
 
 def test_only_the_store_speaks_sql():

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from store import connection, read
@@ -37,8 +37,7 @@ class Thumbnails:
     def _load(self, path: Path, key: tuple[str, int], token: str, old: Held | None) -> Held:
         first = key[1] * self.size
         try:
-            with connection.reading(path, wait=2.0) as con:
-                held = (token, read.thumbnails(con, range(first, first + self.size)))
+            held = (token, read_thumbnails(path, range(first, first + self.size)))
         except StoreError:
             if old is None:
                 raise
@@ -47,3 +46,9 @@ class Thumbnails:
         while len(self.held) > self.blocks:
             self.held.popitem(last=False)
         return held
+
+
+def read_thumbnails(path: Path, ids: Sequence[int]) -> dict[int, bytes]:
+    """The JPEGs of these images, of those that there are, by id."""
+    with connection.reading(path, wait=2.0) as con:
+        return read.thumbnails(con, ids)

@@ -50,7 +50,9 @@ from dashboard.data.cache.facets import (
     query,
     satisfying,
     spread,
+    state,
     statement,
+    usable,
 )
 from dashboard.data.cache.file import database, databases, db
 from dashboard.data.cache.heads import (

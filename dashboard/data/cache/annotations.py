@@ -13,22 +13,22 @@ from store import tags as tag_store
 
 def tags(collection: str) -> pd.DataFrame:
     """tag, images: every tag in use in a collection, by name."""
-    return ask("known", tag_store, collection=collection)
+    return ask(tag_store.known, collection=collection)
 
 
 def tags_among(ids: np.ndarray) -> pd.DataFrame:
     """tag, images, notes (list of texts) of the tags that these images have, the commonest first."""
-    return ask("among", tag_store, ids=ids)
+    return ask(tag_store.among, ids=ids)
 
 
 def tags_of(ids: np.ndarray) -> pd.DataFrame:
     """image_id, tags (list of texts), a row for each of the images in their order."""
-    return ask("of", tag_store, ids=ids)
+    return ask(tag_store.of, ids=ids)
 
 
 def tagged(tag: str, collection: str) -> np.ndarray:
     """The images of a collection with a tag, ascending. Read-only."""
-    return ask("images", tag_store, tag=tag, collection=collection)
+    return ask(tag_store.images, tag=tag, collection=collection)
 
 
 def add_tags(ids: np.ndarray, tags: Sequence[str], note: str) -> int:
@@ -51,12 +51,12 @@ def remove_tag(ids: np.ndarray, tag: str) -> None:
 
 def saved_selections(collection: str) -> pd.DataFrame:
     """selection_id, name, note, images, created_at of the selections that are kept, by name."""
-    return ask("saved", selections, collection=collection)
+    return ask(selections.saved, collection=collection)
 
 
 def selection_members(collection: str, name: str) -> np.ndarray | None:
     """The images of a selection that is kept, ascending; None if there is none of this name. Read-only."""
-    return ask("members", selections, collection=collection, name=name)
+    return ask(selections.members, collection=collection, name=name)
 
 
 def save_selection(collection: str, name: str, ids: np.ndarray, note: str, replace: bool = False) -> None:
@@ -79,7 +79,7 @@ def delete_selection(collection: str, name: str) -> None:
 
 def regions(ids: Sequence[int]) -> pd.DataFrame:
     """region_id, image_id, x0, y0, x1, y1 (pixels of the picture), note, created_at: the kept parts of these images."""
-    return ask("of", region_store, ids=whole_numbers(ids))
+    return ask(region_store.of, ids=whole_numbers(ids))
 
 
 def keep_region(image_id: int, box: region_store.Box, note: str) -> None:

@@ -15,7 +15,7 @@ from store.records import MapStack
 
 def methods(run_id: int) -> pd.DataFrame:
     """method, target, maps (how many are stored)."""
-    return ask_settled("methods", run_id=run_id)
+    return ask_settled(read.methods, run_id=run_id)
 
 
 def maps(
@@ -33,22 +33,22 @@ def maps(
 
 def head_stats(run_id: int, image_id: int | None = None) -> pd.DataFrame:
     """The view `head_stats` of a run, or of one image in it."""
-    return ask_settled("head_stats", run_id=run_id, image_id=image_id)
+    return ask_settled(read.head_stats, run_id=run_id, image_id=image_id)
 
 
 def outliers(run_id: int, image_id: int) -> float | None:
     """The share of an image's patch tokens with an abnormal norm, where it is known."""
-    return ask_settled("outliers", run_id=run_id, image_id=image_id)
+    return ask_settled(read.outliers, run_id=run_id, image_id=image_id)
 
 
 def predicted_class(run_id: int, image_id: int) -> int | None:
     """The class that a run's classifier thinks likeliest for an image, where it has been asked."""
-    return ask_settled("predicted_class", run_id=run_id, image_id=image_id)
+    return ask_settled(read.predicted_class, run_id=run_id, image_id=image_id)
 
 
 def map_levels(run_id: int, method: str) -> tuple[list[int], list[int]]:
     """The layers and the heads of which this method has maps; no heads where its maps belong to none."""
-    return ask_settled("levels", aggregate, run_id=run_id, method=method)
+    return ask_settled(aggregate.levels, run_id=run_id, method=method)
 
 
 def group_maps(

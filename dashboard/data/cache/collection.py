@@ -19,7 +19,7 @@ from store.keywords import divided
 
 def collections() -> pd.DataFrame:
     """collection_id, name, source, images, failures, created_at."""
-    return ask_settled("collections")
+    return ask_settled(read.collections)
 
 
 def images(collection: str | None = None) -> pd.DataFrame:
@@ -65,7 +65,7 @@ def items(image_ids: Iterable[int], captions: Mapping[int, str] | None = None) -
 
 def catalogue(collection: str | None = None) -> pd.DataFrame:
     """image_id, collection, path and a typed column for each metadata key."""
-    return ask_settled("catalogue", collection=collection)
+    return ask_settled(read.catalogue, collection=collection)
 
 
 def catalogue_parts(collection: str | None = None) -> pd.DataFrame:
@@ -76,32 +76,32 @@ def catalogue_parts(collection: str | None = None) -> pd.DataFrame:
 
 def list_columns() -> dict[str, str]:
     """{column: what divides its cells} of the columns whose cells are lists: ';', '|' or 'json'."""
-    return dict(ask_settled("list_columns"))
+    return dict(ask_settled(read.list_columns))
 
 
 def unread_dates(collection: str) -> list[tuple[str, int, int, list[str]]]:
     """Of columns of dates: (column, images whose date has no years, of how many, some such dates)."""
-    return list(ask_settled("unread_dates", collection=collection))
+    return list(ask_settled(read.unread_dates, collection=collection))
 
 
 def metadata_columns(collection: str | None = None) -> dict[str, str]:
     """{column: 'number', 'date' or 'text'}."""
-    return dict(ask_settled("metadata_columns", collection=collection))
+    return dict(ask_settled(read.metadata_columns, collection=collection))
 
 
 def labels(column: str, image_ids: Sequence[int]) -> list[frozenset[str]]:
     """The values of each image in a column of the catalogue as text, or its tags for the column `tag`."""
-    return ask("labels", column=column, ids=whole_numbers(image_ids))
+    return ask(read.labels, column=column, ids=whole_numbers(image_ids))
 
 
 def failures(collection: str | None = None) -> pd.DataFrame:
     """collection, path, stage, error, at."""
-    return ask_settled("failures", collection=collection)
+    return ask_settled(read.failures, collection=collection)
 
 
 def table_readings() -> pd.DataFrame:
     """collection, source, read_at, reading (JSON text): how the tables were read that describe the collections."""
-    return ask_settled("table_readings", room=stored_tables)
+    return ask_settled(stored_tables.table_readings)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

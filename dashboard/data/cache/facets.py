@@ -3,38 +3,39 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from dashboard.data.cache.file import db
 from dashboard.data.cache.memory import ask, ask_settled, whole
-from store import connection, errors, facets, sandbox
+from store import connection, errors, facets, sandbox, schema
 
 CONDITION_SECONDS = 10.0  # that a typed condition may take
 
 
 def grouping(collection: str) -> list[str]:
     """The metadata columns that group images: not those in which nearly every image has a text of its own."""
-    return list(ask_settled("grouping", facets, collection=collection))
+    return list(ask_settled(facets.grouping, collection=collection))
 
 
 def facet_columns(collection: str) -> dict[str, str]:
     """{column: 'number', 'date' or 'text'} of all that images can be chosen by: their metadata, and their tags."""
-    return dict(ask("columns", facets, collection=collection))
+    return dict(ask(facets.columns, collection=collection))
 
 
 def categories(collection: str, column: str, search: str = "", also: Sequence[str] = ()) -> facets.Categories:
     """The most frequent values of a column that hold the text `search`, and those of `also`."""
-    return ask("categories", facets, collection=collection, column=column, search=search, also=tuple(also))
+    return ask(facets.categories, collection=collection, column=column, search=search, also=tuple(also))
 
 
 def spread(collection: str, column: str) -> facets.Spread | None:
     """How the numbers or dates of a column lie."""
-    return ask_settled("spread", facets, collection=collection, column=column)
+    return ask_settled(facets.spread, collection=collection, column=column)
 
 
 def statement(collection: str, conditions: Iterable[facets.Condition], condition: str = "") -> str:
     """SQL for the images that `matching` finds, those among them for which somebody's own condition holds."""
-    return ask("statement", facets, collection=collection, conditions=tuple(conditions), condition=condition)
+    return ask(facets.statement, collection=collection, conditions=tuple(conditions), condition=condition)
 
 
 def matching(collection: str, conditions: Iterable[facets.Condition]) -> np.ndarray:
@@ -54,6 +55,16 @@ def satisfying(condition: str) -> np.ndarray:
 def query(sql: str, seconds: float = 10.0, rows: int = 1000) -> sandbox.Answer:
     """A person's own SQL in the sandbox. Remembers nothing. Raises SqlRefused, SqlFailed or SqlTimeout."""
     return sandbox.query(db(), sql, seconds=seconds, rows=rows)
+
+
+def usable() -> pd.DataFrame:
+    """kind ('view' or 'macro'), name, parts: what a query can use."""
+    return ask_settled(schema.usable)
+
+
+def state() -> str:
+    """A word that changes whenever the database in view does."""
+    return whole(db())
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

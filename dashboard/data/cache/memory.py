@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -17,10 +16,11 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard.data.cache.file import db
-from store import connection, read
+from store import connection
 
 PATIENCE = 8.0  # seconds that a button waits for others to finish
 T = TypeVar("T")
+Query = Callable[..., Any]  # a function of `store` that reads from a connection
 
 # ---- tokens ---------------------------------------------------------------------------------------------------------
 
@@ -60,14 +60,14 @@ def version() -> str:
 # ---- answers --------------------------------------------------------------------------------------------------------
 
 
-def ask(question: str, room: ModuleType = read, **how: Any) -> Any:
-    """What a function of a room of `store` answers, asked again whenever the database has changed."""
-    return _asked(whole(db()), question, room, how)
+def ask(query: Query, **how: Any) -> Any:
+    """What a function of `store` answers of the database in view, asked again whenever that has changed."""
+    return _asked(whole(db()), query, how)
 
 
-def ask_settled(question: str, room: ModuleType = read, **how: Any) -> Any:
+def ask_settled(query: Query, **how: Any) -> Any:
     """The same for a function that reads nothing of what people say."""
-    return _asked(settled(db()), question, room, how)
+    return _asked(settled(db()), query, how)
 
 
 def remembered(make: Callable[[], T], *key: Any) -> T:
@@ -87,15 +87,15 @@ def whole_numbers(values: Iterable[int] | None) -> tuple[int, ...] | None:
     return None if values is None else tuple(int(value) for value in values)
 
 
-def _asked(token: str, question: str, room: ModuleType, how: dict[str, Any]) -> Any:
-    answer = _answer(str(db()), token, room.__name__, question, tuple(how.items()), room)
+def _asked(token: str, query: Query, how: dict[str, Any]) -> Any:
+    answer = _answer(str(db()), token, f"{query.__module__}.{query.__qualname__}", tuple(how.items()), query)
     return answer.copy(deep=False) if isinstance(answer, pd.DataFrame) else answer
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _answer(path: str, token: str, name: str, question: str, how: tuple, _room: ModuleType) -> Any:
+def _answer(path: str, token: str, name: str, how: tuple, _query: Query) -> Any:
     with connection.reading(path) as con:
-        answer = getattr(_room, question)(con, **dict(how))
+        answer = _query(con, **dict(how))
     return _frame(answer) if isinstance(answer, pa.Table) else answer
 
 

@@ -10,18 +10,18 @@ import streamlit as st
 
 from dashboard.data.cache.file import db
 from dashboard.data.cache.memory import ask_settled, settled
-from store import aggregate, vectors
+from store import aggregate, read, vectors
 from store.records import FrameRecord
 
 
 def runs(collection: str | None = None) -> pd.DataFrame:
     """The view `runs` and images, how many have a feature."""
-    return ask_settled("runs", collection=collection)
+    return ask_settled(read.runs, collection=collection)
 
 
 def run(run_id: int) -> dict[str, Any] | None:
     """One run as a dict, settings and versions as dicts; None if there is no such run."""
-    found = ask_settled("run", run_id=run_id)
+    found = ask_settled(read.run, run_id=run_id)
     return found and {**found, "title": found["settings"].get("title") or found["backbone"]}
 
 
@@ -33,12 +33,12 @@ def current_run() -> dict[str, Any] | None:
 
 def frame(run_id: int, image_id: int) -> FrameRecord | None:
     """What of the image the run's network saw."""
-    return ask_settled("frame", run_id=run_id, image_id=image_id)
+    return ask_settled(read.frame, run_id=run_id, image_id=image_id)
 
 
 def frames(run_id: int) -> pd.DataFrame:
     """image_id, x0, y0, x1, y1, rows, cols, width, height (of the original) of each image that the run has seen."""
-    return ask_settled("frames", aggregate, run_id=run_id)
+    return ask_settled(aggregate.frames, run_id=run_id)
 
 
 def backbone(run: Mapping[str, Any]) -> Any:

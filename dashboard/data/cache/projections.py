@@ -13,7 +13,7 @@ from dashboard.data import layouts
 from dashboard.data.cache.file import db
 from dashboard.data.cache.memory import ask_settled, remembered, settled
 from dashboard.data.routes import route
-from store import atlas, connection
+from store import atlas, connection, read
 from store import clusters as cluster_store
 
 PEOPLE = 1000  # whose part of a map is remembered
@@ -21,22 +21,22 @@ PEOPLE = 1000  # whose part of a map is remembered
 
 def projections(run_id: int | None = None) -> pd.DataFrame:
     """projection_id, run_id, method, settings (JSON text), points, created_at."""
-    return ask_settled("projections", run_id=run_id)
+    return ask_settled(read.projections, run_id=run_id)
 
 
 def points(projection_id: int) -> pd.DataFrame:
     """image_id, x, y."""
-    return ask_settled("points", projection_id=projection_id)
+    return ask_settled(read.points, projection_id=projection_id)
 
 
 def layout(projection_id: int) -> atlas.Layout | None:
     """A projection in the order in which the canvas of the map takes its pictures; None without points. Read-only."""
-    return ask_settled("layout", atlas, projection_id=projection_id)
+    return ask_settled(atlas.layout, projection_id=projection_id)
 
 
 def clusters(projection_id: int) -> cluster_store.Clusters | None:
     """The clusters of a projection; None if nobody has looked for any. Read-only."""
-    return ask_settled("clusters", cluster_store, projection_id=projection_id)
+    return ask_settled(cluster_store.clusters, projection_id=projection_id)
 
 
 def cluster_names(projection_id: int) -> dict[int, str]:

@@ -12,8 +12,6 @@ from dashboard.data import cache
 from dashboard.drawing import markup, tables
 from dashboard.state.url import Param
 from dashboard.views.sql import queries
-from store import schema
-from store.connection import reading, state
 from store.counts import counted
 from store.errors import SqlFailed, StoreError
 from store.sandbox import Answer
@@ -99,8 +97,7 @@ def take(sql: str) -> None:
 
 def show_schema() -> None:
     """What a query can use, as the database itself has it."""
-    with reading(cache.db()) as con:
-        parts = schema.usable(con).to_pylist()
+    parts = cache.usable().to_dict("records")
     views = {part["name"]: part["parts"] for part in parts if part["kind"] == "view"}
     macros = [f"{part['name']}({', '.join(part['parts'])})" for part in parts if part["kind"] == "macro"]
     st.html(markup.definitions({**views, "in FROM, as functions": macros}))
@@ -111,7 +108,7 @@ def show_schema() -> None:
 
 def answer(sql: str) -> Answer | None:
     """The answer, kept until the query or the database changes; None, with the reason on the page, if there is none."""
-    key = (sql, str(cache.db()), state(cache.db()))
+    key = (sql, str(cache.db()), cache.state())
     kept = st.session_state.get("_sql_answer")
     if kept is None or kept[0] != key:
         with st.spinner("Asking the database …"):

@@ -18,7 +18,8 @@ import pandas as pd
 
 from dashboard.components import canvas
 from dashboard.data import layouts
-from store import atlas, connection, read
+from dashboard.data.thumbnails import read_thumbnails
+from store import atlas
 from store.counts import counted
 
 _HERE = Path(__file__).parent
@@ -141,8 +142,7 @@ def _thumbnails(path: Path, ids: np.ndarray) -> Iterator[tuple[int, bytes]]:
     """In the order of the layout any beginning is spread over the map."""
     for start in range(0, len(ids), BATCH):
         part = ids[start : start + BATCH].tolist()
-        with connection.reading(path) as con:
-            found = read.thumbnails(con, part)
+        found = read_thumbnails(path, part)
         yield from ((image_id, found[image_id]) for image_id in part if image_id in found)
 
 
