@@ -24,7 +24,7 @@ _ASKED = "_asked"  # in the session: what an address asks for that the pickers h
 @dataclass(frozen=True)
 class Page:
     """A page: its title, its icon, what it `needs` before it can say anything, and other words for it in an address,
-    which people type or remember. Its `script` is `views/WORD/page.py` unless named."""
+    which people type or remember. Its `script` is `views/WORD/WORD.py` unless named."""
 
     title: str
     icon: str
@@ -40,7 +40,7 @@ PAGES = {
         ":material/photo_library:",
         "database",
         ("overview", "home", "index", "start", "collection"),
-        "views/overview/page.py",
+        "views/overview/overview.py",
     ),
     "map": Page("Map", ":material/scatter_plot:", aliases=("atlas", "umap", "projection")),
     "similar": Page("Similar", ":material/image_search:", aliases=("neighbours", "neighbors", "nearest", "search")),
@@ -55,7 +55,7 @@ PAGES = {
 
 def script_of(word: str) -> str:
     """The file of a page, as Streamlit wants it: from the folder of main.py."""
-    return PAGES[word].script or f"views/{word}/page.py"
+    return PAGES[word].script or f"views/{word}/{word}.py"
 
 
 def unusual_page() -> tuple[str, str | None] | None:

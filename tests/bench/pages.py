@@ -47,7 +47,7 @@ def row(name: str) -> tuple[str, float, float, float]:
     at.run()
     if name != "overview":
         began = time.perf_counter()
-        at.switch_page(f"views/{name}/page.py").run()
+        at.switch_page(f"views/{name}/{name}.py").run()
     first = time.perf_counter() - began
     seconds = []
     for _ in range(ROUNDS):

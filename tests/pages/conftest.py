@@ -56,6 +56,6 @@ def open_page():
         at = AppTest.from_file(str(MAIN), default_timeout=TIMEOUT)
         at.query_params.update({key: str(value) for key, value in query.items()})
         at.run()
-        return at if name == "overview" else at.switch_page(f"views/{name}/page.py").run()
+        return at if name == "overview" else at.switch_page(f"views/{name}/{name}.py").run()
 
     return open_

@@ -29,7 +29,7 @@ def opened(db):
             return at.run()
         at = AppTest.from_file(str(MAIN), default_timeout=TIMEOUT)
         at.query_params.update(query)
-        return at.switch_page(f"views/{name}/page.py").run()
+        return at.switch_page(f"views/{name}/{name}.py").run()
 
     return open_
 
@@ -174,7 +174,7 @@ def test_a_link_filters_every_page_and_clear_leaves_a_button_and_nothing_else(op
 def test_one_filter_goes_from_page_to_page(opened):
     at = opened("map", f="artist:Katsushika Hokusai")
     for page in ("similar", "overview", "heads", "sql", "attention", "map"):
-        at.switch_page(f"views/{page}/page.py").run()
+        at.switch_page(f"views/{page}/{page}.py").run()
         assert not at.exception
         if page in PAGES:
             assert count(at).startswith("**2** of 6") and said(at, "f") == ["artist:Katsushika Hokusai"]
@@ -354,7 +354,7 @@ def test_the_picker_of_attention_goes_through_what_is_left_and_keeps_what_is_in_
     at.button(key="image_previous").click().run()
     at.button(key="image_previous").click().run()
     assert at.session_state["image"] == 1 and at.button(key="image_previous").disabled
-    at.switch_page("views/similar/page.py").run()  # a picture may be compared with those that it is not one of
+    at.switch_page("views/similar/similar.py").run()  # a picture may be compared with those that it is not one of
     assert len(at.sidebar.selectbox(key="image").options) == 6
 
 

@@ -82,7 +82,7 @@ def opened(db_of_the_bad):
     def open_(name: str, **query) -> AppTest:
         at = AppTest.from_file(str(MAIN), default_timeout=TIMEOUT)
         at.query_params.update(query)
-        return at.run() if name == "overview" else at.switch_page(f"views/{name}/page.py").run()
+        return at.run() if name == "overview" else at.switch_page(f"views/{name}/{name}.py").run()
 
     return open_
 

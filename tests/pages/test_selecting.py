@@ -273,8 +273,8 @@ def test_a_link_that_leads_nowhere_says_so(db, open_page, query, sentence):
 
 def test_the_selection_stays_when_another_page_was_open(db, open_part):
     at = open_part("pictures", [1, 4])
-    at.switch_page("views/sql/page.py").run()
-    at.switch_page("views/map/page.py").run()
+    at.switch_page("views/sql/sql.py").run()
+    at.switch_page("views/map/map.py").run()
     assert decoded(wall(at)["ids"]) == [1, 4]
 
 

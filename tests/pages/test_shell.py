@@ -53,7 +53,7 @@ def test_a_link_to_nothing_opens_the_first_picture(db, open_page, wrong):
 def test_what_is_picked_survives_a_change_of_page(db, open_page):
     at = open_page()
     at.selectbox(key="image").set_value(5).run()
-    at.switch_page("views/map/page.py").run()
+    at.switch_page("views/map/map.py").run()
     assert at.selectbox(key="image").value == 5
     assert at.query_params["image"] == "5"
 
@@ -188,7 +188,7 @@ def test_pictures_without_a_run_are_shown_and_the_other_pages_say_what_is_missin
     monkeypatch.setenv("BILDERATLAS_DB", str(path))
     at = open_page()
     assert at.title[0].value == "Overview"
-    at.switch_page("views/map/page.py").run()
+    at.switch_page("views/map/map.py").run()
     assert not at.exception
     assert "No network has looked" in said(at)
 
