@@ -12,15 +12,11 @@ from ingest.vision.explaining import Asked, explain_pictures
 from ingest.vision.geometry import fit_image
 from ingest.vision.loader import decode
 from ingest.vision.targets import Bank, make_target
-from tests.ingest.conftest import save_picture
+from tests.support.commands import TINY
+from tests.support.databases import ask
+from tests.support.pictures import save_picture
 
 CLASSIFIER = ("--model", "tiny:timm-classifier", "--project", "none")
-TINY = ("--model", "tiny:dinov2", "--project", "none")
-
-
-def ask(db, query: str, *values) -> list[tuple]:
-    with duckdb.connect(str(db), read_only=True) as con:
-        return con.execute(query, list(values)).fetchall()
 
 
 def contents(db) -> list[tuple]:

@@ -11,7 +11,7 @@ from ingest.layouts import LAYOUTS
 from ingest.projections import project
 from store import read, write
 from store.connection import reading, writing
-from tests.ingest.test_projections import database
+from tests.support.databases import database
 
 CLUSTERS, DIM = 3, 16
 

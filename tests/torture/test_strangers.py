@@ -14,8 +14,8 @@ import torch
 
 from ingest.vision.backbones import BackboneError, load
 from ingest.vision.backbones.checkpoint import read_weights
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 FILES = [file for room in ("ingest", "store", "dashboard") for file in sorted((ROOT / room).rglob("*.py"))]
 MODULES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "imp", "runpy"}
 CALLS = {

@@ -12,14 +12,10 @@ from ingest.vision.explaining import Asked, explain_pictures, suits
 from ingest.vision.geometry import Frame, InputRule, aspect_grid, fit_image
 from ingest.vision.targets import Bank, make_target
 from ingest.vision.token_pca import patch_tokens
+from tests.support.pictures import noise
 
 RULE = InputRule(224, 256, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), patch=14)
 RIGID = ("timm-beit", "timm-cait")  # networks with one grid
-
-
-def noise(width, height, seed=0):
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
 
 
 # ---- the grid ---------------------------------------------------------------------------------------------------
