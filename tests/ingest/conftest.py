@@ -3,21 +3,13 @@ from pathlib import Path
 import pytest
 
 from tests.support import commands
-from tests.support.pictures import save_picture
+from tests.support.pictures import save_scans
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """Nine small pictures in two folders, with a table that describes them."""
-    made = tmp_path / "scans"
-    (made / "inner").mkdir(parents=True)
-    rows = ["file,title,year"]
-    for number in range(9):
-        name = f"inner/p{number}.png" if number % 2 else f"p{number}.jpg"
-        save_picture(made / name, number)
-        rows.append(f"{name},Picture {number},{1500 + number}")
-    (made / "metadata.csv").write_text("\n".join(rows))
-    return made
+    return save_scans(tmp_path / "scans")
 
 
 @pytest.fixture

@@ -15,6 +15,18 @@ def save_picture(path: Path, number: int, size: tuple[int, int] = (90, 70)) -> N
     Image.fromarray(values).resize(size, Image.Resampling.NEAREST).save(path)
 
 
+def save_scans(folder: Path) -> Path:
+    """Nine small pictures in a new folder and one inside it, with a table that describes them."""
+    (folder / "inner").mkdir(parents=True)
+    rows = ["file,title,year"]
+    for number in range(9):
+        name = f"inner/p{number}.png" if number % 2 else f"p{number}.jpg"
+        save_picture(folder / name, number)
+        rows.append(f"{name},Picture {number},{1500 + number}")
+    (folder / "metadata.csv").write_text("\n".join(rows))
+    return folder
+
+
 def noise(width: int, height: int, seed: int = 0) -> Image.Image:
     """A picture of which each pixel is random."""
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
