@@ -69,9 +69,13 @@ browser:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
 		echo "no chromium here, and it cannot be installed: browser tests will be skipped"
 
+# At their end both say which tests took longest, and which failed and why.
+PYTEST = $(BIN)/python -m pytest --durations=20 --tb=short -rf
+SHARED = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 test: develop browser lint
-	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore=tests/torture tests/browser tests
-	$(BIN)/python -m pytest -m "not slow" tests/torture
+	$(PYTEST) -m "not slow" $(SHARED) --ignore=tests/torture
+	$(PYTEST) -m "not slow" $(SHARED) tests/torture
 
 # Ray is no part of the usual set-up: with it come the tests of the engine on a cluster of two machines.
 test-ray: develop
@@ -79,7 +83,7 @@ test-ray: develop
 	$(BIN)/python -m pytest tests/ingest/test_parts.py tests/ingest/test_ray.py
 
 test-slow: develop browser
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 torture: develop browser
 	$(BIN)/python -m tests.torture $(ARGS)

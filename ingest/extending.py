@@ -149,14 +149,14 @@ def _on_the_axes(layout: Layout, vectors: np.ndarray) -> np.ndarray:
 
 
 def _umap(layout: Layout, vectors: np.ndarray) -> np.ndarray:
-    from umap import UMAP
+    from ingest.vision.compiled import umap_class
 
     settings = {key: layout.settings[key] for key in ("n_neighbors", "min_dist", "metric") if key in layout.settings}
     settings["n_neighbors"] = min(settings.get("n_neighbors", 15), len(layout.points) - 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # No epochs: it only learns who is near to whom, and is then given the points that it would have moved.
-        model = UMAP(n_components=2, n_jobs=1, random_state=SEED, init="random", n_epochs=0, **settings)
+        model = umap_class()(n_components=2, n_jobs=1, random_state=SEED, init="random", n_epochs=0, **settings)
         model.fit(layout.vectors)
         model.embedding_, model.n_epochs = layout.points.astype(np.float32), None
         return model.transform(vectors)

@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests import tiffs
-from tests.pdfs import pdf
+from tests.support import tiffs
+from tests.support.pdfs import pdf
+from tests.support.pictures import png_chunk
 
 IMAGE, FAILURE, EITHER, LEFT_OUT = "image", "failure", "either", "left out"
 SIZE = (48, 32)
@@ -147,12 +148,10 @@ def no_pictures(folder: Path) -> Iterator[Case]:
 
 def png(width: int, height: int, body: bytes = b"", colour: int = 2, depth: int = 8, more: bytes = b"") -> bytes:
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    chunks = _chunk(b"IHDR", header) + more + _chunk(b"IDAT", body or zlib.compress(b"")) + _chunk(b"IEND", b"")
+    chunks = (
+        png_chunk(b"IHDR", header) + more + png_chunk(b"IDAT", body or zlib.compress(b"")) + png_chunk(b"IEND", b"")
+    )
     return b"\x89PNG\r\n\x1a\n" + chunks
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def bombs(folder: Path) -> Iterator[Case]:
@@ -170,8 +169,8 @@ def bombs(folder: Path) -> Iterator[Case]:
     jpeg[frame + 5 : frame + 9] = struct.pack(">HH", 65500, 65500)
     contents = {
         "side.png": png(2**31 - 1, 2**31 - 1), "area.png": png(30_000, 30_000), "thin.png": png(2**31 - 1, 1),
-        "zero.png": png(0, 10), "profile.png": png(9, 9, more=_chunk(b"iCCP", b"p\0\0" + zlib.compress(bytes(2**26)))),
-        "text.png": png(9, 9, more=_chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(2**26)))),
+        "zero.png": png(0, 10), "profile.png": png(9, 9, more=png_chunk(b"iCCP", b"p\0\0" + zlib.compress(bytes(2**26)))),
+        "text.png": png(9, 9, more=png_chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(2**26)))),
         "side.gif": b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\x80\0\0" + bytes(6) + b",\0\0\0\0" + struct.pack("<HH", 65535, 65535) + b"\0\2\2D\1\0;",
         "side.bmp": b"BM" + struct.pack("<IIIIiiHHIIiiII", 100, 0, 54, 40, 2**31 - 1, 2**31 - 1, 1, 24, 0, 0, 0, 0, 0, 0),
         "side.ppm": b"P6 999999999 999999999 255\n", "side.pgm": b"P5 99999 99999 65535\n", "text.pbm": b"P1 60000 60000\n" + b"0" * 99,

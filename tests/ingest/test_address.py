@@ -7,11 +7,10 @@ from PIL import Image
 
 from ingest.sources.address import is_stored, stored_tasks
 from ingest.sources.folder import SourceError
-from tests.ingest.conftest import save_picture
-from tests.ingest.test_resume import contents
-from tests.pdfs import pdf
-
-TINY = ("--model", "tiny:dinov2", "--project", "none")
+from tests.support.commands import TINY
+from tests.support.databases import contents
+from tests.support.pdfs import pdf
+from tests.support.pictures import save_picture
 
 
 @pytest.fixture

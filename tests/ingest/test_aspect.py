@@ -3,7 +3,6 @@
 from dataclasses import replace
 from itertools import chain
 
-import duckdb
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,9 +15,10 @@ from ingest.vision.backbones.from_transformers import network_of
 from ingest.vision.backbones.registry import usual_fit
 from ingest.vision.geometry import aspect_grid, fit_image
 from ingest.vision.loader import Decoded
-from tests.ingest.conftest import save_picture
+from tests.support.databases import ask
+from tests.support.pictures import save_picture
 
-TINY = ("--model", "tiny:dinov2", "--fit", "aspect")
+TINY = ("--model", "tiny:dinov2", "--fit", "aspect", "--project", "none")
 SHAPES = ((90, 70), (70, 90), (80, 80), (160, 40), (90, 71))
 
 
@@ -30,11 +30,6 @@ def shapes(tmp_path):
     for number in range(14):
         save_picture(folder / f"p{number:02}.png", number, SHAPES[number % len(SHAPES)])
     return folder
-
-
-def ask(db, query):
-    with duckdb.connect(str(db), read_only=True) as con:
-        return con.execute(query).fetchall()
 
 
 def test_pictures_of_many_shapes_are_all_stored_each_with_its_grid(shapes, command):

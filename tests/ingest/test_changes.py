@@ -7,15 +7,11 @@ import duckdb
 import pytest
 
 from ingest.vision import loader
-from tests.ingest.conftest import save_picture
+from tests.support.databases import ask
+from tests.support.pictures import save_picture
 
 TINY = ("--model", "tiny:vit")
 NO_MAP = ("--project", "none")
-
-
-def ask(db, query, *values):
-    with duckdb.connect(str(db), read_only=True) as con:
-        return con.execute(query, list(values)).fetchall()
 
 
 def files(command):

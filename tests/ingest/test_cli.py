@@ -15,9 +15,8 @@ from ingest.vision.backbones import PUBLISHED, load
 from ingest.vision.geometry import fit_image
 from ingest.vision.loader import decode
 from store import connection
-from tests.ingest.conftest import ROOT, start
-
-TINY = ("--model", "tiny:dinov2", "--project", "none")
+from tests.support import ROOT
+from tests.support.commands import TINY, start
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from store import clusters as stored
 from store import read, write
 from store.connection import reading, writing
 from tests.ingest.test_extending import planted
-from tests.ingest.test_projections import database
+from tests.support.databases import database
 
 SIZES = (60, 40, 25)
 

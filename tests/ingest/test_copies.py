@@ -13,7 +13,7 @@ from ingest.projections import project
 from store import clusters, read, write
 from store.connection import reading, writing
 from tests.ingest import crashes
-from tests.ingest.test_projections import database
+from tests.support.databases import database
 
 DIM = 24
 

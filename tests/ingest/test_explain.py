@@ -1,5 +1,7 @@
 """`explain`: maps that explain a target, for a collection, a selection or one image, again and again."""
 
+import shutil
+
 import duckdb
 import numpy as np
 import pytest
@@ -12,30 +14,36 @@ from ingest.vision.explaining import Asked, explain_pictures
 from ingest.vision.geometry import fit_image
 from ingest.vision.loader import decode
 from ingest.vision.targets import Bank, make_target
-from tests.ingest.conftest import save_picture
+from tests.support.commands import TINY, run
+from tests.support.databases import ask
+from tests.support.pictures import save_picture, save_scans
 
 CLASSIFIER = ("--model", "tiny:timm-classifier", "--project", "none")
-TINY = ("--model", "tiny:dinov2", "--project", "none")
-
-
-def ask(db, query: str, *values) -> list[tuple]:
-    with duckdb.connect(str(db), read_only=True) as con:
-        return con.execute(query, list(values)).fetchall()
 
 
 def contents(db) -> list[tuple]:
     """How many rows each table holds."""
     tables = ("run", "stored_map", "head_stat", "feature", "head_importance", "prediction", "failure")
-    return [(table, ask(db, f"SELECT count(*) FROM {table}")) for table in tables]
+    return ask(db, " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in tables))
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """The nine pictures, and the database of a run over them. Copy it before changing it: `explained` does."""
+    folder = save_scans(tmp_path_factory.mktemp("explain") / "scans")
+    assert run("run", folder, *CLASSIFIER, db=folder.parent / "ran.duckdb").code == 0
+    return folder, folder.parent / "ran.duckdb"
 
 
 @pytest.fixture
-def explained(folder, command):
-    assert command("run", folder, *CLASSIFIER).code == 0
+def explained(ran, command):
+    """Commands for a copy of that database."""
+    command.folder = ran[0]
+    shutil.copy(ran[1], command.db)
     return command
 
 
-def test_each_picture_explains_its_own_predicted_class(explained, folder):
+def test_each_picture_explains_its_own_predicted_class(explained):
     result = explained("explain", "--target", "class:predicted", "--json")
     assert result.code == 0 and result.counts["new"] == 9 and result.counts["methods"] == ["daam"]
     predictions = ask(explained.db, "SELECT image_id, class, name, probability FROM predictions ORDER BY 1")
@@ -49,7 +57,7 @@ def test_each_picture_explains_its_own_predicted_class(explained, folder):
 
     backbone = load("tiny:timm-classifier")
     path, image = ask(explained.db, "SELECT path, image_id FROM images ORDER BY image_id")[4]
-    pixels, _ = fit_image(decode(folder / path).image, backbone.rule, "crop")
+    pixels, _ = fit_image(decode(explained.folder / path).image, backbone.rule, "crop")
     alone = explain_pictures(
         backbone, torch.from_numpy(pixels.copy())[None], [Asked("daam")], make_target("class:predicted", backbone)
     )
@@ -73,7 +81,7 @@ def test_a_chosen_class_is_kept_beside_the_predicted_one(explained):
     assert explained("explain", "--target", "class:predicted", "--json").counts["new"] == 0
 
 
-def test_neighbours_leave_out_the_picture_itself(explained, folder):
+def test_neighbours_leave_out_the_picture_itself(explained):
     assert explained("explain", "--target", "neighbours:2", "--methods", "daam,chefer,gradient_rollout").code == 0
     counts = ask(
         explained.db, "SELECT method, count(*) FROM attention WHERE target = 'neighbours:2' GROUP BY 1 ORDER BY 1"
@@ -83,7 +91,7 @@ def test_neighbours_leave_out_the_picture_itself(explained, folder):
     bank = Bank(np.array([row[0] for row in rows]), np.array([row[1] for row in rows], np.float32))
     backbone = load("tiny:timm-classifier")
     image, _, path = rows[0]
-    pixels, _ = fit_image(decode(folder / path).image, backbone.rule, "crop")
+    pixels, _ = fit_image(decode(explained.folder / path).image, backbone.rule, "crop")
     target = make_target("neighbours:2", backbone, bank)
     alone = explain_pictures(
         backbone, torch.from_numpy(pixels.copy())[None], [Asked("daam")], target, image_ids=[image]

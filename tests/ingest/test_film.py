@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import av
-import duckdb
 import numpy as np
 import pytest
 import torch
@@ -21,10 +20,12 @@ from ingest.vision.backbones import load
 from ingest.vision.encode import Encoder
 from ingest.vision.film import Reel, frame_at, survey
 from ingest.vision.geometry import fit_image
-from tests.films import cut, grey, number_of, write_film, write_sound
-from tests.ingest.conftest import ROOT, save_picture
+from tests.support import ROOT
+from tests.support.commands import TINY
+from tests.support.databases import ask
+from tests.support.films import cut, grey, number_of, write_film, write_sound
+from tests.support.pictures import save_picture
 
-TINY = ("--model", "tiny:dinov2", "--project", "none")
 VIT = ("--model", "tiny:vit", "--device", "cpu")
 
 
@@ -33,11 +34,6 @@ def film(tmp_path) -> Path:
     """Four seconds, ten frames each; the grey level of a frame tells its number."""
     (tmp_path / "films").mkdir()
     return write_film(tmp_path / "films" / "film.mp4", map(grey, range(40)), g="10")
-
-
-def ask(db, query, *values):
-    with duckdb.connect(str(db), read_only=True) as con:
-        return con.execute(query, list(values)).fetchall()
 
 
 def paths(db):

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.vision.paths import file_and_part, printable
 from tests.ingest import hostile
-from tests.ingest.conftest import ROOT
+from tests.support import ROOT
 
 MEGABYTES = 2500  # of memory, of which torch and its friends take 700
 MINUTES = 5

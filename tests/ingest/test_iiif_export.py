@@ -9,9 +9,7 @@ import duckdb
 import iiif_prezi3
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from ingest.cli import main
 from ingest.sources.iiif import Wishes, iiif_tasks
 from ingest.sources.iiif.presentation import read_document
 from ingest.web import Web
@@ -19,7 +17,8 @@ from store import regions
 from store.connection import writing
 from store.manifest import Picture, Place, as_picture, csv_of, manifest
 from tests.ingest.iiif.server import FAST, Museum
-from tests.ingest.test_run import TINY, ask
+from tests.support.commands import TINY, run
+from tests.support.databases import ask
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +37,7 @@ def shelved(tmp_path_factory):
     rights = "http://creativecommons.org/publicdomain/mark/1.0/"
     source = museum.manifest("/m.json", canvases, metadata=pairs, rights=rights)
     for address in (source, museum.manifest2("/old.json", ["old"])):
-        words = ["run", address, *TINY, *FAST, "--collection", "shelf", "--db", str(db)]
-        assert CliRunner().invoke(main, words, catch_exceptions=False).exit_code == 0
+        assert run("run", address, *TINY, *FAST, "--collection", "shelf", db=db).code == 0
     yield museum, db
     museum.close()
 

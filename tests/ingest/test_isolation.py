@@ -11,7 +11,7 @@ from ingest.vision import explaining
 from ingest.vision.backbones import load
 from ingest.vision.targets import TargetError, make_target
 from store.connection import writing
-from tests.ingest.test_run import ask
+from tests.support.databases import ask
 
 SHAPE = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, image_size=32, patch_size=16)  # fmt: skip
 TINY = ("--model", "tiny:vit", "--project", "none")

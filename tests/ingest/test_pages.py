@@ -6,16 +6,12 @@ from PIL import Image
 
 from ingest.sources import pages as source
 from ingest.vision import pages
-from tests.ingest.conftest import save_picture
-from tests.pdfs import pdf
+from tests.support.databases import ask
+from tests.support.pdfs import pdf
+from tests.support.pictures import save_picture
 
 TINY = ("--model", "tiny:vit", "--project", "none")
 RED, GREEN, BLUE = (1, 0, 0), (0, 1, 0), (0, 0, 1)
-
-
-def ask(db, query, *values):
-    with duckdb.connect(str(db), read_only=True) as con:
-        return con.execute(query, list(values)).fetchall()
 
 
 def paths(db):

@@ -10,9 +10,8 @@ from ingest.engines.parts import Parts, from_table, key_of, mark_of, to_table
 from ingest.pipeline import Failure, Plan, Task, batches, observations, prepared_pictures
 from ingest.vision.backbones import load
 from ingest.vision.explaining import Asked
-from tests.ingest.conftest import save_picture
-
-TINY = ("--model", "tiny:dinov2", "--project", "none")
+from tests.support.commands import TINY
+from tests.support.pictures import save_picture
 
 
 @pytest.fixture

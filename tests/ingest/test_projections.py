@@ -6,21 +6,9 @@ import pytest
 from ingest import layouts, worker
 from ingest.layouts import LAYOUTS, settings_of
 from ingest.projections import project
-from store import read, search, write
-from store.connection import reading, writing
-from store.records import ImageRecord, Results, RunRecord
-
-
-def database(path, vectors):
-    """A run whose features are these vectors."""
-    with writing(path) as con:
-        collection = write.add_collection(con, "c", "/nowhere")
-        records = [ImageRecord(f"{i}.jpg", f"{i}", 10, 10, 1, 0.0, {}, b"", 1, 1) for i in range(len(vectors))]
-        ids = write.add_images(con, collection, records)
-        run = write.add_run(con, collection, RunRecord("b", "w", 1, 1, vectors.shape[1], 14, 1, "crop", 56, {}, {}))
-        image_ids = np.array([ids[record.path] for record in records])
-        write.add_results(con, run, Results(image_ids, vectors.astype(np.float32)))
-    return run
+from store import read, search
+from store.connection import reading
+from tests.support.databases import database
 
 
 def clusters(count, dim=16):

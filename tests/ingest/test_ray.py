@@ -14,8 +14,9 @@ from ingest.engines.parts import Parts
 from ingest.pipeline import Plan
 from ingest.vision.backbones import load
 from ingest.vision.explaining import Asked
-from tests.ingest.conftest import save_picture, start
-from tests.ingest.test_resume import contents
+from tests.support.commands import start
+from tests.support.databases import contents
+from tests.support.pictures import save_picture
 
 TINY = ("--model", "tiny:dinov2", "--fit", "aspect", "--project", "none")
 IMAGES = 40

@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pytest
 import torch
@@ -14,14 +13,9 @@ from ingest import pipeline
 from ingest.vision.backbones import load
 from ingest.vision.embedding import observe
 from ingest.vision.geometry import fit_image
-from tests.ingest.conftest import save_picture
-
-TINY = ("--model", "tiny:dinov2", "--project", "none")
-
-
-def ask(db, query, *values):
-    with duckdb.connect(str(db), read_only=True) as con:
-        return con.execute(query, list(values)).fetchall()
+from tests.support.commands import TINY
+from tests.support.databases import ask
+from tests.support.pictures import save_picture
 
 
 def test_a_folder_becomes_a_database(folder, command):

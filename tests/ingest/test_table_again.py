@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from ingest.merging import Merge
-from tests.ingest.test_changes import ask
+from tests.support.databases import ask
 
 ROWS = ["file,title,year", *(f"p{n}.jpg,Picture {n},{1500 + n}" for n in (0, 2, 4))]
 

@@ -144,15 +144,14 @@ def test_a_refusal_is_taken_at_its_word(museum, client, status):
 
 
 @pytest.mark.parametrize("said", ["1", "date"])
-def test_retry_after_is_honoured_by_all_threads(museum, client, said):
+def test_retry_after_is_honoured_by_all_threads(museum, client, said, monkeypatch):
+    resting = heard(monkeypatch, web._Host, "rest", after=True)
     museum.put("/b", b"b")
     wait = formatdate(time.time() + 2, usegmt=True) if said == "date" else said
     address = museum.stumbling("/a", 1, 429, {"Retry-After": wait}, b"a")
     threads = [threading.Thread(target=client.get, args=(address,))]
     threads[0].start()
-    while not museum.asked:
-        time.sleep(0.005)
-    time.sleep(0.1)
+    assert resting.wait(20)
     client.get(museum.url("/b"))
     threads[0].join()
     assert min(museum.times[1:]) - museum.times[0] > (0.9 if said == "1" else 0.2)
@@ -305,7 +304,23 @@ def test_what_is_no_json(data, said):
         parse_json(data, "x")
 
 
-def test_a_closed_web_sends_everybody_away(museum):
+def heard(monkeypatch, owner: type, name: str, after: bool = False) -> threading.Event:
+    """An event that is set when this method is called, or when it has returned."""
+    event, real = threading.Event(), getattr(owner, name)
+
+    def method(self, *arguments):
+        if not after:
+            event.set()
+        try:
+            return real(self, *arguments)
+        finally:
+            event.set()
+
+    monkeypatch.setattr(owner, name, method)
+    return event
+
+
+def test_a_closed_web_sends_everybody_away(museum, monkeypatch):
     client = Web(["127.0.0.1"], per_second=0.1)
     museum.put("/a", b"a")
     client.get(museum.url("/a"))
@@ -318,8 +333,9 @@ def test_a_closed_web_sends_everybody_away(museum):
             errors.append(error)
 
     thread = threading.Thread(target=ask)
+    waiting = heard(monkeypatch, web._Host, "wait_turn")
     thread.start()
-    time.sleep(0.05)
+    assert waiting.wait(20)
     client.close()
     thread.join(2)
     assert not thread.is_alive() and len(errors) == 1

@@ -13,7 +13,7 @@ import pytest
 from ingest import worker
 from ingest.worker import Worker, WorkerError
 from tests.ingest import crashes
-from tests.ingest.conftest import ROOT
+from tests.support import ROOT
 
 
 @pytest.fixture(scope="module")

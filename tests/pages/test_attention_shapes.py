@@ -13,8 +13,8 @@ from dashboard.drawing.panels import Scene
 from dashboard.drawing.text import inputs
 from ingest.cli import main
 from ingest.vision.geometry import Frame
-from tests.ingest.conftest import save_picture
 from tests.pages.test_attention import panes, said, walls
+from tests.support.pictures import save_picture
 
 SHAPES = {"a tall": (60, 90), "b broad": (90, 60), "c scroll": (320, 40), "d tower": (40, 320)}
 SCROLL = 3

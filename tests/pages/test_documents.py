@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from dashboard.data import cache
 from ingest.cli import main
-from tests.pdfs import pdf
+from tests.support.pdfs import pdf
 
 
 @pytest.fixture

@@ -106,3 +106,9 @@ def empty(templates, tmp_path) -> Path:
 @pytest.fixture
 def filled(templates, tmp_path) -> Filled:
     return replace(templates[1], path=Path(shutil.copy(templates[1].path, tmp_path)))
+
+
+@pytest.fixture
+def ids(filled) -> list[int]:
+    """The numbers of its five images."""
+    return sorted(filled.ids.values())

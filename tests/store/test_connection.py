@@ -12,8 +12,7 @@ import pytest
 from store import read, write
 from store.connection import default_path, reading, state, writing
 from store.errors import DatabaseLocked, DatabaseMissing, StoreError
-
-ROOT = Path(__file__).parents[2]
+from tests.support import ROOT
 
 HOLD = """
 import sys, time

@@ -8,11 +8,6 @@ from store.errors import StoreError
 from tests.store.conftest import image
 
 
-@pytest.fixture
-def ids(filled) -> list[int]:
-    return sorted(filled.ids.values())
-
-
 def kept(filled, ids):
     with reading(filled.path) as con:
         return [(row["image_id"], row["x0"], row["y0"], row["x1"], row["y1"], row["note"])

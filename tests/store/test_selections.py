@@ -10,11 +10,6 @@ from store.errors import StoreError
 HOME = "Gemälde"
 
 
-@pytest.fixture
-def ids(filled) -> list[int]:
-    return sorted(filled.ids.values())
-
-
 def members(filled, name: str) -> list[int] | None:
     with reading(filled.path) as con:
         found = selections.members(con, HOME, name)

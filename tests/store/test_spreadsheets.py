@@ -12,8 +12,8 @@ import pytest
 from store import spreadsheets
 from store.manifest import Picture, Place, csv_of
 from store.spreadsheets import csv_of_frame, csv_of_rows, harmless, original
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 SIGNS = "=+-@＝＋－＠﹦﹢﹣﹫⁼⁺⁻−"
 BEFORE = ["", " ", "\t", "\r\n", "\u00a0", "\u200b", "\u2060\ufeff", "\u3000 ", "\u202e", "\x00", "\x1b", "\u00ad", '"', "'", "''", "\"'", "＂"]  # fmt: skip
 FORMULAS = [before + sign + "1+1" for before in BEFORE for sign in SIGNS]

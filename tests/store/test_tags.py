@@ -8,11 +8,6 @@ from store.connection import reading, writing
 from store.errors import StoreError
 
 
-@pytest.fixture
-def ids(filled) -> list[int]:
-    return sorted(filled.ids.values())
-
-
 def rows(filled, query: str = "SELECT image_id, tag, note FROM tags ORDER BY ALL") -> list[tuple]:
     with reading(filled.path) as con:
         return con.execute(query).fetchall()

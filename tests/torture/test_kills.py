@@ -14,9 +14,9 @@ import pytest
 from store import journal, migrate
 from store.connection import reading, writing
 from store.errors import NoRoom, NotADatabase, StoreError
+from tests.support import ROOT
 from tests.torture import kills
 
-ROOT = Path(__file__).parents[2]
 IMAGES = 60
 
 

@@ -32,9 +32,9 @@ def test_what_has_been_computed_waits_longer_than_a_command_that_begins(tmp_path
     """An SQL client that keeps the file open for a minute must not cost an ingest of hours its life."""
     waits, real = [], pipeline.writing
 
-    def heard(path, wait=30.0):
+    def heard(path, wait=30.0, **more):
         waits.append(wait)
-        return real(path, wait)
+        return real(path, wait, **more)
 
     db = tmp_path / "pictures.duckdb"
     folder = kills.make_pictures(tmp_path / "pictures", 3)

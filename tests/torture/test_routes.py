@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -11,10 +10,9 @@ import pytest
 from dashboard.data import uploads
 from tests.browser.conftest import serve
 from tests.ingest import hostile
+from tests.support import ROOT
 from tests.torture import routes
 from tests.torture.statements import SECRET
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -128,8 +128,8 @@ def test_patches_cut_by_several_layers_have_no_filter():
         patch_filters(load("tiny:timm-xcit"))
 
 
-def test_trained_positions_are_most_like_their_neighbours():
-    found = position_similarity(load("packaged"))
+def test_trained_positions_are_most_like_their_neighbours(packaged):
+    found = position_similarity(packaged)
     assert (found.rows, found.cols) == (37, 37)
     here = found.cosine[18 * 37 + 18].reshape(37, 37)
     assert here[18, 18] == pytest.approx(1, abs=1e-5)

@@ -12,14 +12,10 @@ from ingest.vision.explaining import Asked, explain_pictures, suits
 from ingest.vision.geometry import Frame, InputRule, aspect_grid, fit_image
 from ingest.vision.targets import Bank, make_target
 from ingest.vision.token_pca import patch_tokens
+from tests.support.pictures import noise
 
 RULE = InputRule(224, 256, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), patch=14)
 RIGID = ("timm-beit", "timm-cait")  # networks with one grid
-
-
-def noise(width, height, seed=0):
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
 
 
 # ---- the grid ---------------------------------------------------------------------------------------------------
@@ -187,9 +183,8 @@ def test_the_tokens_of_parts_have_the_grid_of_the_picture():
     assert tokens.shape[:2] == (frame.rows, frame.cols) == (2, 6)
 
 
-def test_a_disc_at_the_rim_of_a_broad_picture_is_found():
+def test_a_disc_at_the_rim_of_a_broad_picture_is_found(packaged):
     """In a picture of 3 : 1 the centre cut never meets it; the whole picture shows it, and attention is on it."""
-    backbone = load("packaged")
     width, height, radius = 900, 300, 55
     y, x = np.mgrid[:height, :width] + 0.5
     pictures, discs = [], []
@@ -199,10 +194,10 @@ def test_a_disc_at_the_rim_of_a_broad_picture_is_found():
         ground[disc] = (250, 235, 160)
         pictures.append(Image.fromarray(ground))
         discs.append(disc)
-        _, cut = fit_image(pictures[-1], backbone.rule, "crop")
+        _, cut = fit_image(pictures[-1], packaged.rule, "crop")
         assert not disc[:, int(cut.x0) : int(np.ceil(cut.x1))].any()
-    fitted = [fit_image(picture, backbone.rule, "aspect") for picture in pictures]
-    found = observe(backbone, torch.from_numpy(np.stack([pixels for pixels, _ in fitted])), ["cls"])
+    fitted = [fit_image(picture, packaged.rule, "aspect") for picture in pictures]
+    found = observe(packaged, torch.from_numpy(np.stack([pixels for pixels, _ in fitted])), ["cls"])
     late = found.maps[0].weights.view(4, 12, 6, -1)[:, 8:].mean((1, 2)).view(4, found.rows, found.cols)
     for weights, (_, frame), disc in zip(late, fitted, discs, strict=True):
         row, col = np.unravel_index(int(weights.argmax()), weights.shape)

@@ -15,11 +15,6 @@ def picture(backbone, rows=3, cols=5):
     return torch.randn(1, 3, rows * side, cols * side, generator=torch.Generator().manual_seed(5))
 
 
-@pytest.fixture(scope="module")
-def packaged():
-    return load("packaged")
-
-
 def test_the_packaged_weights_are_a_whole_dinov2(packaged):
     assert (packaged.layers, packaged.heads, packaged.dim, packaged.patch, packaged.prefix_tokens) == (
         12,
@@ -159,24 +154,31 @@ def wrap(tensors, how):
     }[how]
 
 
-@pytest.mark.parametrize("how", ["plain", "teacher", "module", "head"])
-@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_weights_files_of_authors_are_unwrapped(tmp_path, how, suffix):
-    """DeiT's published names, as a file in each of the wrappings that training codes leave around them."""
+@pytest.fixture(scope="module")
+def deit():
+    """The tensors of a DeiT-tiny with its authors' names, and their hash."""
     import timm
 
-    torch.manual_seed(0)
-    module = timm.create_model("deit_tiny_patch16_224", num_classes=0)
-    file, tensors = tmp_path / f"weights{suffix}", module.state_dict()
-    if suffix == ".safetensors":
-        if how != "plain":
-            tensors = {f"module.{k}": v for k, v in tensors.items()}
-        save_file(tensors, file)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = timm.create_model("deit_tiny_patch16_224", num_classes=0)
+    return module.state_dict(), checkpoint.weights_sha256(module)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "how"),
+    [*((".pth", how) for how in ("plain", "teacher", "module", "head")), (".safetensors", "plain"), (".safetensors", "module")],
+)  # fmt: skip
+def test_weights_files_of_authors_are_unwrapped(tmp_path, deit, suffix, how):
+    """DeiT's published names, as a file in each of the wrappings that training codes leave around them."""
+    (tensors, sha256), file = deit, tmp_path / f"weights{suffix}"
+    if suffix == ".safetensors":  # which holds tensors alone: only their names can be wrapped
+        save_file({f"module.{k}": v for k, v in tensors.items()} if how == "module" else tensors, file)
     else:
         torch.save(wrap(tensors, how), file)
     native = load("deit-tiny", weights=file)
     named = load("timm:deit_tiny_patch16_224", weights=file)
-    assert native.weights_sha256 == named.weights_sha256 == checkpoint.weights_sha256(module)
+    assert native.weights_sha256 == named.weights_sha256 == sha256
     assert native.rule.resize == 256 and native.weights == str(file)
     assert load_for_run(native.settings()).weights_sha256 == native.weights_sha256
 

@@ -3,7 +3,6 @@
 import io
 import random
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
@@ -24,9 +23,9 @@ from ingest.vision.film import (
     timecode,
 )
 from ingest.vision.signatures import film_format
-from tests.films import cut, edited, grey, number_of, write_film, write_sound
+from tests.support import ROOT
+from tests.support.films import cut, edited, grey, number_of, write_film, write_sound
 
-ROOT = Path(__file__).parents[2]
 KINDS = [
     ("film.mp4", "libx264"),
     ("film.mkv", "libx264"),

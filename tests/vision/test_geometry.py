@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from ingest.vision.geometry import FITS, Frame, InputRule, fit_image
+from tests.support.pictures import noise
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 RULE = InputRule(224, 256, *IMAGENET, patch=14)
@@ -21,11 +22,6 @@ SIZES = {
     "wide": (2500, 60),
     "tall": (17, 900),
 }
-
-
-def noise(width, height, seed=0):
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
 
 
 def planted(width, height, box):

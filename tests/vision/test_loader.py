@@ -14,30 +14,13 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from ingest.vision import colour, loader
 from ingest.vision.loader import BadImage, decode, thumbnail
-
-
-def saved(image, format, **options):
-    buffer = io.BytesIO()
-    image.save(buffer, format, **options)
-    return buffer.getvalue()
+from tests.support.pictures import close, gradient, noise, png_chunk, saved
 
 
 def pixels(data):
     image = decode(data).image
     assert image.mode == "RGB" and type(image) is Image.Image and set(image.info) <= {"assumed"}
     return np.asarray(image).astype(int)
-
-
-def gradient(mode="RGB", size=(48, 32)):
-    """A smooth picture, in which any mistake of channels, levels or direction shows."""
-    x, y = np.meshgrid(np.linspace(0, 255, size[0]), np.linspace(0, 255, size[1]))
-    return Image.fromarray(np.stack([x, y, 255 - x], axis=2).astype(np.uint8)).convert(mode)
-
-
-def close(got, expected, tolerance=0):
-    expected = np.asarray(expected.convert("RGB") if isinstance(expected, Image.Image) else expected).astype(int)
-    assert got.shape == expected.shape
-    assert np.abs(got - expected).max() <= tolerance
 
 
 # Modes and formats
@@ -169,13 +152,9 @@ def test_ycbcr():
 
 def test_rgb_of_sixteen_bits():
     raw = np.array([[[65535, 0, 32896]]], ">u2").tobytes()
-
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
     header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
     body = zlib.compress(b"\0" + raw)
-    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    png = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", body) + png_chunk(b"IEND", b"")
     assert pixels(png)[0, 0].tolist() == [255, 0, 128]
 
 
@@ -410,8 +389,8 @@ def test_what_is_no_picture(data, sentence):
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000", "AVIF"])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9])
 def test_truncated_files(format, share):
-    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 80, 3), dtype=np.uint8))
-    data = saved(noise if format != "GIF" else noise.convert("P"), format)
+    image = noise(80, 90)
+    data = saved(image if format != "GIF" else image.convert("P"), format)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(BadImage, match=r"damaged or cut short|not a picture"):
@@ -436,11 +415,12 @@ def test_damaged_files_never_raise_anything_else():
 
 def png_header(width, height):
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", header)
+        + png_chunk(b"IDAT", zlib.compress(b""))
+        + png_chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("side", [22_400, 30_000, 200_000])

@@ -13,9 +13,10 @@ from ingest.vision import pages
 from ingest.vision.loader import BadImage, decode
 from ingest.vision.originals import original
 from ingest.vision.paths import file_and_part, named_page, page_name
-from tests import tiffs
-from tests.pdfs import pdf
-from tests.vision.test_loader import close, gradient, saved, swapped_profile
+from tests.support import tiffs
+from tests.support.pdfs import pdf
+from tests.support.pictures import close, gradient, saved
+from tests.vision.test_loader import swapped_profile
 
 ENCRYPTED = b"/ID[<00><00>]/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<" + b"00" * 32 + b">/U<" + b"00" * 32 + b">>>"
 RED, GREEN, BLUE = (1, 0, 0), (0, 1, 0), (0, 0, 1)

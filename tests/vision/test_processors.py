@@ -1,7 +1,6 @@
 """The fit `model` is what a network's own processor does: features as by AutoImageProcessor and the model itself."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +14,8 @@ from ingest.vision.backbones.registry import CLIP, HALF, IMAGENET, PUBLISHED
 from ingest.vision.embedding import embed
 from ingest.vision.geometry import InputRule, Unfit, fit_image
 from ingest.vision.preprocessing import Preprocessing, patches_at_most
+from tests.support import PAINTINGS
 
-PAINTINGS = Path(__file__).parents[2] / "examples" / "paintings"
 SHAPE = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, image_size=64, patch_size=16)  # fmt: skip
 FLEXIBLE = {k: v for k, v in SHAPE.items() if k != "image_size"} | {"num_patches": 16}
 DINO = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, image_size=56, patch_size=14, mlp_ratio=2)

@@ -185,10 +185,9 @@ def disc(across: int, down: int) -> tuple[Image.Image, np.ndarray]:
     return Image.fromarray(pixels), inside.reshape(12, 14, 12, 14).mean((1, 3)) >= 0.5
 
 
-def test_on_trained_weights_an_object_has_one_colour_wherever_it_stands():
-    backbone = load("packaged")
+def test_on_trained_weights_an_object_has_one_colour_wherever_it_stands(packaged):
     scenes = [disc(60, 100), disc(105, 70)]
-    found = [patch_tokens(backbone, picture, "stretch", 168)[0] for picture, _ in scenes]
+    found = [patch_tokens(packaged, picture, "stretch", 168)[0] for picture, _ in scenes]
     pca, apart = TokenPCA.fit(found), TokenPCA.fit(found, foreground=True)
     colours = list(map(pca.colours, found))
     things = [own[inside].mean(0) for own, (_, inside) in zip(colours, scenes, strict=True)]

@@ -11,8 +11,8 @@ from PIL import Image
 
 from ingest.vision import pages, uncommon
 from ingest.vision.loader import BadImage, TooLarge, decode
-from tests import tiffs
-from tests.vision.test_loader import close, gradient, saved
+from tests.support import tiffs
+from tests.support.pictures import close, gradient, saved
 
 COLOURS = np.asarray(gradient())
 GREY = np.asarray(gradient("L"))

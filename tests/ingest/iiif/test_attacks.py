@@ -10,7 +10,7 @@ from ingest.sources.iiif.images import parse_info, requests
 from ingest.sources.iiif.presentation import NotIiif, read_document
 from ingest.vision.loader import BadImage
 from tests.ingest.iiif.server import FAST, P3, jpeg, tasks
-from tests.ingest.test_run import ask
+from tests.support.databases import ask
 
 ESCAPE = "\x1b[2J\x07"
 

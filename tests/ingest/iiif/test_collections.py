@@ -8,7 +8,7 @@ from ingest.sources.iiif import is_iiif
 from ingest.vision.loader import BadImage
 from ingest.vision.originals import original
 from tests.ingest.iiif.server import FAST, P2, P3, Museum, tasks
-from tests.ingest.test_run import ask
+from tests.support.databases import ask
 
 
 def test_a_manifest_in_a_file(museum, book, command, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from ingest.sources.iiif.images import BadInfo, parse_info, requests
 from tests.ingest.iiif.server import FAST, I2, I3, jpeg
-from tests.ingest.test_run import ask
+from tests.support.databases import ask
 
 
 def info(version=3, level=2, width=4000, height=3000, **more):

@@ -18,7 +18,7 @@ from ingest.vision.loader import BadImage
 from store.rows import to_json
 from tests.ingest.iiif.server import FAST, Museum, tasks
 from tests.ingest.iiif.test_junk import Replying
-from tests.ingest.test_run import ask
+from tests.support.databases import ask
 
 
 def pair(label, *values, language="none"):

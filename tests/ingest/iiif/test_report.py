@@ -4,7 +4,8 @@ import pytest
 
 from ingest.sources.folder import SourceError
 from tests.ingest.iiif.server import FAST, tasks
-from tests.ingest.test_run import TINY, ask
+from tests.support.commands import TINY
+from tests.support.databases import ask
 
 
 def test_a_manifest_becomes_a_database(museum, book, command):

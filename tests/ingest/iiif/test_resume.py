@@ -1,7 +1,8 @@
 """The same command again: only what is new is fetched, and what is there stays."""
 
 from tests.ingest.iiif.server import FAST
-from tests.ingest.test_run import TINY, ask
+from tests.support.commands import TINY
+from tests.support.databases import ask
 
 
 def test_again_fetches_only_what_is_new(museum, book, command):

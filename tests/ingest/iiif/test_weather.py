@@ -11,7 +11,8 @@ from ingest.pipeline import Plan, process
 from ingest.sources.iiif import Wishes, iiif_tasks
 from ingest.web import Web
 from tests.ingest.iiif.server import FAST, jpeg
-from tests.ingest.test_run import TINY, ask
+from tests.support.commands import TINY
+from tests.support.databases import ask
 
 
 def test_pictures_that_cannot_be_had_become_failures(museum, command):
