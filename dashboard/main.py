@@ -104,7 +104,7 @@ def run(page, needs: str) -> None:
     if cache.collections().empty:
         empty("There are no pictures in this database yet.")
     elif needs == "run" and st.session_state.get("run") is None:
-        empty("No network has looked at these pictures yet, and this page shows what one saw.")
+        empty("No model has been run on this collection yet, and this page shows what one saw.")
     elif needs == "run" and st.session_state.get("image") is None:
         empty("The collection of this run has no pictures.")
     else:

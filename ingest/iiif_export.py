@@ -43,7 +43,7 @@ def export_iiif(
     uri = uri or made_up(file.name)
     for address in (uri, folder):
         if address is not None and not is_web(address):
-            raise ValueError(f"{address} is no address on the web: it should begin with https://")
+            raise ValueError(f"{address} is not a valid web address: it should begin with https://")
     with reading(db) as con:
         rows = {row["image_id"]: row for row in read.images(con, ids=ids).to_pylist()}
     for row in rows.values():

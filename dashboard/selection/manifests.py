@@ -74,7 +74,7 @@ def ask_address(label: str, key: str) -> str | None:
     """An address that somebody typed; None where it is none, which is then said."""
     typed = controls.text_input(label, key=key, placeholder="https://…", width=340)
     if typed and not manifest.is_web(typed):
-        st.caption("This is no address on the web: it should begin with https://")
+        st.caption("Not a valid address: it should begin with https://")
         return None
     return typed or None
 

@@ -50,7 +50,7 @@ def show(selection: Selection) -> None:
 def form(selection: Selection) -> None:
     """Keep the present selection."""
     with st.form("saved_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input("Keep it as", key="saved_new", placeholder="a name", max_chars=100, width=260)
+        st.text_input("Save as", key="saved_new", placeholder="a name", max_chars=100, width=260)
         st.text_input("Note", key="saved_new_note", placeholder="what it is for", width=360)
         label = f"Save {pictures(len(selection.ids))}"
         given = (selection.collection, selection.ids)

@@ -58,7 +58,7 @@ def _show(selection: Selection, hint: str) -> int | None:
         named = f": {words.plain(known)}" if known else ""
         st.markdown(f"**{len(selection.ids):,}** of {pictures(len(selection.among))}{named}", width="content")
         if len(selected.ids()):
-            st.button("Select nothing", key="selection_clear", on_click=selected.choose, args=([],), type="tertiary")
+            st.button("Clear selection", key="selection_clear", on_click=selected.choose, args=([],), type="tertiary")
     elsewhere = np.setdiff1d(selected.ids(), selection.among, assume_unique=True)
     if len(elsewhere):
         st.caption(

@@ -27,10 +27,11 @@ def selectbox(
     format_func: Words = str,
     words: Words = str,
     always: bool = False,
+    follows: bool = False,
     **more: Any,
 ) -> Any:
     """A list to choose one of `options` from; None where there is none."""
-    _load_option(key, options, index, format_func, words, always)
+    _load_option(key, options, index, format_func, words, always, follows)
     return st.selectbox(label, options, key=key, format_func=format_func, **more)
 
 
@@ -100,6 +101,12 @@ def number_input(label: str, low: Any, high: Any, first: Any, *, key: str, **mor
     """A number from `low` to `high`, typed."""
     _load_number(key, low, high, first)
     return st.number_input(label, low, high, key=key, **more)
+
+
+def pagination(pages: int, *, key: str, **more: Any) -> int:
+    """A page of so many, the first at first."""
+    _load_number(key, 1, pages, 1)
+    return st.pagination(pages, key=key, **more)
 
 
 def text_input(label: str, *, key: str, **more: Any) -> str:

@@ -93,7 +93,7 @@ def bar(run: dict[str, Any], meaning: str = "") -> Filtered:
     if state.get(_NOTICE):
         st.warning(words.plain(state[_NOTICE]), icon=":material/link_off:")
     if found.empty:
-        st.info("No picture fits this filter. Take a part of it off, or clear it.", icon=":material/filter_alt_off:")
+        st.info("No picture fits this filter. Remove a condition, or clear it.", icon=":material/filter_alt_off:")
     return found
 
 

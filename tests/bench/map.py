@@ -220,7 +220,7 @@ def box(page: Page, share: float = 0.2, tries: int = 6) -> tuple[int, float]:
             count, milliseconds = page.evaluate(GALLERY)
             seconds.append(milliseconds / 1000)
         if count:
-            page.get_by_role("button", name="Select nothing (Escape)").click()
+            page.get_by_role("button", name="Clear selection (Escape)").click()
             page.wait_for_function("window.__map().dataset.selected === '0'")
         page.wait_for_timeout(1500)
     return count, middle(seconds)

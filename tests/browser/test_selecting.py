@@ -115,7 +115,7 @@ def test_a_lasso_gives_a_gallery_a_tag_and_a_link_and_the_tag_outlasts_the_serve
     again = open_page(f"{address}/map?{link.split('?')[1]}")
     expect(again.get_by_text("by the sea · 3 of 3 · room 4")).to_be_visible()
     assert PictureMap(again)["selected"] == 3
-    again.get_by_role("button", name="Select nothing", exact=True).click()
+    again.get_by_role("button", name="Clear selection", exact=True).click()
     settled(again)
     again.get_by_role("button", name="Select", exact=True).first.click()
     settled(again)

@@ -190,7 +190,7 @@ def test_pictures_without_a_run_are_shown_and_the_other_pages_say_what_is_missin
     assert at.title[0].value == "Overview"
     at.switch_page("views/map/map.py").run()
     assert not at.exception
-    assert "No network has looked" in said(at)
+    assert "No model has been run" in said(at)
 
 
 def test_the_newest_run_comes_first_and_another_can_be_linked(db, open_page):

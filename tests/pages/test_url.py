@@ -26,11 +26,13 @@ def script():
             controls.slider("Size", 0.3, 3.0, 1.0, 0.1, key="size")
             controls.number_input("Seed", 0, 2**31, 0, key="seed")
             controls.text_input("Folder", key="folder")
+            controls.pagination(9, key="part")
         for key, said in url.asked().items():
             st.caption(f"{key} asked for {said}")
 
 
 FIRST = {"layer": 11, "scale": "map", "heads": [0, 1], "mask": False, "share": 60, "size": 1.0, "seed": 0, "folder": ""}
+FIRST |= {"part": 1}
 OTHERS = {
     "layer": 3,
     "scale": "shared",
@@ -44,6 +46,9 @@ OTHERS = {
 WRITTEN = {"layer": "3", "scale": "shared", "heads": "2", "mask": "true", "share": "25", "size": "2.5", "seed": "7"}
 WRITTEN |= {"folder": "x&f=y"}
 VAIN = {"layer": "99", "scale": "own", "heads": "17", "mask": "maybe", "share": "1e999", "size": "nan", "seed": "-1"}
+
+
+# A page of a wall cannot be clicked in AppTest.
 
 
 def opened(**query) -> AppTest:
@@ -78,6 +83,12 @@ def test_what_is_chosen_stands_in_the_address_and_a_link_opens_it(key):
     assert values(at) == FIRST | {key: OTHERS[key]} and address(at) == {key: WRITTEN[key]}
     assert values(opened(**{key: WRITTEN[key]})) == FIRST | {key: OTHERS[key]}
     assert address(put(at, key, FIRST[key])) == {}
+
+
+def test_a_page_of_a_wall_is_opened_by_its_number():
+    at = opened(part="4")
+    assert values(at) == FIRST | {"part": 4} and address(at) == {"part": "4"}
+    assert values(opened(part="10")) == FIRST
 
 
 def test_labels_of_older_links_are_read():

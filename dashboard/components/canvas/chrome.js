@@ -19,7 +19,7 @@ const TOOLS = [
   ["farther", "Farther (-)"],
   ["whole", "The whole map (0)"],
   ["selection", "Closer to the selection (z)"],
-  ["clear", "Select nothing (Escape)"],
+  ["clear", "Clear selection (Escape)"],
 ];
 const MODES = ["move", "box", "lasso"];
 const MINI = 132; // the longer side of the mini-map, in pixels

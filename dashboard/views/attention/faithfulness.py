@@ -45,7 +45,7 @@ def show(subject: Subject, question: Question, found: Found, one: Maps) -> None:
             "that stays the same then shows the picture, and nothing that the network has learnt."
         )
         forgetting = _asked(
-            "Let the network forget",
+            "Randomise the weights",
             "forgetting",
             "The network forgets, block by block …",
             key,

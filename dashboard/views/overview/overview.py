@@ -14,7 +14,7 @@ from dashboard.compute import words
 from dashboard.data import cache
 from dashboard.drawing import tables
 from dashboard.drawing.text import inputs
-from dashboard.state import filters
+from dashboard.state import controls, filters
 from dashboard.views.overview import readings
 from ingest.vision.described import one_line, usual_patches
 from ingest.vision.paths import natural_key
@@ -34,7 +34,7 @@ def page() -> None:
     wall(collections)
     st.header("Runs", anchor=False)
     if runs.empty:
-        st.info("No network has looked at these pictures yet. `python -m ingest run` with the same folder does it.")
+        st.info("No model has been run on this collection yet. `python -m ingest run` with the same folder does it.")
     for run_id in reversed(runs["run_id"].tolist()):
         show_run(cache.run(run_id))
     show_collections(collections)
@@ -65,18 +65,18 @@ def wall(collections: pd.DataFrame) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(names) > 1:
             here = names.index(run["collection"]) if run else 0
-            collection = st.selectbox("Collection", names, index=here, key="wall_collection", width=220)
+            collection = controls.selectbox("Collection", names, here, key="wall_collection", follows=True, width=220)
         else:
             collection = names[0]
-        typed = st.text_input("Filter", key="wall_filter", placeholder="words in title or metadata", width=280)
+        typed = controls.text_input("Filter", key="wall_filter", placeholder="words in title or metadata", width=280)
         orders = [BY_FILE, "as ingested", "title", *cache.metadata_columns(collection)]
-        order = st.selectbox("Order", list(dict.fromkeys(orders)), key="wall_order", width=200)
-    images = arranged(cache.images(collection), collection, typed or "", order)
+        order = controls.selectbox("Order", list(dict.fromkeys(orders)), key="wall_order", width=200)
+    images = arranged(cache.images(collection), collection, typed, order)
     if images.empty:
         st.info("No picture has these words." if typed else "This collection has no pictures yet.")
         return
     pages = -(-len(images) // PAGE)
-    number = st.pagination(pages, key=f"wall_page_{pages}") if pages > 1 else 1
+    number = controls.pagination(pages, key="wall_page") if pages > 1 else 1
     shown = images["image_id"].iloc[(number - 1) * PAGE : number * PAGE]
     clicked = components.gallery(cache.items(shown), "wall", cache.current_image())
     if clicked is not None:

@@ -26,7 +26,7 @@ def page() -> None:
         st.info("No network was found on this machine. `python -m ingest models` lists those that can be had.")
         return
     if own is None:
-        st.info("Choose a picture of your own above, or paste one. It is looked at and then forgotten.")
+        st.info("Choose a picture of your own above, or paste one. It is processed in memory, not stored.")
         return
     try:
         with st.spinner("Loading the network …"):

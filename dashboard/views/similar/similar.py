@@ -214,7 +214,7 @@ def find_neighbours(
     found = cache.nearest_to(run["run_id"], vector, k, among & ~np.isin(ids, left_out))
     st.html(markup.small(explained(run, more, box, chosen.said(int(among.sum())))))
     if found.empty:
-        st.info("The filter leaves no other picture of this run. Take a part of it off, or clear it.")
+        st.info("The filter leaves no other picture of this run. Remove a condition, or clear it.")
     done = ranking.ranking(cache.items(found["image_id"], analyses.captions(found)), "neighbours", size=140)
     if done is not None and done.act == "open":
         go_on(done.image_id)

@@ -189,7 +189,7 @@ def _documents(web: Web, source: str) -> Iterator[tuple[str, Manifest | Collecti
     what could not be read the reason."""
     listed = addresses_in(source)
     for number, line in listed.bad if listed else ():
-        yield listed.name_of(number), f"Line {number} of {listed.name} is no address on the web: {line}."
+        yield listed.name_of(number), f"Line {number} of {listed.name} is not a valid web address: {line}."
     waiting, seen = deque(listed.good if listed else [source]), set()
     read: dict[str, Manifest | Collection] = {}
     while waiting:

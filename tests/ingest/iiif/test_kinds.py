@@ -242,7 +242,7 @@ def test_a_list_of_manifests(museum, book, command, tmp_path):
     result = command("scan", str(lines), *FAST, "--json")
     assert (result.counts["new"], result.counts["failed"], result.counts["collection"]) == (4, 2, "manifests")
     failures = dict(ask(command.db, "SELECT path, error FROM failures"))
-    assert failures["manifests.txt#line=4"] == "Line 4 of manifests.txt is no address on the web: books/three."
+    assert failures["manifests.txt#line=4"] == "Line 4 of manifests.txt is not a valid web address: books/three."
     assert (
         "404" in failures[museum.url("/gone.json")]
         and "(line 7 of manifests.txt)" in failures[museum.url("/gone.json")]
