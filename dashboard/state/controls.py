@@ -78,7 +78,7 @@ def multiselect(
     def write(value: list[Any]) -> list[str]:
         return [str(each) for each in value] or [""]
 
-    value = Param(key, list(first), read, write, always, follows=follows).load()
+    value = Param(key, list(first), read, write, always and bool(first), follows=follows, offered=list(known)).load()
     if any(each not in options for each in value):
         st.session_state[key] = [each for each in value if each in options]
     return st.multiselect(label, options, key=key, **more)
@@ -134,7 +134,11 @@ def _load_option(
         known |= {words(option): option for option in reversed(options)}
         return known.get(said[-1])
 
-    if Param(key, first, read, lambda value: [words(value)], always, follows=follows).load() not in options:
+    def write(value: Any) -> list[str]:
+        return [words(value)]
+
+    offered = [str(option) for option in options]
+    if Param(key, first, read, write, always, follows=follows, offered=offered).load() not in options:
         st.session_state[key] = first
 
 
@@ -148,6 +152,9 @@ def _load_number(key: str, low: Any, high: Any, first: Any) -> None:
             return None
         return value if math.isfinite(value) and low <= value <= high else None
 
-    value = Param(key, first, read, lambda value: [f"{value:.6g}" if kind is float else str(value)]).load()
+    def write(value: Any) -> list[str]:
+        return [f"{value:.6g}" if kind is float else str(value)]
+
+    value = Param(key, first, read, write, follows=True, offered=(low, high)).load()
     if value is None or not low <= value <= high:
         st.session_state[key] = first

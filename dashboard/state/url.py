@@ -37,7 +37,7 @@ class Origin(Enum):
 class UrlState:
     """What a session knows of its address. `read` are the keys that were read since the last news, `seen` the words
     that each key has had, `written` those of this rerun, `asked` what is new in it, `saved` the last values of all
-    Params on all pages, and `firsts` what these were at first."""
+    Params on all pages, `firsts` what these were at first, and `offered` what their controls offered."""
 
     origin: Origin
     page: str
@@ -47,6 +47,7 @@ class UrlState:
     loaded: dict[str, Param] = field(default_factory=dict)
     saved: dict[str, Any] = field(default_factory=dict)
     firsts: dict[str, Any] = field(default_factory=dict)
+    offered: dict[str, Any] = field(default_factory=dict)
     asked: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -140,7 +141,8 @@ class Param(Generic[T]):
     """A value of the state: its `key` in the address and in the session, its value at `first`, and how it is read from
     words (None: they mean nothing here) and written. What is there at first is left out of the address unless
     `always`; where all pages carry the key, `shared`, an address of ours without it says that it is `first`. With
-    `follows`, a value that nobody chose changes with `first`, as with another network."""
+    `follows`, a value that nobody chose changes with `first`, as with another network. `offered` are the limits of its
+    control."""
 
     key: str
     first: T
@@ -149,6 +151,7 @@ class Param(Generic[T]):
     always: bool = False
     shared: bool = False
     follows: bool = False
+    offered: Any = None
 
     def load(self) -> T:
         """Before the control is drawn: the value in the session is what is new in the address, else what it was, be it
@@ -164,7 +167,9 @@ class Param(Generic[T]):
             session[self.key] = state.saved.get(self.key, self.first)
         elif self.follows and session[self.key] == state.firsts.get(self.key):
             session[self.key] = self.first
-        state.firsts[self.key] = self.first
+        elif self.offered != state.offered.get(self.key):
+            session[self.key] = session[self.key]  # Streamlit takes a control with other limits for a new one
+        state.firsts[self.key], state.offered[self.key] = self.first, self.offered
         state.loaded[self.key] = self
         return session[self.key]
 

@@ -82,7 +82,7 @@ def test_a_box_by_mouse_is_searched_with_and_the_link_reproduces_it(open_page, a
     settled(page)
     expect(found(page)).to_have_count(12)
     shows(page, whole)
-    assert "crop" not in query(page)
+    page.wait_for_function("() => !location.search.includes('crop')")
 
 
 def test_a_box_by_key(open_page, address):
@@ -99,8 +99,7 @@ def test_a_box_by_key(open_page, address):
     stage(page).focus()
     page.keyboard.press("Escape")
     expect(stage(page).locator(".box")).to_be_hidden()
-    settled(page)
-    assert "crop" not in query(page)
+    page.wait_for_function("() => !location.search.includes('crop')")
 
 
 def test_near_duplicates_and_the_least_typical_by_link(open_page, address):

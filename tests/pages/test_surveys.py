@@ -77,9 +77,7 @@ def test_where_all_is_much_alike_the_threshold_begins_higher(db, open_page, wall
 
 
 def test_a_threshold_chosen_for_another_run_gives_way(db, open_page, wall):
-    at = open_page("similar", image=1, find="near-duplicates")
-    at.session_state["alike"] = 0.2
-    at.run()
+    at = open_page("similar", image=1, find="near-duplicates", alike="0.2")
     assert not at.exception and at.slider(key="alike").value == 0.95
 
 

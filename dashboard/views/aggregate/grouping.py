@@ -26,7 +26,7 @@ def choose(collection: str, filtered: Filtered) -> tuple[Pair | None, tuple[str,
     catalogue = catalogue[filtered.among(catalogue["image_id"].to_numpy())]
     kinds = {name: kind for name, kind in cache.metadata_columns(collection).items() if catalogue[name].notna().any()}
     if not kinds:
-        st.info("Groups are told by metadata, and there is none about these pictures. Take a part of the filter off.")
+        st.info("Groups are made by metadata; there is none about these pictures. Remove a condition of the filter.")
         return None, ("", "")
     left, right = st.columns(2, gap="large")
     with left:
