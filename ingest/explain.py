@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ingest.errors import SourceError
 from ingest.listing import Listing
-from ingest.sources.folder import SourceError
 from store import read, sandbox, search
 from store.connection import reading
 from store.errors import SqlFailed, SqlRefused

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingest.sources.reading import some
-from ingest.sources.tabular import SUFFIXES
+from ingest.tables.reading import some
+from ingest.tables.tabular import SUFFIXES
 from store import read, tables
 from store.records import TableRows
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ingest.errors import SourceError
 from ingest.merging import Merge, source_of
 from ingest.report import Report
-from ingest.sources.cells import Unread
-from ingest.sources.folder import SourceError
-from ingest.sources.reading import Reading
-from ingest.sources.table import read_metadata
-from ingest.sources.tabular import TableOptions
+from ingest.tables.cells import Unread
+from ingest.tables.reading import Reading
+from ingest.tables.table import read_metadata
+from ingest.tables.tabular import TableOptions
 from store import read, tables, write
 from store.connection import reading, writing
 from store.counts import counted
@@ -106,7 +106,7 @@ def join(
     table: Path | str | None = None,
 ) -> Joined:
     """Read a table of the pictures with these names from a file; `table` says where it is if not there. SourceError as
-    `ingest.sources.table.read_metadata`."""
+    `ingest.tables.table.read_metadata`."""
     found = read_metadata(file, names, file_column, options)
     return Joined(
         table or file,

@@ -88,7 +88,7 @@ def _source(
 
 def table_options(encoding: str | None, sheet: str | None, delimiter: str | None) -> Any:
     """What the user knows of the table."""
-    from ingest.sources.tabular import TableOptions
+    from ingest.tables.tabular import TableOptions
 
     return TableOptions(encoding, sheet, delimiter)
 

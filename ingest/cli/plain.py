@@ -123,7 +123,7 @@ def dashboard_command(db: Path) -> str:
 
 
 def _sentence(error: Exception) -> tuple[str, int]:
-    from ingest.sources.folder import SourceError
+    from ingest.errors import SourceError
     from ingest.vision.backbones import BackboneError
     from ingest.vision.film import BadFilm
     from ingest.web import WebError

@@ -22,11 +22,12 @@ from typing import Any
 import pyarrow as pa
 
 from ingest.engines.parts import Parts, from_table, key_of, mark_of, to_table
-from ingest.pipeline import Counts, Failure, Plan, Prepared, Task, Writer, looked, prepared_pictures
+from ingest.errors import SourceError
+from ingest.pipeline import Counts, Failure, Plan, Prepared, Writer, looked, prepared_pictures
 from ingest.sources.address import is_stored
 from ingest.sources.film import is_film
-from ingest.sources.folder import SourceError
 from ingest.sources.iiif import is_address, is_iiif
+from ingest.task import Task
 from store.counts import counted
 
 READ_IMAGES = 32  # pictures that one task reads, in READ_THREADS threads: far disks answer late

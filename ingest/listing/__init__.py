@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ingest.errors import SourceError
 from ingest.listing import films, folders, manifests, stores
 from ingest.listing.nouns import Listing, Source
 from ingest.listing.stored import list_collection
 from ingest.report import Report
 from ingest.sources.address import is_stored
 from ingest.sources.film import is_film
-from ingest.sources.folder import SourceError
 from ingest.sources.iiif import is_iiif
 
 __all__ = ["Listing", "Source", "list_collection", "list_source"]

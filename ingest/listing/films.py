@@ -10,8 +10,8 @@ from ingest.listing.nouns import Listing, Source, described, merge_of, stored_al
 from ingest.metadata import Joined, join
 from ingest.report import Report
 from ingest.sources.film import EVERY, film_tasks
-from ingest.sources.folder import printable
 from ingest.vision.film import timecode
+from ingest.vision.paths import printable
 from store import read, write
 from store.connection import writing
 from store.counts import counted

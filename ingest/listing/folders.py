@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ingest import changes
+from ingest.files import find
 from ingest.listing.nouns import Listing, Source, already, claim, described, merge_of, tell_table
 from ingest.metadata import some
 from ingest.report import Report
-from ingest.sources.folder import find
 from ingest.sources.iiif import is_address
 from ingest.sources.pages import listed
-from ingest.sources.table import find_table, other_tables
+from ingest.tables.table import find_table, other_tables
 from ingest.vision.paths import file_and_part
 from store import read, write
 from store.connection import writing

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ingest import changes
+from ingest.errors import SourceError
 from ingest.merging import Merge, own_tables, source_of
 from ingest.metadata import Cells, Joined, join
-from ingest.pipeline import Task
 from ingest.report import Report
 from ingest.sources.address import fetched_table, is_stored
-from ingest.sources.folder import SourceError
 from ingest.sources.iiif import Wishes
-from ingest.sources.tabular import TableOptions
+from ingest.tables.tabular import TableOptions
+from ingest.task import Task
 from store import read, tables, write
 from store.connection import writing
 from store.records import Held, TableRows

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from ingest.listing.nouns import Listing
 from ingest.metadata import chosen_collection
-from ingest.pipeline import Task
 from ingest.sources.address import is_stored, tasks_again
 from ingest.sources.film import with_films
-from ingest.sources.folder import raw_name
 from ingest.sources.iiif import Wishes, is_address, with_pictures
 from ingest.sources.pages import with_pages
+from ingest.task import Task
+from ingest.vision.paths import raw_name
 from store import read
 from store.connection import reading
 

@@ -18,14 +18,15 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 from ingest.changes import Known, same_file
-from ingest.pipeline import Task
-from ingest.sources.folder import PICTURE_SUFFIXES, SourceError, natural_key, printable, raw_name
+from ingest.errors import SourceError
+from ingest.files import PICTURE_SUFFIXES
 from ingest.sources.pages import Shelf, page_tasks
-from ingest.sources.table import best_table
-from ingest.sources.tabular import MAX_BYTES as MAX_TABLE
+from ingest.tables.table import best_table
+from ingest.tables.tabular import MAX_BYTES as MAX_TABLE
+from ingest.task import Task
 from ingest.vision import pages
 from ingest.vision.loader import MAX_BYTES, BadImage, Decoded, decode
-from ingest.vision.paths import named_page
+from ingest.vision.paths import named_page, natural_key, printable, raw_name
 from store.counts import counted
 
 _ADDRESS = re.compile(r"(?!https?://)[A-Za-z][A-Za-z0-9+.-]*://")

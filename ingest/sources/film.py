@@ -10,10 +10,11 @@ from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from ingest.pipeline import Task
-from ingest.sources.folder import FILM_SUFFIXES, SOUND_SUFFIXES, printable
+from ingest.files import FILM_SUFFIXES, SOUND_SUFFIXES
+from ingest.task import Task
 from ingest.vision.film import BadFilm, Film, Reel, frame_name, named_frame, survey, timecode
 from ingest.vision.loader import Decoded
+from ingest.vision.paths import printable
 from ingest.vision.signatures import HEAD, film_format
 
 EVERY = 1.0  # seconds between the frames that are taken, unless the user says otherwise

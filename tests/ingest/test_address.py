@@ -5,8 +5,8 @@ import fsspec
 import pytest
 from PIL import Image
 
+from ingest.errors import SourceError
 from ingest.sources.address import is_stored, stored_tasks
-from ingest.sources.folder import SourceError
 from tests.ingest.conftest import save_picture
 from tests.ingest.test_resume import contents
 from tests.pdfs import pdf

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from ingest.pipeline import Task
-from ingest.sources.cells import Unread, is_dated, read_cells
-from ingest.sources.folder import SourceError
+from ingest.errors import SourceError
 from ingest.sources.iiif import texts
 from ingest.sources.iiif.images import SIDE
 from ingest.sources.iiif.lists import addresses_in
@@ -31,7 +29,9 @@ from ingest.sources.iiif.presentation import (
     read_document,
     service_address,
 )
-from ingest.sources.tabular import Sheet
+from ingest.tables.cells import Unread, is_dated, read_cells
+from ingest.tables.tabular import Sheet
+from ingest.task import Task
 from ingest.vision.loader import BadImage, Decoded
 from ingest.web import MOST_TEXT, Refused, Web, WebError, parse_json, shown
 from store.counts import counted

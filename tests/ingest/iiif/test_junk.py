@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ingest.sources.folder import SourceError
+from ingest.errors import SourceError
 from ingest.sources.iiif import Wishes, iiif_tasks
 from ingest.sources.iiif.images import parse_info, requests
 from ingest.sources.iiif.presentation import Manifest, NotIiif, Painted, read_document

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ingest.sources.folder import SourceError
+from ingest.errors import SourceError
 from ingest.sources.iiif import Wishes, iiif_tasks, is_iiif, texts
 from ingest.sources.iiif.images import is_rotation
 from ingest.sources.iiif.lists import addresses_in
