@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import SourceError
-from ingest.listing import Listing
+from ingest.sources.listing import Listing
 from store import read, sandbox, search
 from store.connection import reading
 from store.errors import SqlFailed, SqlRefused

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from ingest.errors import SourceError
-from ingest.sources.address import is_stored, stored_tasks
+from ingest.remote_files import is_remote
+from ingest.sources.remote.files import stored_tasks
 from tests.ingest.conftest import save_picture
 from tests.ingest.test_resume import contents
 from tests.pdfs import pdf
@@ -93,10 +94,10 @@ def test_an_address_is_a_source(folder, command):
     ],
 )
 def test_addresses_that_cannot_be_used(address, reason):
-    assert is_stored(address)
+    assert is_remote(address)
     with pytest.raises(SourceError, match=reason):
         stored_tasks(address)
 
 
 def test_what_is_no_such_address():
-    assert not any(map(is_stored, ("https://a.org/manifest.json", "scans", "/tmp/scans", "C:\\scans")))
+    assert not any(map(is_remote, ("https://a.org/manifest.json", "scans", "/tmp/scans", "C:\\scans")))
