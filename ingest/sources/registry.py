@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingest.errors import SourceError
-from ingest.sources.film import Film
-from ingest.sources.folder import Folder
-from ingest.sources.iiif import Iiif
-from ingest.sources.remote import Remote
+from ingest.sources.film import FilmSource
+from ingest.sources.folder import FolderSource
+from ingest.sources.iiif import IiifSource
+from ingest.sources.remote import RemoteSource
 from ingest.sources.request import Request
 from ingest.sources.source import Source, StoredCollection
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ingest.sources.listing import Listing
 
 # The first that recognises it: a kind of source that is new comes before the folder, which takes all that is left.
-SOURCES: list[Source] = [Remote(), Iiif(), Film(), Folder()]
+SOURCES: list[Source] = [RemoteSource(), IiifSource(), FilmSource(), FolderSource()]
 
 
 def source_of(address: str) -> Source:

@@ -101,3 +101,15 @@ def test_addresses_that_cannot_be_used(address, reason):
 
 def test_what_is_no_such_address():
     assert not any(map(is_remote, ("https://a.org/manifest.json", "scans", "/tmp/scans", "C:\\scans")))
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--every", "2"), "--every is for films, and memory://scans is not a film"),
+        (("--side", "900"), "are for IIIF manifests, and memory://scans is none"),
+    ],
+)
+def test_options_of_other_sources_are_refused(option, said, command):
+    result = command("scan", "memory://scans", *option)
+    assert result.code == 2 and said in result.err and not command.db.exists()

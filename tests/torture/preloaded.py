@@ -10,8 +10,8 @@ from transformers import ViTConfig, ViTModel
 import ingest.atlas
 import ingest.cli
 import ingest.clusters
-import ingest.files
 import ingest.projections
+import ingest.sources.folder.listing
 import ingest.workflow
 from ingest import models
 from ingest.vision import embedding, explaining

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ingest.task import Task
 
 
-class Film(Source):
+class FilmSource(Source):
     """A film, whose frames at equal steps are pictures. A table describes the film: its row goes to every frame."""
 
     noun = "a film"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ingest.task import Task
 
 
-class Folder(Source):
+class FolderSource(Source):
     """A folder with all its subfolders, or a picture: whatever nothing else recognises."""
 
     noun = "a folder"

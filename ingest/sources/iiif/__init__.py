@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ingest.task import Task
 
 
-class Iiif(Source):
+class IiifSource(Source):
     """A IIIF manifest or collection on the web or in a file, or a file with the addresses of some."""
 
     noun = "IIIF"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ingest.task import Task
 
 
-class Remote(Source):
+class RemoteSource(Source):
     """A place far away, whose files are read where they lie."""
 
     noun = "a store"
