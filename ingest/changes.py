@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ingest.errors import SourceError
+from ingest.files import find
 from ingest.metadata import chosen_collection
-from ingest.pipeline import Task
-from ingest.sources.folder import SourceError, find
+from ingest.task import Task
 from ingest.vision import pages
 from ingest.vision.loader import BadImage
 from ingest.vision.paths import file_and_part, named_page, page_name, raw_name

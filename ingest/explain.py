@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ingest.listing import Listing
-from ingest.sources.folder import SourceError
+from ingest.errors import SourceError
+from ingest.sources.listing import Listing
 from store import read, sandbox, search
 from store.connection import reading
 from store.errors import SqlFailed, SqlRefused

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ingest.errors import SourceError
 from ingest.explain import image_ids
-from ingest.sources.folder import SourceError
 from ingest.vision.peaks import peaks as find_peaks
 from store import aggregate, marks, read, sandbox, selections
 from store.connection import reading

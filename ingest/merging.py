@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingest.sources.reading import some
-from ingest.sources.tabular import SUFFIXES
+from ingest.tables.reading import some
+from ingest.tables.tabular import SUFFIXES
 from store import read, tables
 from store.records import TableRows
 
@@ -86,7 +86,7 @@ class Merge:
             tables.set_reading(con, collection_id, self.source, reading)
 
 
-def source_of(table: str | Path, folder: str | None) -> str:
+def key_of_table(table: str | Path, folder: str | None) -> str:
     """What a table is known by from one reading to the next: its path below the collection's folder, else in full."""
     if "://" in str(table):
         return str(table)

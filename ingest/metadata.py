@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingest.merging import Merge, source_of
+from ingest.errors import SourceError
 from ingest.report import Report
-from ingest.sources.cells import Unread
-from ingest.sources.folder import SourceError
-from ingest.sources.reading import Reading
-from ingest.sources.table import read_metadata
-from ingest.sources.tabular import TableOptions
-from store import read, tables, write
-from store.connection import reading, writing
+from ingest.tables.cells import Unread
+from ingest.tables.reading import Reading
+from ingest.tables.table import read_metadata
+from ingest.tables.tabular import TableOptions
+from store import read
+from store.connection import reading
 from store.counts import counted
 
 Cells = Mapping[str, Any]
@@ -106,7 +105,7 @@ def join(
     table: Path | str | None = None,
 ) -> Joined:
     """Read a table of the pictures with these names from a file; `table` says where it is if not there. SourceError as
-    `ingest.sources.table.read_metadata`."""
+    `ingest.tables.table.read_metadata`."""
     found = read_metadata(file, names, file_column, options)
     return Joined(
         table or file,
@@ -119,49 +118,6 @@ def join(
         found.reading,
         found.unread_dates,
     )
-
-
-def describe_collection(
-    db: Path,
-    table: Path,
-    collection: str | None,
-    file_column: str | None,
-    replace: bool = False,
-    options: TableOptions | None = None,
-) -> dict[str, Any]:
-    """Bring the metadata of the pictures that a collection holds up to date from a table; nothing else changes.
-
-    What an earlier reading of the same table has said goes, and with `replace` all that others have said of the
-    pictures it describes. Returns what `--json` prints.
-    """
-    with reading(db) as con:
-        row = chosen_collection(con, collection)
-        known = read.known(con, row["collection_id"])
-    found = join(table, list(known), file_column, options)
-    with writing(db) as con:
-        merge = Merge(
-            source_of(table, row["source"]),
-            found.rows,
-            frozenset(found.unread_pictures),
-            before=tables.table_rows(con, row["collection_id"]),
-            replaces=replace,
-            keeps_equal="://" in (row["source"] or ""),
-        )
-        texts = {
-            name: merge.metadata(name, held.metadata, _given(held.metadata))
-            for name, held in known.items()
-            if name in found.rows or name in merge.before
-        }
-        changed = write.set_metadata(con, row["collection_id"], texts)
-        merge.store(con, row["collection_id"], found.stored())
-    return {
-        "db": str(db),
-        "collection": row["name"],
-        "changed": changed,
-        "taken_back": merge.lost,
-        **found.counts(),
-        "notes": [*found.notes(), *merge.lines()],
-    }
 
 
 def chosen_collection(con: Any, collection: str | None) -> dict[str, Any]:
@@ -192,9 +148,3 @@ def report_lists(db: Path, collection: str, report: Report) -> dict[str, str]:
 def some(names: list[str]) -> str:
     """The first few of many."""
     return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
-
-
-def _given(stored: Cells) -> dict[str, Any]:
-    """What the source has said of a picture, which no table takes away."""
-    own = ("document", "page", "pages", "film", "seconds", "timecode")
-    return {key: value for key, value in stored.items() if key in own or key.startswith("iiif_")}

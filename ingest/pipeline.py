@@ -20,8 +20,9 @@ import numpy as np
 
 from ingest.isolation import ForEvery, Isolation, is_short_of_memory
 from ingest.results import results_of
+from ingest.task import Task
 from ingest.vision.geometry import Frame, Unfit, fit_image
-from ingest.vision.loader import BadImage, Decoded, decode, thumbnail
+from ingest.vision.loader import BadImage, decode, thumbnail
 from store import write
 from store.connection import checkpoint, writing
 from store.records import ImageRecord, RunRecord
@@ -30,24 +31,6 @@ CHUNK_IMAGES = 64
 CHUNK_SECONDS = 10.0
 WAITING_BATCHES = 8  # in memory, until each grid's batch is full
 PATIENCE = 600.0  # seconds: what took a network long to compute waits long for a reader to let go of the database
-
-
-@dataclass(frozen=True)
-class Task:
-    """A picture to read: its file, its name in the collection and what the user's table says of it.
-
-    `read` gives the picture where it is not a file of its own, as a page or a film's frame is not; `in_order` ones are
-    read one after the other, as the tasks come. Of a picture that is not to be kept no thumbnail is stored.
-    """
-
-    file: Path
-    name: str
-    bytes: int
-    modified: float
-    metadata: dict[str, Any] = field(default_factory=dict)
-    read: Callable[[], Decoded] | None = None
-    in_order: bool = False
-    keep: bool = True
 
 
 @dataclass(frozen=True)

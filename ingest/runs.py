@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import ingest
+from ingest.errors import SourceError
 from ingest.report import Report
-from ingest.sources.folder import SourceError
 from ingest.vision.geometry import describe_fit
 from store import read, write
 from store.connection import reading, writing

@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ingest.listing import Listing
-from ingest.pipeline import Counts, Plan, Task, process
+from ingest.pipeline import Counts, Plan, process
 from ingest.report import Report
 from ingest.runs import Settings, chosen_fit, find_run, open_backbone
+from ingest.sources.listing import Listing
+from ingest.task import Task
 from ingest.vision.colour import ASSUMED
 from ingest.vision.described import warning
 from ingest.vision.geometry import describe_fit

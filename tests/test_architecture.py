@@ -3,9 +3,21 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 ROOMS = ("ingest", "store", "dashboard")
 FILES = [file for room in ROOMS for file in sorted((ROOT / room).rglob("*.py"))]
+
+
+LOWEST = {"vision", "errors", "report", "notation", "addresses"}
+# What each of these may import of ingest, beside itself.
+BELOW = {
+    "tables": LOWEST | {"files"},
+    "changes": LOWEST | {"tables", "files", "task", "merging", "metadata"},
+    "sources": LOWEST | {"tables", "files", "task", "merging", "metadata", "changes", "remote_files", "web"},
+    "pipeline": LOWEST | {"isolation", "results", "task"},
+}
 
 
 def imports(file: Path) -> set[str]:
@@ -56,6 +68,20 @@ def test_the_dashboard_sees_of_ingest_only_its_vision():
     files = [file for file in FILES if part(file, 0) == "dashboard"]
     assert not broken(lambda file: [name for name in imports(file) if inside(name, "duckdb", "click")], files)
     assert not broken(beyond_vision, files)
+
+
+def test_ingest_has_no_circle_of_imports():
+    """Neither among modules nor among the modules and folders that lie side by side in a folder."""
+    arrows = {name_of(file): arrows_of(file) for file in FILES if part(file, 0) == "ingest"}
+    folders = {name.rpartition(".")[0] for name in arrows if "." in name}
+    circles = [" → ".join(circle) for folder in sorted(folders) if (circle := circle_in(beside(folder, arrows)))]
+    assert not circles, circles
+
+
+@pytest.mark.parametrize("room", BELOW)
+def test_rooms_of_ingest_import_only_downwards(room):
+    files = [file for file in FILES if inside(name_of(file), f"ingest.{room}")]
+    assert files and not broken(lambda file: sorted(rooms_of(file) - {room} - BELOW[room]), files)
 
 
 def test_pages_hold_no_torch():
@@ -130,6 +156,57 @@ def part(file: Path, *places: int) -> str:
     """Some folders of a file's path, as `ingest/vision`."""
     parts = file.relative_to(ROOT).parts
     return "/".join(parts[place] for place in places)
+
+
+def name_of(file: Path) -> str:
+    """A module as it is imported."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def arrows_of(file: Path) -> set[str]:
+    """The modules of this project that a file imports, at its top or inside a function; of a folder its __init__."""
+    known, found = {name_of(each) for each in FILES}, set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name if name in known else node.module for name in names}
+    return found & known
+
+
+def beside(folder: str, arrows: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The arrows among what lies side by side in a folder; what lies deeper counts as the folder that it lies in."""
+
+    def child(name: str) -> str:
+        return ".".join(name.split(".")[: folder.count(".") + 2])
+
+    found: dict[str, set[str]] = {}
+    for name, others in arrows.items():
+        if inside(name, folder):
+            found.setdefault(child(name), set()).update(child(each) for each in others if inside(each, folder))
+    return {name: others - {name} for name, others in found.items()}
+
+
+def circle_in(arrows: dict[str, set[str]]) -> list[str]:
+    """A circle of arrows, from a name to itself; empty if there is none."""
+
+    def walk(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in done:
+            return []
+        found = next((circle for each in sorted(arrows.get(name, ())) if (circle := walk(each, [*path, name]))), [])
+        done.add(name)
+        return found
+
+    done: set[str] = set()
+    return next((circle for name in sorted(arrows) if (circle := walk(name, []))), [])
+
+
+def rooms_of(file: Path) -> set[str]:
+    """What a file imports of ingest: modules and folders right below it."""
+    return {name.split(".")[1] for name in arrows_of(file) if inside(name, "ingest") and "." in name}
 
 
 def beyond_vision(file: Path) -> list[str]:

@@ -35,7 +35,8 @@ def metadata(
     Columns of the table replace those of the same name, and what it said when it was read before is gone where it no
     longer says so; features and maps stay as they are.
     """
-    from ingest.metadata import describe_collection, report_lists
+    from ingest.describe import describe_collection
+    from ingest.metadata import report_lists
 
     report = Report(as_json)
     found = describe_collection(db, file.expanduser(), collection, file_column, replace, options)

@@ -59,8 +59,8 @@ def export(file: Path, db: Path, as_json: bool, run_id: int | None, raw: bool) -
 def export_iiif(file: Path, db: Path, as_json: bool, collection: str | None, count: int, **options: Any) -> None:
     """Write pictures as IIIF to FILE: .json a manifest with annotations, .csv a link canvas#xywh=… for each place."""
     from ingest import iiif_export
-    from ingest.listing import list_collection
     from ingest.runs import newest_run
+    from ingest.sources.registry import list_collection
 
     chosen = {name: options.pop(name) for name in ("images", "where", "tag", "selection")}
     regions = options.pop("regions")

@@ -15,10 +15,10 @@ from ingest.cli.options import (
     json_option,
     model_option,
     size_option,
-    step,
     weights_option,
 )
 from ingest.cli.plain import PlainCommand, failed
+from ingest.notation import step
 from ingest.report import Report
 from store.counts import counted
 

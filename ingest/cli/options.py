@@ -12,24 +12,12 @@ from typing import Any
 
 import click
 
-from ingest.notation import split_names
+from ingest.notation import ALLOW_HOST, split_names
 from store.place import default_path
 
 
 def _names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(split_names(value or "")))
-
-
-def step(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
-    """Seconds of an option such as 0.5s, 500ms, 1:00."""
-    if value in (None, "0"):
-        return None if value is None else 0.0
-    from ingest.sources.film import parse_step
-
-    try:
-        return parse_step(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
 
 
 def _options(*options: Callable) -> Callable:
@@ -56,39 +44,9 @@ def _gathered(into: str, make: Callable, *options: Callable) -> Callable:
     return add
 
 
-def _source(
-    source: str,
-    collection: str | None,
-    table: str | None,
-    file_column: str | None,
-    encoding: str | None,
-    sheet: str | None,
-    delimiter: str | None,
-    pages: str,
-    limit: int | None,
-    every: float | None,
-    language: str | None,
-    canvases: str | None,
-    keep: str | None,
-    side: int | None,
-    per_second: float | None,
-    allow_hosts: tuple[str, ...],
-) -> Any:
-    from ingest.listing import Source
-    from ingest.sources.iiif import Wishes
-
-    of_iiif = {"language": language, "canvases": canvases, "keep": keep, "side": side, "per_second": per_second}
-    given = {name: value for name, value in of_iiif.items() if value is not None}
-    if allow_hosts:
-        given["allow_hosts"] = allow_hosts
-    options = table_options(encoding, sheet, delimiter)
-    wishes = Wishes(**given) if given else None
-    return Source(source, collection, table, file_column, limit, pages, every, wishes, options)
-
-
 def table_options(encoding: str | None, sheet: str | None, delimiter: str | None) -> Any:
     """What the user knows of the table."""
-    from ingest.sources.tabular import TableOptions
+    from ingest.tables.tabular import TableOptions
 
     return TableOptions(encoding, sheet, delimiter)
 
@@ -148,9 +106,7 @@ accumulate_option = click.option(
     show_default=True,
     help="Of daam: all blocks up to --layer added up, or this block alone.",
 )
-allow_host_option = click.option(
-    "--allow-host", "allow_hosts", multiple=True, metavar="NAME", help="Ask this host though its address is private."
-)
+allow_host_option = click.option("--allow-host", "allow_hosts", **ALLOW_HOST)
 # How to read the table of the pictures, where its looks do not tell.
 _table_reading = (
     click.option("--file-column", help="Its column that names the files.  [default: the one that fits best]"),
@@ -159,37 +115,37 @@ _table_reading = (
     click.option("--delimiter", help="Of a CSV table: comma, semicolon, tab or any sign.  [default: as it seems]"),
 )
 table_reading_options = _gathered("options", table_options, *_table_reading[1:])
-source_options = _gathered(
-    "source",
-    _source,
-    click.argument("source"),
-    collection_option,
-    click.option(
-        "--metadata",
-        "table",
-        help="Table of the pictures: CSV, TSV, XLSX, ODS, JSON, JSONL, Parquet.  [default: the folder's metadata.csv]",
-    ),
-    *_table_reading,
-    click.option(
-        "--pages", type=click.Choice(["all", "first"]), default="all", show_default=True, help="Of each PDF and TIFF."
-    ),
-    click.option("--limit", type=click.IntRange(1), help="Take only the first N pictures."),
-    click.option(
-        "--every", callback=step, help="Of a film: a frame every 0.5s, 500ms, 1:00; 0 for all.  [default: 1s]"
-    ),
-    click.option("--language", help="Of a IIIF manifest: the language of its metadata.  [default: English, else any]"),
-    click.option("--canvases", type=click.Choice(["all", "first"]), help="Of each IIIF manifest.  [default: all]"),
-    click.option(
-        "--keep", type=click.Choice(["thumbnails", "nothing"]), help="Of IIIF pictures.  [default: thumbnails]"
-    ),
-    click.option(
-        "--side", type=click.IntRange(32, 8192), help="Shorter side to ask IIIF servers for, in pixels.  [default: 768]"
-    ),
-    click.option(
-        "--per-second", type=click.FloatRange(0.01, 100), help="Requests a second to one IIIF server.  [default: 4]"
-    ),
-    allow_host_option,
-)
+
+
+def source_options(command: Callable) -> Callable:
+    """The options of a command that reads a source: those that all kinds of source share. Those of single kinds are
+    `SourceCommand`'s. All reach the command as one Request, `source`."""
+
+    @functools.wraps(command)
+    def gathered(*args: Any, source: str, encoding: Any, sheet: Any, delimiter: Any, **rest: Any) -> Any:
+        from ingest.sources import registry
+        from ingest.sources.source import Request
+
+        shared = {name: rest.pop(name) for name in ("collection", "table", "file_column", "limit")}
+        own = {option.name: rest.pop(option.name) for option in registry.options()}
+        reading = table_options(encoding, sheet, delimiter)
+        request = Request(source, **shared, table_options=reading, options=registry.given(own))
+        return command(*args, source=request, **rest)
+
+    return _options(
+        click.argument("source"),
+        collection_option,
+        click.option(
+            "--metadata",
+            "table",
+            help="Table of the pictures: CSV, TSV, XLSX, ODS, JSON, JSONL, Parquet.  "
+            "[default: the folder's metadata.csv]",
+        ),
+        *_table_reading,
+        click.option("--limit", type=click.IntRange(1), help="Take only the first N pictures."),
+    )(gathered)
+
+
 model_option = click.option(
     "--model", default="auto", show_default=True, help="A name of `models`, hf:REPO, timm:NAME, packaged."
 )

@@ -54,6 +54,17 @@ class PlainCommand(click.Command):
             raise failed(*_sentence(error)) from None
 
 
+class SourceCommand(PlainCommand):
+    """A command that reads a source: it has the options of every kind of source, after those that all share."""
+
+    def get_params(self, context: click.Context) -> list[click.Parameter]:
+        from ingest.sources import registry
+
+        shared = super().get_params(context)
+        place = 1 + [each.name for each in shared].index("limit")
+        return [*shared[:place], *registry.options(), *shared[place:]]
+
+
 def _shown(value: Any) -> Any:
     """A parameter as it may be printed: keys and passwords in addresses are hidden."""
     if "://" not in str(value):
@@ -123,7 +134,7 @@ def dashboard_command(db: Path) -> str:
 
 
 def _sentence(error: Exception) -> tuple[str, int]:
-    from ingest.sources.folder import SourceError
+    from ingest.errors import SourceError
     from ingest.vision.backbones import BackboneError
     from ingest.vision.film import BadFilm
     from ingest.web import WebError

@@ -24,11 +24,11 @@ from ingest.cli.options import (
     source_options,
     where_option,
 )
-from ingest.cli.plain import PlainCommand, finish, leave
+from ingest.cli.plain import PlainCommand, SourceCommand, finish, leave
 from ingest.report import Report
 
 
-@click.command(cls=PlainCommand)
+@click.command(cls=SourceCommand)
 @source_options
 @db_option
 @model_options
@@ -47,10 +47,10 @@ def run(
     Again on the same source: only what is new is computed.
     """
     from ingest.changes import prune
-    from ingest.listing import list_source
     from ingest.metadata import report_lists
     from ingest.projections import check_layouts, project
     from ingest.runs import Settings
+    from ingest.sources.registry import list_source
     from ingest.workflow import observe_collection
 
     report = Report(as_json)
@@ -68,7 +68,7 @@ def run(
     finish(report, counts)
 
 
-@click.command(cls=PlainCommand)
+@click.command(cls=SourceCommand)
 @source_options
 @db_option
 @click.option("--workers", type=click.IntRange(1), help="Threads that read pictures.  [default: chosen here]")
@@ -76,8 +76,8 @@ def run(
 def scan(source: Any, db: Path, as_json: bool, workers: int | None) -> None:
     """Only list the pictures of a folder, a film or a IIIF manifest, with thumbnails and metadata."""
     from ingest import workflow
-    from ingest.listing import list_source
     from ingest.metadata import report_lists
+    from ingest.sources.registry import list_source
 
     report = Report(as_json)
     listing = list_source(db, source, report)
@@ -111,8 +111,8 @@ def embed(
     db: Path, as_json: bool, collection: str | None, allow_hosts: tuple[str, ...], engine: Engine, **settings: Any
 ) -> None:
     """Compute features alone, of a collection that the database already holds."""
-    from ingest.listing import list_collection
     from ingest.runs import Settings
+    from ingest.sources.registry import list_collection
     from ingest.workflow import observe_collection
 
     report = Report(as_json)
@@ -152,8 +152,8 @@ def explain(
     Again with the same words: only what is missing is computed.
     """
     from ingest.explain import narrow
-    from ingest.listing import list_collection
     from ingest.runs import Settings, settings_for_run
+    from ingest.sources.registry import list_collection
     from ingest.workflow import observe_collection
 
     report = Report(as_json)

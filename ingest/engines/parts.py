@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import ingest
-from ingest.pipeline import Failure, Looked, Plan, Prepared, Task
+from ingest.pipeline import Failure, Looked, Plan, Prepared
+from ingest.task import Task
 from ingest.vision.geometry import Frame
 from store.records import ImageRecord
 

@@ -22,11 +22,11 @@ from typing import Any
 import pyarrow as pa
 
 from ingest.engines.parts import Parts, from_table, key_of, mark_of, to_table
-from ingest.pipeline import Counts, Failure, Plan, Prepared, Task, Writer, looked, prepared_pictures
-from ingest.sources.address import is_stored
-from ingest.sources.film import is_film
-from ingest.sources.folder import SourceError
-from ingest.sources.iiif import is_address, is_iiif
+from ingest.errors import SourceError
+from ingest.pipeline import Counts, Failure, Plan, Prepared, Writer, looked, prepared_pictures
+from ingest.sources import registry
+from ingest.sources.iiif.tasks import is_address
+from ingest.task import Task
 from store.counts import counted
 
 READ_IMAGES = 32  # pictures that one task reads, in READ_THREADS threads: far disks answer late
@@ -138,8 +138,9 @@ class RayEngine:
 
 def refuse_source(source: str) -> None:
     """SourceError for a source whose pictures one machine has to read, one after the other."""
-    if is_film(source) or (is_iiif(source) and not is_stored(source)):
-        raise SourceError(f"--engine ray reads files, and {source} is a film or IIIF; leave --engine out")
+    if registry.source_of(source).one_machine:
+        kinds = " or ".join(kind.noun for kind in reversed(registry.SOURCES) if kind.one_machine)
+        raise SourceError(f"--engine ray reads files, and {source} is {kinds}; leave --engine out")
 
 
 def refuse_tasks(tasks: Iterable[Task]) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from ingest.changes import Known, same_file
-from ingest.pipeline import Task
-from ingest.sources.folder import SourceFile
+from ingest.files import SourceFile
+from ingest.task import Task
 from ingest.vision import pages
 from ingest.vision.loader import Decoded
 from ingest.vision.paths import named_page, page_name

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.vision.loader import BadImage
+from ingest.vision.bad_image import BadImage
 
 _LATE = 0.5  # seconds by which pictures come later than the sound: less is how sound and pictures are packed
 

@@ -21,16 +21,8 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from ingest.vision import tiff, uncommon
-from ingest.vision.loader import (
-    MAX_PIXELS,
-    BadImage,
-    TooLarge,
-    check_size,
-    else_uncommon,
-    open_picture,
-    told_plainly,
-    upright,
-)
+from ingest.vision.bad_image import BadImage, TooLarge
+from ingest.vision.opening import MAX_PIXELS, check_size, else_uncommon, open_picture, told_plainly, upright
 from ingest.vision.signatures import HEAD, is_pdf
 
 SIDE = 2000  # pixels of the long side of a PDF's page

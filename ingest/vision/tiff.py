@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ingest.vision.bad_image import BadImage
+
 MAX_PAGES = 100_000
 
 _SUBFILE, _OLD_SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR, _FORMAT = (
@@ -75,8 +77,6 @@ def lab(content: bytes) -> Lab | None:
 
 def set_right(image: Image.Image) -> None:
     """What Pillow would misread without complaint, where a TIFF keeps its channels apart: mended, else BadImage."""
-    from ingest.vision.loader import BadImage
-
     if image.tag_v2.get(_COMPRESSION) in _NOT_BUILT_IN:
         raise BadImage("This TIFF is packed in a way that cannot be read here.")
     if image.tag_v2.get(_PLANAR) != _SEPARATE:

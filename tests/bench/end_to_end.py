@@ -13,10 +13,12 @@ from typing import Any
 import torch
 import transformers
 
-from ingest.listing import Listing, Source, list_source
 from ingest.models import choose_batch_size, choose_precision, load_backbone
 from ingest.pipeline import Plan, prepared_pictures
 from ingest.runs import Settings
+from ingest.sources.listing import Listing
+from ingest.sources.registry import list_source
+from ingest.sources.request import Request
 from ingest.vision.backbones import PUBLISHED
 from ingest.vision.backbones.from_transformers import published_config
 from ingest.vision.embedding import observe
@@ -84,7 +86,7 @@ def rates(folder: Path, model: str, methods: tuple[str, ...], device: str) -> Ra
     """Of one network over the files of `folder`, each from the beginning, with the settings that `run` chooses."""
     backbone = load_backbone(model, None, None, device)
     db = folder / f"{Path(model).name}-{len(methods)}.duckdb"
-    listing = list_source(db, Source(str(folder / "files")), Quiet())
+    listing = list_source(db, Request(str(folder / "files")), Quiet())
     reading = reading_rate(listing, backbone)
     network = network_rate(backbone, methods)
     settings = Settings(model=model, methods=methods, device=device, fit="crop", size=SIZE)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.listing import Source, list_source
 from ingest.runs import Settings
+from ingest.sources.registry import list_source
+from ingest.sources.request import Request
 from ingest.vision.backbones import load
 from ingest.vision.embedding import embed
 from ingest.vision.geometry import FITS, Frame, fit_image
@@ -90,7 +91,7 @@ def _rates(model: str, rounds: int) -> dict[str, float]:
         for turn in range(rounds):
             for fit in TIMED if turn % 2 == 0 else reversed(TIMED):
                 db, report = Path(folder) / f"{fit}-{turn}.duckdb", Quiet()
-                listing = list_source(db, Source(str(Path(folder) / "files")), report)
+                listing = list_source(db, Request(str(Path(folder) / "files")), report)
                 settings = Settings(model=model, methods=("cls", "rollout"), fit=fit)
                 counts = observe_collection(db, listing, settings, "run", report)
                 assert counts["new"] == RATED, counts

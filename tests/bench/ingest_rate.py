@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ingest.listing import Source, list_source
 from ingest.report import Report
 from ingest.runs import Settings
+from ingest.sources.registry import list_source
+from ingest.sources.request import Request
 from ingest.vision.backbones import load
 from ingest.vision.embedding import observe
 from ingest.vision.geometry import fit_image
@@ -100,7 +101,7 @@ def ingest_rate(folder: Path, methods: tuple[str, ...]) -> float:
     """Images per second of the whole pipeline into a new database, loading the network not counted."""
     db = folder / f"bench-{len(methods)}.duckdb"
     report = Quiet()
-    listing = list_source(db, Source(str(folder / "files")), report)
+    listing = list_source(db, Request(str(folder / "files")), report)
     settings = Settings(model="packaged", methods=methods, fit="crop")  # as the loops that it is held against
     counts = observe_collection(db, listing, settings, "run", report)
     assert counts["new"] == FILES, counts

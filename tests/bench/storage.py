@@ -5,9 +5,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from ingest.listing import Source, list_source
 from ingest.pipeline import Plan, process
 from ingest.runs import add_run
+from ingest.sources.registry import list_source
+from ingest.sources.request import Request
 from ingest.vision.backbones import load
 from ingest.vision.explaining import Asked
 from tests.bench.ingest_rate import FILES, Quiet, make_files
@@ -30,7 +31,7 @@ def measure() -> str:
         make_files(Path(folder) / "files")
         for what, (methods, statistics) in STEPS.items():
             db = Path(folder) / f"{len(methods)}{statistics}.duckdb"
-            listing = list_source(db, Source(str(Path(folder) / "files")), Quiet())
+            listing = list_source(db, Request(str(Path(folder) / "files")), Quiet())
             run_id = add_run(db, listing.collection_id, backbone, "crop", 224)
             asked = tuple(map(Asked.parse, methods))
             process(

@@ -5,8 +5,9 @@ import fsspec
 import pytest
 from PIL import Image
 
-from ingest.sources.address import is_stored, stored_tasks
-from ingest.sources.folder import SourceError
+from ingest.errors import SourceError
+from ingest.remote_files import is_remote
+from ingest.sources.remote.files import stored_tasks
 from tests.support.commands import TINY
 from tests.support.databases import contents
 from tests.support.pdfs import pdf
@@ -92,10 +93,22 @@ def test_an_address_is_a_source(folder, command):
     ],
 )
 def test_addresses_that_cannot_be_used(address, reason):
-    assert is_stored(address)
+    assert is_remote(address)
     with pytest.raises(SourceError, match=reason):
         stored_tasks(address)
 
 
 def test_what_is_no_such_address():
-    assert not any(map(is_stored, ("https://a.org/manifest.json", "scans", "/tmp/scans", "C:\\scans")))
+    assert not any(map(is_remote, ("https://a.org/manifest.json", "scans", "/tmp/scans", "C:\\scans")))
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--every", "2"), "--every is for films, and memory://scans is not a film"),
+        (("--side", "900"), "are for IIIF manifests, and memory://scans is none"),
+    ],
+)
+def test_options_of_other_sources_are_refused(option, said, command):
+    result = command("scan", "memory://scans", *option)
+    assert result.code == 2 and said in result.err and not command.db.exists()

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from ingest import pipeline
-from ingest.pipeline import Plan, Task
+from ingest.pipeline import Plan
 from ingest.runs import chosen_fit
+from ingest.task import Task
 from ingest.vision.backbones import PUBLISHED, load
 from ingest.vision.backbones.from_transformers import network_of
 from ingest.vision.backbones.registry import usual_fit

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingest.sources.cells import is_dated, read_cells
-from ingest.sources.dates import is_undated, span
-from ingest.sources.tabular import Sheet
+from ingest.tables.cells import is_dated, read_cells
+from ingest.tables.dates import is_undated, span
+from ingest.tables.tabular import Sheet
 
 READ = {
     # a year, and how sure one is of it

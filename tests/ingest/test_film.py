@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from ingest import film as drawing
-from ingest.sources.film import parse_step
+from ingest.notation import parse_step
 from ingest.vision.attention import Maps
 from ingest.vision.backbones import load
 from ingest.vision.encode import Encoder

@@ -4,7 +4,9 @@ import os
 
 import pytest
 
-from ingest.sources.folder import SourceError, find, natural_key, printable, raw_name
+from ingest.errors import SourceError
+from ingest.files import find
+from ingest.vision.paths import natural_key, printable, raw_name
 
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF"
 

@@ -10,8 +10,8 @@ import iiif_prezi3
 import numpy as np
 import pytest
 
-from ingest.sources.iiif import Wishes, iiif_tasks
 from ingest.sources.iiif.presentation import read_document
+from ingest.sources.iiif.tasks import IiifOptions, iiif_tasks
 from ingest.web import Web
 from store import regions
 from store.connection import writing
@@ -87,7 +87,7 @@ def test_the_manifest_keeps_canvases_and_services(shelf, command, tmp_path):
 def test_what_goes_out_comes_in_again(shelf, command, tmp_path):
     file, _ = export(command, tmp_path)
     shelf.put("/again.json", file.read_bytes())
-    found = iiif_tasks(Web(["127.0.0.1"], 1000), shelf.url("/again.json"), Wishes())
+    found = iiif_tasks(Web(["127.0.0.1"], 1000), shelf.url("/again.json"), IiifOptions())
     assert sorted(task.name for task in found.tasks) == sorted(
         path for (path,) in ask(command.db, "SELECT path FROM images")
     )

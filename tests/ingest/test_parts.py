@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ingest.engines.parts import Parts, from_table, key_of, mark_of, to_table
-from ingest.pipeline import Failure, Plan, Task, batches, observations, prepared_pictures
+from ingest.pipeline import Failure, Plan, batches, observations, prepared_pictures
+from ingest.task import Task
 from ingest.vision.backbones import load
 from ingest.vision.explaining import Asked
 from tests.support.commands import TINY

@@ -82,11 +82,12 @@ def same(found, expected):
 
 def plan_of(db, scans):
     """The plan and the tasks of a run, as `observe_collection` makes them."""
-    from ingest.listing import Source, list_source
     from ingest.report import Report
     from ingest.runs import add_run
+    from ingest.sources.registry import list_source
+    from ingest.sources.request import Request
 
-    listing = list_source(db, Source(str(scans)), Report())
+    listing = list_source(db, Request(str(scans)), Report())
     backbone = load("tiny:dinov2")
     run_id = add_run(db, listing.collection_id, backbone, "aspect", backbone.rule.size)
     asked = (Asked("cls"), Asked("rollout"))

@@ -6,8 +6,8 @@ import unicodedata
 
 import pytest
 
-from ingest.sources.folder import SourceError
-from ingest.sources.table import find_table, read_metadata
+from ingest.errors import SourceError
+from ingest.tables.table import find_table, read_metadata
 
 NAMES = ["a/one.jpg", "a/two.jpg", "b/three.PNG", "four.tif"]
 

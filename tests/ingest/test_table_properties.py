@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.sources.delimited import split
-from ingest.sources.folder import SourceError
-from ingest.sources.names import NameIndex, cleaned
-from ingest.sources.table import read_metadata
+from ingest.errors import SourceError
+from ingest.tables.delimited import split
+from ingest.tables.names import NameIndex, cleaned
+from ingest.tables.table import read_metadata
 
 few = settings(
     max_examples=25,

@@ -8,12 +8,12 @@ import unicodedata
 
 import pytest
 
-from ingest.sources.encodings import decoded
-from ingest.sources.folder import SourceError
-from ingest.sources.names import NameIndex
-from ingest.sources.number_formats import day_text, is_code, shown
-from ingest.sources.table import read_metadata
-from ingest.sources.tabular import TableOptions
+from ingest.errors import SourceError
+from ingest.tables.encodings import decoded
+from ingest.tables.names import NameIndex
+from ingest.tables.number_formats import day_text, is_code, shown
+from ingest.tables.table import read_metadata
+from ingest.tables.tabular import TableOptions
 from tests.ingest.workbooks import Shown, ods, workbook
 
 P = [f"p{n}.jpg" for n in range(1, 9)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.sources.table import read_metadata
+from ingest.tables.table import read_metadata
 
 P = [f"p{n}.jpg" for n in range(1, 9)]
 

@@ -7,9 +7,9 @@ import zipfile
 
 import pytest
 
-from ingest.sources import workbook as workbooks
-from ingest.sources.folder import SourceError
-from ingest.sources.table import find_table, other_tables, read_metadata
+from ingest.errors import SourceError
+from ingest.tables import workbook as workbooks
+from ingest.tables.table import find_table, other_tables, read_metadata
 from tests.ingest.workbooks import workbook
 
 NAMES = ["a/one.jpg", "a/two.jpg", "b/three.PNG", "box.pdf#page=1", "box.pdf#page=2"]

@@ -10,7 +10,7 @@ from dashboard.state.navigation import Page
 from ingest.cli import main
 from ingest.vision import attention
 from store import connection
-from tests.pdfs import pdf
+from tests.support.pdfs import pdf
 
 METHOD = '''
 """A method that marks the last patch of each picture."""

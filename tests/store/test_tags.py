@@ -79,7 +79,7 @@ def test_pictures_that_do_not_exist_get_no_tags(filled, ids):
 
 
 @pytest.mark.parametrize("tag", ["", "  \n", "x" * 101])
-def test_a_tag_without_letters_or_too_long_is_refused_and_nothing_is_stored(filled, ids, tag):
+def test_a_tag_without_letters_or_too_long_is_refused_and_nothing_is_remote(filled, ids, tag):
     with pytest.raises(StoreError, match="letter"), writing(filled.path) as con:
         tags.add(con, ids, ["sea", tag])
     assert rows(filled) == []

@@ -11,7 +11,7 @@ import ingest.atlas
 import ingest.cli
 import ingest.clusters
 import ingest.projections
-import ingest.sources.folder
+import ingest.sources.folder.listing
 import ingest.workflow
 from ingest import models
 from ingest.vision import embedding, explaining

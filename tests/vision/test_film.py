@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from ingest.sources.film import is_film
+from ingest.sources.film.frames import is_film
 from ingest.vision.encode import Encoder
 from ingest.vision.film import (
     BadFilm,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from ingest.vision import colour, loader
+from ingest.vision import colour, opening
 from ingest.vision.loader import BadImage, decode, thumbnail
 from tests.support.pictures import close, gradient, noise, png_chunk, saved
 
@@ -449,7 +449,7 @@ def test_out_of_memory_is_a_sentence(monkeypatch):
     def full(*_):
         raise MemoryError
 
-    monkeypatch.setattr(loader, "to_rgb", full)
+    monkeypatch.setattr(opening, "to_rgb", full)
     with pytest.raises(BadImage, match="memory"):
         decode(saved(gradient(), "PNG"))
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ingest.sources.iiif import is_iiif
+from ingest.sources.iiif.tasks import is_iiif
 from ingest.vision.loader import BadImage
 from ingest.vision.originals import original
 from tests.ingest.iiif.server import FAST, P2, P3, Museum, tasks

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from ingest.sources.folder import SourceError
-from ingest.sources.iiif import Wishes, iiif_tasks
+from ingest.errors import SourceError
 from ingest.sources.iiif.images import parse_info, requests
 from ingest.sources.iiif.presentation import Manifest, NotIiif, Painted, read_document
+from ingest.sources.iiif.tasks import IiifOptions, iiif_tasks
 from ingest.web import WebError
 from store.rows import to_json
 from tests.ingest.iiif.server import JUNK
@@ -90,7 +90,7 @@ def test_documents_spoilt_at_random_are_read_or_refused(museum, version):
             else:
                 del parent[last]
         try:
-            found = iiif_tasks(Replying(data), "http://m.example/", Wishes())
+            found = iiif_tasks(Replying(data), "http://m.example/", IiifOptions())
         except SourceError:
             continue
         read += 1

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ingest.sources.folder import SourceError
-from ingest.sources.iiif import Wishes, iiif_tasks, is_iiif, texts
+from ingest.errors import SourceError
+from ingest.sources.iiif import texts
 from ingest.sources.iiif.images import is_rotation
 from ingest.sources.iiif.lists import addresses_in
 from ingest.sources.iiif.presentation import service_address
+from ingest.sources.iiif.tasks import IiifOptions, iiif_tasks, is_iiif
 from ingest.vision.loader import BadImage
 from store.rows import to_json
 from tests.ingest.iiif.server import FAST, Museum, tasks
@@ -303,7 +304,7 @@ def test_any_json_as_metadata_is_read_or_refused_in_a_sentence(whole, page, labe
         "items": [canvas],
     }
     try:
-        (task,) = iiif_tasks(Replying(data), "http://m.example/", Wishes(language=language)).tasks
+        (task,) = iiif_tasks(Replying(data), "http://m.example/", IiifOptions(language=language)).tasks
     except SourceError as error:
         raise AssertionError("the picture is sound") from error
     to_json(task.metadata)

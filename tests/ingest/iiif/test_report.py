@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.sources.folder import SourceError
+from ingest.errors import SourceError
 from tests.ingest.iiif.server import FAST, tasks
 from tests.support.commands import TINY
 from tests.support.databases import ask

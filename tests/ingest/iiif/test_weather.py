@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from ingest.pipeline import Plan, process
-from ingest.sources.iiif import Wishes, iiif_tasks
+from ingest.sources.iiif.tasks import IiifOptions, iiif_tasks
 from ingest.web import Web
 from tests.ingest.iiif.server import FAST, jpeg
 from tests.support.commands import TINY
@@ -69,7 +69,7 @@ def test_an_interruption_waits_for_no_server(museum, command):
     source = museum.manifest("/m.json", [museum.canvas("a", image=museum.url("/busy.jpg"))])
     command("scan", museum.manifest("/n.json", [museum.canvas("b", museum.image("b"))]), *FAST)
     client = Web(["127.0.0.1"], 1000)
-    (task,) = iiif_tasks(client, source, Wishes()).tasks
+    (task,) = iiif_tasks(client, source, IiifOptions()).tasks
 
     def interrupted():
         yield task

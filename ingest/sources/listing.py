@@ -1,4 +1,4 @@
-"""What the user asks to be read, and what is found there."""
+"""What is found in a source, beside what a collection holds of it: the steps that the kinds of source share."""
 
 from __future__ import annotations
 
@@ -9,48 +9,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ingest import changes
-from ingest.merging import Merge, own_tables, source_of
+from ingest.errors import SourceError
+from ingest.merging import Merge, key_of_table, own_tables
 from ingest.metadata import Cells, Joined, join
-from ingest.pipeline import Task
+from ingest.remote_files import fetched_table, is_remote
 from ingest.report import Report
-from ingest.sources.address import fetched_table, is_stored
-from ingest.sources.folder import SourceError
-from ingest.sources.iiif import Wishes
-from ingest.sources.tabular import TableOptions
+from ingest.sources.request import Request
+from ingest.task import Task
+from ingest.vision.paths import printable
 from store import read, tables, write
 from store.connection import writing
 from store.records import Held, TableRows
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where pictures are to be read from, and how.
-
-    `address` is a folder or file, an address on the web, or one that fsspec knows. `table` describes the pictures, its
-    `file_column` names their files, its `table_options` say how to read it. Of files with many `pages` each is a
-    picture, or the "first"; of a film a frame `every` so many seconds; of IIIF what the `wishes` say. Only the first
-    `limit` pictures are taken.
-    """
-
-    address: str
-    collection: str | None = None
-    table: str | None = None
-    file_column: str | None = None
-    limit: int | None = None
-    pages: str = "all"
-    every: float | None = None
-    wishes: Wishes | None = None
-    table_options: TableOptions | None = None
-
-    def joined(self, tasks: Iterable[Task], table: Path | str | None = None) -> Joined | None:
-        """The user's table, or else `table`, beside the pictures of these tasks; None where there is neither. A table
-        is a file or lies at an address."""
-        table = self.table or table
-        if not table:
-            return None
-        with fetched_table(table) if is_stored(table) else nullcontext(Path(table).expanduser()) as file:
-            names = [task.name for task in tasks]
-            return join(file, names, self.file_column, self.table_options, table if is_stored(table) else None)
 
 
 class Already(NamedTuple):
@@ -88,6 +57,45 @@ class Listing:
         return {"moved": self.moved, "gone": self.gone, "taken_back": self.merge.lost, **table}
 
 
+def list_tasks(
+    db: Path,
+    request: Request,
+    report: Report,
+    tasks: list[Task],
+    name: str,
+    folder: Path,
+    file: str = "",
+    join_table: Callable[[Request, list[Task]], Joined | None] | None = None,
+) -> Listing:
+    """The plain way from tasks to a Listing, for pictures whose names are paths below `folder`, or that all lie in one
+    `file` there. The collection is called `name` unless the user says otherwise; `join_table` puts the user's table
+    beside the tasks. SourceError if that cannot be read, or the collection was made from another source."""
+    table = (join_table or joined)(request, tasks)
+    name = request.collection or name
+    with writing(db) as con:
+        collection_id = claim_folder(con, name, folder, file)
+        write.clear_failures(con, collection_id, [printable(file)] if file else [])
+        held = stored_already(con, collection_id)
+        merge = merge_of(table, held, str(folder))
+        tasks = described(tasks, {path: each.metadata for path, each in held.known.items()}, merge)
+        write.set_metadata(con, collection_id, {task.name: task.metadata for task in tasks})
+        merge.store(con, collection_id, table and table.stored())
+        known = read.known(con, collection_id)
+    tell_table(report, table, merge, bool(request.limit))
+    return Listing(name, collection_id, tasks, known, table=table, merge=merge)
+
+
+def joined(request: Request, tasks: Iterable[Task], table: Path | str | None = None) -> Joined | None:
+    """The user's table, or else `table`, beside the pictures of these tasks; None where there is neither. A table
+    is a file or lies at an address."""
+    table = request.table or table
+    if not table:
+        return None
+    with fetched_table(table) if is_remote(table) else nullcontext(Path(table).expanduser()) as file:
+        names = [task.name for task in tasks]
+        return join(file, names, request.file_column, request.table_options, table if is_remote(table) else None)
+
+
 def merge_of(
     table: Joined | None, held: Already, folder: str | None = None, moved: Mapping[str, str] | None = None
 ) -> Merge:
@@ -96,7 +104,7 @@ def merge_of(
     names = moved or {}
     gone = [source for source in own_tables(held.tables) if folder is not None and not (Path(folder) / source).exists()]
     return Merge(
-        source_of(table.table, folder) if table else None,
+        key_of_table(table.table, folder) if table else None,
         table.rows if table else {},
         frozenset(table.unread_pictures if table else ()),
         frozenset(gone),
@@ -151,3 +159,15 @@ def claim(
             f"give this {noun} a name of its own with --collection NAME"
         )
     return write.add_collection(con, name, source)
+
+
+def claim_folder(con: Any, collection: str, folder: Path, film: str = "") -> int:
+    """The id of the collection of a folder, or of a film in it. A collection follows its folder to another place, once
+    nothing is left at the old one; SourceError as long as there is."""
+
+    def has_left(held: str) -> bool:
+        return "://" not in held and not (Path(held) / film).exists()
+
+    collection_id = claim(con, collection, str(folder), "film" if film else "folder", has_left)
+    write.move_collection(con, collection_id, str(folder))
+    return collection_id

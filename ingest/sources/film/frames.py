@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from ingest.pipeline import Task
-from ingest.sources.folder import FILM_SUFFIXES, SOUND_SUFFIXES, printable
+from ingest.files import FILM_SUFFIXES, SOUND_SUFFIXES
+from ingest.metadata import Joined, join
+from ingest.report import Report
+from ingest.sources.listing import Listing, list_tasks
+from ingest.sources.request import Request
+from ingest.task import Task
 from ingest.vision.film import BadFilm, Film, Reel, frame_name, named_frame, survey, timecode
 from ingest.vision.loader import Decoded
+from ingest.vision.paths import printable
 from ingest.vision.signatures import HEAD, film_format
+from store.counts import counted
 
 EVERY = 1.0  # seconds between the frames that are taken, unless the user says otherwise
-
-_UNITS = {"ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
+OF_A_FRAME = ("title", "film", "seconds", "timecode")
 
 
 def is_film(source: str | Path) -> bool:
@@ -36,19 +40,23 @@ def is_film(source: str | Path) -> bool:
         return False
 
 
-def parse_step(text: str) -> float:
-    """Seconds, from how people write them: 0.5s, 2, 500ms, 1.5min, 1:00, 0:00:30; 0 is every frame. ValueError."""
-    text = text.strip().lower().replace(",", ".")
-    number, parts = r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+", text.split(":")
-    if match := re.fullmatch(rf"({number})\s*({'|'.join(_UNITS)})?", text):
-        seconds = float(match[1]) * _UNITS[match[2] or "s"]
-    elif len(parts) in (2, 3) and all(part.isdigit() for part in parts[:-1]) and re.fullmatch(number, parts[-1]):
-        seconds = sum(float(part) * 60**place for place, part in enumerate(reversed(parts)))
-    else:
-        raise ValueError(f"{text!r} is no length of time: write 0.5s, 500ms, 2 (seconds) or 1:00 (a minute)")
-    if 0 < seconds < 0.001:
-        raise ValueError("a film is looked at every thousandth of a second at most; 0 takes every frame")
-    return seconds
+def _to_look_at(moments: int, frames: int) -> str:
+    """Slides stand longer than a step, so that more moments are looked at than there are frames."""
+    if moments > frames:
+        return f"{counted(frames, 'frame')} to look at, at {counted(moments, 'moment')}"
+    return f"{moments:,} of {frames:,} to look at"
+
+
+def list_film(db: Path, request: Request, report: Report) -> Listing:
+    """Frames of a film at equal steps, EVERY so many seconds unless the request says otherwise."""
+    path = Path(request.address).expanduser().resolve()
+    film, tasks = film_tasks(path, request.options.get("every", EVERY), request.limit)
+    frames = len(tasks) - bool(film.complaint)
+    report.tell(
+        f"{path.name}: {film.width} × {film.height} pixels, {timecode(film.seconds)} long, "
+        f"{float(film.fps):.5g} frames a second, {_to_look_at(frames, len(film.times))}"
+    )
+    return list_tasks(db, request, report, tasks, path.stem, path.parent, path.name, _joined)
 
 
 def film_tasks(path: Path, every: float, limit: int | None = None) -> tuple[Film, list[Task]]:
@@ -67,19 +75,30 @@ def film_tasks(path: Path, every: float, limit: int | None = None) -> tuple[Film
     return film, tasks
 
 
-def with_films(tasks: Iterable[Task]) -> list[Task]:
-    """The tasks of stored pictures, those named as frames made to read from their films, each in the film's order."""
+def frames_again(tasks: Iterable[Task]) -> list[Task]:
+    """Of the tasks of stored pictures those named as frames, made to read from their films, each in the film's
+    order."""
     readings: dict[str, _Reading] = {}
-    pictures, frames = [], []
+    frames = []
     for task in tasks:
         found = named_frame(str(task.file))
         if found is None or os.path.lexists(task.file):
-            pictures.append(task)
             continue
         path, at = found
         reading = readings.setdefault(path, _Reading(Path(path)))
         frames.append((path, at, replace(task, file=reading.path, read=partial(reading.frame, at), in_order=True)))
-    return pictures + [task for *_, task in sorted(frames, key=lambda frame: frame[:2])]
+    return [task for *_, task in sorted(frames, key=lambda frame: frame[:2])]
+
+
+def _joined(request: Request, tasks: list[Task]) -> Joined | None:
+    """The user's table of a film, whose row is that of every frame; what a frame says of itself is not the table's."""
+    if not request.table:
+        return None
+    film = Path(request.address).expanduser().resolve().name
+    table = Path(request.table).expanduser()
+    found = join(table, [film], request.file_column, request.table_options)
+    row = {key: cell for key, cell in found.rows[film].items() if key not in OF_A_FRAME}
+    return replace(found, rows=dict.fromkeys((task.name for task in tasks), row), pictures=len(tasks))
 
 
 def _described(name: str, at: float) -> dict[str, str | float]:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.sources import encodings
-from ingest.sources.delimited import DELIMITERS, Names, find_delimiter, parse_delimiter, split, usual_width
-from ingest.sources.folder import SourceError
-from ingest.sources.grid import Grid, text_of
-from ingest.sources.records import json_grid, json_lines_grid, parquet_grid
-from ingest.sources.workbook import workbook_grids
+from ingest.errors import SourceError
+from ingest.tables import encodings
+from ingest.tables.delimited import DELIMITERS, Names, find_delimiter, parse_delimiter, split, usual_width
+from ingest.tables.grid import Grid, text_of
+from ingest.tables.records import json_grid, json_lines_grid, parquet_grid
+from ingest.tables.workbook import workbook_grids
 from store.counts import counted
 
 __all__ = ["SUFFIXES", "Sheet", "TableOptions", "read_sheets", "text_of"]

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from ingest.sources import number_formats
-from ingest.sources.folder import SourceError
-from ingest.sources.grid import Grid, text_of
-from ingest.sources.workbook_parts import MAX_CELLS, Book, ods_parts, xlsx_parts
+from ingest.errors import SourceError
+from ingest.tables import number_formats
+from ingest.tables.grid import Grid, text_of
+from ingest.tables.workbook_parts import MAX_CELLS, Book, ods_parts, xlsx_parts
 
 MAX_UNPACKED = 2**28  # bytes of a workbook
 

@@ -5,7 +5,6 @@ Nothing is fetched as a whole that is not looked at: to count the pages of a PDF
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,21 +13,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryFile
 from typing import Any
 
 from ingest.changes import Known, same_file
-from ingest.pipeline import Task
-from ingest.sources.folder import PICTURE_SUFFIXES, SourceError, natural_key, printable, raw_name
+from ingest.errors import SourceError
+from ingest.files import PICTURE_SUFFIXES
+from ingest.remote_files import opened
 from ingest.sources.pages import Shelf, page_tasks
-from ingest.sources.table import best_table
-from ingest.sources.tabular import MAX_BYTES as MAX_TABLE
+from ingest.tables.table import best_table
+from ingest.task import Task
 from ingest.vision import pages
 from ingest.vision.loader import MAX_BYTES, BadImage, Decoded, decode
-from ingest.vision.paths import named_page
+from ingest.vision.paths import named_page, natural_key, printable, raw_name
 from store.counts import counted
 
-_ADDRESS = re.compile(r"(?!https?://)[A-Za-z][A-Za-z0-9+.-]*://")
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")  # as the systems call it
 _MANY_PAGES = (".pdf", ".tif", ".tiff")
 _AT_ONCE = 16  # documents whose pages are counted: far disks answer late
@@ -48,11 +47,6 @@ class Stored:
     table: str | None = None
 
 
-def is_stored(source: str | Path) -> bool:
-    """Whether a source is such an address; those of the web (https://…) are not."""
-    return _ADDRESS.match(str(source)) is not None
-
-
 def stored_tasks(
     address: str,
     limit: int | None = None,
@@ -65,7 +59,7 @@ def stored_tasks(
     A document that the collection holds as one picture (`known`) and that has not changed is not opened to count its
     pages. SourceError for a kind of address that needs another package, one that does not answer, or no picture.
     """
-    system, root = _opened(address)
+    system, root = opened(address)
     try:
         listed = system.find(root, detail=True)
     except Exception as error:  # each system has errors of its own
@@ -98,23 +92,6 @@ def _task(address: str, name: str, bytes: int, modified: float) -> Task:
     return Task(Path(name), name, bytes, modified, read=partial(_read, _path(address, name)))
 
 
-@contextmanager
-def fetched_table(path: str) -> Iterator[Path]:
-    """A table that lies at such an address, as a file here while it is read. SourceError if it cannot be had."""
-    system, inside = _opened(path)
-    with TemporaryDirectory(prefix="bilderatlas-") as folder:
-        file = Path(folder) / path.rpartition("/")[2]
-        try:
-            too_long = (system.info(inside).get("size") or 0) > MAX_TABLE
-            if not too_long:
-                system.get_file(inside, str(file))
-        except Exception as error:  # each system has errors of its own
-            raise SourceError(f"{path} could not be read: {type(error).__name__}: {error}") from error
-        if too_long:
-            raise SourceError(f"The table {path} has more than {MAX_TABLE >> 30} GiB, which is no table.")
-        yield file
-
-
 def _page_by_page(address: str, tasks: list[Task], known: Known, first_only: bool, progress: Progress) -> list[Task]:
     """The tasks, in place of each document those of its pages."""
 
@@ -138,7 +115,7 @@ def _page_by_page(address: str, tasks: list[Task], known: Known, first_only: boo
 
 def _count(path: str) -> int:
     """How many pages a document has; 1 where it cannot be read: the one who reads it then says why."""
-    system, inside = _opened(path)
+    system, inside = opened(path)
     try:
         with pages.opened(system.open(inside, "rb", block_size=_BLOCK, cache_type="blockcache")) as document:
             return len(document)
@@ -148,7 +125,7 @@ def _count(path: str) -> int:
 
 def _document(path: str) -> pages.Document:
     """A document to be read page by page, as a file that goes when it is closed."""
-    system, inside = _opened(path)
+    system, inside = opened(path)
     here = TemporaryFile(prefix="bilderatlas-")  # noqa: SIM115 - the document closes it
     try:
         with _told_plainly(), system.open(inside, "rb") as there:
@@ -165,7 +142,7 @@ def _shelf() -> Shelf[str]:
 
 
 def _read(path: str) -> Decoded:
-    system, inside = _opened(path)
+    system, inside = opened(path)
     with _told_plainly():
         if (system.info(inside).get("size") or 0) > MAX_BYTES:
             raise BadImage(f"The file has more than the {MAX_BYTES >> 30} GiB that are read.")
@@ -185,18 +162,6 @@ def _told_plainly() -> Iterator[None]:
 
 def _path(address: str, name: str) -> str:
     return f"{address.rstrip('/')}/{raw_name(name)}"
-
-
-def _opened(address: str) -> tuple[Any, str]:
-    from fsspec.core import url_to_fs
-
-    try:
-        system, root = url_to_fs(address)
-    except ImportError as error:
-        raise SourceError(f"{address} cannot be read yet: {error}") from error
-    except ValueError as error:
-        raise SourceError(f"{address} is no address that can be read: {error}") from error
-    return system, root.rstrip("/")
 
 
 def _suffix(name: str) -> str:

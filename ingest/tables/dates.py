@@ -5,7 +5,7 @@ number stays the one that is written, in the Extended Date/Time Format too: -050
 a year 0, strictly means 501 BC. What is decided where the words leave it open: about a year is five years before to
 five after; the 16th century is 1501 to 1600, its beginning, middle and end a third each, and so with decades; 1520s is
 1520 to 1529 and 1500s is 1500 to 1599; before and after a year leave one end open. What is not fully understood is no
-date, nor is a year beyond LATEST, which tables write for "unknown". The words are in `ingest.sources.date_words`.
+date, nor is a year beyond LATEST, which tables write for "unknown". The words are in `ingest.tables.date_words`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from ingest.sources import date_words as words
-from ingest.sources.edtf_dates import ABOUT, Span, edtf_span
+from ingest.tables import date_words as words
+from ingest.tables.edtf_dates import ABOUT, Span, edtf_span
 
 LONGEST = 80  # characters of a date
 LATEST = 2100

@@ -8,13 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.vision.paths import natural_key, printable, raw_name
+from ingest.errors import SourceError
+from ingest.vision.paths import natural_key, printable
 from ingest.vision.signatures import HEAD, film_format, other_kind, picture_format
-
-__all__ = [
-    "FILM_SUFFIXES", "PICTURE_SUFFIXES", "SOUND_SUFFIXES", "Found", "SourceError", "SourceFile", "find", "natural_key",
-    "printable", "raw_name",
-]  # fmt: skip
 
 # A file of these always counts as a picture: if it cannot be read, that is worth reporting.
 _PICTURES = """
@@ -41,10 +37,6 @@ PICTURE_SUFFIXES, _OTHER_SUFFIXES, _RAW_SUFFIXES, FILM_SUFFIXES, SOUND_SUFFIXES 
 )
 # Folders that systems leave behind: copies of other pictures, or what was thrown away.
 _SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information"})
-
-
-class SourceError(Exception):
-    """A source that cannot be used; the message says why, and what to type instead, in plain sentences."""
 
 
 @dataclass(frozen=True)

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ingest.listing.nouns import Listing, Source, claim, merge_of, stored_already, tell_table
 from ingest.report import Report
-from ingest.sources.iiif import Wishes, iiif_tasks, is_iiif, resumed
 from ingest.sources.iiif.lists import addresses_in
+from ingest.sources.iiif.tasks import IiifOptions, iiif_tasks, is_iiif, resumed
+from ingest.sources.listing import Listing, claim, joined, merge_of, stored_already, tell_table
+from ingest.sources.request import Request
 from store import read, write
 from store.connection import writing
 
 
-def list_iiif(db: Path, source: Source, report: Report) -> Listing:
+def list_iiif(db: Path, request: Request, report: Report) -> Listing:
     """The pictures of a manifest or of a collection. Manifests with one label do not flow into one collection unless
     the user names it."""
-    wishes = source.wishes or Wishes()
-    web = wishes.open()
-    found = iiif_tasks(web, source.address, wishes, source.limit, report.tell)
-    table = source.joined(found.tasks)
+    options = IiifOptions(**request.options)
+    web = options.open()
+    found = iiif_tasks(web, request.address, options, request.limit, report.tell)
+    table = joined(request, found.tasks)
     for line in found.lines():
         report.tell(line)
-    collection = found.name(source.collection)
+    collection = found.name(request.collection)
     with writing(db) as con:
-        named = bool(source.collection)
+        named = bool(request.collection)
         collection_id = claim(con, collection, found.source, may_follow=lambda held: named and is_iiif(held))
-        listed = addresses_in(source.address)
+        listed = addresses_in(request.address)
         failed = read.failures(con, collection)["path"].to_pylist() if listed else []
         lines = [path for path in failed if path.startswith(listed.name_of(""))]  # those that are still bad fail again
         write.clear_failures(con, collection_id, [*found.manifests, *(name for name, _ in found.left_out), *lines])
@@ -36,5 +37,5 @@ def list_iiif(db: Path, source: Source, report: Report) -> Listing:
         write.set_metadata(con, collection_id, {task.name: task.metadata for task in tasks if task.bytes >= 0})
         settled = [task.name for task in tasks if task.bytes >= 0 or task.name not in known]
         merge.store(con, collection_id, table and table.stored(), settled)
-    tell_table(report, table, merge, bool(source.limit))
+    tell_table(report, table, merge, bool(request.limit))
     return Listing(collection, collection_id, tasks, known, len(found.left_out), table, close=web.close, merge=merge)

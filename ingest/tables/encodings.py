@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ingest.sources.folder import SourceError
+from ingest.errors import SourceError
 
 # Encodings in which spreadsheets and museum systems save tables. A shorter list is found more surely.
 LEGACY = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
-from ingest.sources.number_formats import BUILT_IN, PLAIN
+from ingest.tables.number_formats import BUILT_IN, PLAIN
 
 MAX_CELLS = 50_000_000
 

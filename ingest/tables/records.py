@@ -8,9 +8,9 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from ingest.sources.encodings import Text
-from ingest.sources.folder import SourceError
-from ingest.sources.grid import Grid, text_of
+from ingest.errors import SourceError
+from ingest.tables.encodings import Text
+from ingest.tables.grid import Grid, text_of
 
 MAX_CELLS = 50_000_000
 

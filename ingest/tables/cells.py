@@ -7,8 +7,8 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 
-from ingest.sources.dates import Span, is_undated, span
-from ingest.sources.tabular import Sheet
+from ingest.tables.dates import Span, is_undated, span
+from ingest.tables.tabular import Sheet
 
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"-?([0-9]{1,3}(\.[0-9]{3})+|[0-9]+),[0-9]+")

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingest.sources.encodings import title
-from ingest.sources.tabular import Sheet
+from ingest.tables.encodings import title
+from ingest.tables.tabular import Sheet
 from store.counts import counted
 
 SHOWN = 5  # sentences about odd rows, and numbers of rows in one of them

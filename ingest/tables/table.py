@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from ingest.sources.cells import Unread, read_cells
-from ingest.sources.columns import Match, best_match, names_pictures
-from ingest.sources.folder import SourceError, natural_key
-from ingest.sources.names import BY_STEM, NameIndex
-from ingest.sources.reading import OtherSheet, Reading, reading_of
-from ingest.sources.tabular import SUFFIXES, Sheet, TableOptions, read_sheets
-from ingest.vision.paths import file_and_part
+from ingest.errors import SourceError
+from ingest.tables.cells import Unread, read_cells
+from ingest.tables.columns import Match, best_match, names_pictures
+from ingest.tables.names import BY_STEM, NameIndex
+from ingest.tables.reading import OtherSheet, Reading, reading_of
+from ingest.tables.tabular import SUFFIXES, Sheet, TableOptions, read_sheets
+from ingest.vision.paths import file_and_part, natural_key
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def other_tables(folder: str | Path) -> list[str]:
 def read_metadata(
     path: str | Path, names: Iterable[str], file_column: str | None = None, options: TableOptions | None = None
 ) -> Metadata:
-    """Read a table of any kind that `ingest.sources.tabular` knows, and find by itself which column names the files,
+    """Read a table of any kind that `ingest.tables.tabular` knows, and find by itself which column names the files,
     or take `file_column`; of a workbook the sheet that names the most, a hidden one only if no other names any.
 
     It is the column that matches the most of `names` (relative paths with forward slashes) by path, file name, or

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ingest import changes
-from ingest.listing.nouns import Listing, Source, already, claim, described, merge_of, tell_table
+from ingest.files import find
 from ingest.metadata import some
 from ingest.report import Report
-from ingest.sources.folder import find
-from ingest.sources.iiif import is_address
+from ingest.sources.listing import Listing, already, claim_folder, described, joined, merge_of, tell_table
 from ingest.sources.pages import listed
-from ingest.sources.table import find_table, other_tables
+from ingest.sources.request import Request
+from ingest.tables.table import find_table, other_tables
 from ingest.vision.paths import file_and_part
 from store import read, write
 from store.connection import writing
 from store.counts import counted
 
 
-def list_folder(db: Path, source: Source, report: Report) -> Listing:
+def list_folder(db: Path, request: Request, report: Report) -> Listing:
     """The pictures of a folder, or of a file. Files that have moved keep their images; those that are gone are told."""
-    found = find(source.address, source.limit)
-    path = Path(source.address).expanduser().resolve()
+    found = find(request.address, request.limit)
+    path = Path(request.address).expanduser().resolve()
     folder = path if path.is_dir() else path.parent
-    collection = source.collection or folder.name or "pictures"
+    collection = request.collection or folder.name or "pictures"
     held = already(db, collection, lambda con: claim_folder(con, collection, folder))
     known = held.known
-    tasks = listed(found.files, known, source.pages == "first", source.limit)
-    table = source.joined(tasks, find_table(folder))
+    tasks = listed(found.files, known, request.first_page_only, request.limit)
+    table = joined(request, tasks, find_table(folder))
     moves = changes.find_moves(known, tasks, folder, report.progress)
     stored = {moves.moved.get(name, name): each.metadata for name, each in known.items()}
     merge = merge_of(table, held, str(folder), moves.moved)
@@ -45,21 +44,9 @@ def list_folder(db: Path, source: Source, report: Report) -> Listing:
         known = read.known(con, collection_id)
     names = {task.name for task in tasks}
     absent = {name: each for name, each in known.items() if name not in names and "://" not in name}
-    gone = [] if source.limit or path != folder else changes.gone_and_changed(folder, absent)[0]
+    gone = [] if request.limit or path != folder else changes.gone_and_changed(folder, absent)[0]
     listing = Listing(collection, collection_id, tasks, known, table=table, moved=moves.moved, gone=gone, merge=merge)
-    return replace(listing, skipped=_tell(report, listing, found.skipped, folder, bool(source.limit)))
-
-
-def claim_folder(con: Any, collection: str, folder: Path, film: str = "") -> int:
-    """The id of the collection of a folder, or of a film in it. A collection follows its folder to another place, once
-    nothing is left at the old one; SourceError as long as there is."""
-
-    def has_left(held: str) -> bool:
-        return not is_address(held) and not (Path(held) / film).exists()
-
-    collection_id = claim(con, collection, str(folder), "film" if film else "folder", has_left)
-    write.move_collection(con, collection_id, str(folder))
-    return collection_id
+    return replace(listing, skipped=_tell(report, listing, found.skipped, folder, bool(request.limit)))
 
 
 def _tell(report: Report, listing: Listing, left_out: list[tuple[str, str]], folder: Path, limited: bool) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from ingest.sources.names import BY_STEM, NameIndex, cleaned
-from ingest.sources.tabular import Sheet
+from ingest.tables.names import BY_STEM, NameIndex, cleaned
+from ingest.tables.tabular import Sheet
 
 _SEPARATORS = re.compile(r"[;|\n]|,(?=\s|\w+://|[^,]*\.\w{2,5}(?:$|,))")
 _SIDES = re.compile(  # words in the names of columns that hold files

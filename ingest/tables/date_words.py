@@ -1,5 +1,5 @@
 """The words of dates in English, German, French, Italian, Dutch and Spanish, in small letters without accents and full
-stops, as patterns that `ingest.sources.dates` puts together. An apostrophe has become a blank."""
+stops, as patterns that `ingest.tables.dates` puts together. An apostrophe has become a blank."""
 
 from __future__ import annotations
 

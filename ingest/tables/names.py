@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote, unquote_to_bytes
 
-from ingest.sources.folder import PICTURE_SUFFIXES
+from ingest.files import PICTURE_SUFFIXES
 from ingest.vision.paths import file_and_part
 
 BY_STEM = 6  # from this level on the cell is not the whole file name
