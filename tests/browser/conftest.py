@@ -140,3 +140,9 @@ def settled(page) -> None:
     assert page.locator("[data-testid=stException]").count() == 0, page.locator(
         "[data-testid=stException]"
     ).inner_text()
+
+
+def address_of(page) -> str:
+    """The address once it says what is on the page: it is written when a run ends."""
+    settled(page)
+    return page.url

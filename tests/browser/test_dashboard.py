@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT, serve, settled
+from tests.browser.conftest import ROOT, address_of, serve, settled
 from tests.browser.picture_map import PictureMap
 
 pytestmark = pytest.mark.browser
@@ -42,7 +42,7 @@ def pick_image(page, title: str) -> None:
 
 
 def query(page) -> dict[str, str]:
-    return {key: values[0] for key, values in parse_qs(urlparse(page.url).query).items()}
+    return {key: values[0] for key, values in parse_qs(urlparse(address_of(page)).query).items()}
 
 
 def part(page, name: str) -> None:
@@ -213,7 +213,7 @@ def test_a_link_reproduces_the_view(open_page, address):
     page.get_by_text("shared", exact=True).click()
     settled(page)
     page.wait_for_timeout(300)
-    other = open_page(page.url)
+    other = open_page(address_of(page))
     assert "Lion" in other.locator("[data-testid=stMain] figure img").first.get_attribute("alt")
     mine, theirs = (p.locator("[data-testid=stMain] figure img").nth(5).get_attribute("src") for p in (page, other))
     assert mine == theirs

@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from tests.browser.conftest import served, settled
+from tests.browser.conftest import address_of, served, settled
 from tests.browser.picture_map import PictureMap
 from tests.pages import hostile
 
@@ -33,7 +33,7 @@ def bar(page):
 
 def asked(page) -> list[str]:
     """What the address says of the filter."""
-    return parse_qs(urlsplit(page.url).query, keep_blank_values=True).get("f", [])
+    return parse_qs(urlsplit(address_of(page)).query, keep_blank_values=True).get("f", [])
 
 
 def filter_from_1503(page) -> None:
@@ -57,7 +57,7 @@ def test_a_filter_is_made_shared_and_taken_off(open_page, bad_address):
     assert asked(page) == ["year:1503..1510"]
     assert "7 of 16 pictures" in bar(page).inner_text()
     page.keyboard.press("Escape")
-    link = page.url
+    link = address_of(page)
     go(page, "Similar")
     assert asked(page) == ["year:1503..1510"] and "7 of 16 pictures" in bar(page).inner_text()
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settled
+from tests.browser.conftest import address_of, settled
 from tests.browser.test_dashboard import download, heading, query
 
 pytestmark = pytest.mark.browser
@@ -37,7 +37,7 @@ def test_a_click_on_a_point_or_a_cell_opens_its_head_and_the_address_says_so(ope
     expect(title(page)).to_have_text("Layer 7 · head 1")
     settled(page)
     assert (query(page)["head_layer"], query(page)["head_number"]) == ("7", "1")
-    again = open_page(page.url)
+    again = open_page(address_of(page))
     expect(title(again)).to_have_text("Layer 7 · head 1")
 
 

@@ -8,7 +8,7 @@ from dashboard.data import layouts
 from dashboard.data.layouts import Wish
 from ingest import clusters
 from store import connection, search, write
-from tests.browser.conftest import served, settled
+from tests.browser.conftest import address_of, served, settled
 from tests.browser.picture_map import HARMFUL, PictureMap, plant
 from tests.pages import database
 from tests.pages.test_map import unpacked
@@ -102,11 +102,11 @@ def test_pictures_fly_to_another_layout_and_the_selection_goes_with_them(open_pa
         settled(page)
         canvas.still()
         assert some(canvas) == chosen, option
-    assert "layout=grid" in page.url
+    assert "layout=grid" in address_of(page)
     page.get_by_text("t-SNE", exact=True).click()
     settled(page)
     canvas.still()
-    assert some(canvas) == chosen and "layout=grid" in page.url
+    assert some(canvas) == chosen and "layout=grid" in address_of(page)
 
 
 def test_a_picture_lies_where_its_year_says_on_the_axis(open_page, map_address, paintings_db):
@@ -221,7 +221,7 @@ def test_clusters_are_outlined_named_and_can_be_chosen(open_page, map_address):
     labels = page.locator(".map .label")
     expect(labels.first).to_be_visible()
     settled(page)
-    assert "clusters=true" in page.url
+    assert "clusters=true" in address_of(page)
     assert labels.count() >= 2
     texts = labels.locator(".name").all_inner_texts()
     assert any(text.startswith(HARMFUL[:20]) for text in texts), texts

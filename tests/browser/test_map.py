@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from store import connection
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, served, settled
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, address_of, served, settled
 from tests.browser.picture_map import HARMFUL, PictureMap, plant
 from tests.browser.test_dashboard import download, part, pieces, query
 from tests.pages import database
@@ -105,7 +105,7 @@ def test_the_link_reproduces_the_view_and_the_projection(open_page, map_address)
     canvas.still()
     page.wait_for_timeout(400)
     assert query(page)["projection"] == "t-SNE"
-    other = PictureMap(open_page(page.url))
+    other = PictureMap(open_page(address_of(page)))
     for name in ("x", "y", "zoom", "drawn"):
         assert other[name] == pytest.approx(canvas[name], rel=1e-4)
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT, ingest, serve, settled
+from tests.browser.conftest import ROOT, address_of, ingest, serve, settled
 
 pytestmark = pytest.mark.browser
 MAIN = "[data-testid=stMain]"
@@ -18,7 +18,7 @@ SLOW = 120_000  # milliseconds: the first question loads the network
 
 
 def query(page) -> dict[str, list[str]]:
-    return parse_qs(urlparse(page.url).query)
+    return parse_qs(urlparse(address_of(page)).query)
 
 
 def stages(page):
@@ -192,7 +192,7 @@ def test_what_is_compared_can_be_shared_as_a_link(open_page, two_runs):
     settled(page)
     expect(stages(page)).to_have_count(4)
     page.wait_for_function("() => new URLSearchParams(location.search).getAll('column').length === 4")
-    other = open_page(page.url)
+    other = open_page(address_of(page))
     expect(stages(other)).to_have_count(4)
 
     def shown(each) -> list[str]:

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from ingest import atlas
 from store import connection, read, selections, write
 from store.records import ImageRecord
-from tests.browser.conftest import serve, settled
+from tests.browser.conftest import address_of, serve, settled
 from tests.browser.picture_map import PictureMap
 from tests.browser.test_dashboard import download, part, pieces, query
 from tests.pages import database
@@ -106,7 +106,7 @@ def test_a_lasso_gives_a_gallery_a_tag_and_a_link_and_the_tag_outlasts_the_serve
     page.get_by_role("button", name="Tag 3 pictures").click()
     expect(page.get_by_text("by the sea · 3 of 3 · room 4")).to_be_visible()
     settled(page)
-    link = page.url
+    link = address_of(page)
     assert query(page)["marked"] and query(page)["selection_part"] == "tags"
     page.close()
     process.terminate()

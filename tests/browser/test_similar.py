@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settled
+from tests.browser.conftest import address_of, settled
 from tests.browser.test_dashboard import query
 
 pytestmark = pytest.mark.browser
@@ -49,7 +49,7 @@ def test_plus_and_minus_by_mouse_and_by_key_and_the_link_says_so(open_page, addr
     settled(page)
     assert second not in titles(page)
     assert {"like", "unlike"} <= query(page).keys()
-    again = open_page(page.url)
+    again = open_page(address_of(page))
     expect(examples(again)).to_have_count(2)
     shows(again, titles(page))
     examples(page).first.click()
@@ -72,7 +72,7 @@ def test_a_box_by_mouse_is_searched_with_and_the_link_reproduces_it(open_page, a
     assert (x0, y0, x1, y1) == pytest.approx((0.1, 0.1, 0.5, 0.6), abs=0.02)
     part = titles(page)
     assert part != whole
-    again = open_page(page.url)
+    again = open_page(address_of(page))
     expect(again.get_by_text("The part in the box went through the network")).to_be_visible(timeout=60_000)
     settled(again)
     shows(again, part)
