@@ -109,7 +109,7 @@ def test_bad_words_are_words_on_every_page(open_page, bad_address):
     page = open_page(f"{bad_address}/map?{query}&f={quote('title~:material/home: $x$ <b>')}")
     dialogs = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Clear", exact=True).click()
     settled(page)
     for name in ("Map", "Similar", "Heads", "Attention", "Aggregate", "Overview"):
         go(page, name)
