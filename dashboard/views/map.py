@@ -11,7 +11,6 @@ import streamlit as st
 from dashboard import cache, colours, filtering, linked, plane, projection_text, publication, words
 from dashboard.components import canvas, card
 from dashboard.layouts import CLUSTER, Wish, range_of
-from dashboard.projection_text import NAMES
 from dashboard.publication import View
 from dashboard.selecting import chosen
 from dashboard.selecting import show as selecting
@@ -176,10 +175,10 @@ def wished(run: dict, columns: list[str]) -> Wish:
 
 def labels_of(rows: dict[int, dict]) -> dict[int, str]:
     """What each projection is called; two of one method are told apart by their numbers."""
-    order = sorted(rows, key=lambda i: (list(NAMES).index(rows[i]["method"]) if rows[i]["method"] in NAMES else 9, i))
+    order = sorted(rows, key=lambda i: (projection_text.place(rows[i]["method"]), i))
     methods = [rows[i]["method"] for i in order]
     return {
-        i: NAMES.get(method, method) + (f" ({i})" if methods.count(method) > 1 else "")
+        i: projection_text.name(method) + (f" ({i})" if methods.count(method) > 1 else "")
         for i, method in zip(order, methods, strict=True)
     }
 
