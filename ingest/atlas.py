@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ingest.vision.projections import projections
 from store import atlas, read
 from store.atlas import CELLS, columns
 from store.connection import reading, writing
@@ -22,7 +23,6 @@ from store.counts import counted
 QUALITY = 82
 AT_ONCE = 32  # near pages in the making, 400 MB: for each so many the thumbnails are read through once
 EMPTY = (128, 128, 128)  # the cell of a picture without a thumbnail
-FIRST = ("umap", "tsne", "pca")  # whose neighbours shall be neighbours in the atlas, the best first
 
 
 def make(db: Path, run_id: int, tell: Callable[[str], None] = lambda line: None) -> bool:
@@ -53,7 +53,8 @@ def _in_order(con, collection: int, run_id: int) -> np.ndarray:
     known = [row for row in read.projections(con, run_id).to_pylist() if row["points"]]
     if not known:
         return np.random.default_rng(0).permutation(every)
-    best = min(known, key=lambda row: FIRST.index(row["method"]) if row["method"] in FIRST else len(FIRST))
+    order = list(projections())  # neighbours in the best of them shall be neighbours in the atlas
+    best = min(known, key=lambda row: order.index(row["method"]) if row["method"] in order else len(order))
     points = read.points(con, best["projection_id"])
     ids = points["image_id"].to_numpy()
     first = ids[atlas.order(np.stack([points["x"].to_numpy(), points["y"].to_numpy()], axis=1))]

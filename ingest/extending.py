@@ -1,13 +1,12 @@
 """New images in an old layout: they find their places, and the others stay where they are.
 
-No fitted model is stored. The points that are there, exactly as they are stored, stand for it: UMAP and t-SNE move new
-points against fixed old ones, and PCA's two directions follow from the old vectors and their points.
+No fitted model is stored. The points that are there, exactly as they are stored, stand for it: each projection of
+`ingest.vision` says how new points find their places among them.
 """
 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,14 +16,13 @@ import numpy as np
 
 from ingest import atlas, clusters, worker
 from ingest.copies import distinct
-from ingest.layouts import SEED, TITLES
 from ingest.projections import note
+from ingest.vision.projections import Layout, projections, title
 from store import read, search, write
 from store.connection import reading, writing
 from store.counts import counted
 from store.vectors import nearest
 
-FEW = 12  # placed distinct images below which UMAP and t-SNE have no neighbourhoods to go by
 NEIGHBOURS = 5
 ON_COPIES = "copies at the place of the first"
 
@@ -54,16 +52,6 @@ class Placed:
     points: np.ndarray
     rule: str
     copies: int
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A layout as it is: the vectors (n, dim) float32 and points (n, 2) float64 of the images in it."""
-
-    method: str
-    vectors: np.ndarray
-    points: np.ndarray
-    settings: dict[str, Any]
 
 
 def extend(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None] = lambda line: None) -> Extended:
@@ -102,9 +90,7 @@ def extend(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None
             placed = place_distinct(Layout(method, vectors[old], there, settings), vectors[~old])
         except worker.WorkerError as error:
             again = f"python -m ingest project --extend --run {run_id} --methods {method}"
-            done.failed[method] = (
-                f"nothing was placed into {TITLES.get(method, method)}: {error}; to try again: {again}"
-            )
+            done.failed[method] = f"nothing was placed into {title(method)}: {error}; to try again: {again}"
             tell(done.failed[method])
             continue
         with writing(db) as con:
@@ -118,63 +104,30 @@ def extend(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None
 
 
 def place_distinct(layout: Layout, vectors: np.ndarray) -> Placed:
-    """Places new vectors (m, dim) by `place` in the worker: distinct ones go by the distinct old ones, and copies lie
-    where the first of them does, be that an old or a new one. Raises WorkerError."""
+    """Places new vectors (m, dim) as `placing` says, in the worker: distinct ones go by the distinct old ones, and
+    copies lie where the first of them does, be that an old or a new one. Raises WorkerError."""
     placed = len(layout.vectors)
     found = distinct(np.concatenate([layout.vectors, vectors]))
     old, new = found.firsts[found.firsts < placed], found.firsts[found.firsts >= placed]
     points, rule = layout.points[old], ON_COPIES
     if len(new):
         base = Layout(layout.method, layout.vectors[old], points, layout.settings)
-        rule, more = worker.call(place, base, vectors[new - placed])
-        points = np.concatenate([points, more])
+        rule, function = placing(base)
+        more = worker.call(function, base, vectors[new - placed])
+        points = np.concatenate([points, np.asarray(more, dtype=np.float64)])
     return Placed(points[found.of[placed:]], rule, len(vectors) - len(new))
 
 
-def place(layout: Layout, vectors: np.ndarray) -> tuple[str, np.ndarray]:
-    """The name of the rule, and the points (m, 2) float64 of new vectors (m, dim) in a layout."""
-    if layout.method == "pca":
-        return "the axes of the layout", _on_the_axes(layout, vectors)
-    if layout.method in BY_TRANSFORM and len(layout.points) >= FEW:
-        rule, transform = BY_TRANSFORM[layout.method]
-        return rule, np.asarray(transform(layout, vectors), dtype=np.float64)
-    return f"mean of the {NEIGHBOURS} nearest by similarity", _among_neighbours(layout, vectors)
+def placing(layout: Layout) -> tuple[str, Callable[[Layout, np.ndarray], np.ndarray]]:
+    """The name of the rule by which new vectors get points in a layout, and the function (layout, vectors (m, dim)) →
+    points (m, 2)."""
+    projection = projections().get(layout.method)
+    if projection and projection.place and len(layout.points) >= projection.least_to_place:
+        return projection.placed_by, projection.place
+    return f"mean of the {NEIGHBOURS} nearest by similarity", among_neighbours
 
 
-def _on_the_axes(layout: Layout, vectors: np.ndarray) -> np.ndarray:
-    """PCA is an affine map, which its own vectors and points determine wherever they reach."""
-    middle, centre = layout.vectors.mean(0, dtype=np.float64), layout.points.mean(0)
-    axes, *_ = np.linalg.lstsq(layout.vectors - middle, layout.points - centre, rcond=1e-5)
-    return (vectors - middle) @ axes + centre
-
-
-def _umap(layout: Layout, vectors: np.ndarray) -> np.ndarray:
-    from ingest.vision.compiled import umap_class
-
-    settings = {key: layout.settings[key] for key in ("n_neighbors", "min_dist", "metric") if key in layout.settings}
-    settings["n_neighbors"] = min(settings.get("n_neighbors", 15), len(layout.points) - 1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # No epochs: it only learns who is near to whom, and is then given the points that it would have moved.
-        model = umap_class()(n_components=2, n_jobs=1, random_state=SEED, init="random", n_epochs=0, **settings)
-        model.fit(layout.vectors)
-        model.embedding_, model.n_epochs = layout.points.astype(np.float32), None
-        return model.transform(vectors)
-
-
-def _tsne(layout: Layout, vectors: np.ndarray) -> np.ndarray:
-    from openTSNE import TSNEEmbedding
-    from openTSNE.affinity import PerplexityBasedNN
-
-    most = (len(layout.points) - 1) / 3
-    perplexity = min(layout.settings.get("perplexity", 30.0), most)
-    near = PerplexityBasedNN(layout.vectors, perplexity, metric="cosine", random_state=SEED, n_jobs=-1)
-    model = TSNEEmbedding(layout.points, near, random_state=SEED, n_jobs=-1)
-    few = min(5.0, most)
-    return model.transform(vectors, perplexity=few, k=min(25, len(layout.points) - 1))
-
-
-def _among_neighbours(layout: Layout, vectors: np.ndarray) -> np.ndarray:
+def among_neighbours(layout: Layout, vectors: np.ndarray) -> np.ndarray:
     """The mean of the nearest images' points, weighted by their similarities; those below 0 count for nothing."""
     places = np.arange(len(layout.points))
     found = np.empty((len(vectors), 2))
@@ -192,6 +145,3 @@ def _noted(settings: dict[str, Any], points: int, placed: Placed) -> dict[str, A
     noted = {"fitted": settings.get("fitted", points), "placed_later": later, "placed_by": placed.rule}
     copies = settings.get("copies_placed", 0) + placed.copies
     return settings | noted | ({"copies_placed": copies} if copies else {})
-
-
-BY_TRANSFORM = {"umap": ("umap-learn's transform", _umap), "tsne": ("openTSNE's transform", _tsne)}

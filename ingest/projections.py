@@ -12,7 +12,8 @@ import numpy as np
 
 from ingest import atlas, clusters, layouts, worker
 from ingest.copies import Distinct, distinct
-from ingest.layouts import TITLES, check_layouts, settings_of
+from ingest.layouts import check_layouts, settings_of
+from ingest.vision.projections import projections, title
 from store import read, search, write
 from store.atlas import collection_of
 from store.connection import reading, writing
@@ -52,7 +53,7 @@ def project(db: Path, run_id: int, methods: list[str], tell: Callable[[str], Non
             tell(f"laying out {counted(len(found.firsts), 'image')} with {method}")
             _make(db, run_id, method, stored, ids, vectors, found, done, tell)
     done.failed.update(clusters.make(db, run_id, ids, vectors, tell))
-    note(db, run_id, [*methods, *map(clusters.named, layouts.LAYOUTS)], done.failed)
+    note(db, run_id, [*methods, *map(clusters.named, projections())], done.failed)
     atlas.make(db, run_id, tell)
     return done
 
@@ -85,10 +86,10 @@ def _make(
     """One layout, into the database and into `done`."""
     settings = settings_of(method, len(found.firsts))
     try:
-        laid = worker.call(layouts.lay_out, layouts.maker(method, settings), vectors[found.firsts], settings)
+        laid = worker.call(layouts.lay_out, layouts.used(method, settings).lay_out, vectors[found.firsts], settings)
     except worker.WorkerError as error:
         again = f"python -m ingest project --run {run_id} --methods {method}"
-        done.failed[method] = f"{TITLES.get(method, method)} was not made: {error}; to try again: {again}"
+        done.failed[method] = f"{title(method)} was not made: {error}; to try again: {again}"
         tell(done.failed[method])
         return
     numbers = {"distinct": len(found.firsts), "copies": found.copies}

@@ -124,7 +124,7 @@ def source_options(command: Callable) -> Callable:
     @functools.wraps(command)
     def gathered(*args: Any, source: str, encoding: Any, sheet: Any, delimiter: Any, **rest: Any) -> Any:
         from ingest.sources import registry
-        from ingest.sources.source import Request
+        from ingest.sources.request import Request
 
         shared = {name: rest.pop(name) for name in ("collection", "table", "file_column", "limit")}
         own = {option.name: rest.pop(option.name) for option in registry.options()}
@@ -200,8 +200,17 @@ explained_option = click.option(
 )
 
 
+class LayoutsOption(click.Option):
+    """An option whose default are the usual projections: who asks for it has time to look for them."""
+
+    def get_default(self, context: click.Context, call: bool = True) -> str:
+        from ingest.vision.projections import projections
+
+        return ",".join(key for key, each in projections().items() if each.usual)
+
+
 def layouts_option(flag: str) -> Callable:
     """The layouts to compute, under a flag of this name."""
     return click.option(
-        flag, "layouts", default="umap,tsne,pca", show_default=True, callback=_names, help="Layouts to compute."
+        flag, "layouts", cls=LayoutsOption, show_default=True, callback=_names, help="Layouts to compute."
     )

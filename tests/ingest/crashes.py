@@ -8,8 +8,6 @@ import time
 
 import numpy as np
 
-from ingest.extending import Layout, place
-
 
 def segfault(vectors: np.ndarray, settings: dict) -> None:
     """A real SIGSEGV."""
@@ -52,8 +50,3 @@ def whisper(text: str) -> str:
     """Prints where the answers go."""
     print("a library's own words")
     return text.upper()
-
-
-def place_unless_tsne(layout: Layout, vectors: np.ndarray) -> tuple[str, np.ndarray]:
-    """As `extending.place`, but for t-SNE."""
-    return segfault(vectors, {}) if layout.method == "tsne" else place(layout, vectors)

@@ -15,6 +15,7 @@ from ingest.sources.registry import list_collection
 from ingest.sources.source import Source
 from ingest.task import Task
 from ingest.vision.loader import decode
+from tests.ingest.conftest import ROOT
 
 
 class TextList(Source):
@@ -61,6 +62,21 @@ def listed(folder, monkeypatch) -> Path:
 def ask(db: Path, query: str) -> list[tuple]:
     with duckdb.connect(db, read_only=True) as con:
         return con.execute(query).fetchall()
+
+
+def test_the_lines_in_the_documents_are_enough(folder, command, monkeypatch):
+    names = {"Source": Source, "Task": Task, "list_tasks": list_tasks, "Path": Path}
+    names |= {"Request": None, "Report": None, "Listing": None}  # in annotations alone
+    text = (ROOT / "docs" / "adding.md").read_text()
+    exec(text.split("```python")[1].split("```")[0], names)
+    monkeypatch.setattr(registry, "SOURCES", [names["TextList"](), *registry.SOURCES])
+    (folder / "plates.list").write_text("p2.jpg\ninner/p1.png\np4.jpg\n")
+    assert command("scan", folder / "plates.list", "--limit", 2, "--json").counts["new"] == 2
+    assert command("embed", "--model", "tiny:vit", "--json").counts["new"] == 2
+    assert ask(command.db, "SELECT collection, path FROM images ORDER BY path") == [
+        ("plates", "inner/p1.png"),
+        ("plates", "p2.jpg"),
+    ]
 
 
 def test_its_pictures_are_read_with_its_options(listed, command):

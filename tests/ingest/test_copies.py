@@ -1,15 +1,16 @@
 """Copies among the pictures of a run: what counts as one, and that they lie at one place and disturb nobody."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ingest import clustering, extending, layouts, worker
+from ingest import clustering, worker
 from ingest.copies import NEAR, distinct, originals
 from ingest.extending import ON_COPIES, extend
-from ingest.layouts import LAYOUTS
 from ingest.projections import project
+from ingest.vision.projections import projections
 from store import clusters, read, write
 from store.connection import reading, writing
 from tests.ingest import crashes
@@ -144,7 +145,7 @@ def test_few_distinct_pictures_say_what_they_were_laid_out_by(different, tmp_pat
         assert np.isfinite(xy).all() and len(np.unique(xy, axis=0)) == different
         for number in range(different):
             assert (xy[of == number] == xy[number]).all() and (clustered[of == number] == clustered[number]).all()
-        few = method != "pca" and different < layouts.LEAST
+        few = different < projections()[method].least
         assert ("made_by" in settings, "needs at least 4" in settings.get("reason", "")) == (few, few)
         assert (settings["distinct"], settings["copies"]) == (different, 4 * different)
         if method == "umap" and not few:
@@ -161,12 +162,12 @@ def crowded(tmp_path_factory):
     for copies in (0, 40):
         path = tmp_path_factory.mktemp("crowded") / "p.duckdb"
         run = database(path, np.concatenate([vectors, np.repeat(vectors[7:8], copies, axis=0)]))
-        assert project(path, run, list(LAYOUTS)).failed == {}
+        assert project(path, run, list(projections())).failed == {}
         made.append(laid_out(path, run))
     return vectors, *made
 
 
-@pytest.mark.parametrize("method", LAYOUTS)
+@pytest.mark.parametrize("method", projections())
 def test_forty_copies_lie_at_one_place_and_the_others_as_well_as_without_them(method, crowded):
     from sklearn.manifold import trustworthiness
 
@@ -181,7 +182,7 @@ def test_forty_copies_lie_at_one_place_and_the_others_as_well_as_without_them(me
     assert own > 0 and set(np.flatnonzero(of == own)) == {7, *range(60, 100)}
 
 
-@pytest.mark.parametrize("method", LAYOUTS)
+@pytest.mark.parametrize("method", projections())
 def test_a_new_copy_lands_on_the_place_of_the_old_one(method, tmp_path):
     path, vectors = tmp_path / "p.duckdb", structured(30)
     run = database(path, vectors)
@@ -238,7 +239,7 @@ def another_worker(mortal, monkeypatch):
 @pytest.mark.parametrize("crash", [crashes.segfault, crashes.fail])
 def test_a_layout_that_crashes_is_a_sentence_and_the_others_are_made(crash, command, another_worker, monkeypatch):
     run = database(command.db, structured(12))
-    monkeypatch.setitem(LAYOUTS, "tsne", crash)
+    monkeypatch.setitem(projections(), "tsne", replace(projections()["tsne"], lay_out=crash))
     result = command("project", "--methods", "tsne,pca", "--json")
     assert result.code == 1 and result.counts["projections"] == ["pca"]
     said = result.counts["projections_failed"]["tsne"]
@@ -266,7 +267,7 @@ def test_an_extension_that_crashes_places_nothing_and_the_others_are_made(comman
     run = database(command.db, vectors[:14])
     project(command.db, run, ["tsne", "pca"])
     database(command.db, vectors)
-    monkeypatch.setattr(extending, "place", crashes.place_unless_tsne)
+    monkeypatch.setitem(projections(), "tsne", replace(projections()["tsne"], place=crashes.segfault, least_to_place=0))
     result = command("project", "--extend", "--methods", "tsne,pca", "--json")
     assert result.code == 1 and [each["method"] for each in result.counts["extended"]] == ["pca"]
     assert result.counts["projections_failed"]["tsne"].startswith("nothing was placed into t-SNE: its process ended")
@@ -274,7 +275,7 @@ def test_an_extension_that_crashes_places_nothing_and_the_others_are_made(comman
 
 
 def test_run_goes_on_after_a_crash_and_says_so_at_its_end(command, another_worker, folder, monkeypatch):
-    monkeypatch.setitem(LAYOUTS, "tsne", crashes.segfault)
+    monkeypatch.setitem(projections(), "tsne", replace(projections()["tsne"], lay_out=crashes.segfault))
     result = command("run", folder, "--model", "tiny:vit", "--methods", "none", "--project", "tsne,pca")
     assert result.code == 1 and "9 new" in result.out and "· pca · failed: tsne ·" in result.out
     again = command("run", folder, "--model", "tiny:vit", "--methods", "none", "--project", "tsne,pca", "--json")

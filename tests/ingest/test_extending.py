@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from ingest import extending, layouts
-from ingest.extending import Layout, extend, place, place_distinct
-from ingest.layouts import LAYOUTS
+from ingest import layouts
+from ingest.extending import extend, place_distinct, placing
 from ingest.projections import project
+from ingest.vision.projections import Layout, projections, tsne
 from store import read, write
 from store.connection import reading, writing
 from tests.support.databases import database
@@ -43,7 +43,7 @@ def grown(path, method: str, before: int, after: int):
 
 @pytest.mark.parametrize(("method", "many"), [("umap", 5000), ("tsne", 5000), ("tsne", 30), ("pca", 5000)])
 def test_a_new_member_lands_in_its_cluster_and_nobody_moves(method, many, tmp_path, monkeypatch):
-    monkeypatch.setattr(layouts, "MANY", many)  # t-SNE has an engine for few images and one for many
+    monkeypatch.setattr(tsne, "MANY", many)  # t-SNE has an engine for few images and one for many
     path = tmp_path / "p.duckdb"
     run, (number, settings, ids, points) = grown(path, method, 90, 99)
     (made,) = extend(path, run, [method]).made
@@ -58,7 +58,7 @@ def test_a_new_member_lands_in_its_cluster_and_nobody_moves(method, many, tmp_pa
     assert noted == settings | {"fitted": 90, "placed_later": 9, "placed_by": made.rule}
 
 
-@pytest.mark.parametrize("method", LAYOUTS)
+@pytest.mark.parametrize("method", projections())
 @pytest.mark.parametrize("before", [1, 3, 11, 12])  # too few to be laid out, too few to be placed by, just enough
 def test_small_layouts_can_be_extended_too(method, before, tmp_path):
     path = tmp_path / "p.duckdb"
@@ -67,7 +67,7 @@ def test_small_layouts_can_be_extended_too(method, before, tmp_path):
     _, _, ids, after = layout_of(path, run, method)
     assert len(ids) == before + 2 and np.isfinite(after).all()
     assert after[:before].tobytes() == points.tobytes()
-    few = method != "pca" and before < extending.FEW
+    few = before < projections()[method].least_to_place
     assert few == made.rule.startswith("mean of the 5 nearest")
 
 
@@ -101,13 +101,15 @@ def test_the_mean_of_the_nearest_is_weighted_by_similarity():
     vectors = np.eye(8, dtype=np.float32)[:7]
     points = np.arange(14.0).reshape(7, 2)
     query = np.array([[4, 3, 0, 0, 0, 0, 0, 0], [0] * 7 + [1]], dtype=np.float32)
-    rule, found = place(Layout("umap", vectors, points, {}), query)
+    layout = Layout("umap", vectors, points, {})
+    rule, place = placing(layout)
+    found = place(layout, query)
     assert rule == "mean of the 5 nearest by similarity"
     np.testing.assert_allclose(found[0], (4 * points[0] + 3 * points[1]) / 7, atol=1e-6)
     np.testing.assert_array_equal(found[1], points[0])  # like none of them: by the first of equals
 
 
-@pytest.mark.parametrize("method", LAYOUTS)
+@pytest.mark.parametrize("method", projections())
 def test_the_same_again_gives_the_same_places(method):
     vectors, points = planted(40), np.random.default_rng(0).normal(size=(34, 2))
     layout = Layout(method, vectors[:34], points, layouts.settings_of(method, 34))

@@ -3,9 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from ingest import layouts, worker
-from ingest.layouts import LAYOUTS, settings_of
+from ingest import worker
+from ingest.layouts import settings_of
 from ingest.projections import project
+from ingest.vision.projections import SEED, projections, tsne
 from store import read, search
 from store.connection import reading
 from tests.support.databases import database
@@ -19,7 +20,7 @@ def clusters(count, dim=16):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 12])
-@pytest.mark.parametrize("method", LAYOUTS)
+@pytest.mark.parametrize("method", projections())
 def test_any_number_of_images_is_laid_out(method, count, tmp_path):
     run = database(tmp_path / "p.duckdb", clusters(count))
     assert project(tmp_path / "p.duckdb", run, [method]).made == [method]
@@ -30,7 +31,7 @@ def test_any_number_of_images_is_laid_out(method, count, tmp_path):
     assert np.isfinite(np.array([points["x"], points["y"]], dtype=float)).all()
 
 
-@pytest.mark.parametrize("method", LAYOUTS)
+@pytest.mark.parametrize("method", projections())
 def test_what_is_alike_lies_together_and_the_layout_can_be_made_again(method, tmp_path):
     vectors = clusters(40)
     run = database(tmp_path / "p.duckdb", vectors)
@@ -43,9 +44,9 @@ def test_what_is_alike_lies_together_and_the_layout_can_be_made_again(method, tm
     first, second = points[0::2], points[1::2]
     apart = np.linalg.norm(first.mean(0) - second.mean(0))
     assert apart > 2 * max(first.std(), second.std(), key=float) / 2 and apart > first.std(0).max()
-    again = worker.call(LAYOUTS[method], stored, settings_of(method, 40)).points
+    again = worker.call(projections()[method].lay_out, stored, settings_of(method, 40)).points
     np.testing.assert_allclose(again, points, rtol=1e-4, atol=1e-4)
-    assert json.loads(row["settings"]).get("random_state", layouts.SEED) == layouts.SEED
+    assert json.loads(row["settings"]).get("random_state", SEED) == SEED
 
 
 def test_nothing_is_done_twice_and_a_layout_that_lacks_images_is_replaced(tmp_path):
@@ -61,7 +62,7 @@ def test_nothing_is_done_twice_and_a_layout_that_lacks_images_is_replaced(tmp_pa
 
 
 def test_many_images_are_laid_out_by_opentsne(tmp_path, monkeypatch):
-    monkeypatch.setattr(layouts, "MANY", 30)
+    monkeypatch.setattr(tsne, "MANY", 30)
     run = database(tmp_path / "p.duckdb", clusters(60))
     project(tmp_path / "p.duckdb", run, ["tsne"])
     with reading(tmp_path / "p.duckdb") as con:

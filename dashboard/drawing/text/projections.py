@@ -6,16 +6,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-NAMES = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
-MEANING = {
-    "umap": "UMAP keeps neighbours together: near is alike, but distances between groups and the size of a group "
-    "mean little.",
-    "tsne": "t-SNE keeps neighbours together: near is alike, but distances between groups and the size of a group "
-    "mean little.",
-    "pca": "PCA is a flat shadow of the features: the two directions in which they differ most. Distances are true "
-    "as far as two directions show them.",
-}
+from ingest.vision import projections
+
 ELSEWHERE = {"made_by", "reason", "versions"}  # told in words of their own
+
+
+def name(method: str) -> str:
+    """What a method is called."""
+    return projections.title(method)
+
+
+def place(method: str) -> int:
+    """Where a method stands among all; those that are not known here come last."""
+    known = list(projections.projections())
+    return known.index(method) if method in known else len(known)
 
 
 def settings_of(projection: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,13 +30,14 @@ def settings_of(projection: Mapping[str, Any]) -> dict[str, Any]:
 def title(projection: Mapping[str, Any]) -> str:
     """What made the points: UMAP, or what stood in for it."""
     method, made_by = projection["method"], settings_of(projection).get("made_by")
-    own = NAMES.get(method, method)
-    return own if made_by is None else f"{NAMES.get(made_by, made_by)} in place of {own}"
+    own = name(method)
+    return own if made_by is None else f"{name(made_by)} in place of {own}"
 
 
 def meaning(projection: Mapping[str, Any]) -> str:
     """How to read the distances."""
-    return MEANING.get(settings_of(projection).get("made_by", projection["method"]), "")
+    found = projections.projections().get(settings_of(projection).get("made_by", projection["method"]))
+    return found.meaning if found else ""
 
 
 def settings(projection: Mapping[str, Any]) -> str:

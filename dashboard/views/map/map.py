@@ -14,7 +14,6 @@ from dashboard.data import cache
 from dashboard.data.layouts import CLUSTER, Wish, range_of
 from dashboard.drawing import charts, colours
 from dashboard.drawing.text import projections as projection_text
-from dashboard.drawing.text.projections import NAMES
 from dashboard.selection import selected
 from dashboard.selection import show as selecting
 from dashboard.selection.files import file_name
@@ -172,10 +171,10 @@ def wished(run: dict, columns: list[str]) -> Wish:
 
 def labels_of(rows: dict[int, dict]) -> dict[int, str]:
     """What each projection is called; two of one method are told apart by their numbers."""
-    order = sorted(rows, key=lambda i: (list(NAMES).index(rows[i]["method"]) if rows[i]["method"] in NAMES else 9, i))
+    order = sorted(rows, key=lambda i: (projection_text.place(rows[i]["method"]), i))
     methods = [rows[i]["method"] for i in order]
     return {
-        i: NAMES.get(method, method) + (f" ({i})" if methods.count(method) > 1 else "")
+        i: projection_text.name(method) + (f" ({i})" if methods.count(method) > 1 else "")
         for i, method in zip(order, methods, strict=True)
     }
 

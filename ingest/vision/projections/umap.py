@@ -1,0 +1,62 @@
+"""UMAP (McInnes, Healy and Melville 2018)."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ingest.vision.projections.projection import SEED, Laid, Layout, Projection
+
+
+def settings(distinct: int) -> dict[str, Any]:
+    neighbours = min(15, max(2, distinct - 1))
+    # The spectral start needs more images than its eigenproblem has dimensions.
+    start = "spectral" if distinct > 10 else "random"
+    return {"n_neighbors": neighbours, "min_dist": 0.1, "metric": "cosine", "init": start, "random_state": SEED}
+
+
+def lay_out(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
+    from ingest.vision.compiled import umap_class
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        # It would leave out two vectors that point in opposite directions, and give them no place.
+        points = umap_class()(n_components=2, n_jobs=1, disconnection_distance=np.inf, **settings).fit_transform(
+            vectors
+        )
+    # It warns of much that was asked for, such as one thread because of the seed; of this it does not tell otherwise.
+    failed = any("falling back to random" in str(each.message).lower() for each in told)
+    return Laid(points, {"init": "random", "init_reason": "the spectral start failed"} if failed else {})
+
+
+def place(layout: Layout, vectors: np.ndarray) -> np.ndarray:
+    from ingest.vision.compiled import umap_class
+
+    given = {key: layout.settings[key] for key in ("n_neighbors", "min_dist", "metric") if key in layout.settings}
+    given["n_neighbors"] = min(given.get("n_neighbors", 15), len(layout.points) - 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # No epochs: it only learns who is near to whom, and is then given the points that it would have moved.
+        model = umap_class()(n_components=2, n_jobs=1, random_state=SEED, init="random", n_epochs=0, **given)
+        model.fit(layout.vectors)
+        model.embedding_, model.n_epochs = layout.points.astype(np.float32), None
+        return model.transform(vectors)
+
+
+PROJECTION = Projection(
+    key="umap",
+    title="UMAP",
+    meaning="UMAP keeps neighbours together: near is alike, but distances between groups and the size of a group mean "
+    "little.",
+    settings=settings,
+    lay_out=lay_out,
+    place=place,
+    placed_by="umap-learn's transform",
+    least=4,
+    least_to_place=12,
+    libraries=("umap-learn", "scikit-learn", "numba"),
+    usual=True,
+    order=1,
+)
