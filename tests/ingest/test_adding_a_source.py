@@ -15,7 +15,7 @@ from ingest.sources.registry import list_collection
 from ingest.sources.source import Source
 from ingest.task import Task
 from ingest.vision.loader import decode
-from tests.ingest.conftest import ROOT
+from tests.support import ROOT
 
 
 class TextList(Source):

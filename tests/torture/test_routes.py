@@ -53,7 +53,7 @@ def test_the_right_answers_are_still_given(address):
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from dashboard import uploads
+from dashboard.data import uploads
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for file in sys.argv[1:]:
     try:
