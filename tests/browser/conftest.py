@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PATIENCE = 60_000  # milliseconds that a page may take on a busy machine
 # No network but the test's own server: the browser's own errands are switched off.
 ARGUMENTS = [
     "--no-sandbox",
@@ -91,8 +92,9 @@ def address(paintings) -> str:
 def browser():
     if CHROMIUM is None:
         pytest.skip("there is no Chromium on this machine, and it could not be installed")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -117,7 +119,7 @@ def open_page(browser):
         context = browser.new_context(viewport={"width": width, "height": 1000}, accept_downloads=True, **settings)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE)
         page.on("response", watch)
         page.on("console", hear)
         page.on("pageerror", lambda error: problems.append(str(error)))

@@ -36,6 +36,7 @@ def map_address(planted):
 
 
 def titles(page) -> list[str]:
+    expect(pieces(page).first).to_be_visible()  # a run may end before the browser has drawn what it sent
     return pieces(page).locator(".title").all_inner_texts()
 
 

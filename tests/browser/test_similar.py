@@ -15,6 +15,7 @@ def found(page):
 
 
 def titles(page) -> list[str]:
+    expect(found(page).first).to_be_visible()  # a run may end before the browser has drawn what it sent
     return found(page).locator(".title").all_inner_texts()
 
 
