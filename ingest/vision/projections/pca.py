@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ingest.vision.projections.projection import Laid, Layout, Projection
+
+if TYPE_CHECKING:  # the command line asks for the names before its first line
+    import numpy as np
 
 
 def settings(distinct: int) -> dict[str, Any]:
@@ -15,6 +16,7 @@ def settings(distinct: int) -> dict[str, Any]:
 
 
 def lay_out(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
+    import numpy as np
     from sklearn.decomposition import PCA
 
     components = min(2, *vectors.shape)
@@ -29,6 +31,8 @@ def lay_out(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
 
 def place(layout: Layout, vectors: np.ndarray) -> np.ndarray:
     """PCA is an affine map, which its own vectors and points determine wherever they reach."""
+    import numpy as np
+
     middle, centre = layout.vectors.mean(0, dtype=np.float64), layout.points.mean(0)
     axes, *_ = np.linalg.lstsq(layout.vectors - middle, layout.points - centre, rcond=1e-5)
     return (vectors - middle) @ axes + centre

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ingest.vision.projections.projection import SEED, Laid, Layout, Projection
+
+if TYPE_CHECKING:  # the command line asks for the names before its first line
+    import numpy as np
 
 MANY = 5_000  # images above which openTSNE is quicker than scikit-learn's t-SNE
 
@@ -18,6 +19,8 @@ def settings(distinct: int) -> dict[str, Any]:
 
 
 def lay_out(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
+    import numpy as np
+
     same = {name: settings[name] for name in ("perplexity", "metric", "random_state")}
     if settings["engine"] == "openTSNE":
         from openTSNE import TSNE

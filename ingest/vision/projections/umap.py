@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ingest.vision.projections.projection import SEED, Laid, Layout, Projection
+
+if TYPE_CHECKING:  # the command line asks for the names before its first line
+    import numpy as np
 
 
 def settings(distinct: int) -> dict[str, Any]:
@@ -18,6 +19,8 @@ def settings(distinct: int) -> dict[str, Any]:
 
 
 def lay_out(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
+    import numpy as np
+
     from ingest.vision.compiled import umap_class
 
     with warnings.catch_warnings(record=True) as told:
@@ -32,6 +35,8 @@ def lay_out(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
 
 
 def place(layout: Layout, vectors: np.ndarray) -> np.ndarray:
+    import numpy as np
+
     from ingest.vision.compiled import umap_class
 
     given = {key: layout.settings[key] for key in ("n_neighbors", "min_dist", "metric") if key in layout.settings}
