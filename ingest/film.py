@@ -135,7 +135,7 @@ def open_eye(
     if settings.target is not None and settings.target.startswith("class:"):
         target = make_target(settings.target, backbone)
     elif settings.target is not None:
-        target = target_for(db, newest_run(db, run_id)["run_id"], backbone, settings.target)
+        target = target_for(db, newest_run(db, run_id).run_id, backbone, settings.target)
     batch_size = settings.batch_size or choose_batch_size(backbone, size)
     fit = chosen_fit(db, backbone, settings.fit)
     return Eye(backbone, fit, size, batch_size, target), replace(drawing, method=method)
@@ -157,6 +157,8 @@ def draw_film(
     with tempfile.TemporaryFile() as maps:
         sight = None
         if drawing.view != "original":
+            if eye is None:
+                raise ValueError(f"the view {drawing.view} needs a network")
             with report.progress(len(moments), "looking") as advance:
                 sight = _look(_frames(film, moments), drawing, eye, maps, advance)
         shown = facts(drawing, sight, eye)
@@ -172,7 +174,7 @@ def draw_film(
                     encoder.write(picture, at)
                 if single:
                     single.write(number[at], picture)
-                written, size = written + 1, encoder.size if encoder else picture.size
+                written, size = written + 1, (encoder.size if encoder else None) or picture.size
                 advance(1)
     return {
         "film": str(film.path),
@@ -196,10 +198,12 @@ def _look(
     drawing: Drawing,
     eye: Eye,
     maps: BinaryIO,
-    advance: Callable[[int], None],
+    advance: Callable[[int], object],
 ) -> Sight:
     """Writes the map of each frame, float32 (rows, cols), into the file `maps`."""
-    sight = None
+    sight: Sight | None = None
+    chosen: list[int] = []
+    accumulated = None
     fitted = ((fit_image(picture, eye.backbone.rule, eye.fit, eye.size), picture.size) for _, picture in frames)
     fitted = _ahead(fitted)
     while batch := list(islice(fitted, eye.batch_size)):
@@ -208,7 +212,7 @@ def _look(
         if sight is None:
             layer, heads, chosen, accumulated = _choose(found, drawing)
             sight = Sight(layer, heads, accumulated, frame, size, np.inf, -np.inf)
-            cells = sight.cells()
+        cells = sight.cells()
         weights = found.weights[:, chosen].numpy()
         join = np.sum if accumulated else np.max if drawing.head == "max" else np.mean
         weights = join(weights, axis=1).reshape(-1, *cells.shape)
@@ -306,8 +310,8 @@ def _values(weights: np.ndarray, scale: str, sight: Sight) -> np.ndarray:
     return np.clip((weights - sight.low) / spread, 0, 1)
 
 
-def _fitted(picture: Image.Image, side: int) -> Image.Image:
-    factor = side / max(picture.size)
+def _fitted(picture: Image.Image, side: int | None) -> Image.Image:
+    factor = 1.0 if side is None else side / max(picture.size)
     if factor >= 1:
         return picture
     width, height = (max(1, round(edge * factor)) for edge in picture.size)
@@ -337,12 +341,19 @@ def _frames(film: Film, moments: list[float]) -> Iterator[tuple[float, Image.Ima
 
 def _ahead(items: Iterable[T]) -> Iterator[T]:
     """The items, made in a thread, AHEAD of them at most waiting."""
-    source, end = iter(items), object()
+    source = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="film") as pool:
-        waiting = deque(pool.submit(next, source, end) for _ in range(AHEAD))
-        while (item := waiting.popleft().result()) is not end:
-            waiting.append(pool.submit(next, source, end))
-            yield item
+        waiting = deque(pool.submit(_next, source) for _ in range(AHEAD))
+        while (found := waiting.popleft().result()) is not None:
+            waiting.append(pool.submit(_next, source))
+            yield found[0]
+
+
+def _next(items: Iterator[T]) -> tuple[T] | None:
+    """The next item, alone in a tuple; None at the end."""
+    for item in items:
+        return (item,)
+    return None
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from ingest.vision.geometry import Frame, Unfit, fit_image
 from ingest.vision.loader import BadImage, decode, thumbnail
 from store import write
 from store.connection import checkpoint, writing
-from store.records import ImageRecord, RunRecord
+from store.records import ImageRecord, Run
 
 CHUNK_IMAGES = 64
 CHUNK_SECONDS = 10.0
@@ -47,7 +47,7 @@ class Plan:
     stage: str
     backbone: Any = None
     run_id: int | None = None
-    run: RunRecord | None = None
+    run: Run | None = None
     fit: str = "crop"
     size: int | None = None
     asked: tuple[Any, ...] = ()
@@ -81,6 +81,13 @@ class Prepared:
     frame: Frame | None
     assumed: tuple[str, ...] = ()
 
+    @property
+    def fitted(self) -> tuple[np.ndarray, Frame]:
+        """Pixels and frame of a picture that was read for a network. ValueError for one that was read for none."""
+        if self.pixels is None or self.frame is None:
+            raise ValueError(f"{self.record.path} was not prepared for a network")
+        return self.pixels, self.frame
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -93,7 +100,7 @@ class Failure:
 Looked = tuple[list[Prepared], Any]  # pictures of one grid with their Explanation, None without a backbone
 
 
-def process(plan: Plan, tasks: Iterable[Task], advance: Callable[[int], None] = lambda n: None) -> Counts:
+def process(plan: Plan, tasks: Iterable[Task], advance: Callable[[int], object] = lambda n: None) -> Counts:
     """Reads every task's picture, passes it through the plan's backbone and stores what comes of it.
 
     `advance` is told how many pictures have been committed or have failed. Images get their ids in the order of the
@@ -222,8 +229,8 @@ def observations(plan: Plan, batch: list[Prepared]) -> Iterator[Looked | Failure
     from ingest.vision.embedding import cells_of
     from ingest.vision.explaining import explain_pictures, overflowing
 
-    pixels = torch.from_numpy(np.stack([prepared.pixels for prepared in batch]))
-    cells = cells_of([p.frame for p in batch], [(p.record.width, p.record.height) for p in batch])
+    pixels = torch.from_numpy(np.stack([prepared.fitted[0] for prepared in batch]))
+    cells = cells_of([p.fitted[1] for p in batch], [(p.record.width, p.record.height) for p in batch])
     try:
         ids = [plan.image_ids.get(prepared.record.path) for prepared in batch]
         found = explain_pictures(plan.backbone, pixels, plan.asked, plan.target, cells, ids, plan.statistics)
@@ -264,7 +271,7 @@ class Writer:
     with them or not.
     """
 
-    def __init__(self, plan: Plan, counts: Counts, advance: Callable[[int], None]) -> None:
+    def __init__(self, plan: Plan, counts: Counts, advance: Callable[[int], object]) -> None:
         self.plan, self.counts, self.advance = plan, counts, advance
         counts.run_id = plan.run_id
         self.queue: queue.Queue = queue.Queue(maxsize=8)
@@ -319,13 +326,13 @@ class Writer:
         run_id = self.counts.run_id
         with writing(plan.db, PATIENCE, more=True) as con:
             # Booked with its first pictures, not before: a run that fails at all of them leaves nothing behind.
-            if run_id is None and any(observation is not None for _, observation in observed):
+            if run_id is None and plan.run is not None and any(observation is not None for _, observation in observed):
                 run_id = write.add_run(con, plan.collection_id, plan.run)
             ids = write.add_images(con, plan.collection_id, [record for _, record in in_order])
             for batch, observation in observed:
-                if observation is not None:
+                if observation is not None and run_id is not None:
                     batch_ids = np.array([ids[prepared.record.path] for prepared in batch], dtype=np.int64)
-                    frames = [prepared.frame for prepared in batch]
+                    frames = [prepared.fitted[1] for prepared in batch]
                     write.add_results(con, run_id, results_of(observation, batch_ids, frames))
             write.clear_failures(con, plan.collection_id, [record.path for _, record in done])
             write.add_failures(con, plan.collection_id, [(f.name, plan.stage, f.reason) for f in failures])

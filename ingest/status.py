@@ -10,6 +10,8 @@ from ingest.metadata import some
 from store import read
 from store.connection import reading
 from store.counts import counted
+from store.records import RunRecord
+from store.rows import to_json
 
 
 def gather(db: Path) -> dict[str, Any]:
@@ -20,11 +22,11 @@ def gather(db: Path) -> dict[str, Any]:
         collections = read.collections(con).to_pylist()
         known = {row["name"]: read.known(con, row["collection_id"]) for row in collections}
         failed = {row["name"]: read.failures(con, row["name"])["path"].to_pylist() for row in collections}
-        runs = read.runs(con).to_pylist()
+        runs = read.runs(con)
         found = {
             "db": str(db),
             "megabytes": megabytes,
-            "runs": [{**run, "methods": read.methods(con, run["run_id"]).to_pylist()} for run in runs],
+            "runs": [{**_row(run), "methods": read.methods(con, run.run_id).to_pylist()} for run in runs],
             "projections": read.projections(con).to_pylist(),
             "failures": read.failures(con).to_pylist(),
         }
@@ -55,6 +57,11 @@ def describe(found: dict[str, Any]) -> str:
     if len(found["failures"]) > 20:
         lines.append(f"… and {counted(len(found['failures']) - 20, 'more failure')} (SELECT * FROM failures)")
     return "\n".join(lines)
+
+
+def _row(run: RunRecord) -> dict[str, Any]:
+    """A run as `--json` writes it: settings and versions as text, as the view `runs` has them."""
+    return vars(run) | {"settings": to_json(run.settings), "versions": to_json(run.versions)}
 
 
 def _files(state: dict[str, Any], collection: str) -> list[str]:

@@ -57,7 +57,7 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
         report.tell(
             f"and {counts.failed - TOLD} more; the view `failures` and the dashboard's first page list all of them"
         )
-    warnings = [warning(backbone.measured.as_dict(), each.name) for each in plan.asked]
+    warnings = [warning(backbone.measurement.as_dict(), each.name) for each in plan.asked]
     for line in filter(None, warnings):
         report.tell(line)
     return {

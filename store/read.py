@@ -14,8 +14,8 @@ import pyarrow as pa
 from store import companding
 from store.errors import StoreError
 from store.identifiers import literal, quoted, text_at
-from store.records import FrameRecord, Held, MapStack
-from store.rows import fetch, first, plain
+from store.records import FrameRecord, Held, MapStack, RunRecord
+from store.rows import fetch, first, one, plain
 
 TITLE_KEYS = ("title", "name", "caption", "label", "titel", "titre")
 
@@ -71,7 +71,7 @@ def metadata_columns(con: Connection, collection: str | None = None) -> dict[str
     columns = fetch(con, "SELECT name, type FROM catalogue_column ORDER BY position")
     if collection is not None and columns:
         counts = ", ".join(f"count({quoted(name)})" for name, _ in columns)
-        row = first(con, f"SELECT {counts} FROM catalogue WHERE collection = ?", [collection])
+        row = one(con, f"SELECT {counts} FROM catalogue WHERE collection = ?", [collection])
         columns = [column for column, count in zip(columns, row, strict=True) if count]
     return {name: kinds.get(type, "number") for name, type in columns}  # number: DECIMAL(18,2)
 
@@ -104,20 +104,23 @@ def unread_dates(con: Connection, collection: str) -> list[tuple[str, int, int, 
     return found
 
 
-def runs(con: Connection, collection: str | None = None) -> pa.Table:
-    """The rows of the view `runs`, and images: how many have a feature."""
+def runs(con: Connection, collection: str | None = None) -> list[RunRecord]:
+    """The runs, the oldest first."""
+    return _runs(con, f"{_where(collection)} ORDER BY run_id", collection=collection)
+
+
+def run(con: Connection, run_id: int) -> RunRecord | None:
+    """One run; None if there is no such run."""
+    return next(iter(_runs(con, "WHERE run_id = $id", id=run_id)), None)
+
+
+def _runs(con: Connection, which: str, **params: Any) -> list[RunRecord]:
     counts = "(SELECT count(*) FROM feature f WHERE f.run_id = runs.run_id) AS images"
-    query = f"SELECT *, {counts} FROM runs {_where(collection)} ORDER BY run_id"
-    return _table(con, query, collection=collection)
-
-
-def run(con: Connection, run_id: int) -> dict[str, Any] | None:
-    """One row of `runs` as a dict, its settings and versions as dicts; None if there is no such run."""
-    query = "SELECT *, (SELECT count(*) FROM feature WHERE run_id = $id) AS images FROM runs WHERE run_id = $id"
-    found = _table(con, query, id=run_id).to_pylist()
-    if not found:
-        return None
-    return found[0] | {key: json.loads(found[0][key]) for key in ("settings", "versions")}
+    rows = _table(con, f"SELECT *, {counts} FROM runs {which}", **params).to_pylist()
+    return [
+        RunRecord(**row | {"settings": json.loads(row["settings"]), "versions": json.loads(row["versions"])})
+        for row in rows
+    ]
 
 
 def frame(con: Connection, run_id: int, image_id: int) -> FrameRecord | None:
@@ -240,12 +243,15 @@ def known(con: Connection, collection_id: int, paths: Iterable[str] | None = Non
         SELECT path, i.image_id, sha256, bytes, modified, metadata, u.image_id IS NULL
         FROM image i LEFT JOIN uncounted u USING (image_id) WHERE collection_id = $collection
     """
-    params = {"collection": collection_id}
+    params: dict[str, Any] = {"collection": collection_id}
     if paths is not None:
         query += " AND path IN (SELECT unnest($paths::VARCHAR[]))"
         params["paths"] = list(paths)
     rows = fetch(con, query, params)
-    return {path: Held(*rest, json.loads(metadata), counted) for path, *rest, metadata, counted in rows}
+    return {
+        path: Held(image_id, sha256, size, modified, json.loads(metadata), counted)
+        for path, image_id, sha256, size, modified, metadata, counted in rows
+    }
 
 
 def sizes(con: Connection, collection_id: int) -> dict[str, tuple[int, int, bool]]:

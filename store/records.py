@@ -1,6 +1,7 @@
 """The nouns that go into the database and come out of it, as plain frozen data."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,8 +47,8 @@ class TableRows(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """One backbone over one collection with fixed settings. `size` is the side of the network's input in pixels."""
+class Run:
+    """One backbone with fixed settings, before it has a number. `size` is the side of the network's input in pixels."""
 
     backbone: str
     weights_sha256: str
@@ -60,6 +61,27 @@ class RunRecord:
     size: int
     settings: dict[str, Any]
     versions: dict[str, str]
+
+    @property
+    def title(self) -> str:
+        """What the network is called."""
+        return self.settings.get("title") or self.backbone
+
+    @property
+    def measured(self) -> dict[str, Any] | None:
+        """What was measured of the network (`ingest.vision.backbones.measure`); None of runs from before it was."""
+        return self.settings.get("measured")
+
+
+@dataclass(frozen=True)
+class RunRecord(Run):
+    """A run over one collection as the database holds it: a row of the view `runs`, and how many images have a
+    feature."""
+
+    run_id: int
+    collection: str
+    created_at: datetime
+    images: int
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from store import catalogue, clusters, read, rows, tables
 from store.errors import StoreError
-from store.records import Held, ImageRecord, RunRecord
+from store.records import Held, ImageRecord, Run
 from store.results import add_results
 
 __all__ = [
@@ -142,7 +142,7 @@ def forget_images(con: Connection, image_ids: Iterable[int]) -> None:
         catalogue.rebuild(con)
 
 
-def add_run(con: Connection, collection_id: int, record: RunRecord) -> int:
+def add_run(con: Connection, collection_id: int, record: Run) -> int:
     """The id of the run with this backbone, these weights, fit, size and settings over the collection; made if new.
 
     What was measured of the network follows from its weights, and does not tell runs apart: those of before it was
@@ -157,15 +157,16 @@ def add_run(con: Connection, collection_id: int, record: RunRecord) -> int:
     for run_id, stored in rows.fetch(con, query, same):
         if _chosen(stored) == _chosen(settings):
             return run_id
+    number = rows.next_id(con, "run")
     row = vars(record) | {
-        "run_id": rows.next_id(con, "run"),
+        "run_id": number,
         "collection_id": collection_id,
         "settings": settings,
         "versions": rows.to_json(record.versions),
         "created_at": rows.now(),
     }
     rows.insert(con, "run", {name: [value] for name, value in row.items()})
-    return row["run_id"]
+    return number
 
 
 def _chosen(settings: str) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def ask_address(label: str, key: str) -> str | None:
 def ask_peaks() -> marks.Peaks | None:
     """Which peaks to mark: of the run in view, in the last layer, of the mean of all heads."""
     run = cache.current_run()
-    stored = [] if run is None else cache.methods(run["run_id"]).to_dict("records")
+    stored = [] if run is None else cache.methods(run.run_id).to_dict("records")
     methods = [row["method"] for row in stored if not row["target"]]
     if not methods:
         return None
@@ -98,9 +98,9 @@ def ask_peaks() -> marks.Peaks | None:
             width=260,
             help="Of the run in view, in its last layer, and of the mean of all heads.",
         )
-    layers, heads = cache.map_levels(run["run_id"], method)
+    layers, heads = cache.map_levels(run.run_id, method)
     head = "mean" if heads else None
-    return marks.Peaks(count, run["run_id"], method, kind_of(method), "", layers[-1], head)
+    return marks.Peaks(count, run.run_id, method, kind_of(method), "", layers[-1], head)
 
 
 def reachable(rows: pd.DataFrame, folder: str | None) -> list[bool]:

@@ -17,6 +17,7 @@ from dashboard.state.url import Param
 from store.counts import counted
 from store.errors import SqlFailed, SqlRefused, SqlTimeout
 from store.facets import BINS, Between, Condition, Contains, OneOf, Spread
+from store.records import RunRecord
 
 FACETS, SQL, PANEL = "f", "where", "filter"
 _NOTICE, _UNFIT = "_filter_notice", "_filter_unfit"  # what a link said in vain; what was typed and cannot be used
@@ -57,9 +58,9 @@ class Filtered:
         return f"{said} with {self.words}"
 
 
-def current(run: dict[str, Any]) -> Filtered:
+def current(run: RunRecord) -> Filtered:
     """What the filter leaves of a run's collection. Draws nothing."""
-    collection = run["collection"]
+    collection = run.collection
     conditions, sql = _take(collection)
     of = len(cache.images(collection))
     where = cache.statement(collection, conditions, sql)
@@ -72,7 +73,7 @@ def current(run: dict[str, Any]) -> Filtered:
     return Filtered(ids, named, len(ids), of, where)
 
 
-def bar(run: dict[str, Any], meaning: str = "") -> Filtered:
+def bar(run: RunRecord, meaning: str = "") -> Filtered:
     """The filter of all pages in one line: a button that opens it, what is filtered, each part with a way to take it
     off, and how many pictures are left, with the page's own `meaning` of that."""
     found = current(run)
@@ -81,7 +82,7 @@ def bar(run: dict[str, Any], meaning: str = "") -> Filtered:
         popover = st.popover("Filter", icon=":material/filter_alt:", key=PANEL, on_change="rerun", width="content")
         if popover.open:  # its questions to the database wait until then
             with popover, st.container(width=380):
-                _panel(run["collection"], found)
+                _panel(run.collection, found)
         if found.ids is not None:
             for place, condition in enumerate(state[FACETS]):
                 _chip(filters.said(condition), f"filter_off_{place}", _drop, condition)

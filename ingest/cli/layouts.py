@@ -25,7 +25,7 @@ def project(db: Path, as_json: bool, run_id: int | None, layouts: tuple[str, ...
 
     report = Report(as_json)
     check_layouts(layouts)
-    run_id = newest_run(db, run_id)["run_id"]
+    run_id = newest_run(db, run_id).run_id
     if extend:
         _extend(report, db, run_id, list(layouts))
         return

@@ -44,11 +44,10 @@ def one_line(measured: dict[str, Any], patches: int) -> str:
     return "; ".join([*sentences(measured, patches), *measured["notes"]]) + "."
 
 
-def has_cls(run: dict[str, Any]) -> bool:
+def has_cls(measured: dict[str, Any] | None, prefix_tokens: int) -> bool:
     """Whether a run's network has a CLS token: as measured, or for runs made before that was, if it has special
     tokens."""
-    measured = (run.get("settings") or {}).get("measured")
-    return measured["cls"] is not None if measured else bool(run["prefix_tokens"])
+    return measured["cls"] is not None if measured else bool(prefix_tokens)
 
 
 def warning(measured: dict[str, Any] | None, method: str) -> str:

@@ -71,11 +71,13 @@ class AttentionCall:
         bias = self.bias
         if bias is not None:
             bias = bias[samples, :, queries]
-        return _softmax_rows(self.query[samples, :, queries], self.key[samples], bias, self.scale, workspace)
+        return _softmax_rows(
+            kept(self.query)[samples, :, queries], kept(self.key)[samples], bias, self.scale, workspace
+        )
 
     def detached(self, gradient: Tensor) -> AttentionCall:
         """The same call without its graph, and with the gradient of its output."""
-        return replace(self, output=self.output.detach(), gradient=gradient)
+        return replace(self, output=kept(self.output).detach(), gradient=gradient)
 
     def ordered(self, order: Tensor) -> AttentionCall:
         """The same call with its tokens in another order: their places now, the first one first. `first` stays the row
@@ -83,13 +85,14 @@ class AttentionCall:
         asks = order if self.queries == self.tokens else None
 
         def moved(tensor: Tensor | None, *dims: tuple[int, Tensor | None]) -> Tensor | None:
-            for dim, places in dims if tensor is not None else ():
-                tensor = tensor if places is None else tensor.index_select(dim, places)
+            for dim, places in dims:
+                if tensor is not None and places is not None:
+                    tensor = tensor.index_select(dim, places)
             return tensor
 
         return replace(
             self,
-            first=moved(self.first, (2, order)),
+            first=self.first.index_select(2, order),
             bias=moved(self.bias, (2, asks), (3, order)),
             query=moved(self.query, (2, asks)),
             key=moved(self.key, (2, order)),
@@ -103,8 +106,15 @@ class AttentionCall:
     ) -> Tensor:
         """What the score changes by with each attention weight, ∂s/∂A = (∂s/∂z) vᵀ, float32 (samples, heads, queries,
         tokens); with `positive` only the positive part of ∂s/∂z is taken, channel by channel."""
-        gradient = self.gradient[samples, :, queries].float()
-        return (gradient.relu() if positive else gradient) @ self.value[samples].float().transpose(2, 3)
+        gradient = kept(self.gradient)[samples, :, queries].float()
+        return (gradient.relu() if positive else gradient) @ kept(self.value)[samples].float().transpose(2, 3)
+
+
+def kept(part: Tensor | None) -> Tensor:
+    """A part of a call that its tap was asked to keep. LookupError if it was not."""
+    if part is None:
+        raise LookupError("the tap has not kept this part of the call")
+    return part
 
 
 # Devices on which one sample's product fills the machine; on the others many samples go into one.
@@ -308,10 +318,11 @@ class Capture:
         queries = self.evidence_queries
         if queries == (0,):
             return self.summary_query()
-        if queries is None and (self.read is None or not (self.read[:, : self.prefix_tokens] > UNREAD).any()):
+        read = self.read
+        if read is None or (queries is None and not (read[:, : self.prefix_tokens] > UNREAD).any()):
             pooling = self.pooling if self.through_pooling else None
             return replace(self, has_cls=False, pooling=pooling).summary_query()
-        return self.read
+        return read
 
 
 UNREAD = 1e-6  # of the gradient: a share that is rounding

@@ -16,7 +16,7 @@ import numpy as np
 
 from store import search, vectors, write
 from store.connection import reading, writing
-from store.records import ImageRecord, Results, RunRecord
+from store.records import ImageRecord, Results, Run
 from tests.bench.report import update
 from tests.bench.timing import ratio, table, take_turns
 
@@ -105,7 +105,7 @@ def _database(path: Path, size: int) -> int:
     with writing(path) as con:
         collection = write.add_collection(con, "search", "/nowhere")
         write.add_images(con, collection, [ImageRecord("a.jpg", "a", 1, 1, 1, 0.0, {}, b"", 1, 1)])
-        run = write.add_run(con, collection, RunRecord("b", "w", 12, 6, DIM, 14, 1, "crop", 224, {}, {}))
+        run = write.add_run(con, collection, Run("b", "w", 12, 6, DIM, 14, 1, "crop", 224, {}, {}))
         for start in range(0, size, CHUNK):
             ids = np.arange(start, min(start + CHUNK, size)) + 1
             found = centres[random.integers(0, 100, len(ids))] + random.standard_normal((len(ids), DIM), np.float32)

@@ -13,6 +13,7 @@ from dashboard.drawing.panels import Scene
 from dashboard.drawing.text import inputs
 from ingest.cli import main
 from ingest.vision.geometry import Frame
+from tests.pages.database import run_record
 from tests.pages.test_attention import panes, said, walls
 from tests.support.pictures import save_picture
 
@@ -50,19 +51,19 @@ def test_captions_tell_the_input_of_this_very_picture(page):
     ("run", "words"),
     [
         (
-            {"fit": "aspect", "size": 224, "patch": 14},
+            run_record(fit="aspect", size=224),
             "input in the shape of each picture with 256 patches at most",
         ),
-        ({"fit": "crop", "size": 224, "patch": 14}, "input of 224 × 224 px, fit crop"),
+        (run_record(fit="crop", size=224), "input of 224 × 224 px, fit crop"),
     ],
 )
 def test_of_many_pictures_what_holds_for_all_is_told(run, words):
     assert inputs.of_run(run).startswith(words)
-    assert ("224" in inputs.shape_of_run(run)) == (run["fit"] == "crop")
+    assert ("224" in inputs.shape_of_run(run)) == (run.fit == "crop")
 
 
 def test_one_row_of_patches_is_one_row():
-    run = {"fit": "aspect", "size": 56, "patch": 14}
+    run = run_record(fit="aspect", size=56)
     assert "14 px, 1 row × 16 columns" in inputs.of_picture(run, Frame(0, 0, 320, 4, 1, 16))
 
 

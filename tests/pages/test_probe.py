@@ -4,7 +4,6 @@ import io
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
@@ -143,13 +142,14 @@ def test_a_link_with_a_fit_wins_over_the_usual_one(db, open_page, monkeypatch):
 
 def test_networks_bring_the_fit_of_their_runs_and_the_run_in_view_comes_first(db, open_page, monkeypatch):
     monkeypatch.setattr(networks, "_published", lambda: [])
-    runs = {number: {"run_id": number, "title": "T", "settings": {"model": "m"}, "size": 56} for number in (1, 2)}
-    runs[1]["fit"], runs[2]["fit"] = "pad", "aspect"
-    monkeypatch.setattr(networks.cache, "runs", lambda: pd.DataFrame({"run_id": [1, 2]}))
-    monkeypatch.setattr(networks.cache, "run", runs.get)
+    runs = [
+        database.stored_run(1, fit="pad", settings={"model": "m"}),
+        database.stored_run(2, fit="aspect", settings={"model": "m"}),
+    ]
+    monkeypatch.setattr(networks.cache, "runs", lambda: runs)
     monkeypatch.setattr(networks.cache, "current_run", lambda: None)
     assert [(each.key, each.fit) for each in networks.choices()] == [("run2", "aspect"), ("packaged", "aspect")]
-    monkeypatch.setattr(networks.cache, "current_run", lambda: runs[1])
+    monkeypatch.setattr(networks.cache, "current_run", lambda: runs[0])
     assert [(each.key, each.fit) for each in networks.choices()] == [("run1", "pad"), ("packaged", "aspect")]
 
 

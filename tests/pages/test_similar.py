@@ -48,7 +48,7 @@ def network(monkeypatch):
         ids, matrix = cache.features(1)
         return matrix[ids == 4]
 
-    monkeypatch.setattr(cache, "backbone", lambda run: f"network of run {run['run_id']}")
+    monkeypatch.setattr(cache, "backbone", lambda run: f"network of run {run.run_id}")
     monkeypatch.setattr("ingest.vision.embedding.embed", embed)
     return calls
 

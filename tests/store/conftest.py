@@ -10,7 +10,7 @@ import pytest
 
 from store import write
 from store.connection import writing
-from store.records import FrameRecord, HeadStats, ImageRecord, MapBlock, Results, RunRecord
+from store.records import FrameRecord, HeadStats, ImageRecord, MapBlock, Results, Run
 
 LAYERS, HEADS, DIM, ROWS, COLS = 3, 2, 8, 3, 5  # a grid that is not square tells rows from columns
 
@@ -29,10 +29,10 @@ def image(path: str, metadata: dict | None = None, content: str | None = None, *
     )
 
 
-def run_record(**changes) -> RunRecord:
+def run_record(**changes) -> Run:
     facts = {"backbone": "tiny", "weights_sha256": "0" * 64, "layers": LAYERS, "heads": HEADS, "dim": DIM, "patch": 14}
     more = {"prefix_tokens": 1, "fit": "crop", "size": 70, "settings": {"model": "tiny"}, "versions": {"torch": "2"}}
-    return RunRecord(**facts | more | changes)
+    return Run(**facts | more | changes)
 
 
 def softmax(rng: np.random.Generator, count: int, cells: int, peak: float = 2.0) -> np.ndarray:

@@ -86,12 +86,12 @@ def test_runs(filled):
     with reading(filled.path) as con:
         row = read.run(con, filled.run)
         assert read.run(con, 99) is None
-        (listed,) = read.runs(con, "Gemälde").to_pylist()
-        assert read.runs(con, "other").num_rows == 0
-    assert row["settings"] == {"model": "tiny"} and row["versions"] == {"torch": "2"}
-    assert (row["backbone"], row["layers"], row["heads"], row["dim"], row["patch"]) == ("tiny", 3, 2, 8, 14)
-    assert (row["prefix_tokens"], row["fit"], row["size"], row["collection"]) == (1, "crop", 70, "Gemälde")
-    assert listed["images"] == row["images"] == 5
+        assert read.runs(con, "Gemälde") == [row]
+        assert read.runs(con, "other") == []
+    assert row.settings == {"model": "tiny"} and row.versions == {"torch": "2"}
+    assert (row.backbone, row.layers, row.heads, row.dim, row.patch) == ("tiny", 3, 2, 8, 14)
+    assert (row.prefix_tokens, row.fit, row.size, row.collection) == (1, "crop", 70, "Gemälde")
+    assert (row.images, row.title, row.measured) == (5, "tiny", None)
 
 
 def test_frames(filled):
@@ -181,7 +181,7 @@ def test_numpys_numbers_are_as_good_as_pythons(filled):
         write.add_results(con, run, filled.results)
         write.add_projection(con, run, "tsne", {"seed": np.int64(1)}, np.array([1, 2]), np.zeros((2, 2)))
         write.add_failures(con, np.int64(filled.collection), [("x.jpg", "decode", "cut off")])
-        assert read.run(con, run)["run_id"] == filled.run
+        assert read.run(con, run).run_id == filled.run
         assert read.frame(con, run, image).image_id == 2
         assert read.maps(con, run, image, "cls", layers=np.array([1]), heads=[np.int8(0)]).layers.tolist() == [1]
         assert read.thumbnail(con, image) == b"\xff\xd8folder/b.jpg"
@@ -198,10 +198,11 @@ def test_the_list_of_what_sql_can_use(filled):
 
 def test_an_empty_database_answers_everything(empty):
     with reading(empty) as con:
-        for table in (read.collections, read.images, read.catalogue, read.runs, read.projections, read.failures):
+        for table in (read.collections, read.images, read.catalogue, read.projections, read.failures):
             assert table(con).num_rows == 0
         for table in (read.methods, read.head_stats, read.points):
             assert table(con, 1).num_rows == 0
+        assert read.runs(con) == []
         assert read.metadata_columns(con) == {} and read.metadata_columns(con, "c") == {}
         assert read.run(con, 1) is None and read.frame(con, 1, 1) is None and read.maps(con, 1, 1, "cls") is None
         assert read.thumbnails(con, []) == {} and read.known(con, 1) == {} and read.done(con, 1, ["cls"]) == set()

@@ -7,7 +7,7 @@ import numpy as np
 
 from store import write
 from store.connection import writing
-from store.records import ImageRecord, Results, RunRecord
+from store.records import ImageRecord, Results, Run
 
 
 def database(path: Path, vectors: np.ndarray) -> int:
@@ -16,7 +16,7 @@ def database(path: Path, vectors: np.ndarray) -> int:
         collection = write.add_collection(con, "c", "/nowhere")
         records = [ImageRecord(f"{i}.jpg", f"{i}", 10, 10, 1, 0.0, {}, b"", 1, 1) for i in range(len(vectors))]
         ids = write.add_images(con, collection, records)
-        run = write.add_run(con, collection, RunRecord("b", "w", 1, 1, vectors.shape[1], 14, 1, "crop", 56, {}, {}))
+        run = write.add_run(con, collection, Run("b", "w", 1, 1, vectors.shape[1], 14, 1, "crop", 56, {}, {}))
         image_ids = np.array([ids[record.path] for record in records])
         write.add_results(con, run, Results(image_ids, vectors.astype(np.float32)))
     return run

@@ -267,8 +267,8 @@ def test_what_was_measured_reads_as_sentences():
     assert not described.warning(plain, "cls")
     none = load("tiny:siglip").measured.as_dict()
     assert "tokens 0–15 of 16, in reading order; no special tokens, so no CLS" in described.one_line(none, 16)
-    assert not described.has_cls({"settings": {"measured": none}, "prefix_tokens": 0})
-    assert described.has_cls({"settings": {}, "prefix_tokens": 1})
+    assert not described.has_cls(none, 0)
+    assert described.has_cls(None, 1)
 
 
 def test_a_network_is_measured_once(tmp_path, monkeypatch):

@@ -68,7 +68,19 @@ from dashboard.data.cache.heads import (
     name_head,
 )
 from dashboard.data.cache.memory import looked, remembered, version
-from dashboard.data.cache.networks import backbone, current_run, features, frame, frames, nearest, nearest_to, run, runs
+from dashboard.data.cache.networks import (
+    backbone,
+    current_run,
+    features,
+    frame,
+    frames,
+    nearest,
+    nearest_to,
+    network,
+    run,
+    run_in_view,
+    runs,
+)
 from dashboard.data.cache.pictures import picture, pictures_version, thumb_url, thumbnail, thumbnail_of, thumbnails
 from dashboard.data.cache.projected import (
     cluster_names,

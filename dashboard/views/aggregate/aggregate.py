@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -18,6 +17,7 @@ from dashboard.views.aggregate import comparison, figures, grouping, summary
 from dashboard.views.aggregate.comparison import Choice, Finding, Settings
 from dashboard.views.aggregate.figures import Style, Triptych, Unit
 from dashboard.views.aggregate.groups import Pair
+from store.records import RunRecord
 
 OWN = "each picture's own"
 SHUFFLES = (500, 2000, 10_000)
@@ -26,15 +26,15 @@ SHUFFLES = (500, 2000, 10_000)
 def page() -> None:
     """The page."""
     st.title("Aggregate")
-    run = cache.current_run()
-    stored = cache.methods(run["run_id"])
+    run = cache.run_in_view()
+    stored = cache.methods(run.run_id)
     if stored.empty:
         st.info(
-            f"Run {run['run_id']} holds no attention maps. Choose another run, or ingest the collection "
+            f"Run {run.run_id} holds no attention maps. Choose another run, or ingest the collection "
             "with `--methods cls,rollout`."
         )
         return
-    if not cache.metadata_columns(run["collection"]):
+    if not cache.metadata_columns(run.collection):
         st.info(
             "Groups are told by metadata, and there is none about these pictures. "
             "`python -m ingest run FOLDER --metadata FILE` adds a table of it."
@@ -44,7 +44,7 @@ def page() -> None:
     if filtered.empty:
         return
     choice = choose(run, stored)
-    pair, named = grouping.choose(run["collection"], filtered)
+    pair, named = grouping.choose(run.collection, filtered)
     style, chosen, settings = choose_look(choice)
     if pair is None or not ready(pair):
         return
@@ -52,7 +52,7 @@ def page() -> None:
         found = comparison.find(run, choice, pair, settings)
     if found is None:
         st.info(
-            f"Run {run['run_id']} holds no such maps of one of the groups. Choose another layer or other groups; the "
+            f"Run {run.run_id} holds no such maps of one of the groups. Choose another layer or other groups; the "
             "same `python -m ingest run` as before adds what is missing."
         )
         return
@@ -72,7 +72,7 @@ def page() -> None:
 # ---- controls ---------------------------------------------------------------------------------------------------
 
 
-def choose(run: dict[str, Any], stored: pd.DataFrame) -> Choice:
+def choose(run: RunRecord, stored: pd.DataFrame) -> Choice:
     """Method, target, layer and head."""
     known, keys = registry(), list(dict.fromkeys(stored["method"]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -89,7 +89,7 @@ def choose(run: dict[str, Any], stored: pd.DataFrame) -> Choice:
         target = targets[0]
         if len(targets) > 1:
             target = controls.selectbox("What is explained", [OWN, *targets], key="aggregate_target", width=240)
-        layers, heads = cache.map_levels(run["run_id"], method)
+        layers, heads = cache.map_levels(run.run_id, method)
         entry = entry_of(method)
         depth = "Depth" if entry is None else entry.depth
         label, head = ("Layer", "mean") if heads else (depth, None)
@@ -187,10 +187,10 @@ def result(found: Contrast, unit: Unit) -> None:
     )
 
 
-def downloads(run: dict[str, Any], drawn: Triptych, found: Finding, credit: str) -> None:
+def downloads(run: RunRecord, drawn: Triptych, found: Finding, credit: str) -> None:
     """The figure for print and the numbers."""
-    stem = panels.file_stem(f"aggregate-{run['collection']}-run{run['run_id']}")
-    title = f"Two groups of pictures in {run['collection']}"
+    stem = panels.file_stem(f"aggregate-{run.collection}-run{run.run_id}")
+    title = f"Two groups of pictures in {run.collection}"
     look = {"on_click": "ignore", "icon": ":material/download:"}
     with st.container(horizontal=True):
         widgets.figures("aggregate", stem, partial(figures.plate, title, credit, drawn))

@@ -15,6 +15,7 @@ from dashboard.data import cache
 from dashboard.drawing import panels
 from dashboard.views.aggregate import figures
 from dashboard.views.aggregate.groups import Pair
+from store.records import RunRecord
 
 HOLD = 2**25  # weights in memory at a time, 128 MB; of more pictures some are drawn by lot
 AVERAGED = 100  # thumbnails in an average picture
@@ -75,26 +76,26 @@ def attribution(choice: Choice) -> bool:
     return choice.entry is not None and choice.entry.kind == "attribution"
 
 
-def find(run: dict[str, Any], choice: Choice, pair: Pair, settings: Settings) -> Finding | None:
+def find(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> Finding | None:
     """The comparison, kept for as long as the choices are the same; None where one of the groups has no maps."""
-    key = (run["run_id"], choice, pair.a.tobytes(), pair.b.tobytes(), settings)
+    key = (run.run_id, choice, pair.a.tobytes(), pair.b.tobytes(), settings)
     return cache.remembered(lambda: compare(run, choice, pair, settings), "aggregate", *map(repr, key))
 
 
-def compare(run: dict[str, Any], choice: Choice, pair: Pair, settings: Settings) -> Finding | None:
+def compare(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> Finding | None:
     """Reads the maps of both groups, brings them to one measure, and compares them."""
-    limit = HOLD // max(1, (run["size"] // run["patch"]) ** 2)
-    everyone = cache.catalogue(run["collection"])["image_id"].to_numpy(np.int64)
+    limit = HOLD // max(1, (run.size // run.patch) ** 2)
+    everyone = cache.catalogue(run.collection)["image_id"].to_numpy(np.int64)
     a, b = drawn_by_lot(pair, limit, settings.seed)
     asked = np.union1d(a, b)
     # All at once where they fit: the next groups are then at hand.
     reading = np.sort(everyone) if len(everyone) <= limit else asked
     which = (choice.method, choice.target, choice.layer, choice.head, choice.accumulated)
-    stack = cache.group_maps(run["run_id"], reading, *which)
+    stack = cache.group_maps(run.run_id, reading, *which)
     chosen = np.isin(stack.ids, asked)
     ids, weights = stack.ids[chosen], stack.weights[chosen]
-    if run["fit"] == "pad" and len(ids):
-        weights = contrast.on_pictures(weights, cache.frames(run["run_id"]).set_index("image_id").loc[ids])
+    if run.fit == "pad" and len(ids):
+        weights = contrast.on_pictures(weights, cache.frames(run.run_id).set_index("image_id").loc[ids])
     holding = weights.any(axis=(1, 2))
     ids, weights = ids[holding], weights[holding]
     in_a, in_b = np.isin(ids, a), np.isin(ids, b)
@@ -124,13 +125,13 @@ def drawn_by_lot(pair: Pair, limit: int, seed: int) -> tuple[np.ndarray, np.ndar
     )
 
 
-def average(run: dict[str, Any], ids: np.ndarray, size: tuple[int, int]) -> Image.Image:
+def average(run: RunRecord, ids: np.ndarray, size: tuple[int, int]) -> Image.Image:
     """The average of the group's thumbnails, or of AVERAGED of them, cut to what the network saw."""
 
     def make() -> Image.Image:
         some = ids[panels.spread(len(ids), AVERAGED)]
         jpegs = cache.thumbnails(some.tolist())
-        frames = cache.frames(run["run_id"]).set_index("image_id").loc[some]
+        frames = cache.frames(run.run_id).set_index("image_id").loc[some]
         across, down = (
             frames[["x0", "x1"]].div(frames["width"], axis=0),
             frames[["y0", "y1"]].div(frames["height"], axis=0),
@@ -138,4 +139,4 @@ def average(run: dict[str, Any], ids: np.ndarray, size: tuple[int, int]) -> Imag
         boxes = zip(some.tolist(), across["x0"], down["y0"], across["x1"], down["y1"], strict=True)
         return figures.average([(jpegs[i], tuple(box)) for i, *box in boxes if i in jpegs], size)
 
-    return cache.remembered(make, "aggregate_average", run["run_id"], ids.tobytes(), size)
+    return cache.remembered(make, "aggregate_average", run.run_id, ids.tobytes(), size)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -14,11 +12,12 @@ from dashboard.drawing.text import inputs
 from dashboard.views.aggregate.comparison import Choice, Finding, Settings
 from dashboard.views.aggregate.figures import Unit
 from dashboard.views.aggregate.groups import pictures
+from store.records import RunRecord
 
 FEW = 5  # pictures; the mean of fewer says little
 
 
-def sentences(run: dict[str, Any], finding: Finding) -> list[str]:
+def sentences(run: RunRecord, finding: Finding) -> list[str]:
     """Where the maps lie, and who is not in them."""
     cut = {
         "model": "each picture as the network's own processor prepares it",
@@ -26,7 +25,7 @@ def sentences(run: dict[str, Any], finding: Finding) -> list[str]:
         "stretch": "each whole picture, squeezed into a square",
         "aspect": "each whole picture, whatever its shape",
         "pad": "each whole picture on a plain ground, which counts as 0, so that tall and wide pictures differ there",
-    }.get(run["fit"], "each picture")
+    }.get(run.fit, "each picture")
     said = [
         f"The maps lie in the frame of what the network saw, {cut}. The same patch is the same place relative to the "
         "edges of that frame in every picture. A line surrounds the patches that differ by more than chance."
@@ -102,7 +101,7 @@ def p_value(p: float) -> str:
     return f"{p:.2f}" if p >= 0.1 else f"{p:.3f}" if p >= 0.01 else f"{p:.1g}" if p < 0.001 else f"{p:.4f}"
 
 
-def credit(run: dict[str, Any], choice: Choice, named: tuple[str, str], finding: Finding, settings: Settings) -> str:
+def credit(run: RunRecord, choice: Choice, named: tuple[str, str], finding: Finding, settings: Settings) -> str:
     """Where the maps are from and how they were compared, for the page and for print."""
     method = choice.entry
     what = f"{method.kind.capitalize()}: {method.title}, {method.formula}." if method else f"Map: {choice.method}."
@@ -125,7 +124,7 @@ def credit(run: dict[str, Any], choice: Choice, named: tuple[str, str], finding:
         if found.patches.every
         else f"{found.patches.shuffles:,} shuffles of the labels, seed {settings.seed}"
     )
-    network = f"{run['title']}, weights {run['weights_sha256'][:8]}, run {run['run_id']} of {run['collection']}"
+    network = f"{run.title}, weights {run.weights_sha256[:8]}, run {run.run_id} of {run.collection}"
     return (
         f"{what}{target}{where}, counted from 0. {'; '.join(sizes)}. {even} Two-sided permutation test of the "
         f"difference of means, {tried}, p corrected for {found.rows * found.cols:,} patches by the maximum statistic, "

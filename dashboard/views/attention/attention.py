@@ -30,7 +30,7 @@ def page() -> None:
     if options.choose_view() == "compare":
         comparison.show(subject)
         return
-    stored = cache.methods(run["run_id"])
+    stored = cache.methods(run.run_id)
     viewer.show(subject, list(zip(stored["method"], stored["target"], strict=True)))
 
 

@@ -20,6 +20,7 @@ from dashboard.state import pickers, url
 from dashboard.views.attention import lookup, options, targets, viewer
 from dashboard.views.attention.lookup import CannotLook, Found, Question, Subject
 from ingest.vision import described
+from store.records import Run, RunRecord
 
 MOST = 4
 WIDTHS = {2: 440, 3: 285, 4: 206}  # pixels of a column: all in one row on a wide page, in several on a narrow one
@@ -74,8 +75,9 @@ class Side:
 
 def show(subject: Subject) -> None:
     """The page in its other form: columns with their controls above, maps on one scale, one cursor."""
-    runs = [int(run_id) for run_id in cache.runs(subject.run["collection"])["run_id"]]
-    _arrive(subject.run, runs)
+    own = subject.record
+    runs = [run.run_id for run in cache.runs(own.collection)]
+    _arrive(own, runs)
     row = st.container(horizontal=True, vertical_alignment="bottom")
     count = row.segmented_control("Columns", [2, 3, 4], key="columns", required=True)
     kind = row.segmented_control("Kind", list(options.KINDS), key="kinds", required=True, format_func=options.KINDS.get)
@@ -103,20 +105,20 @@ def pick_column(number: int, runs: Sequence[int], kind: str) -> Column:
     state = st.session_state
     options.settle(f"{prefix}run", runs)
     run = cache.run(st.selectbox("Run", runs, key=f"{prefix}run", format_func=labels.get))
-    stored = list(dict.fromkeys(cache.methods(run["run_id"])["method"]))
+    stored = list(dict.fromkeys(cache.methods(run.run_id)["method"]))
     keys = [key for key in options.offered(run, stored) if kind_of(key) == kind]
     options.settle(f"{prefix}method", keys)
     key = st.selectbox("Method", keys, key=f"{prefix}method", format_func=title_of)
     row = st.container(horizontal=True, vertical_alignment="bottom")
     method = entry_of(key)
-    layer, head = run["layers"] - 1, ""
+    layer, head = run.layers - 1, ""
     if method is None or not method.one_layer:
-        layers = range(run["layers"])
+        layers = range(run.layers)
         options.settle(f"{prefix}layer", layers, layer)
         label = "Layer" if method is None or method.per_head else depth_noun(key)
         layer = row.selectbox(label, layers, key=f"{prefix}layer")
     if method is None or method.per_head:
-        heads = [*FUSIONS, *map(str, range(run["heads"]))]
+        heads = [*FUSIONS, *map(str, range(run.heads))]
         options.settle(f"{prefix}head", heads)
         head = row.selectbox("Head", heads, key=f"{prefix}head", format_func=lambda each: FUSIONS.get(each, each))
     elif method.accumulates:
@@ -125,7 +127,7 @@ def pick_column(number: int, runs: Sequence[int], kind: str) -> Column:
         options.settle(f"{prefix}head", list(shown))
         head = row.selectbox("Shown", list(shown), key=f"{prefix}head", format_func=shown.get)
     name = options.pick_options(key, row, prefix=prefix)
-    state[f"_{prefix}column"] = column = Column(run["run_id"], name, layer, head)
+    state[f"_{prefix}column"] = column = Column(run.run_id, name, layer, head)
     return column
 
 
@@ -153,8 +155,8 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
     for (each, place), panel in zip(sides, shown, strict=True):
         with place:
             patches([map_wall.pane(panel, each.scene)], f"compare_{each.number}", group=subject.group, pick=False)
-            prefix = each.subject.run["prefix_tokens"]
-            about_network = described.warning(each.subject.run["settings"].get("measured"), each.question.key)
+            prefix = each.subject.run.prefix_tokens
+            about_network = described.warning(each.subject.run.measured, each.question.key)
             about_maps = warnings.warnings(each.question.entry, each.found.maps, each.scene, prefix)
             for words in filter(None, [about_network, *about_maps]):
                 st.caption(f":material/visibility_off: {words}")
@@ -165,7 +167,7 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
     st.html(markup.small(numbered))
     for each, _ in sides:
         if each.found.live is not None:
-            st.html(markup.small(viewer.how_to_store(each.subject, each.question, each.found)))
+            st.html(markup.small(viewer.how_to_store(each.subject, each.question, each.found.live)))
     _download(subject, sides[0][0].scene, shown, bar, look, count, numbered)
     with st.expander("Cite this comparison", icon=":material/format_quote:"):
         st.code(f"{numbered} {viewer.link()}".strip(), language=None, wrap_lines=True)
@@ -173,7 +175,7 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
 
 def _seen(sides: Sequence[tuple[Side, Any]]) -> list[str]:
     """What the networks saw of the picture, in one sentence if all saw the same."""
-    said = [panels.seen_sentence(each.scene, each.subject.run["fit"]) for each, _ in sides]
+    said = [panels.seen_sentence(each.scene, each.subject.run.fit) for each, _ in sides]
     return said[:1] if len(set(said)) == 1 else [f"({number}) {words}" for number, words in enumerate(said, 1)]
 
 
@@ -188,14 +190,13 @@ def _download(
 
 
 def _title(side: Side) -> str:
-    run = side.subject.run
-    return f"{side.found.maps.titles[0]} · {title_of(side.question.key)} · run {run['run_id']}"
+    return f"{side.found.maps.titles[0]} · {title_of(side.question.key)} · run {side.subject.record.run_id}"
 
 
 # ---- the address ----------------------------------------------------------------------------------------------------
 
 
-def _arrive(run: dict[str, Any], runs: Sequence[int]) -> None:
+def _arrive(run: RunRecord, runs: Sequence[int]) -> None:
     """Set the controls to what stands in the address; at first to the run in view and others beside it."""
     state = st.session_state
     if url.news("column"):
@@ -213,15 +214,18 @@ def _arrive(run: dict[str, Any], runs: Sequence[int]) -> None:
             _set(number, kept if kept and kept.run_id in runs else _default(run, runs, number))
 
 
-def _default(run: dict[str, Any], runs: Sequence[int], number: int) -> Column:
+def _default(run: RunRecord, runs: Sequence[int], number: int) -> Column:
     """Other runs beside the one in view, or other layers of it where there is none."""
-    ordered = [run["run_id"], *(each for each in runs if each != run["run_id"])]
+    ordered = [run.run_id, *(each for each in runs if each != run.run_id)]
     if number < len(ordered):
         other = cache.run(ordered[number])
-        return Column(other["run_id"], "cls" if described.has_cls(other) else "received", other["layers"] - 1, "mean")
-    method = "cls" if described.has_cls(run) else "received"
-    layer = max(0, run["layers"] - 2 - number + len(ordered))
-    return Column(run["run_id"], method, layer, "mean")
+        return Column(other.run_id, _first_method(other), other.layers - 1, "mean")
+    layer = max(0, run.layers - 2 - number + len(ordered))
+    return Column(run.run_id, _first_method(run), layer, "mean")
+
+
+def _first_method(run: Run) -> str:
+    return "cls" if described.has_cls(run.measured, run.prefix_tokens) else "received"
 
 
 def _set(number: int, column: Column) -> None:

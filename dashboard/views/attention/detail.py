@@ -71,9 +71,9 @@ def _of_summary(question: Question) -> bool:
 
 def stats_of(subject: Subject, layers: tuple[int, ...], heads: tuple[int | None, ...]) -> pd.DataFrame:
     """The stored numbers about these heads (None: all of a layer) for the picture; empty where there are none."""
-    if subject.run["run_id"] is None:
+    if subject.stored is None:
         return pd.DataFrame()
-    stats = cache.head_stats(subject.run["run_id"], subject.image_id)
+    stats = cache.head_stats(*subject.stored)
     wanted = set(zip(layers, heads, strict=True))
     here = [
         (layer, head) in wanted or (layer, None) in wanted

@@ -30,7 +30,7 @@ def show(subject: Subject, question: Question, found: Found, one: Maps) -> None:
             "no longer recognises the picture as the same; then they are shown to it first. Hidden in a random order, "
             "patches say nothing: a map that does no better than that does not explain what the network goes by."
         )
-        key = (subject.digest, subject.run["run_id"], subject.run["weights_sha256"], question, title)
+        key = (subject.digest, subject.stored, subject.run.weights_sha256, question, title)
         curves = _asked(
             "Hide patches",
             "faithful",
@@ -143,7 +143,7 @@ def _curves(subject: Subject, found: Found, one: Maps) -> Any:
     from ingest.vision.problems import scores_of
 
     backbone = cache.backbone(subject.run)
-    pixels, _ = fit_image(subject.picture, backbone.rule, subject.run["fit"], subject.run["size"], subject.size)
+    pixels, _ = fit_image(subject.picture, backbone.rule, subject.run.fit, subject.run.size, subject.size)
     cells = subject.scene(found.frame).cells()
     batch = backbone.pixels(torch.from_numpy(pixels[None].copy()))
     score = None
@@ -162,7 +162,7 @@ def _forgetting(subject: Subject, question: Question, found: Found, one: Maps) -
     from ingest.vision.geometry import fit_image
 
     backbone, asked, ids = cache.backbone(subject.run), Asked.parse(question.method), [subject.image_id]
-    pixels, frame = fit_image(subject.picture, backbone.rule, subject.run["fit"], subject.run["size"], subject.size)
+    pixels, frame = fit_image(subject.picture, backbone.rule, subject.run.fit, subject.run.size, subject.size)
     cells = cells_of([frame], [subject.picture.size])
     batch = torch.from_numpy(pixels[None].copy())
     target = None

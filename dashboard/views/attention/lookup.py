@@ -16,6 +16,7 @@ from dashboard.data import cache
 from dashboard.drawing import panels
 from dashboard.drawing.panels import Maps, Scene
 from ingest.vision.geometry import Frame, fit_image
+from store.records import Run, RunRecord
 
 
 class CannotLook(Exception):
@@ -26,12 +27,12 @@ class CannotLook(Exception):
 class Subject:
     """A picture before a network.
 
-    `run` has the fields of cache.run; for a picture that is in no database its run_id is None, and `image_id` too.
+    For a picture that is in no database `run` is no `RunRecord`, and `image_id` is None.
     `picture` is upright, `original` says that it is no thumbnail, `size` is the (width, height) of the original, and
     `digest` tells it from other pictures.
     """
 
-    run: dict[str, Any]
+    run: Run
     image_id: int | None
     picture: Image.Image
     original: bool
@@ -45,6 +46,20 @@ class Subject:
     def group(self) -> str:
         """Walls of the same picture share a cursor."""
         return f"picture {self.digest}"
+
+    @property
+    def stored(self) -> tuple[int, int] | None:
+        """The numbers of run and picture in the database; None for a picture that is in none."""
+        if self.image_id is None or not isinstance(self.run, RunRecord):
+            return None
+        return self.run.run_id, self.image_id
+
+    @property
+    def record(self) -> RunRecord:
+        """The run, for what is asked of a run's other pictures. Raises CannotLook where it is in no database."""
+        if not isinstance(self.run, RunRecord):
+            raise CannotLook("There are no other pictures to compare with.")
+        return self.run
 
     def scene(self, frame: Frame) -> Scene:
         return Scene(self.picture, self.size, frame, self.title)
@@ -108,7 +123,7 @@ class Found:
     live: Live | None
 
 
-def subject_of(run: dict[str, Any], image_id: int) -> Subject:
+def subject_of(run: RunRecord, image_id: int) -> Subject:
     """An image of the database before a run's network. Raises CannotLook if there is nothing to draw on."""
     image, found = cache.image(image_id), cache.picture(image_id)
     if image is None:
@@ -120,7 +135,7 @@ def subject_of(run: dict[str, Any], image_id: int) -> Subject:
     return Subject(run, image_id, *found, size, *words, digest=f"{image_id} {image['version']}")
 
 
-def subject_of_own(run: dict[str, Any], name: str, picture: Image.Image) -> Subject:
+def subject_of_own(run: Run, name: str, picture: Image.Image) -> Subject:
     """A picture that is in no database, before the network that `run` describes."""
     digest = hashlib.sha256(picture.tobytes()).hexdigest()[:16]
     return Subject(run, None, picture, True, picture.size, name, "", name, digest)
@@ -128,13 +143,12 @@ def subject_of_own(run: dict[str, Any], name: str, picture: Image.Image) -> Subj
 
 def find(subject: Subject, question: Question) -> Found:
     """The maps asked for, stored or live. Raises CannotLook."""
-    stack = None
-    if subject.run["run_id"] is not None:
+    stack, frame, target = None, None, ""
+    if subject.stored is not None:
         heads = None if question.fuse else question.heads
-        target = _as_stored(subject, question.target)
-        where = (subject.run["run_id"], subject.image_id, question.method, target)
-        stack = cache.maps(*where, _needed(question), heads)
-        frame = cache.frame(subject.run["run_id"], subject.image_id)
+        target = _as_stored(subject.stored, question.target)
+        stack = cache.maps(*subject.stored, question.method, target, _needed(question), heads)
+        frame = cache.frame(*subject.stored)
     if stack is not None and frame is not None and not _lacks_layers(question, stack.layers):
         layers = tuple(map(int, stack.layers))
         heads = None if (stack.heads < 0).all() else tuple(map(int, stack.heads))
@@ -169,10 +183,10 @@ def _lacks_layers(question: Question, layers: np.ndarray) -> bool:
     return question.accumulated and layers.tolist() != list(range(len(layers)))
 
 
-def _as_stored(subject: Subject, target: str) -> str:
+def _as_stored(stored: tuple[int, int], target: str) -> str:
     """The predicted class by its number: so are its maps stored."""
     if target == "class:predicted":
-        number = cache.predicted_class(subject.run["run_id"], subject.image_id)
+        number = cache.predicted_class(*stored)
         return target if number is None else f"class:{number}"
     return target
 
@@ -180,13 +194,13 @@ def _as_stored(subject: Subject, target: str) -> str:
 def look(subject: Subject, method: str, target: str = "") -> Live:
     """All maps of a method, computed now unless they were just before. Raises CannotLook."""
     run = subject.run
-    key = (run["run_id"], run["weights_sha256"], run["fit"], run["size"], subject.digest, method, target)
+    key = (subject.stored, run.weights_sha256, run.fit, run.size, subject.digest, method, target)
     try:
         return cache.looked(lambda: _look(subject, method, target), "maps", *key)
     except ValueError as error:  # a target or an option that does not fit: a sentence already
         raise CannotLook(_sentence(error)) from error
     except Exception as error:  # weights that are gone, a library that is missing, memory: all end the same way
-        raise CannotLook(f"The network {run['title']} cannot be used here: {error}") from error
+        raise CannotLook(f"The network {run.title} cannot be used here: {error}") from error
 
 
 def _look(subject: Subject, method: str, text: str) -> Live:
@@ -198,7 +212,7 @@ def _look(subject: Subject, method: str, text: str) -> Live:
     run, asked = subject.run, Asked.parse(method)
     backbone = cache.backbone(run)
     start = time.perf_counter()
-    pixels, frame = fit_image(subject.picture, backbone.rule, run["fit"], run["size"], subject.size)
+    pixels, frame = fit_image(subject.picture, backbone.rule, run.fit, run.size, subject.size)
     cells = cells_of([frame], [subject.picture.size])
     target = target_of(subject, text, backbone) if text else None
     batch = torch.from_numpy(pixels[None].copy())
@@ -271,31 +285,29 @@ def target_of(subject: Subject, text: str, backbone: Any) -> Any:
     """The target written as `text`. Raises a ValueError with a sentence."""
     from ingest.vision.targets import make_target
 
-    if subject.run["run_id"] is None:
+    if not isinstance(subject.run, RunRecord):
         return make_target(text, backbone)
     return make_target(text, backbone, _bank(subject.run), _labels(subject.run))
 
 
-def probe_sentence(run: dict[str, Any], text: str) -> str:
+def probe_sentence(run: RunRecord, text: str) -> str:
     """How far the probe of a target `label:…` can be trusted. Raises CannotLook."""
     from ingest.vision.targets import TargetError, label_probe
 
     try:
-        return cache.looked(
-            lambda: label_probe(text, _bank(run), _labels(run)).sentence(), "probe", run["run_id"], text
-        )
+        return cache.looked(lambda: label_probe(text, _bank(run), _labels(run)).sentence(), "probe", run.run_id, text)
     except TargetError as error:
         raise CannotLook(_sentence(error)) from error
 
 
-def similarity(run: dict[str, Any], one: int, other: int) -> float | None:
+def similarity(run: RunRecord, one: int, other: int) -> float | None:
     """Cosine of two images' features in a run; None where one of them has none."""
-    ids, vectors = cache.features(run["run_id"])
+    ids, vectors = cache.features(run.run_id)
     found = [np.flatnonzero(ids == image_id) for image_id in (one, other)]
     return float(vectors[found[0][0]] @ vectors[found[1][0]]) if all(map(len, found)) else None
 
 
-def classes_of(run: dict[str, Any]) -> tuple[str, ...]:
+def classes_of(run: Run) -> tuple[str, ...]:
     """The classes that the run's network tells apart; none without a classifier, or where it cannot be loaded."""
     try:
         return cache.backbone(run).network.classes
@@ -303,13 +315,13 @@ def classes_of(run: dict[str, Any]) -> tuple[str, ...]:
         return ()
 
 
-def _bank(run: dict[str, Any]) -> Any:
+def _bank(run: RunRecord) -> Any:
     from ingest.vision.targets import Bank
 
-    return cache.remembered(lambda: Bank(*cache.features(run["run_id"])), "bank", run["run_id"])
+    return cache.remembered(lambda: Bank(*cache.features(run.run_id)), "bank", run.run_id)
 
 
-def _labels(run: dict[str, Any]) -> Any:
+def _labels(run: RunRecord) -> Any:
     """The sets of values in a column, in the order of the run's features."""
-    ids, _ = cache.features(run["run_id"])
+    ids, _ = cache.features(run.run_id)
     return lambda column: cache.labels(column, ids)

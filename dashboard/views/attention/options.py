@@ -19,6 +19,7 @@ from dashboard.state import controls, url, widgets
 from dashboard.state.url import Param
 from dashboard.views.attention.lookup import Question
 from ingest.vision import described
+from store.records import Run
 
 GRID = 4  # layers and heads shown before anybody has chosen: all depths, and still on one page
 DEPTHS = 8  # of a method that has no heads
@@ -50,18 +51,18 @@ def choose_view() -> str:
 # ---- method and options ---------------------------------------------------------------------------------------------
 
 
-def offered(run: dict[str, Any], stored: Sequence[str], suited: Sequence[str] | None = None) -> list[str]:
+def offered(run: Run, stored: Sequence[str], suited: Sequence[str] | None = None) -> list[str]:
     """The keys of the methods that a run's network can show, the stored ones first. `suited` names them where the
     network itself has been asked; else what the run tells of it decides."""
     known = registry()
     names = {name.partition("(")[0] for name in stored}
-    patches = (run["size"] // run["patch"]) ** 2
+    patches = (run.size // run.patch) ** 2
     suited = [
         key
         for key, method in known.items()
         if (suited is None or key in suited)
-        and not ("cls" in method.needs and not described.has_cls(run))
-        and not ("pooling" in method.needs and run["prefix_tokens"])
+        and not ("cls" in method.needs and not described.has_cls(run.measured, run.prefix_tokens))
+        and not ("pooling" in method.needs and run.prefix_tokens)
         and not (key == "flow" and patches > FLOW_TOKENS)
     ]
     order = [*FIRST, *known]
@@ -161,7 +162,7 @@ def _other_kind(keys: tuple[str, ...]) -> None:
 # ---- layers, heads and looks ----------------------------------------------------------------------------------------
 
 
-def pick_question(run: dict[str, Any], name: str, target: str, fuse: str) -> Question | None:
+def pick_question(run: Run, name: str, target: str, fuse: str) -> Question | None:
     """Layers and heads for a method; None, with a sentence on the page, while no layer or no head is chosen."""
     method = entry_of(name)
     per_head = method is None or method.per_head
@@ -170,10 +171,10 @@ def pick_question(run: dict[str, Any], name: str, target: str, fuse: str) -> Que
     if method is None or not method.one_layer:
         with left:
             label = "Layers" if per_head else f"{depth_noun(name)}s"
-            layers = pick(label, "layer", run["layers"], GRID if per_head else DEPTHS)
+            layers = pick(label, "layer", run.layers, GRID if per_head else DEPTHS)
     if per_head:
         with right:
-            heads = pick("Heads", "head", run["heads"], GRID, disabled=bool(fuse))
+            heads = pick("Heads", "head", run.heads, GRID, disabled=bool(fuse))
     if layers == () or (heads == () and not fuse):
         st.info("Choose at least one layer and one head.")
         return None

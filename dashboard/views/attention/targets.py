@@ -13,6 +13,7 @@ from dashboard.state import filter_bar, pickers, url
 from dashboard.views.attention import lookup
 from dashboard.views.attention.lookup import CannotLook
 from dashboard.views.attention.options import settle
+from store.records import Run, RunRecord
 
 NEIGHBOURS = 20
 TARGETS = {
@@ -27,11 +28,13 @@ TARGETS = {
 
 @dataclass(frozen=True)
 class Reach:
-    """What targets can be made of: a classifier's class names, the run's other images and its metadata columns."""
+    """What targets can be made of: a classifier's class names, the run's other images, its collection and the metadata
+    columns of that."""
 
     classes: tuple[str, ...]
-    images: tuple[int, ...]
-    columns: tuple[str, ...]
+    images: tuple[int, ...] = ()
+    columns: tuple[str, ...] = ()
+    collection: str | None = None
 
     @property
     def kinds(self) -> list[str]:
@@ -46,17 +49,18 @@ class Reach:
         return [kind for kind in TARGETS if there[kind]]
 
 
-def reach(run: dict[str, Any], image_id: int | None) -> Reach:
+def reach(run: Run, image_id: int | None) -> Reach:
     """What may be asked of a run's network about an image."""
     classes = lookup.classes_of(run)
-    if run["run_id"] is None:
-        return Reach(classes, (), ())
-    ids, _ = cache.features(run["run_id"])
+    if not isinstance(run, RunRecord):
+        return Reach(classes)
+    ids, _ = cache.features(run.run_id)
     others = tuple(i for i in ids.tolist() if i != image_id)
-    return Reach(classes, others, tuple(cache.grouping(run["collection"])) if others else ())
+    columns = tuple(cache.grouping(run.collection)) if others else ()
+    return Reach(classes, others, columns, run.collection)
 
 
-def pick_target(run: dict[str, Any], image_id: int | None, stored: Sequence[str] = ()) -> str:
+def pick_target(run: Run, image_id: int | None, stored: Sequence[str] = ()) -> str:
     """What is explained, as the command line writes it; at first what the maps that are `stored` explain. Raises
     CannotLook where this network can be asked nothing."""
     able = reach(run, image_id)
@@ -74,48 +78,48 @@ def pick_target(run: dict[str, Any], image_id: int | None, stored: Sequence[str]
     row = st.container(horizontal=True, vertical_alignment="bottom")
     kind = row.selectbox("What is explained", able.kinds, key="target_kind", format_func=TARGETS.get)
     with row:
-        text = _TARGET_CONTROLS[kind](run, able)
+        text = _TARGET_CONTROLS[kind](able)
     url.put("target", [text])
     return text
 
 
-def _predicted(run: dict[str, Any], able: Reach) -> str:
+def _predicted(able: Reach) -> str:
     return "class:predicted"
 
 
-def _class(run: dict[str, Any], able: Reach) -> str:
+def _class(able: Reach) -> str:
     numbers = range(len(able.classes))
     settle("target_class", numbers)
     chosen = st.selectbox("Class", numbers, key="target_class", format_func=lambda n: f"{able.classes[n]} ({n})")
     return f"class:{chosen}"
 
 
-def _neighbours(run: dict[str, Any], able: Reach) -> str:
+def _neighbours(able: Reach) -> str:
     most = len(able.images)
     st.session_state["target_count"] = min(st.session_state.get("target_count", NEIGHBOURS), most)
     return f"neighbours:{st.number_input('How many', 1, most, key='target_count', width=120)}"
 
 
-def _image(run: dict[str, Any], able: Reach) -> str:
-    images = cache.images(run["collection"])
+def _image(able: Reach) -> str:
+    images = cache.images(able.collection)
     labels = pickers.image_labels(images.loc[[i for i in able.images if i in images.index]])
     settle("target_image", list(labels))
     chosen = st.selectbox("Picture", list(labels), key="target_image", format_func=labels.get)
     return f"image:{chosen}"
 
 
-def _label(run: dict[str, Any], able: Reach) -> str:
+def _label(able: Reach) -> str:
     settle("target_column", able.columns)
     column = st.selectbox("Column", able.columns, key="target_column", width=180)
     wanted = st.session_state.get("target_value")  # which need not be frequent
-    counts = dict(cache.categories(run["collection"], column, also=[wanted] if isinstance(wanted, str) else []).values)
+    counts = dict(cache.categories(able.collection, column, also=[wanted] if isinstance(wanted, str) else []).values)
     values = list(counts)
     settle("target_value", values)
     shown = {value: f"{label} ({counts[value]:,})" for value, label in filter_bar.unique(values).items()}
     return f"label:{column}={st.selectbox('Label', values, key='target_value', format_func=shown.get)}"
 
 
-def _vote(run: dict[str, Any], able: Reach) -> str:
+def _vote(able: Reach) -> str:
     settle("target_vote", able.columns)
     return f"vote:{st.selectbox('Column', able.columns, key='target_vote', width=180)}"
 

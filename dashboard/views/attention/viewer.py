@@ -22,10 +22,11 @@ from dashboard.drawing.panels import Maps, Scene
 from dashboard.drawing.text import inputs, warnings
 from dashboard.state import url, widgets
 from dashboard.views.attention import detail, faithfulness, lookup, options, player, targets
-from dashboard.views.attention.lookup import CannotLook, Found, Question, Subject
+from dashboard.views.attention.lookup import CannotLook, Found, Live, Question, Subject
 from dashboard.views.attention.options import Drawing
 from ingest.vision import described
 from store import connection
+from store.records import Run, RunRecord
 
 LARGE = 720  # pixels of the long side of a map beside another
 FIGURE_SIDE = 600  # pixels of a panel in print: 2 inches at 300 dpi
@@ -48,8 +49,8 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
         return
     scene = subject.scene(found.frame)
     maps = found.maps.renormalised(scene.cells()) if drawing.over_patches else found.maps
-    about_network = described.warning(subject.run["settings"].get("measured"), question.key)
-    about_maps = warnings.warnings(question.entry, found.maps, scene, subject.run["prefix_tokens"], outliers(subject))
+    about_network = described.warning(subject.run.measured, question.key)
+    about_maps = warnings.warnings(question.entry, found.maps, scene, subject.run.prefix_tokens, outliers(subject))
     for words in filter(None, [about_network, *about_maps]):
         st.warning(words, icon=":material/visibility_off:")
     if _of_chosen_token(question):
@@ -58,7 +59,7 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
     credit = describe(subject, question, found)
     st.html(markup.small(credit))
     if found.live is not None:
-        st.html(markup.small(how_to_store(subject, question, found)))
+        st.html(markup.small(how_to_store(subject, question, found.live)))
     downloads(subject, maps, scene, drawing, question, credit)
     if question.target.startswith("image:"):
         other_side(subject, question, drawing, found)
@@ -104,7 +105,7 @@ def ask(
 
 def query_bar(subject: Subject, question: Question, found: Found) -> None:
     """Which token is asked where it looks, the other tokens that may be asked, and the way back."""
-    token, prefix = token_of(question, found), subject.run["prefix_tokens"]
+    token, prefix = token_of(question, found), subject.run.prefix_tokens
     row = st.container(horizontal=True, vertical_alignment="bottom")
     tokens = [token] if token.startswith("r") else [f"r{found.frame.rows // 2}c{found.frame.cols // 2}"]
     tokens += [f"special{number}" for number in range(prefix)]
@@ -165,7 +166,7 @@ def draw_wall(
     """The maps beside their picture. A click on a patch asks where it looks."""
     columns = columns_of(maps, scene)
     drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.look)
-    probes = kind_of(question.method) == "attention" and subject.run["layers"] > 2
+    probes = kind_of(question.method) == "attention" and subject.run.layers > 2
     chosen = map_wall.chosen_box(scene, token_of(question, found)) if _of_chosen_token(question) else None
     sentences = sentences_of(subject, question, drawing, found, scene)
     if probes:
@@ -188,7 +189,7 @@ def columns_of(maps: Maps, scene: Scene) -> int:
 
 def sentences_of(subject: Subject, question: Question, drawing: Drawing, found: Found, scene: Scene) -> list[str]:
     """What is said beside the maps."""
-    said = [panels.seen_sentence(scene, subject.run["fit"])]
+    said = [panels.seen_sentence(scene, subject.run.fit)]
     if drawing.look.share is not None:
         said.append(panels.mask_sentence(drawing.look))
     if not subject.original:
@@ -198,7 +199,7 @@ def sentences_of(subject: Subject, question: Question, drawing: Drawing, found: 
     if found.live is not None and found.live.predicted is not None:
         said.append(prediction_sentence(found.live.predicted))
     if question.target.startswith("label:"):
-        said.append(lookup.probe_sentence(subject.run, question.target))
+        said.append(lookup.probe_sentence(subject.record, question.target))
     return said
 
 
@@ -221,14 +222,14 @@ def other_side(subject: Subject, question: Question, drawing: Drawing, here: Fou
     """Why are these two similar: the other picture, explained by this one, whose own maps are `here`."""
     other_id = int(question.target.partition(":")[2])
     try:
-        other = lookup.subject_of(subject.run, other_id)
+        other = lookup.subject_of(subject.record, other_id)
         asked = replace(question, target=f"image:{subject.image_id}")
         with st.spinner("The network looks at the other picture …"):
             found = lookup.find(other, asked)
     except CannotLook as reason:
         st.info(markup.markdown(str(reason)))
         return
-    likeness = lookup.similarity(subject.run, subject.image_id, other_id)
+    likeness = lookup.similarity(other.record, int(asked.target.partition(":")[2]), other_id)
     st.subheader("Why are these two similar?")
     if likeness is not None:
         st.markdown(
@@ -262,9 +263,7 @@ def side_by_side(pair: Sequence[tuple[Subject, Question, Found]], drawing: Drawi
 
 def outliers(subject: Subject) -> float | None:
     """The share of the picture's patch tokens with an abnormal norm, where the database knows it."""
-    if subject.run["run_id"] is None:
-        return None
-    return cache.outliers(subject.run["run_id"], subject.image_id)
+    return None if subject.stored is None else cache.outliers(*subject.stored)
 
 
 # ---- what is said of them -------------------------------------------------------------------------------------------
@@ -285,9 +284,9 @@ def describe(subject: Subject, question: Question, found: Found) -> str:
         where += f", {panels.FUSIONS[question.fuse][0]} of all heads"
     elif heads:
         where += f", {_numbered('head', heads)}"
-    network = f" Network: {run['title']}, weights {run['weights_sha256'][:8]}"
-    if run["run_id"] is not None:
-        network += f", run {run['run_id']} of {run['collection']}"
+    network = f" Network: {run.title}, weights {run.weights_sha256[:8]}"
+    if isinstance(run, RunRecord):
+        network += f", run {run.run_id} of {run.collection}"
     return f"{what}{target}{where}, counted from 0.{network}, {inputs.of_picture(run, found.frame)}."
 
 
@@ -305,7 +304,7 @@ def _numbered(noun: str, numbers: Sequence[int]) -> str:
     return f"{noun}{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
 
 
-def explained(run: dict[str, Any], target: str) -> str:
+def explained(run: Run, target: str) -> str:
     """A target as it is written, with the name of the class or picture that it means."""
     kind, _, rest = target.partition(":")
     if kind == "class" and rest.isdecimal():
@@ -316,12 +315,12 @@ def explained(run: dict[str, Any], target: str) -> str:
     return target
 
 
-def how_to_store(subject: Subject, question: Question, found: Found) -> str:
+def how_to_store(subject: Subject, question: Question, live: Live) -> str:
     """How long the maps took, and the command that stores them."""
-    took = f"Computed now in {found.live.seconds:.1f} s"
-    if subject.run["run_id"] is None:
+    took = f"Computed now in {live.seconds:.1f} s"
+    if subject.stored is None:
         return f"{took}; nothing of it is stored."
-    words = ["python", "-m", "ingest", "explain", "--run", str(subject.run["run_id"]), "--methods", question.method]
+    words = ["python", "-m", "ingest", "explain", "--run", str(subject.stored[0]), "--methods", question.method]
     words += ["--target", question.target] if question.target else []
     words += [] if cache.db() == connection.default_path() else ["--db", str(cache.db())]
     return f"{took}, and not stored. This stores it for the collection: {shlex.join(words)}"
@@ -347,7 +346,7 @@ def downloads(
     subject: Subject, maps: Maps, scene: Scene, drawing: Drawing, question: Question, credit: str, key: str = "figure"
 ) -> None:
     """The figure for print, drawn only when somebody asks for it."""
-    seen = panels.seen_sentence(scene, subject.run["fit"])
+    seen = panels.seen_sentence(scene, subject.run.fit)
 
     def plate() -> figure.Plate:
         columns = columns_of(maps, scene)

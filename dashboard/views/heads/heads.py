@@ -27,6 +27,7 @@ from ingest.vision.geometry import Frame
 from store.counts import counted
 from store.errors import StoreError
 from store.heads import Head
+from store.records import RunRecord
 
 FIGURE, WISH = "heads_figure", "_heads_wish"
 SHOWN, UNSAVED = "_head_shown", "_head_unsaved"  # the name that the form was filled with, and why one was not stored
@@ -42,7 +43,7 @@ class View:
     """What the page shows: the run, which images, which statistic and, of importances, the target; how its points are
     coloured, and whether the spread over the images is drawn."""
 
-    run: dict[str, Any]
+    run: RunRecord
     chosen: Filtered
     statistic: Statistic
     target: str
@@ -53,7 +54,7 @@ class View:
     @property
     def number(self) -> int:
         """The id of the run."""
-        return self.run["run_id"]
+        return self.run.run_id
 
     @property
     def who(self) -> str:
@@ -65,12 +66,12 @@ def page() -> None:
     """The page."""
     st.title("Heads")
     follow()
-    run = cache.current_run()
-    known = [key for key in head_figures.STATISTICS if key in cache.head_statistics(run["run_id"])]
+    run = cache.run_in_view()
+    known = [key for key in head_figures.STATISTICS if key in cache.head_statistics(run.run_id)]
     if not known:
         st.info(
-            f"Run {run['run_id']} holds no numbers about heads. `python -m ingest explain --run {run['run_id']} "
-            f"--methods {'cls' if described.has_cls(run) else 'received'}` adds them."
+            f"Run {run.run_id} holds no numbers about heads. `python -m ingest explain --run {run.run_id} "
+            f"--methods {'cls' if described.has_cls(run.measured, run.prefix_tokens) else 'received'}` adds them."
         )
         return
     chosen = filter_bar.bar(run, "means are over these alone")
@@ -91,13 +92,13 @@ def page() -> None:
 # ---- all heads --------------------------------------------------------------------------------------------------
 
 
-def choose_view(run: dict[str, Any], known: list[str], chosen: Filtered) -> View:
+def choose_view(run: RunRecord, known: list[str], chosen: Filtered) -> View:
     """Which statistic, and how it is drawn."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         statistic = controls.selectbox(
             "Statistic", known, key="statistic", format_func=lambda key: head_figures.STATISTICS[key].title, width=300
         )
-        target, targets = "", cache.head_targets(run["run_id"])
+        target, targets = "", cache.head_targets(run.run_id)
         if statistic == "importance":
             target = controls.selectbox("Score", targets, key="score", format_func=head_figures.scored, width=260)
         ways = list(head_figures.BY)
@@ -144,13 +145,13 @@ def explained(view: View) -> str:
 def credit(view: View, table: pd.DataFrame) -> str:
     """Of which images and which network the numbers are."""
     run = view.run
-    source = f"collection {run['collection']}, run {view.number}: {run['title']}"
+    source = f"collection {run.collection}, run {view.number}: {run.title}"
     return f"Means over {view.chosen.said(int(table['images'].max()))}, {source}."
 
 
 def downloads(view: View, table: pd.DataFrame) -> None:
     """The numbers as CSV, the figure for print."""
-    stem = panels.file_stem(f"heads-{view.run['collection']}-run{view.number}-{view.statistic.key}")
+    stem = panels.file_stem(f"heads-{view.run.collection}-run{view.number}-{view.statistic.key}")
     caption = f"{view.statistic.title}. {explained(view)} {credit(view, table)}"
     about = {"run": view.number, "of": view.chosen.words or "all images", "target": view.target}
     row = st.container(horizontal=True)
@@ -236,9 +237,9 @@ def standing(view: View, table: pd.DataFrame, row: pd.Series) -> str:
     )
 
 
-def stored(run: dict[str, Any]) -> list[str]:
+def stored(run: RunRecord) -> list[str]:
     """The methods whose maps of single heads this run has."""
-    return cache.head_methods(run["run_id"])["method"].tolist()
+    return cache.head_methods(run.run_id)["method"].tolist()
 
 
 def call(view: View, layer: int, head: int, name: str, note: str) -> None:
@@ -290,7 +291,7 @@ def mean_map(view: View, head: Head) -> None:
     said += f"{panels.percent(1 / (rows * cols))}."
     if found.grids_before > 1:
         said += f" Maps of {found.grids_before} grids, each in the shape of its picture, were brought onto this one."
-    if view.run["fit"] == "pad":
+    if view.run.fit == "pad":
         said += " Where pictures are padded, the padding counts too."
     st.html(markup.colour_bar(ColourBar(panels.colour_table("inferno"), low, high, said)))
 

@@ -23,6 +23,7 @@ from dashboard.views.map import publication
 from dashboard.views.map.publication import View
 from store.atlas import Layout
 from store.counts import counted
+from store.records import RunRecord
 
 FIGURE = "map"
 HINT = "Nothing is selected yet. Draw a box or a lasso on the map, or filter the pictures above."
@@ -51,10 +52,10 @@ ELSEWHERE = "Clusters are outlined on the projection itself."
 def page() -> None:
     """The page."""
     card.show_waiting()
-    run = cache.current_run()
-    selected.arrive(run["collection"])
+    run = cache.run_in_view()
+    selected.arrive(run.collection)
     st.title("Map")
-    projections = cache.projections(run["run_id"])
+    projections = cache.projections(run.run_id)
     projections = projections[projections["points"] > 0]
     if projections.empty:
         st.info("This run has no map yet. The same `python -m ingest run` as before, with `--project umap`, makes it.")
@@ -129,7 +130,7 @@ def mark(source: canvas.Source, layout: Layout) -> None:
         selected.choose(layout.ids[marked])
 
 
-def choose_view(run: dict, projections: pd.DataFrame) -> tuple[dict, Wish, str | None, float, bool]:
+def choose_view(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, Wish, str | None, float, bool]:
     """Which projection, how it is laid out, which metadata column colours the frames, how large the pictures are, and
     whether clusters are outlined."""
     rows = {row["projection_id"]: row for row in projections.to_dict("records")}
@@ -140,7 +141,7 @@ def choose_view(run: dict, projections: pd.DataFrame) -> tuple[dict, Wish, str |
         )
         projection = rows[chosen]
         clustered = cache.clusters(projection["projection_id"]) is not None
-        columns = [*cache.grouping(run["collection"]), *([CLUSTER] if clustered else [])]
+        columns = [*cache.grouping(run.collection), *([CLUSTER] if clustered else [])]
         wish = wished(run, columns)
         column = controls.selectbox(
             "Frame colour",
@@ -157,9 +158,9 @@ def choose_view(run: dict, projections: pd.DataFrame) -> tuple[dict, Wish, str |
     return projection, wish, column or None, size, outlined and flat
 
 
-def wished(run: dict, columns: list[str]) -> Wish:
+def wished(run: RunRecord, columns: list[str]) -> Wish:
     """How the pictures shall lie, and by which column."""
-    kinds = cache.metadata_columns(run["collection"])
+    kinds = cache.metadata_columns(run.collection)
     scales = [name for name, kind in kinds.items() if kind in ("number", "date") or range_of(name, kinds) == name]
     by = {"projection": [], "grid": [], "time": scales, "groups": columns}
     known = [name for name in WAYS if by[name] or name in ("projection", "grid")]
@@ -179,7 +180,7 @@ def labels_of(rows: dict[int, dict]) -> dict[int, str]:
     }
 
 
-def tint(layout: Layout, run: dict, projection_id: int, column: str | None) -> colours.Colours | None:
+def tint(layout: Layout, run: RunRecord, projection_id: int, column: str | None) -> colours.Colours | None:
     """The colours of the frames, in the order of the layout."""
     if column is None:
         return None
@@ -191,11 +192,11 @@ def tint(layout: Layout, run: dict, projection_id: int, column: str | None) -> c
             found = colours.colour([names.get(number) for number in of], "text")
             legend = [("in no cluster" if name == "not given" else name, *rest) for name, *rest in found.legend]
             return replace(found, legend=legend)
-        values = cache.catalogue_parts(run["collection"]).set_index("image_id")[column].reindex(layout.ids)
-        kind = cache.metadata_columns(run["collection"])[column]
+        values = cache.catalogue_parts(run.collection).set_index("image_id")[column].reindex(layout.ids)
+        kind = cache.metadata_columns(run.collection)[column]
         return colours.colour(values.astype(object).where(values.notna(), None).tolist(), kind)
 
-    return cache.remembered(make, "map", projection_id, layout.version, run["run_id"], column)
+    return cache.remembered(make, "map", projection_id, layout.version, run.run_id, column)
 
 
 def legend(tints: colours.Colours, column: str) -> canvas.Legend:
@@ -208,12 +209,12 @@ def legend(tints: colours.Colours, column: str) -> canvas.Legend:
     return canvas.Legend(column, tints.legend, ticks, colours.SCALE)
 
 
-def explain(run: dict, projection: dict, layout: Layout, wish: Wish, clusters: bool, column: str | None) -> None:
+def explain(run: RunRecord, projection: dict, layout: Layout, wish: Wish, clusters: bool, column: str | None) -> None:
     """How this map was made, for whoever has to judge it, and how to use it."""
     method = projection_text.title(projection)
     parts = [
-        f"{counted(len(layout.ids), 'picture')} by {method} of the features of run {run['run_id']} "
-        f"({words.plain(run['title'])}): {words.plain(projection_text.settings(projection))}.",
+        f"{counted(len(layout.ids), 'picture')} by {method} of the features of run {run.run_id} "
+        f"({words.plain(run.title)}): {words.plain(projection_text.settings(projection))}.",
         *map(words.plain, projection_text.notes(projection)),
         projection_text.meaning(projection),
         laid_out(run, wish, words.plain(wish.by), method),
@@ -234,10 +235,10 @@ def explain(run: dict, projection: dict, layout: Layout, wish: Wish, clusters: b
     )
 
 
-def laid_out(run: dict, wish: Wish, by: str, method: str) -> str:
+def laid_out(run: RunRecord, wish: Wish, by: str, method: str) -> str:
     """How to read where the pictures lie."""
     text = LAID_OUT[wish.layout].format(by=by, method=method)
-    if wish.layout == "time" and (name := range_of(wish.by, cache.metadata_columns(run["collection"]))) is not None:
+    if wish.layout == "time" and (name := range_of(wish.by, cache.metadata_columns(run.collection))) is not None:
         text += RANGES.format(middle=" the middle of its range of years" if wish.by == name else f" its {by}")
     if wish.layout == "groups" and wish.by in cache.list_columns():
         text += f" A picture with several values of {by} lies with the first."
@@ -255,7 +256,7 @@ def export(
     filtered: filter_bar.Filtered,
 ) -> None:
     """The map as a page of its own, as it looks now: made only when it is asked for."""
-    run = cache.current_run()
+    run = cache.run_in_view()
     looks = {
         "legend": None if tints is None else legend(tints, column),
         "kept": filtered.among(layout.ids),
@@ -266,7 +267,7 @@ def export(
     if wish.layout != "projection":
         laid_out.append(WAYS[wish.layout] + (f" by {wish.by}" if wish.by else ""))
     view = View(
-        f"{run['collection']}: {', '.join([*laid_out, run['title']])}",
+        f"{run.collection}: {', '.join([*laid_out, run.title])}",
         how_made(run, projection, layout, wish, source, column, filtered),
         projection["projection_id"],
         wish,
@@ -274,13 +275,13 @@ def export(
         layout,
         None if tints is None else tints.of,
         looks,
-        cache.images(run["collection"]),
+        cache.images(run.collection),
         partial(cache.part_in_view, token()),
     )
     st.download_button(
         "Download the map as one HTML page",
         partial(publication.page, cache.db(), view),
-        file_name(f"map-{run['collection']}-run{run['run_id']}-{projection['method']}") + ".html",
+        file_name(f"map-{run.collection}-run{run.run_id}-{projection['method']}") + ".html",
         "text/html",
         key="map_html",
         on_click="ignore",
@@ -291,7 +292,7 @@ def export(
 
 
 def how_made(
-    run: dict,
+    run: RunRecord,
     projection: dict,
     layout: Layout,
     wish: Wish,
@@ -304,8 +305,8 @@ def how_made(
     made = projection["created_at"]
     pictures = counted(len(layout.ids), "picture")
     lines = [
-        f"{pictures} of the collection {run['collection']}. {method} ({said}) of the features that "
-        f"{run['title']} finds in them (run {run['run_id']}); made on {made.day} {made:%B %Y} with Bilderatlas.",
+        f"{pictures} of the collection {run.collection}. {method} ({said}) of the features that "
+        f"{run.title} finds in them (run {run.run_id}); made on {made.day} {made:%B %Y} with Bilderatlas.",
         *projection_text.notes(projection),
         f"{projection_text.meaning(projection)} {laid_out(run, wish, wish.by, method)}".strip(),
     ]
@@ -318,7 +319,7 @@ def how_made(
     return lines
 
 
-def selection(layout: Layout, filtered: filter_bar.Filtered, run: dict) -> int | None:
+def selection(layout: Layout, filtered: filter_bar.Filtered, run: RunRecord) -> int | None:
     """What can be done with the pictures that are marked on the map, or without any with those that the filter leaves;
     returns the one that was opened just now."""
     marked, sql = np.isin(layout.ids, selected.ids()), ""
@@ -326,8 +327,8 @@ def selection(layout: Layout, filtered: filter_bar.Filtered, run: dict) -> int |
         marked = filtered.among(layout.ids)
         sql = filtered.where if marked.sum() == filtered.count else ""
     places = pd.DataFrame({"map_x": layout.xy[:, 0], "map_y": layout.xy[:, 1]}, index=layout.ids)
-    ids, among, name = np.sort(layout.ids[marked]), np.sort(layout.ids), f"selection-{run['collection']}"
-    return selecting.show(Selection(run["collection"], ids, among, places, name, sql), HINT)
+    ids, among, name = np.sort(layout.ids[marked]), np.sort(layout.ids), f"selection-{run.collection}"
+    return selecting.show(Selection(run.collection, ids, among, places, name, sql), HINT)
 
 
 page()

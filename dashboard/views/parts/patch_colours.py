@@ -16,6 +16,7 @@ from dashboard.drawing.figure import ColourBar, Plate
 from dashboard.drawing.panels import Scene, percent
 from ingest.vision.geometry import Frame
 from ingest.vision.overlay import overlay
+from store.records import RunRecord
 
 MOST = 24  # pictures that are looked at together
 _RAMP = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
@@ -62,20 +63,20 @@ class Parts:
     seconds: float
 
 
-def find(run: dict[str, Any], ids: Sequence[int]) -> Parts | None:
+def find(run: RunRecord, ids: Sequence[int]) -> Parts | None:
     """The parts of these images as the run's network sees them, computed now unless they were just before. None if not
     one of them can be read. Raises whatever a network raises that cannot be used here."""
     backbone = cache.backbone(run)
-    return cache.looked(lambda: _look(run, backbone, ids), "parts", run["run_id"], tuple(ids))
+    return cache.looked(lambda: _look(run, backbone, ids), "parts", run.run_id, tuple(ids))
 
 
-def _look(run: dict[str, Any], backbone: Any, ids: Sequence[int]) -> Parts | None:
+def _look(run: RunRecord, backbone: Any, ids: Sequence[int]) -> Parts | None:
     from ingest.vision.token_pca import TokenPCA, patch_tokens
 
     known = [(image_id, cache.picture(image_id)) for image_id in ids]
     start = time.perf_counter()
     found = [
-        (image_id, seen, *patch_tokens(backbone, seen[0], run["fit"], run["size"], _size(image_id)))
+        (image_id, seen, *patch_tokens(backbone, seen[0], run.fit, run.size, _size(image_id)))
         for image_id, seen in known
         if seen
     ]

@@ -24,6 +24,7 @@ from dashboard.state import controls, filter_bar
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.similar import analyses, examples, regions
 from dashboard.views.similar.examples import Box, Examples
+from store.records import RunRecord
 
 MOST = 60  # neighbours that the slider offers
 SIDE = 720  # pixels of the picture searched with
@@ -47,8 +48,8 @@ def page() -> None:
     if run is None:
         st.info("This page needs a run. Make one with `python -m ingest run FOLDER`.")
         return
-    if not run["images"]:
-        st.info(f"Run {run['run_id']} holds no features yet. The same `python -m ingest run` as before adds them.")
+    if not run.images:
+        st.info(f"Run {run.run_id} holds no features yet. The same `python -m ingest run` as before adds them.")
         return
     if WISH in st.session_state:
         st.session_state["find"] = st.session_state.pop(WISH)
@@ -57,16 +58,16 @@ def page() -> None:
     if chosen.empty:
         return
     if find == "least typical":
-        go_on(analyses.least_typical(run, chosen, how_many(int(run["images"]))))
+        go_on(analyses.least_typical(run, chosen, how_many(run.images)))
     elif find == "near-duplicates":
         go_on(analyses.near_duplicates(run, chosen))
     elif find == "two runs":
-        go_on(analyses.two_runs(run, image_id, chosen, how_many(int(run["images"]) - 1)))
+        go_on(analyses.two_runs(run, image_id, chosen, how_many(run.images - 1)))
     else:
         search(run, image_id, chosen)
 
 
-def search(run: dict[str, Any], image_id: int | None, chosen: Filtered) -> None:
+def search(run: RunRecord, image_id: int | None, chosen: Filtered) -> None:
     """The picture searched with beside what is found."""
     row = st.container(horizontal=True, gap="large")  # columns would stay side by side until 640 pixels
     left, right = row.container(width=400), row.container()
@@ -186,11 +187,9 @@ def _query(name: str, data: bytes) -> Query:
 # ---- what is found --------------------------------------------------------------------------------------------------
 
 
-def find_neighbours(
-    run: dict[str, Any], image_id: int | None, own: Query | None, box: Box | None, chosen: Filtered
-) -> None:
+def find_neighbours(run: RunRecord, image_id: int | None, own: Query | None, box: Box | None, chosen: Filtered) -> None:
     """The nearest images with their scores; each can be searched with, or be an example of more or less."""
-    others = int(run["images"]) - (own is None)
+    others = run.images - (own is None)
     if others < 1:
         st.info("There is no other image in this run yet.")
         return
@@ -198,7 +197,7 @@ def find_neighbours(
     if own is None and image_id is None:
         st.info("Choose an image, or bring a picture of your own.")
         return
-    ids, matrix = cache.features(run["run_id"])
+    ids, matrix = cache.features(run.run_id)
     more = examples.examples(ids.tolist())
     vector = vector_of(run, image_id, own, box)
     if vector is None:
@@ -211,7 +210,7 @@ def find_neighbours(
         return
     left_out = [*more.like, *more.unlike, *([] if own is not None else [image_id])]
     among = chosen.among(ids)
-    found = cache.nearest_to(run["run_id"], vector, k, among & ~np.isin(ids, left_out))
+    found = cache.nearest_to(run.run_id, vector, k, among & ~np.isin(ids, left_out))
     st.html(markup.small(explained(run, more, box, chosen.said(int(among.sum())))))
     if found.empty:
         st.info("The filter leaves no other picture of this run. Remove a condition, or clear it.")
@@ -235,10 +234,10 @@ def show_examples(more: Examples) -> None:
                 st.rerun()
 
 
-def explained(run: dict[str, Any], more: Examples, box: Box | None, among: str) -> str:
+def explained(run: RunRecord, more: Examples, box: Box | None, among: str) -> str:
     """What was searched with, and what the scores are."""
     what = "the part of the picture in the box" if box else "the picture"
-    said = f"By cosine similarity of the features of {run['title']}, run {run['run_id']}, among {among}: "
+    said = f"By cosine similarity of the features of {run.title}, run {run.run_id}, among {among}: "
     if not more:
         said += f"1 means the same to the network as {what}, 0 nothing in common."
     else:
@@ -252,34 +251,34 @@ def explained(run: dict[str, Any], more: Examples, box: Box | None, among: str) 
     return f"{said} Click a picture to go on from it; + and − ask for more and less like it."
 
 
-def vector_of(run: dict[str, Any], image_id: int | None, own: Query | None, box: Box | None) -> np.ndarray | None:
+def vector_of(run: RunRecord, image_id: int | None, own: Query | None, box: Box | None) -> np.ndarray | None:
     """The feature (dim,) of what is searched with. None, with a sentence on the page, if there is none."""
     if own is not None:
         return look(run, ("own", own.sha256, box), lambda: own.picture, box)
     if box is not None:
         return look(run, ("image", image_id, box), lambda: cache.picture(image_id)[0], box)
-    ids, matrix = cache.features(run["run_id"])
+    ids, matrix = cache.features(run.run_id)
     place = np.flatnonzero(ids == image_id)
     if len(place):
         return matrix[place[0]]
     st.info(
-        f"Run {run['run_id']} has no feature of this image: it could not be read, or came after the run. "
+        f"Run {run.run_id} has no feature of this image: it could not be read, or came after the run. "
         "The same `python -m ingest run` as before adds what is missing."
     )
     return None
 
 
-def look(run: dict[str, Any], key: tuple, picture: Any, box: Box | None) -> np.ndarray | None:
+def look(run: RunRecord, key: tuple, picture: Any, box: Box | None) -> np.ndarray | None:
     """The feature of a picture, or a part of it, that the run's network looks at now. None, with a sentence on the
     page, if it cannot."""
-    key = (*key, run["run_id"], str(cache.db()))
+    key = (*key, run.run_id, str(cache.db()))
     kept = st.session_state.get("_own_feature")
     if kept is None or kept[0] != key:
         try:
             with st.spinner("The network looks at your picture …"):
                 kept = (key, *_embed(run, examples.cut(picture(), box)))
         except Exception as error:  # weights that are gone, a library that is missing, memory: all end the same way
-            st.error(markup.markdown(f"The network of run {run['run_id']} cannot be used here: {error}"))
+            st.error(markup.markdown(f"The network of run {run.run_id} cannot be used here: {error}"))
             return None
         st.session_state["_own_feature"] = kept
     _, vector, seconds = kept
@@ -288,12 +287,12 @@ def look(run: dict[str, Any], key: tuple, picture: Any, box: Box | None) -> np.n
     return vector
 
 
-def _embed(run: dict[str, Any], picture: Image.Image):
+def _embed(run: RunRecord, picture: Image.Image):
     from ingest.vision.embedding import embed
 
     backbone = cache.backbone(run)
     start = time.perf_counter()
-    vector = embed(backbone, [picture], fit=run["fit"], size=run["size"])[0]
+    vector = embed(backbone, [picture], fit=run.fit, size=run.size)[0]
     return vector, time.perf_counter() - start
 
 

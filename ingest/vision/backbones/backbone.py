@@ -14,7 +14,7 @@ from ingest.vision.backbones.measure import Measured, takes
 from ingest.vision.geometry import SQUARE_FITS, InputRule
 from ingest.vision.gradients import read_by_token, with_gradients
 from ingest.vision.preprocessing import Preprocessing
-from ingest.vision.tap import IN_WINDOWS, Capture, NotAVisionTransformer, Tap, block_calls
+from ingest.vision.tap import IN_WINDOWS, Capture, NotAVisionTransformer, Tap, block_calls, kept
 
 
 class BackboneError(Exception):
@@ -109,6 +109,13 @@ class Backbone:
         return self.network.title
 
     @property
+    def measurement(self) -> Measured:
+        """What was measured of the network: there for every backbone that `look_at` returns."""
+        if self.measured is None:
+            raise BackboneError(f"{self.title} has not been measured yet.")
+        return self.measured
+
+    @property
     def any_grid(self) -> bool:
         """Whether the network takes pictures of any shape."""
         return self.measured is not None and self.measured.sizes == "any"
@@ -123,8 +130,8 @@ class Backbone:
         height, width = self.rule.shape
         if fit == "auto" or not (self.rule.varies(fit) or (fit in SQUARE_FITS and height != width)) or self.any_grid:
             return
-        others = SQUARE_FITS if height == width else ()
-        others = others if self.rule.varies("model") else ("model", *others)
+        squares: tuple[str, ...] = SQUARE_FITS if height == width else ()
+        others = squares if self.rule.varies("model") else ("model", *squares)
         raise BackboneError(
             f"{self.title} takes {'squares' if height == width else 'pictures'} of {height} × {width} pixels alone, so "
             f"the fit {fit} is not for it; take {' or '.join(filter(None, (', '.join(others[:-1]), others[-1])))}"
@@ -248,7 +255,7 @@ class Backbone:
                     places if pooling.tokens == len(order) else places[prefix:].argsort().argsort()
                 )
         if score is not None:
-            more |= {"read": read_by_token([call.gradient for call in blocks])}
+            more |= {"read": read_by_token([kept(call.gradient) for call in blocks])}
         if picture_cells is None:
             picture_cells = torch.ones(len(pixels), rows * cols, dtype=torch.bool)
         return Capture(blocks, rows, cols, prefix, self.has_cls, self.patch, picture_cells, pooling, **more)
