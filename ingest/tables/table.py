@@ -52,7 +52,7 @@ def best_table(names: Iterable[str]) -> str | None:
     tables = [path for path in map(Path, names) if path.stem.lower() == "metadata" and path.suffix.lower() in SUFFIXES]
     tables.sort(key=lambda path: path.name, reverse=True)  # metadata.csv before METADATA.CSV
     best = min(tables, key=lambda path: SUFFIXES.index(path.suffix.lower()), default=None)
-    return best and best.name
+    return best.name if best else None
 
 
 def other_tables(folder: str | Path) -> list[str]:
