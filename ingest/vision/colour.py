@@ -45,7 +45,7 @@ def to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         image.info = {key: value for key, value in described.items() if key != "transparency"}
         assumed += [RANGE] * stretched
     if image.mode == "LAB":
-        picture = ImageCms.applyTransform(image, _from_lab())
+        picture = _from_lab().apply(image)
         picture.info = {}
         return picture
     image, alpha = _apart(image)

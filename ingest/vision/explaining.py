@@ -179,7 +179,7 @@ def _look(
     features, capture = backbone.capture(pixels, picture_cells, wants_rows, values=False, residual=statistics)
     maps, numbers = _read(capture, asked, statistics)
     tokens = {name: value.cpu() for name, value in token_statistics(capture).items()} if statistics else {}
-    norms = capture.norms.cpu()
+    norms = None if capture.norms is None else capture.norms.cpu()
     return Explanation(features.cpu(), capture.rows, capture.cols, maps, numbers, tokens, norms=norms)
 
 

@@ -302,7 +302,9 @@ def block_parameters(module: nn.Module) -> list[list[str]]:
     blocks of class attention, the final norm, a pooling head) is put with the last block. Raises FaithfulnessError for
     a network without such a list.
     """
-    names, lists, sizes = [], {}, {}
+    names: list[str] = []
+    lists: dict[str, dict[int, list[str]]] = {}
+    sizes: dict[str, int] = {}
     for name, parameter in module.named_parameters():
         names.append(name)
         parts = name.split(".")
@@ -313,7 +315,7 @@ def block_parameters(module: nn.Module) -> list[list[str]]:
             sizes[where] = sizes.get(where, 0) + parameter.numel()
     if not lists:
         raise FaithfulnessError("no numbered blocks were found in this network, so they cannot be drawn anew")
-    blocks = lists[max(sizes, key=sizes.get)]
+    blocks = lists[max(sizes, key=sizes.__getitem__)]
     found = [blocks[number] for number in sorted(blocks)]
     found[-1] = names[min(map(names.index, found[-1])) :]
     return found
@@ -334,7 +336,7 @@ def randomised(backbone: Backbone, blocks: int, seed: int = 20) -> Backbone:
     if blocks == 0:
         return backbone
     own, generator = dict(module.named_parameters()), torch.Generator().manual_seed(seed)
-    drawn = {}
+    drawn: dict[int, Tensor] = {}
     for name in reversed([name for names in every[-blocks:] for name in names]):
         drawn[id(own[name])] = _drawn(own[name], generator)
     kept = {id(parameter): parameter for parameter in own.values()}

@@ -81,7 +81,8 @@ class InputRule:
     def shape(self) -> tuple[int, int]:
         """(height, width) in whole patches of the input that the network's own processor makes: the square where each
         picture has a shape of its own."""
-        return tuple(max(1, side // self.patch) * self.patch for side in self.preprocessing.output or (self.size,) * 2)
+        height, width = self.preprocessing.output or (self.size, self.size)
+        return max(1, height // self.patch) * self.patch, max(1, width // self.patch) * self.patch
 
     @property
     def ground(self) -> list[int]:
@@ -328,5 +329,5 @@ def _pad(image: Image.Image, rule: InputRule, side: int, short: int):
     array = np.empty((side, side, 3), np.uint8)
     array[:] = rule.ground
     picture = image.resize((width, height), _FILTERS[rule.interpolation])
-    array[top : top + height, left : left + width] = picture
+    array[top : top + height, left : left + width] = np.asarray(picture)
     return array, (-left, -top), (width, height)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ingest.vision import tiff, uncommon
 from ingest.vision.bad_image import BadImage, TooLarge
@@ -71,7 +72,8 @@ class Document(ABC):
         """The SHA-256 of the whole file, hexadecimal."""
         with self._lock:
             self._file.seek(0)
-            return hashlib.file_digest(self._file, "sha256").hexdigest()
+            digest = hashlib.file_digest(self._file, "sha256")  # pyrefly: ignore[no-matching-overload]  (BinaryIO's stub)
+            return digest.hexdigest()
 
     def mark(self, page: int) -> str:
         """What a page is known by; a file's only page by the SHA-256 of the file."""
@@ -130,7 +132,7 @@ class _Tiff(Document):
         super().__init__(file)
         with told_plainly():
             try:
-                self._image = open_picture(file)
+                self._image = _as_tiff(open_picture(file))
                 self._places = tiff.pages(self._image, others=lambda: uncommon.tiff_places(file))
             except TooLarge:
                 raise
@@ -154,6 +156,12 @@ class _Tiff(Document):
             return upright(self._image)
 
         return else_uncommon(usual, lambda: uncommon.tiff_page(self._file, place, partial(check_size, pixels=pixels)))
+
+
+def _as_tiff(image: Image.Image) -> TiffImageFile:
+    if not isinstance(image, TiffImageFile):
+        raise BadImage("The file begins as TIFF, but is something else.")
+    return image
 
 
 def _places(file: BinaryIO) -> list[int]:
@@ -224,16 +232,18 @@ def _drawn(sheet: Any, pixels: int) -> Image.Image:
     if not (min(points) > 0 and max(points) < 1e9):
         raise BadImage("The page of the PDF has no size.")
     scale = min(SIDE / max(points), DENSEST)
-    size = tuple(max(1, round(edge * scale)) for edge in points)
-    check_size(size, pixels)
-    bitmap = pypdfium2.PdfBitmap.new_native(*size, raw.FPDFBitmap_BGRx)
+    width, height = (max(1, round(edge * scale)) for edge in points)
+    check_size((width, height), pixels)
+    bitmap = pypdfium2.PdfBitmap.new_native(width, height, raw.FPDFBitmap_BGRx)
     try:
-        bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
+        bitmap.fill_rect((255, 255, 255, 255), 0, 0, width, height)
         until = time.monotonic() + PATIENCE
         pause = raw.IFSDK_PAUSE(version=1)
         asked = type(pause.NeedToPauseNow)(lambda _: time.monotonic() > until)
         pause.NeedToPauseNow = asked
-        state = raw.FPDF_RenderPageBitmap_Start(bitmap, sheet, 0, 0, *size, 0, raw.FPDF_ANNOT, ctypes.byref(pause))
+        state = raw.FPDF_RenderPageBitmap_Start(
+            bitmap, sheet, 0, 0, width, height, 0, raw.FPDF_ANNOT, ctypes.byref(pause)
+        )
         raw.FPDF_RenderPage_Close(sheet)
         if state == raw.FPDF_RENDER_TOBECONTINUED:
             raise BadImage(f"To draw this page of the PDF takes more than {PATIENCE:.0f} seconds.")

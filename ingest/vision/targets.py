@@ -102,13 +102,13 @@ class ClassTarget:
         if self.number is not None:
             return self
         with torch.no_grad():
-            found = set(backbone.network.classify(pixels).argmax(dim=1).tolist())
+            found = set(backbone.logits(pixels).argmax(dim=1).tolist())
         if len(found) > 1:
             raise ValueError("one predicted class can be held, not several")
         return replace(self, number=found.pop())
 
     def ask(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> Answer:
-        logits = backbone.network.classify(pixels).float()
+        logits = backbone.logits(pixels).float()
         problem, names = backbone.network.problem, backbone.network.classes
         found = scores_of(problem, logits.detach())
         likeliest = found.argmax(dim=1).tolist()
@@ -264,7 +264,7 @@ def vote_coefficients(feature: Tensor, likeness: Tensor, bank: Tensor, classes: 
     votes: dict[str, float] = {}
     for i in near:
         votes[classes[i]] = votes.get(classes[i], 0.0) + float(torch.exp(likeness[i] / TEMPERATURE))
-    winner = max(votes, key=votes.get)
+    winner = max(votes, key=votes.__getitem__)
     centroid = bank[[i for i in near if classes[i] == winner]].mean(dim=0)
     product = feature * centroid
     spread = product.max() - product.min()

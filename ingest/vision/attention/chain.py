@@ -23,7 +23,7 @@ class Chain:
         self.capture, self.start = capture, start
         self.summary = (capture.summary_query() if query is None else query)[:, None]
         self.rows = self.summary[:, :0]  # (batch, depths under way, tokens), deepest last
-        self.mixed: Tensor | None = None
+        self.mixed = self.rows
         self.layer = len(capture.layers)
 
     def add(
@@ -83,7 +83,7 @@ class Averaging:
         if not self.discard:
             self._multiply(layer, samples, queries, fused, sums_to_one)
             return
-        if layer != self.layer:
+        if layer != self.layer or self.whole is None:
             call = self.capture.layers[layer]
             self.layer, self.whole = layer, fused.new_empty(call.batch, call.queries, call.tokens)
         self.whole[samples, queries] = fused

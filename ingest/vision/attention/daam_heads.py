@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ingest.vision.attention.daam import contributions
 from ingest.vision.attention.method import Maps, Method, by_head
-from ingest.vision.tap import Capture
+from ingest.vision.tap import Capture, kept
 
 
 class DaamHeads:
@@ -44,7 +44,7 @@ def head_importance(capture: Capture) -> Tensor:
     queries = capture.evidence_queries
     asked = slice(None) if queries is None else slice(0, 1) if queries == (0,) else list(queries)
     products = [
-        (call.output[:, :, asked].detach().float() * call.gradient[:, :, asked].float()).sum(dim=(2, 3))
+        (kept(call.output)[:, :, asked].detach().float() * kept(call.gradient)[:, :, asked].float()).sum(dim=(2, 3))
         for call in capture.layers
     ]
     return torch.stack(products, dim=1).abs()

@@ -176,6 +176,12 @@ class Backbone:
         """Features float32 (batch, dim), L2-normalised, of normalised pixels."""
         return unit(self.network.forward(pixels, False).features)[0]
 
+    def logits(self, pixels: Tensor) -> Tensor:
+        """What the network's classifier says of normalised pixels (batch, classes). BackboneError where it has none."""
+        if self.network.classify is None:
+            raise BackboneError(f"{self.title} has no classifier")
+        return self.network.classify(pixels)
+
     def look(self, pixels: Tensor, tokens: bool = False) -> Output:
         """The Output of normalised pixels, with its tokens if they are wanted and the family can give them: special
         ones first, then the patches in reading order."""

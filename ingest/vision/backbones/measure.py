@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ingest.vision.backbones.layout import AGREE, Forward, Layout, find_layout
 from ingest.vision.gradients import read_by_token
-from ingest.vision.tap import NotAVisionTransformer, Tap, block_calls
+from ingest.vision.tap import NotAVisionTransformer, Tap, block_calls, kept
 
 MEASURES = 1  # grows when this file measures otherwise: what was remembered before is then measured anew
 TINY = (3, 5)  # rows and cols: not square, so that turned grids are found out; few, so that it costs next to nothing
@@ -159,7 +159,7 @@ def _reading(forward: Forward, patch: int, grid: tuple[int, int], layout: Layout
             direction = torch.randn(numbers.shape[1:], generator=generator)
             score = (numbers[0] * direction).sum()
             calls, _, _ = block_calls(tap.calls, grid[0] * grid[1])
-            outputs = [call.output for call in calls]
+            outputs = [kept(call.output) for call in calls]
             found = ()
             if score.requires_grad:
                 found = torch.autograd.grad(score, outputs, allow_unused=True, materialize_grads=True)

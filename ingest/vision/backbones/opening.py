@@ -102,7 +102,7 @@ def _why_not(network: Network, tried: tuple[int, int], error: Exception) -> str:
     said = f"its first pass, over {tried[0]} × {tried[1]} pixels, failed ({reason(error)})"
     shape = getattr(getattr(network.module, "config", None), "image_size", None)
     height, width = shape if isinstance(shape, tuple | list) else (shape, shape)
-    if height is None or (height, width) == tried:
+    if height is None or width is None or (height, width) == tried:
         return said
     with Tap(tokens=False, values=False) as tap, torch.no_grad():
         try:
