@@ -18,7 +18,7 @@ import numpy as np
 from store import keywords, read
 from store.errors import StoreError
 from store.identifiers import literal, quoted
-from store.rows import fetch, first, plain
+from store.rows import fetch, first, one, plain
 
 TAG = "tag"
 VALUES, BINS = 200, 30  # listed of a column, and drawn of a range
@@ -84,7 +84,7 @@ def columns(con: Connection, collection: str) -> dict[str, str]:
     are tags."""
     kinds = read.metadata_columns(con, collection)
     query = "SELECT count(*) FROM tags JOIN catalogue USING (image_id) WHERE collection = ?"
-    return kinds | {TAG: "text"} if TAG not in kinds and first(con, query, [collection])[0] else kinds
+    return kinds | {TAG: "text"} if TAG not in kinds and one(con, query, [collection])[0] else kinds
 
 
 def categories(
@@ -110,7 +110,7 @@ def categories(
         {"collection": collection, "search": search, "most": most, "also": list(also)},
     )
     none = _test(con, OneOf(column, missing=True), str)
-    missing = first(con, f"SELECT count(*) FROM catalogue WHERE collection = ? AND {none}", [collection])[0]
+    missing = one(con, f"SELECT count(*) FROM catalogue WHERE collection = ? AND {none}", [collection])[0]
     return Categories(tuple((value, images) for value, images, _ in found), found[0][2] if found else 0, missing)
 
 
@@ -125,7 +125,7 @@ def spread(con: Connection, collection: str, column: str, bins: int = BINS) -> S
         kind, value = "DOUBLE", f"{name}::DOUBLE"
     values = f"SELECT {value} AS value FROM catalogue WHERE collection = $collection"
     finite = "isfinite(value::DOUBLE)"
-    low, high, missing = first(
+    low, high, missing = one(
         con,
         f"SELECT min(value) FILTER ({finite}), max(value) FILTER ({finite}), count(*) - count(value) FROM ({values})",
         {"collection": collection},
@@ -157,7 +157,7 @@ def grouping(con: Connection, collection: str) -> list[str]:
         f"count({quoted(name)}), {f'count(DISTINCT {quoted(name)})' if kind == 'VARCHAR' else '1'}"
         for name, kind in columns
     )
-    found = first(con, f"SELECT {counts} FROM catalogue WHERE collection = ?", [collection])
+    found = one(con, f"SELECT {counts} FROM catalogue WHERE collection = ?", [collection])
     parts = fetch(
         con,
         "SELECT key, count(DISTINCT value) FROM keywords JOIN catalogue USING (image_id) "

@@ -6,6 +6,7 @@ attention, for one, have no distance. The maps of 10,000 images and more are rea
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import duckdb
@@ -63,7 +64,7 @@ class Likeness:
 def statistics(con: Connection, run_id: int) -> list[str]:
     """The statistics that say something in this run, `importance` among them: finite and not 0 for some image."""
     tests = ", ".join(f"bool_or(isfinite({name}) AND {name} <> 0)" for name in HEAD_STATS)
-    found = rows.first(con, f"SELECT {tests} FROM head_stats WHERE run_id = ?", [run_id])
+    found = rows.one(con, f"SELECT {tests} FROM head_stats WHERE run_id = ?", [run_id])
     names = [name for name, speaks in zip(HEAD_STATS, found, strict=True) if speaks]
     return [*names, IMPORTANCE] if targets(con, run_id) else names
 
@@ -74,7 +75,7 @@ def targets(con: Connection, run_id: int) -> list[str]:
     query = "SELECT DISTINCT target FROM head_importances WHERE run_id = ? ORDER BY target"
     found = [target for (target,) in rows.fetch(con, query, [run_id])]
     query = f"SELECT count(*) FROM head_importances WHERE run_id = $run {_OF_PREDICTED}"
-    return [PREDICTED, *found] if rows.first(con, query, {"run": run_id})[0] else found
+    return [PREDICTED, *found] if rows.one(con, query, {"run": run_id})[0] else found
 
 
 def means(con: Connection, run_id: int, statistic: str, target: str = "", ids: Iterable[int] | None = None) -> pa.Table:
@@ -248,7 +249,7 @@ class _Comparison:
 
     def done(self, images: int) -> Likeness:
         total = _together({grid: total for grid, (total, _) in self.totals.items()})
-        count = sum(count for _, count in self.totals.values())
+        count = reduce(np.add, (count for _, count in self.totals.values()))
         with np.errstate(invalid="ignore"):
             cosines, means = self.sums / self.counts, total / count[:, None, None]
         return Likeness(self.layers, self.heads, cosines, means, images)
@@ -257,7 +258,7 @@ class _Comparison:
 def _together(totals: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
     """Sums of maps (n, rows * cols) of each grid, added up on their common grid (n, rows, cols)."""
     height, width = grids.common(totals)
-    return sum(grids.onto(total.reshape(-1, *grid), height, width) for grid, total in totals.items())
+    return reduce(np.add, (grids.onto(total.reshape(-1, *grid), height, width) for grid, total in totals.items()))
 
 
 _OF_PREDICTED = """AND (image_id, target) IN (

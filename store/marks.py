@@ -36,7 +36,8 @@ class Peaks:
     def words(self, rank: int, times: float) -> str:
         """What is said of the peak of this rank, from 1."""
         target = f" of {self.target}" if self.target else ""
-        head = {None: "", "mean": ", mean of all heads"}.get(self.head, f", head {self.head}")
+        named = {None: "", "mean": ", mean of all heads", "max": ", head max"}
+        head = f", head {self.head}" if isinstance(self.head, int) else named[self.head]
         measure = "times uniform attention" if self.kind == "attention" else "times the mean of the map"
         layer = f"{'accumulated to ' * self.accumulate}layer {self.layer}"
         map_of = f"{self.method}{target}, {layer}{head}, run {self.run_id}"
@@ -80,6 +81,6 @@ def peaks_of(path: Path | str, pictures: list[Picture], wanted: Peaks, find: Fin
 
 
 def _places(weights: np.ndarray, frames: Any, picture: Picture, wanted: Peaks, find: Find) -> list[Place]:
-    edges = tuple(float(frames.at[picture.image_id, edge]) for edge in ("x0", "y0", "x1", "y1"))
-    found = find(weights, edges, (picture.width, picture.height), wanted.count, wanted.kind)
+    x0, y0, x1, y1 = (float(frames.at[picture.image_id, edge]) for edge in ("x0", "y0", "x1", "y1"))
+    found = find(weights, (x0, y0, x1, y1), (picture.width, picture.height), wanted.count, wanted.kind)
     return [Place(peak.box, wanted.words(rank, peak.times)) for rank, peak in enumerate(found, start=1)]

@@ -6,7 +6,7 @@ import duckdb
 
 from store import catalogue
 from store.errors import DatabaseNewer, DatabaseOlder, NotADatabase
-from store.rows import fetch, first, now
+from store.rows import fetch, now, one
 
 FOLDER = Path(__file__).parent / "migrations"
 REBUILT = (11,)  # the migrations after which the views of the metadata are made anew
@@ -54,7 +54,7 @@ def check(con: duckdb.DuckDBPyConnection, path: Path, folder: Path = FOLDER) -> 
 def _number(con: duckdb.DuckDBPyConnection, path: Path) -> int:
     """The last migration applied; 0 for an empty file."""
     try:
-        return first(con, "SELECT coalesce(max(number), 0) FROM migration")[0]
+        return one(con, "SELECT coalesce(max(number), 0) FROM migration")[0]
     except duckdb.CatalogException:
         tables = sorted(name for (name,) in fetch(con, "SELECT table_name FROM duckdb_tables()"))
     if tables:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from store import companding, read, schema, search, write
+from store import companding, read, rows, schema, search, write
 from store.connection import reading, writing
 from store.errors import StoreError
 from store.records import FrameRecord, HeadStats, MapBlock, Results
@@ -92,6 +92,13 @@ def test_runs(filled):
     assert (row.backbone, row.layers, row.heads, row.dim, row.patch) == ("tiny", 3, 2, 8, 14)
     assert (row.prefix_tokens, row.fit, row.size, row.collection) == (1, "crop", 70, "Gemälde")
     assert (row.images, row.title, row.measured) == (5, "tiny", None)
+
+
+def test_a_query_that_must_have_a_row_says_so_where_it_has_none(filled):
+    with reading(filled.path) as con:
+        assert rows.one(con, "SELECT count(*) FROM image WHERE path = ?", ["nowhere"]) == (0,)
+        with pytest.raises(StoreError, match="no answer"):
+            rows.one(con, "SELECT path FROM image WHERE path = ?", ["nowhere"])
 
 
 def test_frames(filled):
