@@ -203,7 +203,7 @@ def first_pages(known: Known, tasks: list[Task]) -> Moves:
 def _marks(tasks: list[Task], progress: Progress) -> dict[str, str]:
     """What the pictures of these tasks are known by, by their files alone; those that cannot be read are left out."""
     files = list(dict.fromkeys(task.file for task in tasks))
-    found = {}
+    found: dict[Path, str | None] = {}
     with ThreadPoolExecutor(4, thread_name_prefix="compare") as pool, progress(len(files), "comparing") as advance:
         for file, sha256 in zip(files, pool.map(_sha256, files), strict=True):
             found[file] = sha256
@@ -211,9 +211,9 @@ def _marks(tasks: list[Task], progress: Progress) -> dict[str, str]:
     marks = {}
     for task in tasks:
         part = file_and_part(task.name)[1] if task.read else ""
-        if found[task.file]:
+        if sha256 := found[task.file]:
             page = named_page(f"x{part}") if part else None
-            marks[task.name] = pages.mark(found[task.file], page[1]) if page else found[task.file]
+            marks[task.name] = pages.mark(sha256, page[1]) if page else sha256
     return marks
 
 

@@ -42,13 +42,16 @@ def target_for(db: Path, run_id: int | None, backbone: Any, text: str) -> Any:
     from ingest.vision.targets import Bank, make_target
 
     with reading(db) as con:
-        bank = None if run_id is None else Bank(*search.features(con, run_id))
+        features = None if run_id is None else search.features(con, run_id)
+    if features is None:
+        return make_target(text, backbone)
+    ids, _ = features
 
     def labels(column: str) -> list[frozenset[str]]:
         with reading(db) as con:
-            return read.labels(con, column, bank.ids)
+            return read.labels(con, column, ids)
 
-    return make_target(text, backbone, bank, labels)
+    return make_target(text, backbone, Bank(*features), labels)
 
 
 def image_ids(text: str) -> list[int]:

@@ -47,13 +47,13 @@ class Merge:
             if before.rows:
                 self.after[name] = NOTHING
             return merged(stored, given, {})
-        said = {} if self.replaces and row is not None else dict(before.rows)
+        said: dict[str, dict[str, Any]] = {} if self.replaces and row is not None else dict(before.rows)
         for source in before.rows:
             if source in self.gone or (source == self.source and name not in self.unread):
                 said.pop(source, None)
                 if row is None or source != self.source:
                     self.lost.setdefault(source, []).append(name)
-        if row is not None:
+        if row is not None and self.source is not None:
             said[self.source] = dict(row)
         base = {} if self.replaces and row is not None else _base(stored, before)
         cells = {key: cell for each in said.values() for key, cell in each.items()}

@@ -28,7 +28,7 @@ class Joined:
 
     table: Path | str
     column: str
-    rows: dict[str, Cells]
+    rows: Mapping[str, Cells]
     pictures: int
     rows_without_picture: list[str]
     pictures_without_row: list[str]

@@ -26,7 +26,7 @@ class Report:
         tqdm.write(line, file=sys.stderr)
 
     @contextmanager
-    def progress(self, total: int, title: str) -> Iterator[Callable[[int], None]]:
+    def progress(self, total: int, title: str) -> Iterator[Callable[[int], object]]:
         """A bar of `total` images with images per second; yields the function that moves it on."""
         from tqdm import tqdm
 

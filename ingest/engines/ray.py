@@ -71,7 +71,7 @@ class RayEngine:
             return torch.float32
         return getattr(torch, ray.get(ray.remote(num_gpus=1)(_precision_of_gpu).remote()))
 
-    def process(self, plan: Plan, tasks: list[Task], advance: Callable[[int], None] = lambda n: None) -> Counts:
+    def process(self, plan: Plan, tasks: list[Task], advance: Callable[[int], object] = lambda n: None) -> Counts:
         """As `ingest.pipeline.process`."""
         parts = Parts(self.parts or f"{plan.db.resolve()}.parts", mark_of(plan))
         counts = Counts()
@@ -245,7 +245,7 @@ class Looker:
 class _Loading:
     """Parts on their way into the database: loaded once each, removed when what they hold is committed."""
 
-    def __init__(self, parts: Parts, wanted: set[str], advance: Callable[[int], None]) -> None:
+    def __init__(self, parts: Parts, wanted: set[str], advance: Callable[[int], object]) -> None:
         self.parts, self.wanted, self.advance = parts, wanted, advance
         self.put, self.done = 0, 0
         self.waiting: deque[tuple[int, str]] = deque()  # how much is to be committed before the part may go

@@ -79,7 +79,7 @@ def list_tasks(
         merge = merge_of(table, held, str(folder))
         tasks = described(tasks, {path: each.metadata for path, each in held.known.items()}, merge)
         write.set_metadata(con, collection_id, {task.name: task.metadata for task in tasks})
-        merge.store(con, collection_id, table and table.stored())
+        merge.store(con, collection_id, table.stored() if table else None)
         known = read.known(con, collection_id)
     tell_table(report, table, merge, bool(request.limit))
     return Listing(name, collection_id, tasks, known, table=table, merge=merge)
@@ -91,7 +91,7 @@ def joined(request: Request, tasks: Iterable[Task], table: Path | str | None = N
     table = request.table or table
     if not table:
         return None
-    with fetched_table(table) if is_remote(table) else nullcontext(Path(table).expanduser()) as file:
+    with fetched_table(str(table)) if is_remote(table) else nullcontext(Path(table).expanduser()) as file:
         names = [task.name for task in tasks]
         return join(file, names, request.file_column, request.table_options, table if is_remote(table) else None)
 

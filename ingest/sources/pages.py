@@ -45,7 +45,7 @@ def listed(files: Iterable[SourceFile], known: Known, first_only: bool, limit: i
     is not opened to count its pages, unless nobody has counted them yet.
     """
     tasks: list[Task] = []
-    shelf = Shelf()
+    shelf = Shelf[Path](pages.opened)
     for file in files:
         if limit is not None and len(tasks) >= limit:
             break
@@ -60,7 +60,7 @@ def listed(files: Iterable[SourceFile], known: Known, first_only: bool, limit: i
 
 def with_pages(tasks: Iterable[Task]) -> list[Task]:
     """The tasks of stored pictures, those named as pages made to read from their files."""
-    shelf = Shelf()
+    shelf = Shelf[Path](pages.opened)
     found = []
     for task in tasks:
         page = named_page(str(task.file)) if task.read is None else None
@@ -80,7 +80,7 @@ def _described(name: str, page: int, count: int) -> dict[str, str | int]:
 class Shelf(Generic[Place]):
     """The documents that are being read: `opened` when a page is asked for, the longest unused closed again."""
 
-    def __init__(self, opened: Callable[[Place], pages.Document] = pages.opened, room: int = 8) -> None:
+    def __init__(self, opened: Callable[[Place], pages.Document], room: int = 8) -> None:
         self.opened, self.room = opened, room
         self.lock = threading.Lock()
         self.documents: dict[Place, pages.Document] = {}
@@ -103,10 +103,10 @@ class Shelf(Generic[Place]):
             self.readers[path] += 1
             return document
 
-    def _put_back(self, path: Path) -> None:
+    def _put_back(self, path: Place) -> None:
         with self.lock:
             self.readers[path] -= 1
-            unused = [path for path in self.documents if not self.readers[path]]
-            for path in unused[: max(0, len(self.documents) - self.room)]:
-                self.documents.pop(path).close()
-                del self.readers[path]
+            unused = [each for each in self.documents if not self.readers[each]]
+            for each in unused[: max(0, len(self.documents) - self.room)]:
+                self.documents.pop(each).close()
+                del self.readers[each]

@@ -38,7 +38,7 @@ def list_folder(db: Path, request: Request, report: Report) -> Listing:
         changes.settle(con, collection_id, moves, tasks)
         new = {task.name: task.metadata for task in tasks if task.metadata != stored.get(task.name, {})}
         write.set_metadata(con, collection_id, new)
-        merge.store(con, collection_id, table and table.stored())
+        merge.store(con, collection_id, table.stored() if table else None)
         # What could not be read as a whole is now read page by page.
         write.clear_failures(con, collection_id, {file_and_part(task.name)[0] for task in tasks if task.read})
         known = read.known(con, collection_id)

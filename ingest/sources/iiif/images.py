@@ -205,7 +205,7 @@ def _sizes(data: Mapping, width: int, height: int) -> Iterator[tuple[int, int]]:
         tall = _whole(tile.get("height")) or side
         factors = tile.get("scaleFactors")
         for factor in map(_whole, factors if isinstance(factors, list) else []):
-            if side and factor and math.ceil(width / factor) <= side and math.ceil(height / factor) <= tall:
+            if side and tall and factor and math.ceil(width / factor) <= side and math.ceil(height / factor) <= tall:
                 yield math.ceil(width / factor), math.ceil(height / factor)
 
 

@@ -27,8 +27,10 @@ def list_iiif(db: Path, request: Request, report: Report) -> Listing:
         named = bool(request.collection)
         collection_id = claim(con, collection, found.source, may_follow=lambda held: named and is_iiif(held))
         listed = addresses_in(request.address)
-        failed = read.failures(con, collection)["path"].to_pylist() if listed else []
-        lines = [path for path in failed if path.startswith(listed.name_of(""))]  # those that are still bad fail again
+        lines = []
+        if listed is not None:  # those that are still bad fail again
+            failed = read.failures(con, collection)["path"].to_pylist()
+            lines = [path for path in failed if path.startswith(listed.name_of(""))]
         write.clear_failures(con, collection_id, [*found.manifests, *(name for name, _ in found.left_out), *lines])
         held = stored_already(con, collection_id)
         known, merge = held.known, merge_of(table, held)
@@ -36,6 +38,6 @@ def list_iiif(db: Path, request: Request, report: Report) -> Listing:
         # What is said of another picture than the stored one waits until that has been read.
         write.set_metadata(con, collection_id, {task.name: task.metadata for task in tasks if task.bytes >= 0})
         settled = [task.name for task in tasks if task.bytes >= 0 or task.name not in known]
-        merge.store(con, collection_id, table and table.stored(), settled)
+        merge.store(con, collection_id, table.stored() if table else None, settled)
     tell_table(report, table, merge, bool(request.limit))
     return Listing(collection, collection_id, tasks, known, len(found.left_out), table, close=web.close, merge=merge)

@@ -188,8 +188,9 @@ def _documents(web: Web, source: str) -> Iterator[tuple[str, Manifest | Collecti
     """(address, document) of everything that the source leads to, each once, in the order of the lists; in place of
     what could not be read the reason."""
     listed = addresses_in(source)
-    for number, line in listed.bad if listed else ():
-        yield listed.name_of(number), f"Line {number} of {listed.name} is not a valid web address: {line}."
+    if listed is not None:
+        for number, line in listed.bad:
+            yield listed.name_of(number), f"Line {number} of {listed.name} is not a valid web address: {line}."
     waiting, seen = deque(listed.good if listed else [source]), set()
     read: dict[str, Manifest | Collection] = {}
     while waiting:
@@ -263,7 +264,7 @@ def _add_manifest(
             found.tasks.append(_failing(name, f"{canvas.fault[0].upper()}{canvas.fault[1:]}."))
         else:
             found.more += canvas.more
-            metadata = _kept(found, _metadata(manifest, canvas, options.language))
+            metadata = _kept(found, _metadata(manifest, canvas, canvas.painted, options.language))
             read = partial(fetch, web, canvas.painted, options.side)
             keep = options.keep == "thumbnails"
             found.tasks.append(Task(Path(name), name, -1, 0.0, metadata, read, keep=keep))
@@ -281,9 +282,9 @@ def _own_name(names: Mapping[str, Painted | None], canvas: Canvas, manifests: It
     return None
 
 
-def _metadata(manifest: Manifest, canvas: Canvas, language: str | None) -> dict[str, Any]:
+def _metadata(manifest: Manifest, canvas: Canvas, painted: Painted, language: str | None) -> dict[str, Any]:
     """The columns of one picture: what manifest and canvas say, and where it came from."""
-    about, page = manifest.about, canvas.about
+    about, page, place = manifest.about, canvas.about, canvas.place
     whole, part = texts.chosen(about.label, language), texts.chosen(page.label, language)
     alone = len(manifest.canvases) == 1
     said: dict[str, Any] = {
@@ -294,7 +295,6 @@ def _metadata(manifest: Manifest, canvas: Canvas, language: str | None) -> dict[
     said |= texts.columns_of_pairs((*about.pairs, *page.pairs), language, _is_taken)
     said |= texts.columns("summary", page.summary or about.summary, language)
     said |= texts.columns("attribution", page.attribution or about.attribution, language)
-    painted, place = canvas.painted, canvas.place
     said |= {
         "rights": page.rights or about.rights,
         "homepage": page.homepage or about.homepage,

@@ -28,6 +28,6 @@ def list_remote(db: Path, request: Request, report: Report) -> Listing:
         collection_id = claim(con, collection, request.address)
         changes.settle(con, collection_id, moves, tasks)
         write.set_metadata(con, collection_id, {task.name: task.metadata for task in tasks})
-        merge.store(con, collection_id, table and table.stored())
+        merge.store(con, collection_id, table.stored() if table else None)
         known = read.known(con, collection_id)
     return Listing(collection, collection_id, tasks, known, found.left_out, table, merge=merge)
