@@ -122,7 +122,7 @@ def empty(sentence: str) -> None:
 
 def explain(error: errors.StoreError) -> None:
     """A page for a database that does not open: what is the matter, and what to type."""
-    titles = {
+    titles: dict[type[errors.StoreError], str] = {
         errors.DatabaseMissing: "There is no database yet",
         errors.DatabaseLocked: "The database is busy",
         errors.DatabaseNewer: "This database is newer than the program",

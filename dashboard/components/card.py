@@ -25,7 +25,7 @@ def show_waiting() -> None:
         st.dialog(words.plain(image["title"]), width="large")(_card)(image)
 
 
-def _card(image: dict) -> None:
+def _card(image: cache.ImageRow) -> None:
     picture, about = st.columns([1, 1], gap="large")
     with picture:
         if found := cache.picture(image["image_id"]):

@@ -43,7 +43,7 @@ def points(
     with connection.reading(path, wait=2.0) as con:
         layout = atlas.layout(con, projection_id)
         if layout is None or wish is None or wish.layout == "projection":
-            return layout and packed(layout)
+            return packed(layout) if layout else None
         values = values_of(con, projection_id, layout, wish, names or {})
     return None if values is None else packed(layout, arranged(layout, wish, *values))
 
@@ -78,8 +78,10 @@ def ranges_of(con, ids: np.ndarray, by: str) -> list[Dated] | None:
     name = range_of(by, kinds)
     if name is None:
         return None
-    ends = [atlas.values(con, ids, f"{name}{end}")[0] for end in ("_from", "_to")]
-    return [_dated(low, high, by.removeprefix(name)) for low, high in zip(*ends, strict=True)]
+    lows, highs = (atlas.values(con, ids, f"{name}{end}") for end in ("_from", "_to"))
+    if lows is None or highs is None:
+        return None
+    return [_dated(low, high, by.removeprefix(name)) for low, high in zip(lows[0], highs[0], strict=True)]
 
 
 def range_of(by: str, kinds: Mapping[str, str]) -> str | None:
@@ -127,7 +129,7 @@ def packed(layout: Layout, arrangement: Arrangement | None = None) -> bytes:
 def _notes(arrangement: Arrangement) -> bytes:
     """The side of the square cell that each picture has, the blocks, the axis, and the open ends [number, side]."""
     axis = arrangement.axis and vars(arrangement.axis)
-    said = {"cell": 1, "blocks": [vars(block) for block in arrangement.blocks], "axis": axis}
+    said: dict[str, Any] = {"cell": 1, "blocks": [vars(block) for block in arrangement.blocks], "axis": axis}
     if arrangement.open is not None:
         said["open"] = [[int(place), int(arrangement.open[place])] for place in np.flatnonzero(arrangement.open)]
     return json.dumps(said, ensure_ascii=False, default=float).encode(errors="replace")

@@ -64,8 +64,8 @@ def enlarged(picture: Image.Image, side: int) -> Image.Image:
 def legend(kind: str, low: float, high: float) -> ColourBar:
     """What the colours of similarities mean; `kind` is a key of KINDS."""
     words = f"The {KINDS[kind]} of two places' position embeddings, from the least to the greatest of any two."
-    low, high = (f"{end:.3g}".replace("-", "−") for end in (low, high))
-    return ColourBar(colour_table(COLOURS), low, high, words)
+    least, most = (f"{end:.3g}".replace("-", "−") for end in (low, high))
+    return ColourBar(colour_table(COLOURS), least, most, words)
 
 
 def filter_legend() -> ColourBar:

@@ -168,7 +168,8 @@ def figure(
         rows=2, cols=1, shared_xaxes=True, vertical_spacing=44 / (400 + below), row_heights=[400, below]
     )
     hover = [_hover(row, statistic) for row in table.itertuples()]
-    pairs = [[int(row.layer), int(row.head)] for row in table.itertuples()]  # packed arrays come back empty
+    numbers = zip(table["layer"], table["head"], strict=True)
+    pairs = [[int(layer), int(head)] for layer, head in numbers]  # packed arrays come back empty
     layer_means = table.groupby("layer")["mean"].mean()
     fig.add_trace(
         go.Scatter(
@@ -234,13 +235,14 @@ def printed(table: pd.DataFrame, statistic: Statistic, by: str, spread: bool, ca
     """The same two figures for print with a caption below, as the bytes of a PNG file at 300 dpi or an SVG file."""
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     matplotlib.rcParams["svg.fonttype"] = "none"  # words stay words; the same value at every call
     lines = textwrap.wrap(caption, 118)
     above, below, foot = 3.4, min(max(0.16 * _heads(table), 0.7), 3.2), 0.14 * len(lines) + 0.25  # inches
     height = above + below + foot + 0.5
-    sheet = Figure(figsize=(7.2, height), dpi=300, layout="constrained")
-    sheet.get_layout_engine().set(rect=(0, foot / height, 1, 1 - foot / height))
+    layout = ConstrainedLayoutEngine(rect=(0, foot / height, 1, 1 - foot / height))
+    sheet = Figure(figsize=(7.2, height), dpi=300, layout=layout)
     points, matrix = sheet.subplots(2, 1, sharex=True, height_ratios=[above, below])
     _print_points(points, table, statistic, by, spread)
     bar = sheet.colorbar(_print_matrix(matrix, table), ax=matrix, pad=0.01)
@@ -335,7 +337,7 @@ def _name(fig: go.Figure, table: pd.DataFrame) -> None:
     """The names over the points of the heads that have one."""
     for x, row in zip(places(table), table.itertuples(), strict=True):
         if row.name:
-            fig.add_annotation(x=float(x), y=row.mean, text=_short(row.name), showarrow=False, yshift=18)
+            fig.add_annotation(x=float(x), y=row.mean, text=_short(str(row.name)), showarrow=False, yshift=18)
 
 
 def _matrix(table: pd.DataFrame, statistic: Statistic, share: float) -> go.Heatmap:

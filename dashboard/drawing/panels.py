@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageDraw
 
 from dashboard.drawing.figure import ColourBar, Plate
@@ -257,7 +258,7 @@ def title(layer: int, head: int | None) -> str:
     return f"Depth {layer}" if head is None else f"Layer {layer} · head {head}"
 
 
-def masses(stats: Mapping[str, float]) -> list[tuple[str, float]]:
+def masses(stats: Mapping[str, float] | pd.Series) -> list[tuple[str, float]]:
     """Where the summary's attention lies, as named shares of a row of `head_stats`; what is missing from 1 lies on
     padding."""
     parts = [

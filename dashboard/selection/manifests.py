@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.compute.methods import kind_of, title_of
+from dashboard.compute.rows import records
 from dashboard.data import cache
 from dashboard.selection.selection import Selection, pictures
 from dashboard.state import controls
@@ -48,7 +49,7 @@ def show(selection: Selection, name: str) -> None:
         on_click="ignore",
         icon=":material/download:",
     )
-    st.caption(summary(len(rows), there.index, uri))
+    st.caption(summary(len(rows), there.index.tolist(), uri))
 
 
 def summary(selected: int, there: Sequence[int], uri: str | None) -> str:
@@ -82,8 +83,10 @@ def ask_address(label: str, key: str) -> str | None:
 def ask_peaks() -> marks.Peaks | None:
     """Which peaks to mark: of the run in view, in the last layer, of the mean of all heads."""
     run = cache.current_run()
-    stored = [] if run is None else cache.methods(run.run_id).to_dict("records")
-    methods = [row["method"] for row in stored if not row["target"]]
+    if run is None:
+        return None
+    stored = cache.methods(run.run_id)
+    methods = [method for method, target in zip(stored["method"], stored["target"], strict=True) if not target]
     if not methods:
         return None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -111,5 +114,5 @@ def reachable(rows: pd.DataFrame, folder: str | None) -> list[bool]:
 
 def build(path: Path, rows: pd.DataFrame, label: str, uri: str, folder: str | None, peaks: marks.Peaks | None) -> bytes:
     """The manifest of these rows of `cache.images`, with the kept regions. Any thread may ask: no Streamlit here."""
-    found, _ = manifest.pictures_of(rows.to_dict("records"), uri, folder)
+    found, _ = manifest.pictures_of(records(rows), uri, folder)
     return manifest.text_of(manifest.manifest(uri, label, marks.marked(path, found, peaks, find_peaks))).encode()

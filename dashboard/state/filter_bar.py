@@ -165,8 +165,8 @@ def _set_sql(sql: str) -> None:
 
 
 def _chip(said: str, key: str, off: Any, what: Any) -> None:
-    look = {"icon": ":material/close:", "icon_position": "right", "help": "Take this off."}
-    st.button(words.plain(said), key=key, on_click=off, args=(what,), **look)
+    icon = ":material/close:"
+    st.button(words.plain(said), key, "Take this off.", off, (what,), icon=icon, icon_position="right")
 
 
 def _panel(collection: str, found: Filtered) -> None:
@@ -178,7 +178,7 @@ def _panel(collection: str, found: Filtered) -> None:
         if st.session_state.get("filter_column") not in kinds:
             st.session_state["filter_column"] = first
         column = st.selectbox(
-            "Column", list(kinds), format_func=names.get, key="filter_column", placeholder="Choose or type one"
+            "Column", list(kinds), format_func=words.named(names), key="filter_column", placeholder="Choose or type one"
         )
         if column is not None:
             (_values if kinds[column] == "text" else _range)(collection, column, kinds[column])
@@ -212,13 +212,12 @@ def _values(collection: str, column: str, kind: str) -> None:
         search = ""
     counts = dict(cache.categories(collection, column, (search or "").strip(), chosen.values).values)
     options = [*dict.fromkeys((*chosen.values, *counts)), *([_NONE] if every.missing or chosen.missing else [])]
-    labels = unique(value for value in options if value is not _NONE)
-    labels = {value: f"{label} ({counts.get(value, 0):,})" for value, label in labels.items()}
+    texts = unique(value for value in options if value is not _NONE)
+    labels: dict[str | None, str] = {value: f"{label} ({counts.get(value, 0):,})" for value, label in texts.items()}
     labels[_NONE] = f"no value ({every.missing:,})"
     st.session_state[key] = [*chosen.values, *([_NONE] if chosen.missing else [])]
-    st.multiselect(
-        "Values", options, format_func=labels.get, key=key, on_change=_chose, args=(column, key), placeholder="any"
-    )
+    named = words.named(labels)
+    st.multiselect("Values", options, None, named, key, on_change=_chose, args=(column, key), placeholder="any")
     if listed.distinct > len(listed.values):
         st.caption(f"The {len(listed.values)} most frequent of {listed.distinct:,} values are listed.")
     contained = _asked(column, Contains)
@@ -315,10 +314,9 @@ def _ranged(column: str, kind: str) -> None:
     state[_UNFIT] = unfit
     if unfit:
         return
-    if None not in ends and ends[0] > ends[1]:
-        ends.reverse()
+    low, high = filters.ordered(*ends)
     missing = bool(state.get("filter_missing"))
-    _put(OneOf(column, (), missing) if ends == [None, None] else Between(column, *ends, missing))
+    _put(OneOf(column, (), missing) if low is None and high is None else Between(column, low, high, missing))
 
 
 def _typed_sql() -> None:

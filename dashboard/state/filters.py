@@ -63,20 +63,21 @@ def from_address(entries: Sequence[str], kinds: Mapping[str, str]) -> tuple[tupl
     found: dict[tuple[str, str], Condition] = {}
     bad = []
     for entry in entries:
-        match = _ENTRY.fullmatch(entry)
-        column = re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL) if match else None
-        slot = (column, match[2] if match else "")
-        joined = _joined(found.get(slot), *slot, match[3], kinds[column]) if column in kinds else None
+        joined = None
+        if match := _ENTRY.fullmatch(entry):
+            column, sign = re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL), match[2]
+            if column in kinds:
+                joined = _joined(found.get((column, sign)), column, sign, match[3], kinds[column])
+            if joined is not None:
+                found[column, sign] = joined
         if joined is None:
             bad.append(entry)
-        else:
-            found[slot] = joined
     return tuple(found.values()), bad
 
 
 def _joined(before: Condition | None, column: str, sign: str, rest: str, kind: str) -> Condition | None:
     """What an entry makes of the condition before it on the same column, None if nothing."""
-    if sign == "~":
+    if sign == "~" or isinstance(before, Contains):
         return Contains(column, rest) if rest and before is None else None
     before = before or OneOf(column)
     if not rest:
@@ -116,14 +117,14 @@ def _day(text: str, last: bool) -> date | None:
     match = re.fullmatch(r"([0-9]{4})(?:-([0-9]{1,2}))?(?:-([0-9]{1,2}))?", text)
     if not match:
         return None
-    year, month, day = (int(part) if part else None for part in match.groups())
+    year, month, day = int(match[1]), int(match[2] or 0), int(match[3] or 0)
     month = month or (12 if last else 1)
     try:
         if day or not last:
             return date(year, month, day or 1)
         return date.fromordinal(date(year + month // 12, month % 12 + 1, 1).toordinal() - 1)
     except ValueError:
-        return date(year, 12, 31) if last and (year, month, day) == (9999, 12, None) else None
+        return date(year, 12, 31) if last and (year, month, day) == (9999, 12, 0) else None
 
 
 def _ends(text: str, kind: str) -> tuple[Edge | None, Edge | None] | None:
@@ -136,7 +137,18 @@ def _ends(text: str, kind: str) -> tuple[Edge | None, Edge | None] | None:
     ends = edge(low, kind), edge(high, kind, last=True)
     if ends == (None, None) or (low and ends[0] is None) or (high and ends[1] is None):
         return None
-    return ends if None in ends or ends[0] <= ends[1] else ends[::-1]
+    return ordered(*ends)
+
+
+def ordered(low: Edge | None, high: Edge | None) -> tuple[Edge | None, Edge | None]:
+    """The ends of a range, of one kind, the lower first; None for no limit stays where it is."""
+    if low is None or high is None or _place(low) <= _place(high):
+        return low, high
+    return high, low
+
+
+def _place(end: Edge) -> float:
+    return end.toordinal() if isinstance(end, date) else end
 
 
 def _written(end: Edge | None) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.compute import words
+from dashboard.compute.rows import row
 from dashboard.data import cache
 from dashboard.state import filter_bar, filters, navigation, not_found
 from store.records import RunRecord
@@ -37,7 +38,7 @@ def run_and_image(filtered: bool = False) -> None:
         st.selectbox(
             "Run",
             ids,
-            format_func=labels.get,
+            format_func=words.named(labels),
             key="run",
             help="A run is one network with fixed settings over one collection.",
         )
@@ -47,23 +48,24 @@ def run_and_image(filtered: bool = False) -> None:
     offered = images if left is None or not len(left) else images[images.index.isin(left)]
     options = search(offered) if len(offered) > MANY else offered["image_id"].tolist()
     current = cache.current_image()
-    if current in images.index and current not in options:
+    if current is not None and current in images.index and current not in options:
         options = [current, *options]
     if not navigation.settle("image", options, missing_image):
         return
     labels = image_labels(images.loc[options])
-    st.selectbox("Image", options, format_func=labels.get, key="image")
-    image_id = cache.current_image()
+    st.selectbox("Image", options, format_func=words.named(labels), key="image")
+    image_id = cache.image_in_view()
+    shown = row(images, image_id)
     turn(image_id, offered.index.to_numpy())
     if small := cache.thumbnail(image_id):
-        width, height = images.loc[image_id, ["width", "height"]]
+        width, height = shown["width"], shown["height"]
         # A tall scroll would push all else off the sidebar.
         st.image(
             small,
-            alt=images.at[image_id, "alt"],
+            alt=shown["alt"],
             width="stretch" if height < 2 * width else round(480 * width / height),
         )
-    st.caption(words.plain(filters.short(images.at[image_id, "caption"], CAPTION)))
+    st.caption(words.plain(filters.short(shown["caption"], CAPTION)))
 
 
 def follow_image(runs: Sequence[RunRecord]) -> None:
@@ -105,7 +107,7 @@ def missing_image(number: str, shown: int | None) -> str:
         sentence = f"Picture {number} is in the collection {there}, and this run is over {here}: {way}"
     else:
         sentence = f"There is no picture {not_found.quoted(number)} in this database"
-    return f"{sentence}; shown is picture {shown}, {filters.short(images.at[shown, 'title'])}."
+    return f"{sentence}; shown is picture {shown}, {filters.short(str(images.at[shown, 'title']))}."
 
 
 def turn(image_id: int, ids: np.ndarray) -> None:

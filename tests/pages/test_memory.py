@@ -4,8 +4,10 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from dashboard.compute import rows, words
 from dashboard.data import cache
 from dashboard.data.cache import memory
 from store import connection, write
@@ -135,3 +137,30 @@ def test_a_change_that_is_undone_hides_nothing(said):
     with connection.writing(said) as con:
         write.set_metadata(con, 1, {database.NAMES[0]: {"title": "mine"}})
     assert title() == "mine"
+
+
+def test_what_is_gone_is_a_sentence(db):
+    assert cache.run(1).run_id == cache.image_row(1)["image_id"] == 1
+    with pytest.raises(StoreError, match="There is no run 99 in this database"):
+        cache.run(99)
+    with pytest.raises(StoreError, match="There is no picture 99 in this database"):
+        cache.image_row(99)
+    with pytest.raises(StoreError, match="Neither the original nor a thumbnail"):
+        cache.original(99)
+    with pytest.raises(StoreError, match="No run is in view"):
+        cache.run_in_view()
+    with pytest.raises(StoreError, match="No picture is in view"):
+        cache.image_in_view()
+
+
+def test_rows_of_a_frame_are_plain():
+    frame = pd.DataFrame({"image_id": [3, 4], "title": ["a", "b"]}, index=[3, 4])
+    assert rows.records(frame) == [{"image_id": 3, "title": "a"}, {"image_id": 4, "title": "b"}]
+    assert rows.row(frame, 4) == {"image_id": 4, "title": "b"}
+    with pytest.raises(KeyError):
+        rows.row(frame, 5)
+
+
+def test_an_option_without_a_label_is_called_as_it_is():
+    called = words.named({1: "one", None: "no value"})
+    assert (called(1), called(None), called(2)) == ("one", "no value", "2")

@@ -99,7 +99,7 @@ def described(
         "cells": list(CELLS),
         "side": SIDE,
         "alt": alt,
-        "tints": None if tints is None else base64.b64encode(np.ascontiguousarray(tints, np.uint8)).decode(),
+        "tints": None if tints is None else base64.b64encode(np.ascontiguousarray(tints, np.uint8).tobytes()).decode(),
         "legend": None if legend is None else _plain(legend),
         "kept": None if kept is None or kept.all() else ranges(kept),
         "marked": ranges(np.zeros(source.n, bool) if marked is None else marked),

@@ -27,12 +27,15 @@ from dashboard.data.cache.annotations import (
 )
 from dashboard.data.cache.attention import group_maps, head_stats, map_levels, maps, methods, outliers, predicted_class
 from dashboard.data.cache.collection import (
+    ImageRow,
     catalogue,
     catalogue_parts,
     collections,
     current_image,
     failures,
     image,
+    image_in_view,
+    image_row,
     images,
     images_text,
     items,
@@ -81,7 +84,15 @@ from dashboard.data.cache.networks import (
     run_in_view,
     runs,
 )
-from dashboard.data.cache.pictures import picture, pictures_version, thumb_url, thumbnail, thumbnail_of, thumbnails
+from dashboard.data.cache.pictures import (
+    original,
+    picture,
+    pictures_version,
+    thumb_url,
+    thumbnail,
+    thumbnail_of,
+    thumbnails,
+)
 from dashboard.data.cache.projected import (
     cluster_names,
     clusters,

@@ -2,19 +2,36 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NotRequired, TypedDict
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.compute import words
+from dashboard.compute import rows, words
 from dashboard.data.cache.file import db
 from dashboard.data.cache.memory import ask, ask_settled, remembered, settled, whole_numbers
 from dashboard.data.routes import thumb_route
 from store import connection, read
 from store import tables as stored_tables
+from store.errors import StoreError
 from store.keywords import divided
+
+
+class ImageRow(TypedDict):
+    """A row of `images`: one picture as the pages show it. `version` changes whenever the picture does."""
+
+    image_id: int
+    collection: str
+    path: str
+    sha256: NotRequired[str]
+    width: int
+    height: int
+    metadata: dict[str, Any]
+    title: str
+    caption: str
+    alt: str
+    version: str
 
 
 def collections() -> pd.DataFrame:
@@ -32,16 +49,32 @@ def images_text() -> pd.Series:
     return _images_text(str(db()), settled(db()))
 
 
-def image(image_id: int) -> dict[str, Any] | None:
-    """One row of `images` as a dict."""
+def image(image_id: int) -> ImageRow | None:
+    """One row of `images`."""
     found = images()
-    return found.loc[image_id].to_dict() if image_id in found.index else None
+    return ImageRow(**rows.row(found, image_id)) if image_id in found.index else None
+
+
+def image_row(image_id: int) -> ImageRow:
+    """The same of an image that is there. StoreError if it is gone."""
+    found = image(image_id)
+    if found is None:
+        raise StoreError(f"There is no picture {image_id} in this database.")
+    return found
 
 
 def current_image() -> int | None:
     """The id of the image in view, or None."""
     image_id = st.session_state.get("image")
     return None if image_id is None else int(image_id)
+
+
+def image_in_view() -> int:
+    """The id of the image in view, for pages that are shown only where there is one. StoreError if it is gone."""
+    image_id = current_image()
+    if image_id is None:
+        raise StoreError("No picture is in view. Choose one in the sidebar.")
+    return image_id
 
 
 def items(image_ids: Iterable[int], captions: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
@@ -89,7 +122,7 @@ def metadata_columns(collection: str | None = None) -> dict[str, str]:
     return dict(ask_settled(read.metadata_columns, collection=collection))
 
 
-def labels(column: str, image_ids: Sequence[int]) -> list[frozenset[str]]:
+def labels(column: str, image_ids: Iterable[int]) -> list[frozenset[str]]:
     """The values of each image in a column of the catalogue as text, or its tags for the column `tag`."""
     return ask(read.labels, column=column, ids=whole_numbers(image_ids))
 

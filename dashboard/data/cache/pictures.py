@@ -15,6 +15,7 @@ from dashboard.data.routes import thumb_route
 from dashboard.data.thumbnails import Thumbnails
 from ingest.vision import loader, originals
 from store import connection, read
+from store.errors import StoreError
 
 SIDE = 2048  # of a picture to draw on, in pixels: more than a screen shows, less than a scan weighs
 
@@ -26,10 +27,18 @@ def picture(image_id: int) -> tuple[Image.Image, bool] | None:
     return _picture(str(db()), settled(db()), image_id)
 
 
+def original(image_id: int) -> Image.Image:
+    """The same picture, or its thumbnail, of an image that can be read. StoreError if it cannot."""
+    found = picture(image_id)
+    if found is None:
+        raise StoreError("Neither the original nor a thumbnail of this picture can be read.")
+    return found[0]
+
+
 def thumb_url(image_id: int) -> str:
     """The address of an image's thumbnail, for a browser to keep for ever: another picture has another address."""
     known = images()
-    return thumb_route(image_id, known.at[image_id, "version"] if image_id in known.index else "0")
+    return thumb_route(image_id, str(known.at[image_id, "version"]) if image_id in known.index else "0")
 
 
 def pictures_version(collection: str) -> str:

@@ -47,16 +47,19 @@ def cluster_names(projection_id: int) -> dict[int, str]:
 def points_route(projection_id: int, wish: layouts.Wish) -> str | None:
     """The address of the points of a projection laid out as wished; None if there is no such layout of it."""
 
+    pictures = layout(projection_id)
+    if pictures is None:
+        return None
+
     def make() -> str | None:
-        pictures = layout(projection_id)
         names = cluster_names(projection_id) if wish.by == layouts.CLUSTER else {}
         with connection.reading(db()) as con:
             values = layouts.values_of(con, projection_id, pictures, wish, names)
         return None if values is None else layouts.version(pictures, values[0])
 
-    known = layouts.version(layout(projection_id)) if wish.layout == "projection" else None
+    known = layouts.version(pictures) if wish.layout == "projection" else None
     found = known or remembered(make, "points", projection_id, wish)
-    return found and route(f"/atlas/points/{projection_id}", found, **wish.query)
+    return route(f"/atlas/points/{projection_id}", found, **wish.query) if found else None
 
 
 def points_of(path: Path, projection_id: int, wish: layouts.Wish) -> bytes | None:

@@ -42,7 +42,7 @@ def links(metadata: Mapping[str, Any]) -> list[Link]:
 def viewer_at(metadata: Mapping[str, Any], target: str) -> Link | None:
     """A viewer that opens at a canvas of the picture's manifest, or at a part of it, canvas#xywh=…."""
     manifest = metadata.get("iiif_manifest")
-    if not _host(manifest) or not _host(target):
+    if manifest is None or not _host(manifest) or not _host(target):
         return None
     state = content_state(target, manifest)
     label = "This part in the Theseus viewer" if "#" in target else "This picture in the Theseus viewer"

@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from dashboard.compute import permutation
+from dashboard.compute import permutation, words
 from dashboard.compute.contrast import Contrast
 from dashboard.compute.methods import entry_of, registry
 from dashboard.data import cache
@@ -58,7 +58,7 @@ def page() -> None:
         return
     unit = unit_of(chosen, found.contrast, settings)
     size = figures.canvas(found.contrast.rows, found.contrast.cols)
-    grounds = tuple(comparison.average(run, ids, size) for ids in (found.a, found.b)) if style.behind else None
+    grounds = (comparison.average(run, found.a, size), comparison.average(run, found.b, size)) if style.behind else None
     drawn = figures.draw(found.contrast, named, unit, style, grounds)
     maps(drawn, summary.sentences(run, found))
     result(found.contrast, unit)
@@ -111,7 +111,7 @@ def choose(run: RunRecord, stored: pd.DataFrame) -> Choice:
 def choose_alone(noun: str) -> bool:
     """Of a method that accumulates: whether a layer, called `noun`, is taken alone."""
     shown = {"accumulated": f"accumulated to this {noun}", "alone": f"this {noun} alone"}
-    chosen = controls.selectbox("Shown", list(shown), key="aggregate_shown", format_func=shown.get, width=240)
+    chosen = controls.selectbox("Shown", list(shown), key="aggregate_shown", format_func=words.named(shown), width=240)
     return chosen == "alone"
 
 
@@ -191,11 +191,18 @@ def downloads(run: RunRecord, drawn: Triptych, found: Finding, credit: str) -> N
     """The figure for print and the numbers."""
     stem = panels.file_stem(f"aggregate-{run.collection}-run{run.run_id}")
     title = f"Two groups of pictures in {run.collection}"
-    look = {"on_click": "ignore", "icon": ":material/download:"}
     with st.container(horizontal=True):
         widgets.figures("aggregate", stem, partial(figures.plate, title, credit, drawn))
         data = tables.safe_csv(found.contrast.table())
-        st.download_button("Maps as CSV", data, f"{stem}.csv", "text/csv", key="aggregate_csv", **look)
+        st.download_button(
+            "Maps as CSV",
+            data,
+            f"{stem}.csv",
+            "text/csv",
+            key="aggregate_csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
 
 
 page()

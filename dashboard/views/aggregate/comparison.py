@@ -15,6 +15,7 @@ from dashboard.data import cache
 from dashboard.drawing import panels
 from dashboard.views.aggregate import figures
 from dashboard.views.aggregate.groups import Pair
+from store.aggregate import Head
 from store.records import RunRecord
 
 HOLD = 2**25  # weights in memory at a time, 128 MB; of more pictures some are drawn by lot
@@ -29,7 +30,7 @@ class Choice:
     method: str
     target: str | None
     layer: int
-    head: int | str | None
+    head: Head
     alone: bool = False
 
     @property
@@ -120,9 +121,8 @@ def drawn_by_lot(pair: Pair, limit: int, seed: int) -> tuple[np.ndarray, np.ndar
     if total <= limit:
         return pair.a, pair.b
     random = np.random.default_rng(seed)
-    return tuple(
-        np.sort(random.choice(ids, max(1, limit * len(ids) // total), replace=False)) for ids in (pair.a, pair.b)
-    )
+    a, b = (np.sort(random.choice(ids, max(1, limit * len(ids) // total), replace=False)) for ids in (pair.a, pair.b))
+    return a, b
 
 
 def average(run: RunRecord, ids: np.ndarray, size: tuple[int, int]) -> Image.Image:

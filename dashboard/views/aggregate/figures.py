@@ -90,7 +90,8 @@ def draw(
         alt = f"Mean of group {letter}, {name}: it peaks {panels.peak_place(mean)}."
         drawn.append(Panel(f"{letter}: {name}", note, alt, picture))
     bars = mean_bar(low, high, unit), difference_bar(_reach(contrast), unit)
-    return Triptych((*drawn, _difference(contrast, unit, style, plain)), *bars)
+    a, b = drawn
+    return Triptych((a, b, _difference(contrast, unit, style, plain)), *bars)
 
 
 def plate(title: str, caption: str, triptych: Triptych) -> Plate:

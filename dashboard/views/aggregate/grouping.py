@@ -66,7 +66,8 @@ def choose_group(
         for what in PARTS:
             url.put(f"aggregate_{letter}_{what}_{column}", [])
     conditions = [condition(letter, column, kinds[column], catalogue[column].dropna()) for column in columns]
-    return None if None in conditions else Group(tuple(conditions))
+    known = tuple(each for each in conditions if each is not None)
+    return Group(known) if len(known) == len(conditions) else None
 
 
 def condition(letter: str, column: str, kind: str, values: pd.Series) -> Condition | None:

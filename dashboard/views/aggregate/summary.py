@@ -108,7 +108,7 @@ def credit(run: RunRecord, choice: Choice, named: tuple[str, str], finding: Find
     target = " Explained: each picture's own target." if choice.target is None else ""
     target = f" Explained: {choice.target}." if choice.target else target
     heads = {"mean": ", mean of all heads", "max": ", maximum of all heads", None: ""}
-    head = heads.get(choice.head, f", head {choice.head}")
+    head = f", head {choice.head}" if isinstance(choice.head, int) else heads[choice.head]
     depth = ("Depth" if method is None else method.depth) if choice.head is None else "Layer"
     where = f" {depth} {choice.layer}{head}{' alone' * (choice.accumulates and choice.alone)}"
     if choice.accumulated:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.components import map_wall
 from dashboard.components.patches import patches
+from dashboard.compute import words
 from dashboard.compute.methods import depth_noun, entry_of, kind_of, title_of
 from dashboard.data import cache
 from dashboard.drawing import markup, panels
@@ -79,8 +80,9 @@ def show(subject: Subject) -> None:
     runs = [run.run_id for run in cache.runs(own.collection)]
     _arrive(own, runs)
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    count = row.segmented_control("Columns", [2, 3, 4], key="columns", required=True)
-    kind = row.segmented_control("Kind", list(options.KINDS), key="kinds", required=True, format_func=options.KINDS.get)
+    count = row.segmented_control("Columns", [2, 3, 4], key="columns", required=True) or 2
+    kinds, named = list(options.KINDS), words.named(options.KINDS)
+    kind = row.segmented_control("Kind", kinds, key="kinds", required=True, format_func=named) or kinds[0]
     try:
         target = "" if kind == "attention" else targets.pick_target(subject.run, subject.image_id)
     except CannotLook as reason:
@@ -104,7 +106,7 @@ def pick_column(number: int, runs: Sequence[int], kind: str) -> Column:
     prefix, labels = f"c{number}_", pickers.run_labels()
     state = st.session_state
     options.settle(f"{prefix}run", runs)
-    run = cache.run(st.selectbox("Run", runs, key=f"{prefix}run", format_func=labels.get))
+    run = cache.run(st.selectbox("Run", runs, key=f"{prefix}run", format_func=words.named(labels)))
     stored = list(dict.fromkeys(cache.methods(run.run_id)["method"]))
     keys = [key for key in options.offered(run, stored) if kind_of(key) == kind]
     options.settle(f"{prefix}method", keys)
@@ -125,7 +127,7 @@ def pick_column(number: int, runs: Sequence[int], kind: str) -> Column:
         noun = depth_noun(key).lower()
         shown = {"": f"accumulated to this {noun}", ALONE: f"this {noun} alone"}
         options.settle(f"{prefix}head", list(shown))
-        head = row.selectbox("Shown", list(shown), key=f"{prefix}head", format_func=shown.get)
+        head = row.selectbox("Shown", list(shown), key=f"{prefix}head", format_func=words.named(shown))
     name = options.pick_options(key, row, prefix=prefix)
     state[f"_{prefix}column"] = column = Column(run.run_id, name, layer, head)
     return column
@@ -158,8 +160,8 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
             prefix = each.subject.run.prefix_tokens
             about_network = described.warning(each.subject.run.measured, each.question.key)
             about_maps = warnings.warnings(each.question.entry, each.found.maps, each.scene, prefix)
-            for words in filter(None, [about_network, *about_maps]):
-                st.caption(f":material/visibility_off: {words}")
+            for warning in [each for each in (about_network, *about_maps) if each]:
+                st.caption(f":material/visibility_off: {warning}")
     said = _seen(sides)
     st.html(f'<div style="max-width: 30rem">{markup.said(said, bar)}</div>')
     credits = [viewer.describe(each.subject, each.question, each.found) for each, _ in sides]

@@ -146,10 +146,9 @@ def _curves(subject: Subject, found: Found, one: Maps) -> Any:
     pixels, _ = fit_image(subject.picture, backbone.rule, subject.run.fit, subject.run.size, subject.size)
     cells = subject.scene(found.frame).cells()
     batch = backbone.pixels(torch.from_numpy(pixels[None].copy()))
-    score = None
-    if (number_of := _class(found.target)) is not None:
-        network = backbone.network
-        score = lambda pixels: scores_of(network.problem, network.classify(pixels).float())[:, number_of]  # noqa: E731
+    score, problem, classify = None, backbone.network.problem, backbone.network.classify
+    if (number_of := _class(found.target)) is not None and classify is not None:
+        score = lambda pixels: scores_of(problem, classify(pixels).float())[:, number_of]  # noqa: E731
     return faithfulness(backbone, batch, one.weights[0], STEPS, ORDERS, score=score, cells=cells)
 
 
@@ -176,7 +175,7 @@ def _forgetting(subject: Subject, question: Question, found: Found, one: Maps) -
             number
             for number, layer in enumerate(maps.layers)
             if (layer <= one.layers[0] if question.accumulated else layer == one.layers[0])
-            and (heads is None or maps.heads[number] == heads)
+            and (heads is None or maps.heads is None or maps.heads[number] == heads)
         ]
         weights = maps.weights[0, chosen].numpy()  # the mean of blocks ranks patches as their sum does
         return weights.max(axis=0) if question.fuse == "max" else weights.mean(axis=0)

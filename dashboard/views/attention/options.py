@@ -12,6 +12,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.compute import words
 from dashboard.compute.methods import depth_noun, entry_of, kind_of, registry, title_of
 from dashboard.drawing import panels
 from dashboard.drawing.panels import Look
@@ -43,7 +44,7 @@ def choose_view() -> str:
         "View",
         ["maps", "compare"],
         key="view",
-        format_func={"maps": "layers and heads", "compare": "compare"}.get,
+        format_func=words.named({"maps": "layers and heads", "compare": "compare"}),
         label_visibility="collapsed",
     )
 
@@ -86,7 +87,7 @@ def pick_method(keys: Sequence[str], stored: Sequence[str]) -> str:
         kinds,
         required=True,
         key="kind",
-        format_func=KINDS.get,
+        format_func=words.named(KINDS),
         on_change=_other_kind,
         args=(tuple(keys),),
         help="Attention is what the network did: where its tokens look. Attribution is what counted for an answer: "
@@ -197,7 +198,7 @@ def choose_alone(question: Question) -> bool:
         list(shown),
         key="frames",
         required=True,
-        format_func=shown.get,
+        format_func=words.named(shown),
         help=f"Accumulated: each map is the sum of all {noun}s up to its own, how the evidence comes together. "
         f"Alone: what a {noun} adds by itself.",
     )
@@ -231,7 +232,8 @@ def choose_drawing(per_head: bool = True, scale: str = "map", key: str = "scale"
     with row:
         smooth = widgets.smooth("edges")
         scales = list(panels.SCALES)
-        scale = controls.segmented_control("Scale", scales, scales.index(scale), key=key, format_func=panels.SCALES.get)
+        format_scale = words.named(panels.SCALES)
+        scale = controls.segmented_control("Scale", scales, scales.index(scale), key=key, format_func=format_scale)
     with row.popover("Colours, mask, weights", icon=":material/tune:"):
         colours = controls.selectbox("Colours", list(panels.COLOURS), key="colours")
         opacity = controls.slider("Opacity (%)", 0, 100, 60, 5, key="opacity")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard.components.player import player
+from dashboard.compute.words import named
 from dashboard.drawing import panels
 from dashboard.drawing.panels import Look, Maps, Scene
 from dashboard.state import controls
@@ -66,7 +67,7 @@ def choose_scale(accumulated: bool) -> str:
     """A key of frames.SCALES."""
     names = {**frames.SCALES, "own": "as the paper draws them"} if accumulated else frames.SCALES
     # Not a row of buttons: in this narrow column a second one would be cut off, or not be there at all.
-    return controls.selectbox("Scale of the frames", list(names), key="frame_scale", format_func=names.get)
+    return controls.selectbox("Scale of the frames", list(names), key="frame_scale", format_func=named(names))
 
 
 def words(accumulated: bool, scale: str) -> str:

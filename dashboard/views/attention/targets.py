@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.compute import words
 from dashboard.data import cache
 from dashboard.state import filter_bar, pickers, url
 from dashboard.views.attention import lookup
@@ -34,7 +35,7 @@ class Reach:
     classes: tuple[str, ...]
     images: tuple[int, ...] = ()
     columns: tuple[str, ...] = ()
-    collection: str | None = None
+    collection: str = ""
 
     @property
     def kinds(self) -> list[str]:
@@ -76,7 +77,7 @@ def pick_target(run: Run, image_id: int | None, stored: Sequence[str] = ()) -> s
         _aim(stored[0], able)
     settle("target_kind", able.kinds)
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    kind = row.selectbox("What is explained", able.kinds, key="target_kind", format_func=TARGETS.get)
+    kind = row.selectbox("What is explained", able.kinds, key="target_kind", format_func=words.named(TARGETS))
     with row:
         text = _TARGET_CONTROLS[kind](able)
     url.put("target", [text])
@@ -104,7 +105,7 @@ def _image(able: Reach) -> str:
     images = cache.images(able.collection)
     labels = pickers.image_labels(images.loc[[i for i in able.images if i in images.index]])
     settle("target_image", list(labels))
-    chosen = st.selectbox("Picture", list(labels), key="target_image", format_func=labels.get)
+    chosen = st.selectbox("Picture", list(labels), key="target_image", format_func=words.named(labels))
     return f"image:{chosen}"
 
 
@@ -116,7 +117,7 @@ def _label(able: Reach) -> str:
     values = list(counts)
     settle("target_value", values)
     shown = {value: f"{label} ({counts[value]:,})" for value, label in filter_bar.unique(values).items()}
-    return f"label:{column}={st.selectbox('Label', values, key='target_value', format_func=shown.get)}"
+    return f"label:{column}={st.selectbox('Label', values, key='target_value', format_func=words.named(shown))}"
 
 
 def _vote(able: Reach) -> str:

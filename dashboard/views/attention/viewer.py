@@ -51,7 +51,7 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
     maps = found.maps.renormalised(scene.cells()) if drawing.over_patches else found.maps
     about_network = described.warning(subject.run.measured, question.key)
     about_maps = warnings.warnings(question.entry, found.maps, scene, subject.run.prefix_tokens, outliers(subject))
-    for words in filter(None, [about_network, *about_maps]):
+    for words in [each for each in (about_network, *about_maps) if each]:
         st.warning(words, icon=":material/visibility_off:")
     if _of_chosen_token(question):
         query_bar(subject, question, found)

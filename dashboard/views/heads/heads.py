@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 
 from dashboard import components
 from dashboard.compute import words
+from dashboard.compute.rows import records
 from dashboard.data import cache
 from dashboard.drawing import head_figures, markup, panels
 from dashboard.drawing.figure import ColourBar
@@ -155,13 +157,16 @@ def downloads(view: View, table: pd.DataFrame) -> None:
     caption = f"{view.statistic.title}. {explained(view)} {credit(view, table)}"
     about = {"run": view.number, "of": view.chosen.words or "all images", "target": view.target}
     row = st.container(horizontal=True)
-    look = {"on_click": "ignore", "icon": ":material/download:"}
+    icon = ":material/download:"
     data = head_figures.csv(table, view.statistic, **about)
-    row.download_button("Numbers as CSV", data, f"{stem}.csv", "text/csv", key="heads_csv", **look)
+    row.download_button(
+        "Numbers as CSV", data, f"{stem}.csv", "text/csv", key="heads_csv", on_click="ignore", icon=icon
+    )
     for ending, mime in (("png", "image/png"), ("svg", "image/svg+xml")):
         draw = partial(head_figures.printed, table, view.statistic, view.by, view.spread, caption, ending)
         label = f"Figure as {ending.upper()}"
-        row.download_button(label, draw, f"{stem}.{ending}", mime, key=f"heads_{ending}", **look)
+        name = f"{stem}.{ending}"
+        row.download_button(label, draw, name, mime, key=f"heads_{ending}", on_click="ignore", icon=icon)
 
 
 # ---- which head -------------------------------------------------------------------------------------------------
@@ -202,11 +207,11 @@ def pick(table: pd.DataFrame) -> tuple[int, int]:
 
 def one_head(view: View, table: pd.DataFrame, layer: int, head: int) -> None:
     """A head's name, its mean map, where it peaks, and the heads like it."""
-    known = table.set_index(["layer", "head"])
-    name, note = known.loc[(layer, head), ["name", "note"]] if (layer, head) in known.index else ("", "")
+    known = records(table[(table["layer"] == layer) & (table["head"] == head)])
+    name, note = (known[0]["name"], known[0]["note"]) if known else ("", "")
     st.html(markup.heading(head_figures.title(layer, head, name)))
-    if (layer, head) in known.index:
-        st.html(markup.small(standing(view, table, known.loc[(layer, head)])))
+    if known:
+        st.html(markup.small(standing(view, table, known[0])))
     method = next((key for key in SUMMARY if key in stored(view.run)), None)
     row = st.container(horizontal=True, gap="large")
     left, right = row.container(width=320), row.container()
@@ -225,7 +230,7 @@ def one_head(view: View, table: pd.DataFrame, layer: int, head: int) -> None:
         alike(view, layer, head, method)
 
 
-def standing(view: View, table: pd.DataFrame, row: pd.Series) -> str:
+def standing(view: View, table: pd.DataFrame, row: Mapping[str, Any]) -> str:
     """The statistic of one head in words, and its place among all."""
     place = int((table["mean"] > row["mean"]).sum()) + 1
     more = (
@@ -318,18 +323,19 @@ def peaks(view: View, layer: int, head: int, method: str | None) -> None:
 
 def drawn(found: pd.DataFrame, head: Head) -> list[dict[str, Any]]:
     """The items of a gallery: thumbnails with the head's map over them, their peaks and where those are."""
-    maps = cache.head_maps(head, found["image_id"]) if head.method else {}
+    maps = cache.head_maps(head, found["image_id"].tolist()) if head.method else {}
     items, thumbnails = cache.items(found["image_id"]), cache.thumbnails(found["image_id"])
-    for item, row in zip(items, found.itertuples(), strict=True):
-        item["caption"] = panels.percent(row.peak)
-        weights, small = maps.get(row.image_id), thumbnails.get(row.image_id)
-        if weights is None or small is None or weights.shape != (row.rows, row.cols):
+    for item, row in zip(items, records(found), strict=True):
+        item["caption"] = panels.percent(row["peak"])
+        frame = Frame(row["x0"], row["y0"], row["x1"], row["y1"], row["rows"], row["cols"])
+        weights, small = maps.get(row["image_id"]), thumbnails.get(row["image_id"])
+        image = cache.image(row["image_id"])
+        if weights is None or small is None or image is None or weights.shape != (frame.rows, frame.cols):
             continue
-        image = cache.image(row.image_id)
         scene = Scene(
             Image.open(io.BytesIO(small)).convert("RGB"),
             (image["width"], image["height"]),
-            Frame(row.x0, row.y0, row.x1, row.y1, row.rows, row.cols),
+            frame,
             image["title"],
         )
         maps_ = Maps((head.layer,), (head.head,), (panels.title(head.layer, head.head),), weights[None])
@@ -345,8 +351,8 @@ def alike(view: View, layer: int, head: int, method: str) -> None:
     st.subheader("Heads that look alike", anchor=False)
     with st.spinner("Comparing the heads …", show_time=False):
         found = cache.head_likeness(view.number, method, view.chosen.ids)
-    here = None if found is None else np.flatnonzero((found.layers == layer) & (found.heads == head))
-    if here is None or not here.size:
+    here = np.flatnonzero((found.layers == layer) & (found.heads == head)) if found is not None else np.empty(0, int)
+    if found is None or not here.size:
         st.caption("No maps of these images are stored.")
         return
     cosines = np.where(np.arange(len(found.heads)) == here[0], -1, np.nan_to_num(found.cosines[here[0]], nan=-1))

@@ -23,6 +23,7 @@ from dashboard.views.map import publication
 from dashboard.views.map.publication import View
 from store.atlas import Layout
 from store.counts import counted
+from store.errors import StoreError
 from store.records import RunRecord
 
 FIGURE = "map"
@@ -64,6 +65,8 @@ def page() -> None:
     wanted = filtered.ids
     projection, wish, column, size, clusters = choose_view(run, projections)
     layout = cache.layout(projection["projection_id"])
+    if layout is None:
+        raise StoreError("This projection has no points any more. Choose another one.")
     tints = tint(layout, run, projection["projection_id"], column)
     above = st.container()
     explain(run, projection, layout, wish, clusters, column)
@@ -73,8 +76,9 @@ def page() -> None:
     with above:
         opened = draw(layout, source, projection, tints, column, size, wanted)
     clicked = selection(layout, filtered, run)
-    if opened is not None or clicked is not None:
-        card.show_later(clicked if opened is None else opened)
+    shown = clicked if opened is None else opened
+    if shown is not None:
+        card.show_later(shown)
 
 
 def draw(
@@ -95,7 +99,7 @@ def draw(
         tints=None
         if tints is None
         else cache.remembered(lambda: canvas.rgb(tints.of), "tints", source.points, layout.version, column),
-        legend=None if tints is None else legend(tints, column),
+        legend=None if tints is None or column is None else legend(tints, column),
         kept=None if wanted is None else np.isin(layout.ids, wanted),
         marked=np.isin(layout.ids, selected.ids()),
         size=size,
@@ -109,7 +113,7 @@ def source_of(layout: Layout, projection_id: int, wish: Wish, clusters: bool) ->
     page = f"/atlas/page/{layout.collection_id}/{layout.atlas}/{{cell}}/{{page}}"
     return canvas.Source(
         n=len(layout.ids),
-        points=cache.points_route(projection_id, wish),
+        points=cache.points_route(projection_id, wish) or "",
         thumb=cache.route("/thumb/{id}", layout.version),
         about=cache.route("/atlas/about/{id}", cache.version()),
         page=cache.route(page, layout.atlas) if layout.atlas else "",
@@ -137,7 +141,7 @@ def choose_view(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, Wish, 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         labels = labels_of(rows)
         chosen = controls.segmented_control(
-            "Projection", list(labels), key="projection", format_func=labels.get, words=labels.get
+            "Projection", list(labels), key="projection", format_func=words.named(labels), words=words.named(labels)
         )
         projection = rows[chosen]
         clustered = cache.clusters(projection["projection_id"]) is not None
@@ -164,7 +168,7 @@ def wished(run: RunRecord, columns: list[str]) -> Wish:
     scales = [name for name, kind in kinds.items() if kind in ("number", "date") or range_of(name, kinds) == name]
     by = {"projection": [], "grid": [], "time": scales, "groups": columns}
     known = [name for name in WAYS if by[name] or name in ("projection", "grid")]
-    way = controls.selectbox("Layout", known, key="layout", format_func=WAYS.get, width=140)
+    way = controls.selectbox("Layout", known, key="layout", format_func=words.named(WAYS), width=140)
     if not by[way]:
         return Wish(way)
     return Wish(way, controls.selectbox("Along" if way == "time" else "By", by[way], key="layout_by", width=130))
@@ -186,15 +190,16 @@ def tint(layout: Layout, run: RunRecord, projection_id: int, column: str | None)
         return None
 
     def make() -> colours.Colours:
-        if column == CLUSTER:
+        if column == CLUSTER and (clusters := cache.clusters(projection_id)) is not None:
             names = cache.cluster_names(projection_id)
-            of = cache.clusters(projection_id).among(layout.ids).tolist()
+            of = clusters.among(layout.ids).tolist()
             found = colours.colour([names.get(number) for number in of], "text")
-            legend = [("in no cluster" if name == "not given" else name, *rest) for name, *rest in found.legend]
-            return replace(found, legend=legend)
+            none = {"not given": "in no cluster"}
+            return replace(found, legend=[(none.get(name, name), tint, n) for name, tint, n in found.legend])
         values = cache.catalogue_parts(run.collection).set_index("image_id")[column].reindex(layout.ids)
         kind = cache.metadata_columns(run.collection)[column]
-        return colours.colour(values.astype(object).where(values.notna(), None).tolist(), kind)
+        known = zip(values.astype(object), values.notna(), strict=True)
+        return colours.colour([value if there else None for value, there in known], kind)
 
     return cache.remembered(make, "map", projection_id, layout.version, run.run_id, column)
 
@@ -258,7 +263,7 @@ def export(
     """The map as a page of its own, as it looks now: made only when it is asked for."""
     run = cache.run_in_view()
     looks = {
-        "legend": None if tints is None else legend(tints, column),
+        "legend": None if tints is None or column is None else legend(tints, column),
         "kept": filtered.among(layout.ids),
         "marked": np.isin(layout.ids, selected.ids()),
         "size": size,

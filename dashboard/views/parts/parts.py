@@ -40,7 +40,7 @@ class Choice:
 def page() -> None:
     """The page."""
     st.title("Parts")
-    run, image_id = cache.run_in_view(), cache.current_image()
+    run, image_id = cache.run_in_view(), cache.image_in_view()
     show = controls.segmented_control("Show", ["pictures", "network"], key="show", label_visibility="collapsed")
     if show == "network":
         network(run)
@@ -96,7 +96,7 @@ def nearest(run: RunRecord, image_id: int, count: int, filtered: Filtered) -> Ch
     if count > 1:
         among = filtered.among(cache.features(run.run_id)[0])
         others = cache.nearest(run.run_id, image_id, count - 1, among)["image_id"].tolist()
-    words = cache.image(image_id)["title"]
+    words = cache.image_row(image_id)["title"]
     if others:
         pictures = "picture" if len(others) == 1 else f"{len(others)} pictures"
         words += f" and the {pictures} most like it{filtered.words and f' with {filtered.words}'}"

@@ -101,7 +101,7 @@ def _look(run: RunRecord, backbone: Any, ids: Sequence[int]) -> Parts | None:
 
 def _size(image_id: int) -> tuple[int, int]:
     """Width and height of the original."""
-    row = cache.image(image_id)
+    row = cache.image_row(image_id)
     return row["width"], row["height"]
 
 
@@ -116,7 +116,7 @@ def scenes(palette: Palette) -> list[Scene]:
     """The pictures as they are drawn on, with what the network saw of each."""
     found = []
     for coloured in palette.pictures:
-        row, (picture, _) = cache.image(coloured.image_id), cache.picture(coloured.image_id)
+        row, picture = cache.image_row(coloured.image_id), cache.original(coloured.image_id)
         found.append(Scene(picture, (row["width"], row["height"]), coloured.frame, row["title"]))
     return found
 

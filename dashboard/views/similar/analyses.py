@@ -162,18 +162,21 @@ def two_runs(run: RunRecord, image_id: int, chosen: Filtered, k: int) -> int | N
             "The other run", list(runs), key="other", format_func=lambda key: _name(runs[key]), width=420
         )
     ]
-    found = [_neighbours(each, image_id, chosen, k) for each in (run, other)]
-    for each, table in zip((run, other), found, strict=True):
+    found = []
+    for each in (run, other):
+        table = _neighbours(each, image_id, chosen, k)
         if table is None:
             st.info(f"Run {each.run_id} has no feature of this image.")
             return None
+        found.append(table)
     both = set(found[0]["image_id"]) & set(found[1]["image_id"])
     share = neighbours.agreement(found[0]["image_id"].to_numpy(), found[1]["image_id"].to_numpy())
     most = max(map(len, found))
     st.html(
         markup.small(
-            f"{len(both)} of {most} neighbours of {cache.image(image_id)['title']} ({100 * share:.0f} %) are the same "
-            "under both runs. Compare the order, not the numbers: each network has its own scale of cosine similarity."
+            f"{len(both)} of {most} neighbours of {cache.image_row(image_id)['title']} ({100 * share:.0f} %) are the "
+            "same under both runs. Compare the order, not the numbers: each network has its own scale of cosine "
+            "similarity."
         )
     )
     clicked = None

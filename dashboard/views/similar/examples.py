@@ -57,11 +57,15 @@ def clear() -> None:
 def box_of(owner: str) -> Box | None:
     """The box drawn on this picture, which the address keeps as `crop`; another picture has none at first."""
     state, news = st.session_state, url.is_new("crop")
-    Param("crop", None, _box, lambda box: [",".join(f"{edge:.3f}" for edge in box)]).load()
+    Param("crop", None, _box, _written).load()
     if state.get("_crop_of", owner) != owner and not news:
         state["crop"] = None
     state["_crop_of"] = owner
     return state["crop"]
+
+
+def _written(box: Box | None) -> list[str]:
+    return [] if box is None else [",".join(f"{edge:.3f}" for edge in box)]
 
 
 def draw_box(box: Box | None) -> None:

@@ -62,7 +62,7 @@ def page() -> None:
     elif find == "near-duplicates":
         go_on(analyses.near_duplicates(run, chosen))
     elif find == "two runs":
-        go_on(analyses.two_runs(run, image_id, chosen, how_many(run.images - 1)))
+        go_on(analyses.two_runs(run, cache.image_in_view(), chosen, how_many(run.images - 1)))
     else:
         search(run, image_id, chosen)
 
@@ -131,7 +131,7 @@ def show_picture(picture: Image.Image, alt: str, owner: str) -> Box | None:
     box = examples.box_of(owner)
     drawn = crop.crop(markup.source(fitted(picture, SIDE)), alt, "crop_box", box)
     if drawn is not None:
-        examples.draw_box(None if drawn == "whole" else drawn)
+        examples.draw_box(None if isinstance(drawn, str) else drawn)
     return box
 
 
@@ -255,8 +255,8 @@ def vector_of(run: RunRecord, image_id: int | None, own: Query | None, box: Box 
     """The feature (dim,) of what is searched with. None, with a sentence on the page, if there is none."""
     if own is not None:
         return look(run, ("own", own.sha256, box), lambda: own.picture, box)
-    if box is not None:
-        return look(run, ("image", image_id, box), lambda: cache.picture(image_id)[0], box)
+    if box is not None and image_id is not None:
+        return look(run, ("image", image_id, box), lambda: cache.original(image_id), box)
     ids, matrix = cache.features(run.run_id)
     place = np.flatnonzero(ids == image_id)
     if len(place):
