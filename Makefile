@@ -91,6 +91,7 @@ torture: develop browser
 lint: develop
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/pyrefly check
 
 bench: develop
 	$(BIN)/python -m tests.bench
