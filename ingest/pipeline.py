@@ -58,6 +58,12 @@ class Plan:
     workers: int = 2
     stop: Callable[[], None] = lambda: None
 
+    def new_run(self) -> Run:
+        """The run that is made with the first results. ValueError for a plan that has none to make."""
+        if self.run is None:
+            raise ValueError("a plan with a network needs a run, or the number of one")
+        return self.run
+
 
 @dataclass
 class Counts:
@@ -326,8 +332,8 @@ class Writer:
         run_id = self.counts.run_id
         with writing(plan.db, PATIENCE, more=True) as con:
             # Booked with its first pictures, not before: a run that fails at all of them leaves nothing behind.
-            if run_id is None and plan.run is not None and any(observation is not None for _, observation in observed):
-                run_id = write.add_run(con, plan.collection_id, plan.run)
+            if run_id is None and any(observation is not None for _, observation in observed):
+                run_id = write.add_run(con, plan.collection_id, plan.new_run())
             ids = write.add_images(con, plan.collection_id, [record for _, record in in_order])
             for batch, observation in observed:
                 if observation is not None and run_id is not None:

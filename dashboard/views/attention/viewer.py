@@ -220,16 +220,18 @@ def _side(columns: int) -> int:
 
 def other_side(subject: Subject, question: Question, drawing: Drawing, here: Found) -> None:
     """Why are these two similar: the other picture, explained by this one, whose own maps are `here`."""
-    other_id = int(question.target.partition(":")[2])
+    other_id, own_id = int(question.target.partition(":")[2]), subject.image_id
+    if own_id is None:  # of a picture that is in no database nothing is like another
+        return
     try:
         other = lookup.subject_of(subject.record, other_id)
-        asked = replace(question, target=f"image:{subject.image_id}")
+        asked = replace(question, target=f"image:{own_id}")
         with st.spinner("The network looks at the other picture …"):
             found = lookup.find(other, asked)
     except CannotLook as reason:
         st.info(markup.markdown(str(reason)))
         return
-    likeness = lookup.similarity(other.record, int(asked.target.partition(":")[2]), other_id)
+    likeness = lookup.similarity(subject.record, own_id, other_id)
     st.subheader("Why are these two similar?")
     if likeness is not None:
         st.markdown(
