@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from store import companding, grids, rows
 from store.errors import StoreError
+from store.maps import AttentionMaps
 from store.results import HEAD_STATS
 
 IMPORTANCE = "importance"  # the one statistic that comes from the view `head_importances`
@@ -36,16 +37,6 @@ class Head:
     head: int
     method: str
     target: str = ""
-
-
-@dataclass(frozen=True)
-class MeanMap:
-    """The mean over `images` maps of one head, weights (rows, cols) float32. Of maps of several grids, all are brought
-    onto a common one; `grids_before` says how many there were."""
-
-    weights: np.ndarray
-    images: int
-    grids_before: int
 
 
 @dataclass(frozen=True)
@@ -142,8 +133,8 @@ def maps(con: Connection, head: Head, ids: Iterable[int]) -> dict[int, np.ndarra
     return found
 
 
-def mean_map(con: Connection, head: Head, ids: Iterable[int] | None = None) -> MeanMap | None:
-    """The mean of one head's maps over all images, on their common grid; None if there are none."""
+def mean_map(con: Connection, head: Head, ids: Iterable[int] | None = None) -> AttentionMaps | None:
+    """The mean of one head's maps over all images, on their common grid: one map; None if there are none."""
     same = f"FROM stored_map WHERE {_SAME_HEAD} {_among(ids)}"
     counted = f"SELECT rows, cols, count(*) AS images {same} GROUP BY ALL ORDER BY ALL"
     found = _table(con, counted, **vars(head), ids=ids).to_pylist()
@@ -159,7 +150,9 @@ def mean_map(con: Connection, head: Head, ids: Iterable[int] | None = None) -> M
             total += weights.sum(axis=0, dtype=np.float64)
         totals[height, width] = total[None]
     images = sum(grid["images"] for grid in found)
-    return MeanMap((_together(totals)[0] / images).astype(np.float32), images, len(found))
+    mean = (_together(totals) / images).astype(np.float32)
+    which = {"method": head.method, "target": head.target, "images": images, "grids": len(found)}
+    return AttentionMaps(mean, np.array([head.layer]), np.array([head.head]), **which)
 
 
 def likeness(

@@ -73,8 +73,8 @@ def peaks_of(path: Path | str, pictures: list[Picture], wanted: Peaks, find: Fin
         with reading(path) as con:  # not for all of it: an ingest may be waiting
             for _, same in seen.groupby(["rows", "cols"]):  # one grid at a time, so that no map is drawn onto another
                 which = (wanted.method, wanted.target, wanted.layer, wanted.head, wanted.accumulate)
-                found = aggregate.group_maps(con, wanted.run_id, same.index, *which)
-                maps |= dict(zip(found.ids.tolist(), found.weights, strict=True))
+                group = aggregate.group_maps(con, wanted.run_id, same.index, *which)
+                maps |= dict(zip(group.image_ids.tolist(), group.weights, strict=True))
         for picture in batch:
             found = picture.image_id in maps
             yield picture, _places(maps[picture.image_id], seen, picture, wanted, find) if found else []

@@ -14,7 +14,8 @@ import pyarrow as pa
 from store import companding
 from store.errors import StoreError
 from store.identifiers import literal, quoted, text_at
-from store.records import FrameRecord, Held, MapStack, RunRecord
+from store.maps import AttentionMaps
+from store.records import FrameRecord, Held, RunRecord
 from store.rows import fetch, first, one, plain
 
 TITLE_KEYS = ("title", "name", "caption", "label", "titel", "titre")
@@ -138,7 +139,7 @@ def maps(
     target: str = "",
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
-) -> MapStack | None:
+) -> AttentionMaps | None:
     """The maps of one image, ordered by layer and head; None if there are none. `layers` and `heads` choose some."""
     table = _table(
         con,
@@ -162,7 +163,8 @@ def maps(
     codes = np.concatenate([chunk.flatten().to_numpy() for chunk in table["codes"].chunks])
     weights = companding.decode(codes.reshape(-1, rows * cols), table["scale"].to_numpy(), table["minimum"].to_numpy())
     layer, head = table["layer"].to_numpy(), table["head"].to_numpy()
-    return MapStack(layer, head, rows, cols, weights.reshape(-1, rows, cols))
+    ids = np.full(len(layer), image_id)
+    return AttentionMaps(weights.reshape(-1, rows, cols), layer, head, ids, method, target)
 
 
 def methods(con: Connection, run_id: int) -> pa.Table:

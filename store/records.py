@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from store.maps import AttentionMaps
+
 
 @dataclass(frozen=True)
 class ImageRecord:
@@ -98,21 +100,6 @@ class FrameRecord:
 
 
 @dataclass(frozen=True)
-class MapBlock:
-    """m maps of one method, target and grid. `heads` is None where a map belongs to no head (rollout);
-    `weights` is (m, rows * cols) float32, row-major, never negative."""
-
-    method: str
-    target: str
-    rows: int
-    cols: int
-    image_ids: np.ndarray
-    layers: np.ndarray
-    heads: np.ndarray | None
-    weights: np.ndarray
-
-
-@dataclass(frozen=True)
 class HeadStats:
     """Numbers about m heads; `values` maps a column of the `head_stats` view to (m,) float32."""
 
@@ -155,21 +142,9 @@ class Results:
     image_ids: np.ndarray
     vectors: np.ndarray | None = None
     frames: list[FrameRecord] = field(default_factory=list)
-    maps: list[MapBlock] = field(default_factory=list)
+    maps: list[AttentionMaps] = field(default_factory=list)
     head_stats: list[HeadStats] = field(default_factory=list)
     token_stats: dict[str, np.ndarray] = field(default_factory=dict)
     importance: list[HeadImportance] = field(default_factory=list)
     predictions: list[PredictionRecord] = field(default_factory=list)
     norms: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class MapStack:
-    """m maps of one image: layers (m,), heads (m,) with -1 where a map belongs to no head, weights (m, rows, cols)
-    float32."""
-
-    layers: np.ndarray
-    heads: np.ndarray
-    rows: int
-    cols: int
-    weights: np.ndarray

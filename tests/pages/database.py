@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from store import connection, write
-from store.records import FrameRecord, HeadStats, ImageRecord, MapBlock, Results, Run, RunRecord
+from store.records import FrameRecord, HeadStats, ImageRecord, Results, Run, RunRecord
+from tests.support.maps import stored_maps
 
 PAINTINGS = Path(__file__).parents[2] / "examples" / "paintings"
 NAMES = (
@@ -98,8 +99,8 @@ def results(ids: np.ndarray, sizes: list[tuple[int, int]], seed: int = 0) -> Res
         FrameRecord(int(i), 0.0, 0.0, float(w), float(h), ROWS, COLS) for i, (w, h) in zip(ids, sizes, strict=True)
     ]
     maps = [
-        MapBlock("cls", "", ROWS, COLS, image, layer, head, weights),
-        MapBlock("rollout", "", ROWS, COLS, depth_image, depth, None, rolled),
+        stored_maps("cls", "", ROWS, COLS, image, layer, head, weights),
+        stored_maps("rollout", "", ROWS, COLS, depth_image, depth, None, rolled),
     ]
     return Results(ids, vectors, frames, maps, [HeadStats(image, layer, head, values)])
 

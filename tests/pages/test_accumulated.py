@@ -5,9 +5,10 @@ import pytest
 
 from dashboard.data import cache
 from store import connection, write
-from store.records import MapBlock, Results
+from store.records import Results
 from tests.pages import database
 from tests.pages.test_attention import panes, said, titles, walls
+from tests.support.maps import stored_maps
 
 TARGET = "neighbours:5"
 LAYERS, ROWS, COLS = database.LAYERS, 4, 6
@@ -18,7 +19,7 @@ def add_blocks(db, layers=range(LAYERS), images=(1, 4)) -> None:
     count = len(layers)
     weights = np.random.default_rng(5).gamma(2, 1, (len(images) * count, ROWS * COLS)).astype(np.float32)
     ids = np.repeat(np.array(images), count)
-    block = MapBlock("daam", TARGET, ROWS, COLS, ids, np.tile(np.array(layers), len(images)), None, weights)
+    block = stored_maps("daam", TARGET, ROWS, COLS, ids, np.tile(np.array(layers), len(images)), None, weights)
     with connection.writing(db) as con:
         write.add_results(con, 1, Results(np.array(images), maps=[block]))
 

@@ -13,8 +13,9 @@ from dashboard.compute import contrast
 from dashboard.data import cache
 from dashboard.views.aggregate import comparison
 from store import connection, write
-from store.records import FrameRecord, ImageRecord, MapBlock, Results
+from store.records import FrameRecord, ImageRecord, Results
 from tests.pages import database
+from tests.support.maps import stored_maps
 
 ROWS, COLS, LAYERS, HEADS = 5, 4, 2, 2
 PLANTED = (4, 1)  # the patch that portraits draw attention to, in layer 1
@@ -51,8 +52,8 @@ def plant(path, count: int = 30, fit: str = "crop") -> list[int]:
         weights[portrait, PLANTED[0] * COLS + PLANTED[1]] += 0.2
         depths = random.dirichlet(np.full(ROWS * COLS, 3.0), count).astype(np.float32)
         maps = [
-            MapBlock("cls", "", ROWS, COLS, image, layer, head, weights),
-            MapBlock("rollout", "", ROWS, COLS, np.array(ids), np.ones(count, int), None, depths),
+            stored_maps("cls", "", ROWS, COLS, image, layer, head, weights),
+            stored_maps("rollout", "", ROWS, COLS, np.array(ids), np.ones(count, int), None, depths),
         ]
         frames = [FrameRecord(i, 80.0, 0.0, 560.0, 480.0, ROWS, COLS) for i in ids]
         write.add_results(con, run, Results(np.array(ids), frames=frames, maps=maps))

@@ -15,8 +15,8 @@ from PIL import Image
 from dashboard.components import map_wall
 from dashboard.components.patches import Patch
 from dashboard.data import cache
-from dashboard.drawing import figure, panels
-from dashboard.drawing.panels import Look, Maps, Scene
+from dashboard.drawing import figure, map_values, panels
+from dashboard.drawing.panels import Look, Scene
 from dashboard.drawing.text import warnings
 from dashboard.views.attention import comparison, frames
 from ingest.vision import loader
@@ -26,8 +26,10 @@ from ingest.vision.embedding import embed, observe
 from ingest.vision.explaining import Asked, explain_pictures
 from ingest.vision.geometry import Frame, fit_image
 from store import connection, write
+from store.maps import AttentionMaps
 from store.records import FrameRecord, Results
 from tests.pages import database
+from tests.support.maps import shown_maps
 
 HARMFUL = '<img src=x onerror="alert(1)"> & $x_1$ **bold**'
 
@@ -530,8 +532,8 @@ def test_columns_are_read_as_they_are_written():
 
 def test_one_scale_over_grids_of_two_sizes():
     picture = Image.new("RGB", (64, 64), (90, 90, 90))
-    coarse = Maps((0,), (0,), ("A",), np.array([[[0.0, 1.0], [1.0, 2.0]]], np.float32), "uniform")
-    fine = Maps((0,), (0,), ("B",), np.linspace(0, 4, 16, dtype=np.float32).reshape(1, 4, 4), "uniform")
+    coarse = shown_maps((0,), (0,), ("A",), np.array([[[0.0, 1.0], [1.0, 2.0]]], np.float32), "uniform")
+    fine = shown_maps((0,), (0,), ("B",), np.linspace(0, 4, 16, dtype=np.float32).reshape(1, 4, 4), "uniform")
     scenes = [Scene(picture, (64, 64), Frame(0, 0, 64, 64, side, side)) for side in (2, 4)]
     (one, other), bar = panels.scaled(list(zip((coarse, fine), scenes, strict=True)), Look(scale="shared"))
     assert one.ravel() == pytest.approx([0, 0.25, 0.25, 0.5]) and other.max() == 1
@@ -544,7 +546,7 @@ def test_one_scale_over_grids_of_two_sizes():
 def trusted(weights, prefix: int = 1, method: str = "cls", frame: Frame | None = None, outliers=None) -> list[str]:
     weights = np.asarray(weights, np.float32)
     frame = frame or Frame(0, 0, 40, 40, *weights.shape[1:])
-    maps = Maps((0,) * len(weights), (0,) * len(weights), ("A",) * len(weights), weights)
+    maps = shown_maps((0,) * len(weights), (0,) * len(weights), ("A",) * len(weights), weights)
     return warnings.warnings(
         methods()[method], maps, Scene(Image.new("RGB", (40, 40)), (40, 40), frame), prefix, outliers
     )
@@ -582,10 +584,10 @@ def test_outliers_that_the_database_knows_are_said(db, open_page):
 # ---- frames -------------------------------------------------------------------------------------------------------
 
 
-def blocks() -> Maps:
+def blocks() -> AttentionMaps:
     weights = np.zeros((3, 2, 2), np.float32)
     weights[0, 0, 0], weights[1, 0, 1], weights[2, 1, 1] = 1, 2, 5
-    return Maps((0, 1, 2), (None,) * 3, ("Block 0", "Block 1", "Block 2"), weights, "evidence")
+    return shown_maps((0, 1, 2), (None,) * 3, ("Block 0", "Block 1", "Block 2"), weights, "evidence")
 
 
 def test_frames_on_one_scale_add_up_and_never_fade():
@@ -644,10 +646,10 @@ def scene(width: int = 600, height: int = 400) -> Scene:
     return Scene(Image.fromarray(pixels), (width, height), Frame(100, 0, 500, 400, 16, 16), "The Lion")
 
 
-def grid(count: int = 16) -> Maps:
+def grid(count: int = 16) -> AttentionMaps:
     weights = np.random.default_rng(2).dirichlet(np.full(256, 0.2), count).reshape(-1, 16, 16).astype(np.float32)
     heads = tuple(range(count))
-    return Maps((0,) * count, heads, tuple(panels.title(0, head) for head in heads), weights)
+    return shown_maps((0,) * count, heads, tuple(map_values.title(0, head) for head in heads), weights)
 
 
 def test_a_single_map_of_several_keeps_their_shared_scale():
@@ -660,7 +662,7 @@ def test_a_single_map_of_several_keeps_their_shared_scale():
 def test_notes_say_peak_and_mass():
     weights = np.full((1, 16, 16), 0.5 / 256, np.float32)
     weights[0, 15, 0] += 0.25
-    (panel,), _ = panels.draw(Maps((3,), (1,), ("Layer 3 · head 1",), weights), scene(), Look())
+    (panel,), _ = panels.draw(shown_maps((3,), (1,), ("Layer 3 · head 1",), weights), scene(), Look())
     assert panel.note == "peak ×64 · 75\u00a0% on patches"  # 256 · (0.25 + 0.5 / 256)
     assert panel.alt == "The Lion, layer 3 · head 1: the attention peaks at the bottom left of what the network saw."
 

@@ -8,8 +8,9 @@ from store import grids, heads, read, write
 from store.connection import reading, writing
 from store.errors import StoreError
 from store.heads import Head
-from store.records import FrameRecord, HeadStats, MapBlock, Results
+from store.records import FrameRecord, HeadStats, Results
 from tests.store.conftest import COLS, HEADS, LAYERS, ROWS
+from tests.support.maps import stored_maps
 
 CELLS = ROWS * COLS
 
@@ -176,8 +177,8 @@ def test_the_mean_map_is_the_mean_of_the_maps(filled, ids, batch, monkeypatch):
     found = ask(filled.path, "mean_map", Head(filled.run, 2, 0, "cls"), ids)
     wanted = stack(filled.path, ids or range(1, 6))[:, 2 * HEADS].mean(0)
     np.testing.assert_allclose(found.weights.ravel(), wanted, rtol=1e-5)
-    assert found.weights.shape == (ROWS, COLS)
-    assert (found.images, found.grids_before) == (len(ids or range(5)), 1)
+    assert found.weights.shape == (1, ROWS, COLS)
+    assert (found.images, found.grids) == (len(ids or range(5)), 1)
 
 
 def on_one_grid(path, ids) -> np.ndarray:
@@ -192,7 +193,7 @@ def test_maps_of_several_grids_are_brought_onto_one(filled, make):
     another_grid(filled, make, [2, 5])
     found = ask(filled.path, "mean_map", Head(filled.run, 0, 1, "cls"))
     np.testing.assert_allclose(found.weights.ravel(), on_one_grid(filled.path, range(1, 6))[:, 1].mean(0), rtol=1e-5)
-    assert (found.images, found.grids_before) == (5, 2)
+    assert (found.images, found.grids) == (5, 2)
 
 
 def test_without_maps_there_is_no_mean(filled):
@@ -205,7 +206,7 @@ def test_without_maps_there_is_no_mean(filled):
 def test_methods_and_targets_do_not_mix(filled, make):
     weights = make.softmax(np.random.default_rng(5), 1, CELLS)
     one = [np.array([1]), np.array([0]), np.array([0]), weights]
-    blocks = [MapBlock("received", "", ROWS, COLS, *one), MapBlock("daam_heads", "class:7", ROWS, COLS, *one)]
+    blocks = [stored_maps("received", "", ROWS, COLS, *one), stored_maps("daam_heads", "class:7", ROWS, COLS, *one)]
     with writing(filled.path) as con:
         write.add_results(con, filled.run, Results(np.array([1]), maps=blocks))
     assert ask(filled.path, "mean_map", Head(filled.run, 0, 0, "cls")).images == 5
@@ -252,7 +253,7 @@ def test_heads_without_a_common_image_have_no_likeness(filled, make):
     weights[2] = 0
     ids, layers, numbers = np.array([1, 2, 2]), np.array([0, 1, 2]), np.zeros(3, int)
     with writing(filled.path) as con:
-        block = MapBlock("received", "", ROWS, COLS, ids, layers, numbers, weights)
+        block = stored_maps("received", "", ROWS, COLS, ids, layers, numbers, weights)
         write.add_results(con, filled.run, Results(np.array([1, 2]), maps=[block]))
     found = ask(filled.path, "likeness", filled.run, "received")
     assert np.isnan(found.cosines[0, 1]) and np.isnan(found.cosines[0, 2])

@@ -8,7 +8,8 @@ import pytest
 from store import companding, read, rows, schema, search, write
 from store.connection import reading, writing
 from store.errors import StoreError
-from store.records import FrameRecord, HeadStats, MapBlock, Results
+from store.maps import AttentionMaps
+from store.records import FrameRecord, HeadStats, Results
 
 
 def test_collections(filled):
@@ -215,9 +216,9 @@ def test_an_empty_database_answers_everything(empty):
         assert read.thumbnails(con, []) == {} and read.known(con, 1) == {} and read.done(con, 1, ["cls"]) == set()
 
 
-def _block(**changes):
-    facts = {"method": "cls", "target": "", "rows": 2, "cols": 2, "image_ids": [1], "layers": [0], "heads": [0]}
-    return MapBlock(**facts | {"weights": np.full((1, 4), 0.25, np.float32)} | changes)
+def _maps(**changes):
+    one = {"weights": np.full((1, 2, 2), 0.25, np.float32), "layers": np.zeros(1), "heads": np.zeros(1)}
+    return AttentionMaps(**one | {"image_ids": np.ones(1, np.int64), "method": "cls"} | changes)
 
 
 @pytest.mark.parametrize(
@@ -226,9 +227,9 @@ def _block(**changes):
         (Results([1, 2], vectors=np.ones((1, 8))), r"expects vectors of shape \(2, 8\)"),
         (Results([1], vectors=np.ones((1, 9))), r"shape \(1, 8\); these have \(1, 9\)"),
         (Results([1], vectors=np.full((1, 8), np.nan)), "finite"),
-        (Results([1], maps=[_block(rows=3)]), r"3 × 2 need weights of shape \(1, 6\)"),
-        (Results([1], maps=[_block(image_ids=[1, 2])]), r"2 maps"),
-        (Results([1], maps=[_block(weights=np.full((1, 4), -1.0))]), "finite weights of 0 and more"),
+        (Results([1], maps=[_maps(weights=np.ones((1, 4)))]), r"'cls' have \(1, 4\), \(1,\), \(1,\) and \(1,\)"),
+        (Results([1], maps=[_maps(image_ids=np.array([1, 2]))]), r"an image; these of .* and \(2,\)"),
+        (Results([1], maps=[_maps(weights=np.full((1, 2, 2), -1.0))]), "finite weights of 0 and more"),
         (Results([1], head_stats=[HeadStats([1], [0], [0], {"sharpness": [1.0]})]), "no column for sharpness"),
     ],
 )

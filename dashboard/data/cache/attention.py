@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.data.cache.file import db
 from dashboard.data.cache.memory import ask_settled, settled, whole_numbers
 from store import aggregate, connection, read
-from store.records import MapStack
+from store.maps import AttentionMaps
 
 
 def methods(run_id: int) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def maps(
     target: str = "",
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
-) -> MapStack | None:
+) -> AttentionMaps | None:
     """The stored maps of one image, weights (m, rows, cols) float32; None if there are none. Read-only."""
     chosen = (whole_numbers(layers), whole_numbers(heads))
     return _maps(str(db()), settled(db()), run_id, image_id, method, target, *chosen)
@@ -59,7 +59,7 @@ def group_maps(
     layer: int,
     head: aggregate.Head,
     accumulate: bool = False,
-) -> aggregate.GroupMaps:
+) -> AttentionMaps:
     """One map of each of these images (ids (n,) int64), as `store.aggregate.group_maps` gives them. Read-only."""
     return _group_maps(str(db()), settled(db()), run_id, ids.tobytes(), method, target, layer, head, accumulate)
 
@@ -67,7 +67,7 @@ def group_maps(
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _maps(
     path: str, token: str, run_id: int, image_id: int, method: str, target: str, layers: Any, heads: Any
-) -> MapStack | None:
+) -> AttentionMaps | None:
     with connection.reading(path) as con:
         stack = read.maps(con, run_id, image_id, method, target, layers, heads)
     if stack is not None:
@@ -76,7 +76,7 @@ def _maps(
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the maps …")
-def _group_maps(path: str, token: str, run_id: int, ids: bytes, *which: Any) -> aggregate.GroupMaps:
+def _group_maps(path: str, token: str, run_id: int, ids: bytes, *which: Any) -> AttentionMaps:
     with connection.reading(path) as con:
         found = aggregate.group_maps(con, run_id, np.frombuffer(ids, np.int64), *which)
     found.weights.flags.writeable = False

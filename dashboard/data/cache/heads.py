@@ -7,6 +7,7 @@ import pandas as pd
 
 from dashboard.data.cache.memory import ask, ask_settled, saying, whole_numbers
 from store import heads
+from store.maps import AttentionMaps
 
 
 def head_statistics(run_id: int) -> list[str]:
@@ -39,7 +40,7 @@ def head_maps(head: heads.Head, ids: Sequence[int]) -> dict[int, np.ndarray]:
     return ask_settled(heads.maps, head=head, ids=whole_numbers(ids))
 
 
-def head_mean_map(head: heads.Head, ids: np.ndarray | None = None) -> heads.MeanMap | None:
+def head_mean_map(head: heads.Head, ids: np.ndarray | None = None) -> AttentionMaps | None:
     """The mean of one head's maps. Read-only."""
     return ask_settled(heads.mean_map, head=head, ids=ids)
 

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.drawing.panels import Maps, Scene, percent
+from dashboard.drawing.panels import Scene, percent
+from store.maps import AttentionMaps
 
 LITTLE = 0.2  # share of a token's attention on patches below which a map shows a small remainder
 OUTLIERS = 0.01  # share of patches with an abnormal norm from which on they are worth a word
 PADDING = 0.05  # share of a map's mass that lies on no picture
 
 
-def warnings(method: Any, maps: Maps, scene: Scene, prefix: int, outliers: float | None = None) -> list[str]:
+def warnings(method: Any, maps: AttentionMaps, scene: Scene, prefix: int, outliers: float | None = None) -> list[str]:
     """What is to be known before these maps are read; empty where nothing is the matter.
 
     `maps` as the method gave them, `method` its entry in the registry, `prefix` the number of special tokens,

@@ -92,9 +92,9 @@ def compare(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> F
     # All at once where they fit: the next groups are then at hand.
     reading = np.sort(everyone) if len(everyone) <= limit else asked
     which = (choice.method, choice.target, choice.layer, choice.head, choice.accumulated)
-    stack = cache.group_maps(run.run_id, reading, *which)
-    chosen = np.isin(stack.ids, asked)
-    ids, weights = stack.ids[chosen], stack.weights[chosen]
+    maps = cache.group_maps(run.run_id, reading, *which)
+    chosen = np.isin(maps.image_ids, asked)
+    ids, weights = maps.image_ids[chosen], maps.weights[chosen]
     if run.fit == "pad" and len(ids):
         weights = contrast.on_pictures(weights, cache.frames(run.run_id).set_index("image_id").loc[ids])
     holding = weights.any(axis=(1, 2))
@@ -108,8 +108,8 @@ def compare(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> F
         contrast.contrast(weights[in_a], weights[in_b], settings.shuffles, settings.seed),
         ids[in_a],
         ids[in_b],
-        without=int(np.isin(stack.without, asked).sum()),
-        grids_before=stack.grids_before,
+        without=len(asked) - int(chosen.sum()),
+        grids_before=maps.grids,
         empty=int((~holding).sum()),
         too_many=len(pair.a) + len(pair.b) - len(asked),
     )

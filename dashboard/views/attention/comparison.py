@@ -13,13 +13,13 @@ from dashboard.components.patches import patches
 from dashboard.compute import words
 from dashboard.compute.methods import depth_noun, entry_of, kind_of, title_of
 from dashboard.data import cache
-from dashboard.drawing import markup, panels
+from dashboard.drawing import map_values, markup, panels
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.panels import Look, Panel, Scene
 from dashboard.drawing.text import warnings
 from dashboard.state import pickers, url
 from dashboard.views.attention import lookup, options, targets, viewer
-from dashboard.views.attention.lookup import CannotLook, Found, Question, Subject
+from dashboard.views.attention.lookup import CannotLook, PictureMaps, Question, Subject
 from ingest.vision import described
 from store.records import Run, RunRecord
 
@@ -32,8 +32,8 @@ FUSIONS = {"mean": "mean of all", "max": "maximum of all"}
 
 @dataclass(frozen=True)
 class Column:
-    """What one column shows. `head` is a number as text, a key of panels.FUSIONS, or '' for methods without heads, of
-    which those that accumulate have ALONE too, for one layer without those before. In the address it is written
+    """What one column shows. `head` is a number as text, a key of map_values.FUSIONS, or '' for methods without heads,
+    of which those that accumulate have ALONE too, for one layer without those before. In the address it is written
     `1;cls;11;mean`."""
 
     run_id: int
@@ -57,7 +57,7 @@ class Column:
         method = entry_of(self.method)
         target = target if method is not None and method.needs_target else ""
         layers = None if method is not None and method.one_layer else (self.layer,)
-        if self.head in panels.FUSIONS:
+        if self.head in map_values.FUSIONS:
             return Question(self.method, target, layers, None, self.head)
         heads = (int(self.head),) if self.head.isdecimal() else None
         return Question(self.method, target, layers, heads, alone=self.head == ALONE)
@@ -70,7 +70,7 @@ class Side:
     number: int
     subject: Subject
     question: Question
-    found: Found
+    found: PictureMaps
     scene: Scene
 
 
@@ -151,12 +151,12 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
     if not sides:
         return
     # Networks and methods count in weights of their own: multiples of a map's mean can be compared.
-    groups = [(each.found.maps.uniform(each.scene.cells()), each.scene.at(SIDE)) for each, _ in sides]
+    groups = [(map_values.uniform(each.found.maps, each.scene.cells()), each.scene.at(SIDE)) for each, _ in sides]
     drawn, bar = panels.draw_together(groups, look)
     shown = [replace(panel, title=_title(each)) for (each, _), (panel, *_) in zip(sides, drawn, strict=True)]
     for (each, place), panel in zip(sides, shown, strict=True):
         with place:
-            patches([map_wall.pane(panel, each.scene)], f"compare_{each.number}", group=subject.group, pick=False)
+            patches([panel], f"compare_{each.number}", group=subject.group, pick=False)
             prefix = each.subject.run.prefix_tokens
             about_network = described.warning(each.subject.run.measured, each.question.key)
             about_maps = warnings.warnings(each.question.entry, each.found.maps, each.scene, prefix)
@@ -168,8 +168,8 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
     numbered = " ".join(f"({number}) {credit}" for number, credit in enumerate(credits, 1))
     st.html(markup.small(numbered))
     for each, _ in sides:
-        if each.found.live is not None:
-            st.html(markup.small(viewer.how_to_store(each.subject, each.question, each.found.live)))
+        if each.found.seconds is not None:
+            st.html(markup.small(viewer.how_to_store(each.subject, each.question, each.found.seconds)))
     _download(subject, sides[0][0].scene, shown, bar, look, count, numbered)
     with st.expander("Cite this comparison", icon=":material/format_quote:"):
         st.code(f"{numbered} {viewer.link()}".strip(), language=None, wrap_lines=True)

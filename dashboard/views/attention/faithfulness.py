@@ -13,15 +13,15 @@ import streamlit as st
 from dashboard.data import cache
 from dashboard.drawing import markup
 from dashboard.drawing.colours import NAMED
-from dashboard.drawing.panels import Maps
 from dashboard.views.attention import lookup
-from dashboard.views.attention.lookup import Found, Question, Subject
+from dashboard.views.attention.lookup import PictureMaps, Question, Subject
+from store.maps import FUSED, AttentionMaps
 
 STEPS, ORDERS = 20, 5
 SHARES = 6  # of the blocks that forget, from none to all
 
 
-def show(subject: Subject, question: Question, found: Found, one: Maps) -> None:
+def show(subject: Subject, question: Question, found: PictureMaps, one: AttentionMaps) -> None:
     """The section about `one` map of those that were found. The network works when asked to."""
     title = one.titles[0]
     with st.expander("Does this map explain the network?", icon=":material/science:"):
@@ -69,20 +69,20 @@ def _asked(label: str, name: str, spinner: str, key: tuple, make: Callable[[], A
         return None
 
 
-def _score_of(subject: Subject, found: Found) -> str:
+def _score_of(subject: Subject, found: PictureMaps) -> str:
     """What the curves measure."""
-    if _class(found.target) is None:
+    if _class(found.maps.target) is None:
         return "likeness"
     return "estimate" if cache.backbone(subject.run).network.problem == "regression" else "probability"
 
 
-def _draw_curves(curves: Any, found: Found, score: str) -> None:
+def _draw_curves(curves: Any, found: PictureMaps, score: str) -> None:
     st.markdown(verdict(curves))
     left, right = st.columns(2)
     left.plotly_chart(_chart("Hidden first", "patches hidden", score, curves, "deletion"), key="deletion")
     right.plotly_chart(_chart("Shown first", "patches shown", score, curves, "insertion"), key="insertion")
     measured = "Likeness to the whole picture (cosine of the features)"
-    measured = measured if score == "likeness" else f"{score.capitalize()} of {found.target}"
+    measured = measured if score == "likeness" else f"{score.capitalize()} of {found.maps.target}"
     st.caption(
         f"{measured}, in {STEPS} steps; random: mean of {ORDERS} orders. "
         "After Petsiuk, Das and Saenko 2018 (RISE), with tokens dropped where RISE paints pixels grey."
@@ -135,7 +135,7 @@ def verdict(curves: Any) -> str:
     return f"{sentence} The two do not agree, so little follows from this map."
 
 
-def _curves(subject: Subject, found: Found, one: Maps) -> Any:
+def _curves(subject: Subject, found: PictureMaps, one: AttentionMaps) -> Any:
     import torch
 
     from ingest.vision.faithfulness import faithfulness
@@ -147,12 +147,12 @@ def _curves(subject: Subject, found: Found, one: Maps) -> Any:
     cells = subject.scene(found.frame).cells()
     batch = backbone.pixels(torch.from_numpy(pixels[None].copy()))
     score, problem, classify = None, backbone.network.problem, backbone.network.classify
-    if (number_of := _class(found.target)) is not None and classify is not None:
+    if (number_of := _class(found.maps.target)) is not None and classify is not None:
         score = lambda pixels: scores_of(problem, classify(pixels).float())[:, number_of]  # noqa: E731
     return faithfulness(backbone, batch, one.weights[0], STEPS, ORDERS, score=score, cells=cells)
 
 
-def _forgetting(subject: Subject, question: Question, found: Found, one: Maps) -> Any:
+def _forgetting(subject: Subject, question: Question, found: PictureMaps, one: AttentionMaps) -> Any:
     import torch
 
     from ingest.vision.embedding import cells_of
@@ -167,15 +167,15 @@ def _forgetting(subject: Subject, question: Question, found: Found, one: Maps) -
     target = None
     if question.target:  # what was explained stays the same while the network forgets
         target = lookup.target_of(subject, question.target, backbone).held(backbone, backbone.pixels(batch), ids)
-    heads = one.heads[0]
+    head, layer = int(one.heads[0]), int(one.layers[0])
 
     def explain(forgetful: Any, _: Any) -> np.ndarray:
         maps = explain_pictures(forgetful, batch, [asked], target, cells, ids).maps[0]
         chosen = [
             number
-            for number, layer in enumerate(maps.layers)
-            if (layer <= one.layers[0] if question.accumulated else layer == one.layers[0])
-            and (heads is None or maps.heads is None or maps.heads[number] == heads)
+            for number, depth in enumerate(maps.layers)
+            if (depth <= layer if question.accumulated else depth == layer)
+            and (head == FUSED or maps.heads is None or maps.heads[number] == head)
         ]
         weights = maps.weights[0, chosen].numpy()  # the mean of blocks ranks patches as their sum does
         return weights.max(axis=0) if question.fuse == "max" else weights.mean(axis=0)

@@ -13,9 +13,10 @@ from PIL import Image
 
 from dashboard.compute.methods import depth_noun, entry_of
 from dashboard.data import cache
-from dashboard.drawing import panels
-from dashboard.drawing.panels import Maps, Scene
+from dashboard.drawing import map_values
+from dashboard.drawing.panels import Scene
 from ingest.vision.geometry import Frame, fit_image
+from store.maps import FUSED, AttentionMaps, no_heads
 from store.records import Run, RunRecord
 
 
@@ -68,8 +69,8 @@ class Subject:
 @dataclass(frozen=True)
 class Question:
     """Which maps: a method by its stored name (`rollout`, `rollout(fusion=max)`), what it explains ('' for nothing),
-    layers and heads (None: all there are), how heads are fused, '' or a key of panels.FUSIONS, and whether the layers
-    of a method that accumulates are shown each `alone`, not added up."""
+    layers and heads (None: all there are), how heads are fused, '' or a key of map_values.FUSIONS, and whether the
+    layers of a method that accumulates are shown each `alone`, not added up."""
 
     method: str
     target: str = ""
@@ -100,27 +101,14 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Live:
-    """What a network has found just now: all maps of a method (m, rows, cols), in the order of layers and heads, where
-    it looked, what was explained, a classifier's prediction, and the seconds it took."""
+class PictureMaps:
+    """Maps of one picture and what of it they cover. `seconds` is how long a pass took that was made just now, and
+    `predicted` what a classifier said in it; None for maps that the database holds."""
 
-    layers: tuple[int, ...]
-    heads: tuple[int, ...] | None
-    weights: np.ndarray
+    maps: AttentionMaps
     frame: Frame
-    target: str
-    predicted: Any | None
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Found:
-    """Maps and where they lie. `live` is None for those that the database holds."""
-
-    maps: Maps
-    frame: Frame
-    target: str
-    live: Live | None
+    predicted: Any | None = None
+    seconds: float | None = None
 
 
 def subject_of(run: RunRecord, image_id: int) -> Subject:
@@ -141,34 +129,38 @@ def subject_of_own(run: Run, name: str, picture: Image.Image) -> Subject:
     return Subject(run, None, picture, True, picture.size, name, "", name, digest)
 
 
-def find(subject: Subject, question: Question) -> Found:
+def find(subject: Subject, question: Question) -> PictureMaps:
     """The maps asked for, stored or live. Raises CannotLook."""
-    stack, frame, target = None, None, ""
-    if subject.stored is not None:
-        heads = None if question.fuse else question.heads
-        target = _as_stored(subject.stored, question.target)
-        stack = cache.maps(*subject.stored, question.method, target, _needed(question), heads)
-        frame = cache.frame(*subject.stored)
-    if stack is not None and frame is not None and not _lacks_layers(question, stack.layers):
-        layers = tuple(map(int, stack.layers))
-        heads = None if (stack.heads < 0).all() else tuple(map(int, stack.heads))
-        frame = Frame(frame.x0, frame.y0, frame.x1, frame.y1, stack.rows, stack.cols)
-        return Found(_maps(question, layers, heads, stack.weights), frame, target, None)
-    live = look(subject, question.method, question.target)
-    needed = _needed(question)
-    chosen = [
-        number
-        for number, layer in enumerate(live.layers)
-        if (needed is None or layer in needed)
-        and (live.heads is None or question.fuse or question.heads is None or live.heads[number] in question.heads)
-    ]
-    if not chosen:
+    found = _stored(subject, question)
+    if found is None:
+        found = _selected(question, look(subject, question.method, question.target))
+    return replace(found, maps=_titled(question, found.maps))
+
+
+def _stored(subject: Subject, question: Question) -> PictureMaps | None:
+    """The maps that the database holds; None if it has none, or not all that are to be added up."""
+    if subject.stored is None:
+        return None
+    heads = None if question.fuse else question.heads
+    target = _as_stored(subject.stored, question.target)
+    maps = cache.maps(*subject.stored, question.method, target, _needed(question), heads)
+    frame = cache.frame(*subject.stored)
+    if maps is None or frame is None or _lacks_layers(question, maps.layers):
+        return None
+    return PictureMaps(maps, Frame(frame.x0, frame.y0, frame.x1, frame.y1, *maps.grid))
+
+
+def _selected(question: Question, found: PictureMaps) -> PictureMaps:
+    """Of all maps of a pass those of the layers and heads that are asked for. Raises CannotLook."""
+    maps, needed = found.maps, _needed(question)
+    wanted = np.ones(len(maps), bool) if needed is None else np.isin(maps.layers, needed)
+    if question.heads is not None and not question.fuse:
+        wanted &= np.isin(maps.heads, (*question.heads, FUSED))
+    if not wanted.any():
         raise CannotLook(
-            f"There are maps of {_range(live.layers)} only; choose one of these, or begin with an earlier layer."
+            f"There are maps of {_range(maps.layer_numbers)} only; choose one of these, or begin with an earlier layer."
         )
-    layers = tuple(live.layers[number] for number in chosen)
-    heads = None if live.heads is None else tuple(live.heads[number] for number in chosen)
-    return Found(_maps(question, layers, heads, live.weights[chosen]), live.frame, live.target, live)
+    return replace(found, maps=map_values.chosen(maps, np.flatnonzero(wanted)))
 
 
 def _needed(question: Question) -> tuple[int, ...] | None:
@@ -191,7 +183,7 @@ def _as_stored(stored: tuple[int, int], target: str) -> str:
     return target
 
 
-def look(subject: Subject, method: str, target: str = "") -> Live:
+def look(subject: Subject, method: str, target: str = "") -> PictureMaps:
     """All maps of a method, computed now unless they were just before. Raises CannotLook."""
     run = subject.run
     key = (subject.stored, run.weights_sha256, run.fit, run.size, subject.digest, method, target)
@@ -203,7 +195,7 @@ def look(subject: Subject, method: str, target: str = "") -> Live:
         raise CannotLook(f"The network {run.title} cannot be used here: {error}") from error
 
 
-def _look(subject: Subject, method: str, text: str) -> Live:
+def _look(subject: Subject, method: str, text: str) -> PictureMaps:
     import torch
 
     from ingest.vision.embedding import cells_of
@@ -220,12 +212,12 @@ def _look(subject: Subject, method: str, text: str) -> Live:
     if overflowing(found):
         raise ArithmeticError(backbone.overflow())
     maps = found.maps[0]
-    return Live(
-        maps.layers,
-        maps.heads,
-        maps.weights[0].float().numpy().reshape(-1, found.rows, found.cols),
+    weights = maps.weights[0].float().numpy().reshape(-1, found.rows, found.cols)
+    heads = no_heads(len(weights)) if maps.heads is None else np.array(maps.heads)
+    explained = maps.targets[0] if maps.targets else ""
+    return PictureMaps(
+        AttentionMaps(weights, np.array(maps.layers), heads, method=method, target=explained),
         _in_original(frame, subject),
-        maps.targets[0] if maps.targets else "",
         next(iter(found.predictions), None),
         time.perf_counter() - start,
     )
@@ -237,16 +229,18 @@ def _in_original(frame: Frame, subject: Subject) -> Frame:
     return replace(frame, x0=frame.x0 * across, x1=frame.x1 * across, y0=frame.y0 * down, y1=frame.y1 * down)
 
 
-def _maps(question: Question, layers: tuple[int, ...], heads: tuple[int, ...] | None, weights: np.ndarray) -> Maps:
-    unit = "evidence" if question.entry is not None and question.entry.kind == "attribution" else "share"
+def _titled(question: Question, maps: AttentionMaps) -> AttentionMaps:
+    """The maps as they are shown: added up or their heads fused, as the question has it, with unit and titles."""
+    evidence = question.entry is not None and question.entry.kind == "attribution"
+    maps = replace(maps, unit="evidence" if evidence else "share")
     if question.accumulated:
-        layers, weights = _accumulated(question, layers, weights)
-    if heads is None:
-        titles = tuple(map_title(question, layer) for layer in layers)
-        return Maps(layers, (None,) * len(layers), titles, weights, unit)
+        maps = _accumulated(question, maps)
+    if maps.fused:
+        return replace(maps, titles=tuple(map_title(question, layer) for layer in maps.layers.tolist()))
     if question.fuse:
-        return replace(panels.fuse_heads(layers, weights, question.fuse), unit=unit)
-    return Maps(layers, heads, tuple(map(panels.title, layers, heads)), weights, unit)
+        return map_values.fuse_heads(maps, question.fuse)
+    pairs = zip(maps.layers.tolist(), maps.heads.tolist(), strict=True)
+    return replace(maps, titles=tuple(map_values.title(layer, head) for layer, head in pairs))
 
 
 def map_title(question: Question, layer: int) -> str:
@@ -257,15 +251,13 @@ def map_title(question: Question, layer: int) -> str:
     return f"{noun} {layer} alone" if question.accumulates else f"{noun} {layer}"
 
 
-def _accumulated(
-    question: Question, layers: tuple[int, ...], weights: np.ndarray
-) -> tuple[tuple[int, ...], np.ndarray]:
-    """Maps (layers, rows, cols) of all layers in their order, added up; of these sums those that are asked for."""
+def _accumulated(question: Question, maps: AttentionMaps) -> AttentionMaps:
+    """Maps of all layers in their order, added up; of these sums those that are asked for."""
     from ingest.vision.attention.daam import accumulate
 
-    chosen = [number for number, layer in enumerate(layers) if question.layers is None or layer in question.layers]
-    sums = accumulate(weights)[chosen].astype(np.float32)
-    return tuple(layers[number] for number in chosen), sums
+    layers = maps.layer_numbers if question.layers is None else question.layers
+    sums = replace(maps, weights=accumulate(maps.weights).astype(np.float32))
+    return map_values.chosen(sums, np.flatnonzero(np.isin(maps.layers, layers)))
 
 
 def _range(layers: Sequence[int]) -> str:

@@ -14,7 +14,7 @@ import streamlit as st
 
 from dashboard.compute import words
 from dashboard.compute.methods import depth_noun, entry_of, kind_of, registry, title_of
-from dashboard.drawing import panels
+from dashboard.drawing import map_values, panels
 from dashboard.drawing.panels import Look
 from dashboard.state import controls, url, widgets
 from dashboard.state.url import Param
@@ -213,8 +213,8 @@ def pick(label: str, key: str, count: int, wanted: int, disabled: bool = False) 
 
 @dataclass(frozen=True)
 class Drawing:
-    """How maps are drawn, how heads are fused ('' or a key of panels.FUSIONS), and whether weights are counted over the
-    patches alone, so that they sum to 1 there."""
+    """How maps are drawn, how heads are fused ('' or a key of map_values.FUSIONS), and whether weights are counted over
+    the patches alone, so that they sum to 1 there."""
 
     look: Look
     fuse: str
@@ -228,7 +228,7 @@ def choose_drawing(per_head: bool = True, scale: str = "map", key: str = "scale"
     fuse = "each"
     if per_head:
         with row:
-            fuse = controls.segmented_control("Combine heads", ["each", *panels.FUSIONS], key="fuse")
+            fuse = controls.segmented_control("Combine heads", ["each", *map_values.FUSIONS], key="fuse")
     with row:
         smooth = widgets.smooth("edges")
         scales = list(panels.SCALES)

@@ -10,16 +10,19 @@ import streamlit as st
 from dashboard.components.player import player
 from dashboard.compute.words import named
 from dashboard.drawing import panels
-from dashboard.drawing.panels import Look, Maps, Scene
+from dashboard.drawing.panels import Look, Scene
 from dashboard.state import controls
 from dashboard.views.attention import frames, lookup
 from dashboard.views.attention.lookup import Question, Subject
+from store.maps import AttentionMaps
 
 RATES = (0.5, 1, 2, 4, 8)  # frames a second
 PNGS = "Each frame as a picture of its own, and what they show, in a ZIP file."
 
 
-def show(subject: Subject, question: Question, scene: Scene, look: Look, describe: Callable[[Maps], str]) -> Maps:
+def show(
+    subject: Subject, question: Question, scene: Scene, look: Look, describe: Callable[[AttentionMaps], str]
+) -> AttentionMaps:
     """The section: a player of all blocks, what its frames are, and the frames as files, with what `describe` says of
     them. Returns the blocks' maps, added up if the question asks for that."""
     st.subheader("Block by block")
@@ -58,7 +61,7 @@ def show(subject: Subject, question: Question, scene: Scene, look: Look, describ
     return maps
 
 
-def blocks(subject: Subject, question: Question) -> Maps:
+def blocks(subject: Subject, question: Question) -> AttentionMaps:
     """The maps of every block, not only of the chosen ones."""
     return lookup.find(subject, replace(question, layers=None)).maps
 

@@ -17,10 +17,10 @@ from dashboard import components
 from dashboard.compute import words
 from dashboard.compute.rows import records
 from dashboard.data import cache
-from dashboard.drawing import head_figures, markup, panels
+from dashboard.drawing import head_figures, map_values, markup, panels
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.head_figures import Statistic
-from dashboard.drawing.panels import Look, Maps, Scene
+from dashboard.drawing.panels import Look, Scene
 from dashboard.drawing.text import inputs
 from dashboard.state import controls, filter_bar, navigation
 from dashboard.state.filter_bar import Filtered
@@ -29,6 +29,7 @@ from ingest.vision.geometry import Frame
 from store.counts import counted
 from store.errors import StoreError
 from store.heads import Head
+from store.maps import AttentionMaps
 from store.records import RunRecord
 
 FIGURE, WISH = "heads_figure", "_heads_wish"
@@ -285,17 +286,17 @@ def mean_map(view: View, head: Head) -> None:
     if found is None:
         st.caption("No maps of these images are stored.")
         return
-    rows, cols = found.weights.shape
+    (weights,), (rows, cols) = found.weights, found.grid
     name = "Mean map"
-    grid = "the network's grid" if found.grids_before == 1 else "a common grid"
+    grid = "the network's grid" if found.grids == 1 else "a common grid"
     note = f"over {found.images:,} {'images' if found.images > 1 else 'image'}, on {grid} of {rows} × {cols}"
-    picture = head_figures.bare(found.weights, side=320)
+    picture = head_figures.bare(weights, side=320)
     st.html(markup.large(panels.Panel(name, note, f"{name} of {head_figures.title(head.layer, head.head)}", picture)))
-    low, high = panels.percent(float(found.weights.min())), panels.percent(float(found.weights.max()))
+    low, high = panels.percent(float(weights.min())), panels.percent(float(weights.max()))
     said = f"What a patch gets of {SUMMARY[head.method]}; a patch that gets as much as any other would get "
     said += f"{panels.percent(1 / (rows * cols))}."
-    if found.grids_before > 1:
-        said += f" Maps of {found.grids_before} grids, each in the shape of its picture, were brought onto this one."
+    if found.grids > 1:
+        said += f" Maps of {found.grids} grids, each in the shape of its picture, were brought onto this one."
     if view.run.fit == "pad":
         said += " Where pictures are padded, the padding counts too."
     st.html(markup.colour_bar(ColourBar(panels.colour_table("inferno"), low, high, said)))
@@ -338,8 +339,9 @@ def drawn(found: pd.DataFrame, head: Head) -> list[dict[str, Any]]:
             frame,
             image["title"],
         )
-        maps_ = Maps((head.layer,), (head.head,), (panels.title(head.layer, head.head),), weights[None])
-        panel = panels.draw(maps_, scene, Look())[0][0]
+        layer, number = np.array([head.layer]), np.array([head.head])
+        maps_of_head = AttentionMaps(weights[None], layer, number, titles=(map_values.title(head.layer, head.head),))
+        panel = panels.draw(maps_of_head, scene, Look())[0][0]
         place = np.unravel_index(int(np.argmax(np.where(scene.cells(), weights, 0))), weights.shape)
         item |= {"src": markup.source(panel.picture), "alt": panel.alt}
         item["caption"] += f" · row {place[0]}, column {place[1]}"

@@ -12,9 +12,10 @@ import numpy as np
 import streamlit as st
 
 from dashboard import components
-from dashboard.components.patches import Pane, patches
+from dashboard.components.patches import patches
 from dashboard.data import cache
 from dashboard.drawing import anatomy, figure, markup, panels
+from dashboard.drawing.panels import Panel
 from dashboard.drawing.text import inputs
 from dashboard.state import controls, filter_bar, widgets
 from dashboard.state.filter_bar import Filtered
@@ -259,18 +260,10 @@ def one_place(here: np.ndarray, row: int, col: int, low: float, high: float) -> 
     rows, cols = here.shape
     picture = anatomy.similarity_map(here, low, high)
     values = tuple(f"{value:.3f}" for value in here.ravel().tolist())
-    pane = Pane(
-        markup.source(picture),
-        f"Row {row}, column {col}",
-        "counted from 0",
-        f"How alike all places are to row {row}, column {col}.",
-        (0.0, 0.0, 1.0, 1.0),
-        rows,
-        cols,
-        values,
-    )
+    alt = f"How alike all places are to row {row}, column {col}."
+    panel = Panel(f"Row {row}, column {col}", "counted from 0", alt, picture, rows=rows, cols=cols, values=values)
     box = (col / cols, row / rows, (col + 1) / cols, (row + 1) / rows)
-    picked = patches([pane], "parts_place", group="positions", chosen=box)
+    picked = patches([panel], "parts_place", group="positions", chosen=box)
     if picked is not None and (picked.row, picked.col) != (row, col):
         st.session_state[WISH] = (picked.row, picked.col)
         st.rerun()
