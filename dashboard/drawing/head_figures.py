@@ -19,8 +19,9 @@ from plotly.subplots import make_subplots
 
 from dashboard.drawing import charts
 from dashboard.drawing.colours import SCALE, Colours, colour
-from dashboard.drawing.panels import colour_table, percent
+from dashboard.drawing.panels import percent
 from dashboard.drawing.tables import safe_csv
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.overlay import scale_values
 
 NUMBERED = 160  # heads; the points of more are too small for their numbers
