@@ -19,7 +19,7 @@ from tests.support import ROOT
 def starts_with():
     """The kind that the documents show, in the table for as long as a test takes."""
     names = {"Templated": conditions.Templated}
-    exec((ROOT / "docs" / "adding.md").read_text().split("```python")[3].split("```")[0], names)
+    exec((ROOT / "docs" / "adding.md").read_text().split("```python")[-1].split("```")[0], names)
     conditions.CONDITIONS.append(names["StartsWith"])
     yield names["StartsWith"]
     conditions.CONDITIONS.remove(names["StartsWith"])
