@@ -27,6 +27,7 @@ from ingest.frame_folder import FrameFolder
 from ingest.models import choose_batch_size
 from ingest.report import Report
 from ingest.runs import Settings, chosen_fit, newest_run, open_backbone
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.encode import KINDS, Encoder
 from ingest.vision.film import BadFilm, Film, Reel
 from ingest.vision.geometry import Frame, fit_image
@@ -39,7 +40,6 @@ VIEWS = {
     "map": "the map alone",
     "original": "the picture alone",
 }
-COLOURS = ("inferno", "viridis", "magma", "cividis", "turbo", "greys")
 SIDES = {"mp4": 1280, "gif": 640}  # the longest side of a picture, in pixels
 DIM = 0.55  # what the network did not see stands back, as on the pages
 GROUND = (24, 24, 24)  # under a map alone
@@ -277,7 +277,7 @@ def _drawn(
 ) -> Iterator[tuple[float, Image.Image]]:
     """(moment, picture) as it goes into the film; the maps are read in the order in which they were written."""
     maps.seek(0)
-    lut = _colour_table(drawing.colours)
+    lut = colour_table(drawing.colours)
     for at, picture in frames:
         small = _fitted(picture, drawing.side)
         if sight is not None:
@@ -316,14 +316,6 @@ def _fitted(picture: Image.Image, side: int | None) -> Image.Image:
         return picture
     width, height = (max(1, round(edge * factor)) for edge in picture.size)
     return picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2)
-
-
-def _colour_table(name: str) -> np.ndarray:
-    """uint8 (256, 3): the colours of one of COLOURS, from matplotlib."""
-    import matplotlib
-
-    table = matplotlib.colormaps["gray" if name == "greys" else name](np.arange(256))[:, :3]
-    return np.rint(table * 255).astype(np.uint8)
 
 
 # ---- both times ---------------------------------------------------------------------------------------------------

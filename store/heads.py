@@ -16,7 +16,7 @@ import pyarrow as pa
 from store import companding, grids, rows
 from store.errors import StoreError
 from store.maps import AttentionMaps
-from store.results import HEAD_STATS
+from store.results import head_statistics
 
 IMPORTANCE = "importance"  # the one statistic that comes from the view `head_importances`
 PREDICTED = "class:predicted"  # of each image the class that is predicted for it
@@ -54,9 +54,10 @@ class Likeness:
 
 def statistics(con: Connection, run_id: int) -> list[str]:
     """The statistics that say something in this run, `importance` among them: finite and not 0 for some image."""
-    tests = ", ".join(f"bool_or(isfinite({name}) AND {name} <> 0)" for name in HEAD_STATS)
+    stored = head_statistics(con)
+    tests = ", ".join(f"bool_or(isfinite({name}) AND {name} <> 0)" for name in stored)
     found = rows.one(con, f"SELECT {tests} FROM head_stats WHERE run_id = ?", [run_id])
-    names = [name for name, speaks in zip(HEAD_STATS, found, strict=True) if speaks]
+    names = [name for name, speaks in zip(stored, found, strict=True) if speaks]
     return [*names, IMPORTANCE] if targets(con, run_id) else names
 
 
@@ -72,8 +73,9 @@ def targets(con: Connection, run_id: int) -> list[str]:
 def means(con: Connection, run_id: int, statistic: str, target: str = "", ids: Iterable[int] | None = None) -> pa.Table:
     """layer, head, mean, spread (standard deviation over the images, null for a single one), images (how many have a
     number). `target`, one of `targets`, chooses among importances. Raises StoreError for an unknown statistic."""
-    if statistic not in (*HEAD_STATS, IMPORTANCE):
-        raise StoreError(f"Heads have {', '.join(HEAD_STATS)} and {IMPORTANCE}; there is no statistic {statistic!r}.")
+    stored = head_statistics(con)
+    if statistic not in (*stored, IMPORTANCE):
+        raise StoreError(f"Heads have {', '.join(stored)} and {IMPORTANCE}; there is no statistic {statistic!r}.")
     view = "head_importances" if statistic == IMPORTANCE else "head_stats"
     chosen = (_OF_PREDICTED if target == PREDICTED else "AND target = $target") if statistic == IMPORTANCE else ""
     return _table(

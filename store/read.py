@@ -38,15 +38,16 @@ def collections(con: Connection) -> pa.Table:
 
 
 def images(con: Connection, collection: str | None = None, ids: Iterable[int] | None = None) -> pa.Table:
-    """image_id, collection, path, sha256, width, height, metadata (JSON text), title: the first that is there of the
-    metadata's title, name, caption, label, titel and titre, in any case, else the file's name without its ending."""
+    """The columns of the view `images` but `added_at`, among them metadata as JSON text; and title: the first that is
+    there of the metadata's title, name, caption, label, titel and titre, in any case, else the file's name without its
+    ending."""
     keys = fetch(con, "SELECT key FROM catalogue_column ORDER BY position")
     named = sorted((TITLE_KEYS.index(key.lower()), key) for (key,) in keys if key.lower() in TITLE_KEYS)
     titles = "".join(f"{text_at('metadata', key)}, " for _, key in named)
     return _table(
         con,
         f"""
-        SELECT image_id, collection, path, sha256, width, height, metadata::VARCHAR AS metadata,
+        SELECT * EXCLUDE (added_at) REPLACE (metadata::VARCHAR AS metadata),
             coalesce({titles} nullif(parse_filename(path, true), ''), path) AS title
         FROM images {_where(collection, ids)} ORDER BY image_id
         """,

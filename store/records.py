@@ -1,8 +1,9 @@
 """The nouns that go into the database and come out of it, as plain frozen data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, NamedTuple
+from types import NoneType
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 import numpy as np
 
@@ -13,7 +14,10 @@ from store.maps import AttentionMaps
 class ImageRecord:
     """One picture. `path` is its name inside the collection (posix, relative) or a URI; width and height are pixels of
     the upright original; `modified` is the file's time stamp in seconds since 1970; `thumbnail` is a JPEG, empty where
-    none is to be kept."""
+    none is to be kept.
+
+    A further field is a column of the table `image`, NULL where the picture is older than it: `name: int | None =
+    field(default=None, metadata={"title": "words"})`. With a title, pages show it among the facts of a picture."""
 
     path: str
     sha256: str
@@ -25,6 +29,19 @@ class ImageRecord:
     thumbnail: bytes
     thumbnail_width: int
     thumbnail_height: int
+
+
+def image_columns() -> dict[str, type]:
+    """{name: str, int, float or bool} of the fields of an ImageRecord that are columns of the table `image` as such:
+    all but the metadata, which goes in as JSON, and the thumbnail, which has a table of its own."""
+    kinds = {name: [*get_args(hint), hint] for name, hint in get_type_hints(ImageRecord).items()}
+    own = (name for name in kinds if name != "metadata" and not name.startswith("thumbnail"))
+    return {name: next(kind for kind in kinds[name] if kind is not NoneType) for name in own}
+
+
+def image_titles() -> dict[str, str]:
+    """{name: title} of the fields of an ImageRecord that pages show by themselves."""
+    return {each.name: each.metadata["title"] for each in fields(ImageRecord) if "title" in each.metadata}
 
 
 class Held(NamedTuple):

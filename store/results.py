@@ -9,18 +9,16 @@ from store.errors import StoreError
 from store.maps import FUSED, AttentionMaps
 from store.records import HeadImportance, HeadStats, Results
 
-HEAD_STATS = (
-    "distance",
-    "distance_share",
-    "distance_raw",
-    "entropy",
-    "mass_cls",
-    "mass_registers",
-    "mass_patches",
-    "peak",
-    "entropy_mean",
-    "effective_patches",
-)
+
+def head_statistics(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """The statistics that the view `head_stats` has a column for."""
+    query = """
+        SELECT column_name FROM duckdb_columns()
+        WHERE database_name = current_database() AND table_name = 'head_stats'
+            AND column_name NOT IN ('run_id', 'image_id', 'layer', 'head')
+        ORDER BY column_index
+    """
+    return [name for (name,) in rows.fetch(con, query)]
 
 
 def add_results(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
@@ -74,12 +72,11 @@ def _check(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> Non
                 f"these of {maps.method!r} have {np.shape(maps.weights)}, {np.shape(maps.layers)}, "
                 f"{np.shape(maps.heads)} and {np.shape(maps.image_ids)}."
             )
+    stored = head_statistics(con) if results.head_stats else []
     for stats in results.head_stats:
-        unknown = sorted(set(stats.values) - set(HEAD_STATS))
+        unknown = sorted(set(stats.values) - set(stored))
         if unknown:
-            raise StoreError(
-                f"Head statistics are {', '.join(HEAD_STATS)}; there is no column for {', '.join(unknown)}."
-            )
+            raise StoreError(f"Head statistics are {', '.join(stored)}; there is no column for {', '.join(unknown)}.")
 
 
 def _insert_vectors(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:

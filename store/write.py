@@ -10,7 +10,7 @@ import numpy as np
 
 from store import catalogue, clusters, read, rows, tables
 from store.errors import StoreError
-from store.records import Held, ImageRecord, Run
+from store.records import Held, ImageRecord, Run, image_columns
 from store.results import add_results
 
 __all__ = [
@@ -259,10 +259,9 @@ def _added(collection_id: int, records: list[ImageRecord]) -> dict:
 def _facts(records: list[ImageRecord], ids: dict[str, int], stored: dict) -> dict:
     """The columns of `image` that a file can change."""
     metadata = [r.metadata or (stored[r.path].metadata if r.path in stored else {}) for r in records]
-    plain = ("path", "sha256", "width", "height", "bytes", "modified")
     return {
         "image_id": [ids[r.path] for r in records],
-        **{name: [getattr(r, name) for r in records] for name in plain},
+        **{name: [getattr(r, name) for r in records] for name in image_columns()},
         "metadata": [rows.to_json(values) for values in metadata],
     }
 

@@ -38,5 +38,5 @@ def _card(image: cache.ImageRow) -> None:
         sources.show(image["metadata"])
         place = "address" if "://" in image["path"] else "file"
         facts = sources.facts(image["metadata"]) | {place: image["path"]}
-        facts |= {"pixels": f"{image['width']} × {image['height']}"}
+        facts |= {"pixels": f"{image['width']} × {image['height']}"} | sources.facts_of(image)
         st.dataframe(pd.Series(facts, name="value").rename_axis("about"), width="stretch")

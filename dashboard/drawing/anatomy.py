@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from dashboard.drawing.figure import ColourBar, Plate
-from dashboard.drawing.panels import colour_table
+from ingest.vision.colour_maps import colour_table
 
 COLUMNS = 16  # of filters in a wall
 PLACES = 16  # along each side of the grid of similarity maps: more of them would be too small to be made out

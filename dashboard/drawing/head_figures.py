@@ -19,8 +19,10 @@ from plotly.subplots import make_subplots
 
 from dashboard.drawing import charts
 from dashboard.drawing.colours import SCALE, Colours, colour
-from dashboard.drawing.panels import colour_table, percent
+from dashboard.drawing.panels import percent
 from dashboard.drawing.tables import safe_csv
+from ingest.vision.colour_maps import colour_table
+from ingest.vision.head_statistics import HEAD_STATISTICS
 from ingest.vision.overlay import scale_values
 
 NUMBERED = 160  # heads; the points of more are too small for their numbers
@@ -53,88 +55,17 @@ class Statistic:
         return f"{value:,.3g} {self.unit}".strip() if abs(value) < 1000 else f"{value:,.0f} {self.unit}".strip()
 
 
-_NEAR = "low heads look near, high heads look far"
 STATISTICS = {
-    statistic.key: statistic
-    for statistic in (
-        Statistic(
-            "distance",
-            "Mean attention distance",
-            "px",
-            "How far from the patch that asks the patches lie that it attends to, on average, in pixels of the "
-            "network's input ({input}); what goes to special tokens is left out and the rest counted as the whole: "
-            f"{_NEAR}.",
-        ),
-        Statistic(
-            "distance_share",
-            "Distance as a share of the diagonal",
-            "share",
-            "The mean attention distance as a share of the diagonal of the network's input, so that networks with "
-            f"inputs of different sizes can be compared: {_NEAR}.",
-        ),
-        Statistic(
-            "distance_raw",
-            "Distance, not renormalised",
-            "px",
-            "The mean attention distance in pixels of the network's input as the probing-vits notebooks plot it: what "
-            "goes to special tokens counts as no distance, so a head that looks at those seems nearer than it is.",
-        ),
-        Statistic(
-            "entropy",
-            "Entropy",
-            "nats",
-            "How evenly the attention of {who} is spread over all tokens: low heads look at a few, high heads at many.",
-        ),
-        Statistic(
-            "entropy_mean",
-            "Entropy, mean over patches",
-            "nats",
-            "How evenly the attention of a patch is spread over all tokens, as a mean over the patches: low heads look "
-            "at a few tokens, high heads at many.",
-        ),
-        Statistic(
-            "effective_patches",
-            "Effective patches",
-            "patches",
-            "Over how many patches the attention of {who} is spread, special tokens left out: as many patches with "
-            "equal shares would be as even.",
-        ),
-        Statistic(
-            "mass_cls",
-            "Mass on the CLS token",
-            "share",
-            "How much of the attention of {who} goes to the CLS token itself: a head with a high share looks away from "
-            "the picture.",
-        ),
-        Statistic(
-            "mass_registers",
-            "Mass on registers",
-            "share",
-            "How much of the attention of {who} goes to registers and other special tokens, which are no part of the "
-            "picture.",
-        ),
-        Statistic(
-            "mass_patches",
-            "Mass on patches",
-            "share",
-            "How much of the attention of {who} goes to the patches of the picture: of a head with a low share, a map "
-            "shows little of what it does.",
-        ),
-        Statistic(
-            "peak",
-            "Peak",
-            "share",
-            "How much of the attention of {who} the one patch gets that gets most: high heads point at single places.",
-        ),
-        Statistic(
-            "importance",
-            "Importance",
-            "",
-            "How much the score would change, to first order, if the head wrote nothing into the CLS token (Michel et "
-            "al. 2019): low heads could go unnoticed.",
-        ),
-    )
+    statistic.key: Statistic(statistic.key, statistic.title, statistic.unit, statistic.meaning)
+    for statistic in HEAD_STATISTICS
 }
+STATISTICS["importance"] = Statistic(  # of which a head has one for each score
+    "importance",
+    "Importance",
+    "",
+    "How much the score would change, to first order, if the head wrote nothing into the CLS token (Michel et "
+    "al. 2019): low heads could go unnoticed.",
+)
 
 
 def title(layer: int, head: int, name: str = "") -> str:

@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -14,19 +13,12 @@ from PIL import Image, ImageDraw
 
 from dashboard.drawing import map_values
 from dashboard.drawing.figure import ColourBar, Plate
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.geometry import Frame
 from ingest.vision.overlay import ABSOLUTE_RANGE, overlay, scale_values, threshold_mass
 from store.counts import counted
 from store.maps import AttentionMaps
 
-COLOURS = {  # as the page calls them, and as matplotlib does
-    "inferno": "inferno",
-    "viridis": "viridis",
-    "magma": "magma",
-    "cividis": "cividis",
-    "turbo": "turbo",
-    "greys": "gray",
-}
 SCALES = {"map": "per map", "shared": "shared", "absolute": "absolute"}
 WHOLE = 0.995  # from this share of its area on, a picture counts as seen whole: a cut of a pixel is no cut
 USUAL, BROAD = 1.5, 3  # long side to short side; width to height
@@ -35,7 +27,7 @@ DIM = 0.55  # what the network did not see stands back, but can still be made ou
 
 @dataclass(frozen=True)
 class Look:
-    """How maps are drawn: a key of COLOURS, opacity 0..1, smooth or one flat square a patch, a key of SCALES,
+    """How maps are drawn: a key of COLOUR_MAPS, opacity 0..1, smooth or one flat square a patch, a key of SCALES,
     and `share`, the part of the mass whose patches are shown (None: all)."""
 
     colours: str = "inferno"
@@ -322,15 +314,6 @@ def seen_sentence(scene: Scene, fit: str) -> str:
         into = "a square" if frame.rows == frame.cols else f"{frame.rows} × {frame.cols} patches"
         return f"The network saw the whole picture, squeezed into {into}."
     return "The network saw the whole picture."
-
-
-@cache
-def colour_table(name: str) -> np.ndarray:
-    """uint8 (256, 3): the colours of a key of COLOURS, from matplotlib."""
-    import matplotlib
-
-    table = matplotlib.colormaps[COLOURS[name]](np.arange(256))[:, :3]
-    return np.rint(table * 255).astype(np.uint8)
 
 
 def percent(share: float) -> str:

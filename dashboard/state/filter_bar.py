@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,22 +11,17 @@ import streamlit as st
 
 from dashboard.compute import words
 from dashboard.data import cache
+from dashboard.drawing import markup
 from dashboard.state import filters
 from dashboard.state.url import Param
+from store.conditions import CONDITIONS, Between, Condition, OneOf, Templated, ordered
 from store.counts import counted
 from store.errors import SqlFailed, SqlRefused, SqlTimeout
-from store.facets import BINS, Between, Condition, Contains, OneOf, Spread
 from store.records import RunRecord
 
 FACETS, SQL, PANEL = "f", "where", "filter"
 _NOTICE, _UNFIT = "_filter_notice", "_filter_unfit"  # what a link said in vain; what was typed and cannot be used
 _NONE = None  # among the values of a column: no value
-_STYLE = """<style>
-.ba-spread {display: flex; align-items: flex-end; gap: 1px; height: 3rem}
-.ba-spread span {flex: 1; min-height: 1px; background: currentColor; opacity: 0.22}
-.ba-spread .ba-in {opacity: 0.75}
-.ba-limits {display: flex; justify-content: space-between; font-size: 0.8rem; opacity: 0.7; margin-top: 0.2rem}
-</style>"""
 
 
 @dataclass(frozen=True)
@@ -142,12 +136,12 @@ def _put(condition: Condition) -> None:
     """Ask for this instead of what is asked of the same column in the same way; for nothing, if it asks nothing."""
     state, rest, place = st.session_state, list(st.session_state[FACETS]), None
     for place, each in enumerate(rest):
-        if each.column == condition.column and isinstance(each, Contains) == isinstance(condition, Contains):
+        if (each.column, each.sign) == (condition.column, condition.sign):
             rest.pop(place)
             break
     else:
         place = len(rest)
-    if condition not in (OneOf(condition.column), Contains(condition.column, "")):
+    if not condition.empty:
         rest.insert(place, condition)
     state.update({FACETS: tuple(rest), _NOTICE: ""})
 
@@ -181,7 +175,9 @@ def _panel(collection: str, found: Filtered) -> None:
             "Column", list(kinds), format_func=words.named(names), key="filter_column", placeholder="Choose or type one"
         )
         if column is not None:
-            (_values if kinds[column] == "text" else _range)(collection, column, kinds[column])
+            for kind in CONDITIONS:
+                if kinds[column] in kind.columns:
+                    _CONTROLS[kind.control](collection, column, kinds[column], kind)
     else:
         st.caption("There is no metadata about these pictures yet.")
     st.text_area(
@@ -198,8 +194,8 @@ def _panel(collection: str, found: Filtered) -> None:
         st.code(found.where, "sql", wrap_lines=True)
 
 
-def _values(collection: str, column: str, kind: str) -> None:
-    """The frequent values of a text column, a search among the others, and a part of the text."""
+def _values(collection: str, column: str, of: str, kind: type[OneOf]) -> None:
+    """The frequent values of a text column, and a search among the others."""
     chosen = _asked(column, OneOf) or OneOf(column)
     every = cache.categories(collection, column)
     key, listed = "filter_values", every
@@ -220,18 +216,22 @@ def _values(collection: str, column: str, kind: str) -> None:
     st.multiselect("Values", options, None, named, key, on_change=_chose, args=(column, key), placeholder="any")
     if listed.distinct > len(listed.values):
         st.caption(f"The {len(listed.values)} most frequent of {listed.distinct:,} values are listed.")
-    contained = _asked(column, Contains)
-    st.session_state["filter_contains"] = contained.text if contained else ""
-    st.text_input("Text contains", key="filter_contains", on_change=_contains, args=(column,), placeholder="any text")
 
 
-def _range(collection: str, column: str, kind: str) -> None:
+def _text(collection: str, column: str, of: str, kind: type[Templated]) -> None:
+    """A text that is typed, to compare the column's with."""
+    key, asked = f"filter_{kind.__name__.lower()}", _asked(column, kind)
+    st.session_state[key] = asked.text if asked else ""
+    st.text_input(kind.label, key=key, on_change=_typed, args=(column, key, kind), placeholder="any text")
+
+
+def _range(collection: str, column: str, of: str, kind: type[Between]) -> None:
     """How the numbers or dates lie, and from where to where they may."""
     spread = cache.spread(collection, column)
     chosen = _asked(column, Between) or _asked(column, OneOf) or OneOf(column)
     low, high = (chosen.low, chosen.high) if isinstance(chosen, Between) else (None, None)
     if spread is not None:
-        st.html(_drawn(spread, low, high))
+        st.html(markup.histogram(spread, low, high))
         ends = st.columns(2)
         for place, name, end, limit in zip(ends, ("From", "To"), (low, high), (spread.low, spread.high), strict=True):
             key = f"filter_{name.lower()}"
@@ -240,7 +240,7 @@ def _range(collection: str, column: str, kind: str) -> None:
                 name,
                 key=_kept(key, written, column),
                 on_change=_ranged,
-                args=(column, kind),
+                args=(column, of),
                 placeholder=f"{limit}",
             )
         _unfit("filter_from", column)
@@ -251,24 +251,10 @@ def _range(collection: str, column: str, kind: str) -> None:
     if missing or chosen.missing:
         st.session_state["filter_missing"] = chosen.missing
         label = f"Those with no value ({missing:,})"
-        st.checkbox(label, key="filter_missing", on_change=_ranged, args=(column, kind))
+        st.checkbox(label, key="filter_missing", on_change=_ranged, args=(column, of))
 
 
-def _drawn(spread: Spread, low: Any, high: Any) -> str:
-    """The bins of a spread as bars, those in the range dark, and its ends below."""
-    most = max(spread.counts)
-    bars = ""
-    for count, start, end in zip(spread.counts, spread.edges, spread.edges[1:], strict=False):
-        inside = (low is None or end > low) and (high is None or start <= high)
-        title = html.escape(f"{start} to {end}: {count:,}")
-        side = ' class="ba-in"' if inside else ""
-        bars += f'<span{side} style="height: {100 * count / most:.1f}%" title="{title}"></span>'
-    ends = f"<span>{html.escape(str(spread.low))}</span><span>{html.escape(str(spread.high))}</span>"
-    spoken = f"How often from {spread.low} to {spread.high}, in {len(spread.counts)} of at most {BINS} steps"
-    return (
-        f'{_STYLE}<div class="ba-spread" role="img" aria-label="{html.escape(spoken)}">{bars}</div>'
-        f'<div class="ba-limits">{ends}</div>'
-    )
+_CONTROLS: dict[str, Callable[[str, str, str, Any], None]] = {"values": _values, "range": _range, "text": _text}
 
 
 def unique(texts: Iterable[str]) -> dict[str, str]:
@@ -297,8 +283,8 @@ def _chose(column: str, key: str) -> None:
     _put(OneOf(column, tuple(value for value in chosen if value is not _NONE), _NONE in chosen))
 
 
-def _contains(column: str) -> None:
-    _put(Contains(column, (st.session_state["filter_contains"] or "").strip()))
+def _typed(column: str, key: str, kind: type[Templated]) -> None:
+    _put(kind(column, (st.session_state[key] or "").strip()))
 
 
 def _ranged(column: str, kind: str) -> None:
@@ -314,7 +300,7 @@ def _ranged(column: str, kind: str) -> None:
     state[_UNFIT] = unfit
     if unfit:
         return
-    low, high = filters.ordered(*ends)
+    low, high = ordered(*ends)
     missing = bool(state.get("filter_missing"))
     _put(OneOf(column, (), missing) if low is None and high is None else Between(column, low, high, missing))
 

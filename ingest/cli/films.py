@@ -20,6 +20,7 @@ from ingest.cli.options import (
 from ingest.cli.plain import PlainCommand, failed
 from ingest.notation import step
 from ingest.report import Report
+from ingest.vision.colour_maps import COLOUR_MAPS
 from store.counts import counted
 
 SETTINGS = ("model", "weights", "fit", "size", "device", "batch_size", "target")
@@ -59,7 +60,7 @@ SETTINGS = ("model", "weights", "fit", "size", "device", "batch_size", "target")
 )
 @click.option(
     "--colours",
-    type=click.Choice(["inferno", "viridis", "magma", "cividis", "turbo", "greys"]),
+    type=click.Choice(list(COLOUR_MAPS)),
     default="inferno",
     show_default=True,
     help="The colours of the map.",

@@ -22,20 +22,16 @@ import ingest
 from ingest.pipeline import Failure, Looked, Plan, Prepared
 from ingest.task import Task
 from ingest.vision.geometry import Frame
-from store.records import ImageRecord
+from store.records import ImageRecord, image_columns
 
 _FLOATS = pa.list_(pa.float32())
+_ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 SCHEMA = pa.schema(
     {
         "key": pa.string(),
         "place": pa.int64(),
-        "path": pa.string(),
         "error": pa.string(),  # and nothing beyond, where the picture could not be read
-        "sha256": pa.string(),
-        "width": pa.int32(),
-        "height": pa.int32(),
-        "bytes": pa.int64(),
-        "modified": pa.float64(),
+        **{name: _ARROW[kind] for name, kind in image_columns().items()},
         "metadata": pa.string(),
         "thumbnail": pa.binary(),
         "thumbnail_width": pa.int32(),
@@ -59,9 +55,7 @@ SCHEMA = pa.schema(
         "token_stats": pa.list_(pa.struct({"name": pa.string(), "value": pa.float32()})),
     }
 )
-_PLAIN = (
-    "path", "sha256", "width", "height", "bytes", "modified", "thumbnail", "thumbnail_width", "thumbnail_height"
-)  # fmt: skip
+_PLAIN = (*image_columns(), "thumbnail", "thumbnail_width", "thumbnail_height")
 
 
 def key_of(task: Task) -> str:

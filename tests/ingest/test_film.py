@@ -17,6 +17,7 @@ from ingest import film as drawing
 from ingest.notation import parse_step
 from ingest.vision.attention import Maps
 from ingest.vision.backbones import load
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.encode import Encoder
 from ingest.vision.film import Reel, frame_at, survey
 from ingest.vision.geometry import fit_image
@@ -279,7 +280,7 @@ def test_a_film_of_a_network_is_what_its_maps_say(tmp_path, command):
     low, high = float(weights.min()), float(weights.max())
     assert result.counts["limits"] == pytest.approx([low, high], rel=1e-5)
     assert f"one scale for the film, {low:.3g} to {high:.3g}" in command(*words).out
-    lut = drawing._colour_table("inferno")
+    lut = colour_table("inferno")
     for number, picture in enumerate(pictures_of(out)):
         values = (weights[number] - low) / (high - low)
         expected = overlay(frame_at(film, number / 10), values, fitted[0][1], (144, 80), lut, 1.0, dim=drawing.DIM)

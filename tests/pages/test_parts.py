@@ -11,11 +11,12 @@ from PIL import Image
 from dashboard import components
 from dashboard.components import patches
 from dashboard.data import cache
-from dashboard.drawing import anatomy, figure, panels
+from dashboard.drawing import anatomy, figure
 from dashboard.drawing.panels import Scene
 from dashboard.views.parts import patch_colours
 from dashboard.views.parts.patch_colours import Coloured, Palette, Style
 from ingest.vision.backbones import load
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.geometry import Frame
 from store import connection, write
 from tests.pages import database
@@ -375,7 +376,7 @@ def test_each_cell_of_the_grid_is_the_map_of_its_place(rows, cols):
         top, left = at[0] * (rows + 1), at[1] * (cols + 1)
         cell = small[top : top + rows, left : left + cols]
         values = similarity[i * cols + j].reshape(rows, cols)
-        expected = panels.colour_table(anatomy.COLOURS)[np.rint(255 * values).astype(np.uint8)]
+        expected = colour_table(anatomy.COLOURS)[np.rint(255 * values).astype(np.uint8)]
         assert (cell[..., :3] == expected).all() and (cell[..., 3] == 255).all()
 
 

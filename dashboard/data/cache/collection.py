@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.compute import rows, words
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import ask, ask_settled, remembered, settled, whole_numbers
+from dashboard.data.cache.memory import ask, ask_settled, remembered, settled, to_frame, whole_numbers
 from dashboard.data.routes import thumb_route
 from store import connection, read
 from store import tables as stored_tables
@@ -40,7 +40,7 @@ def collections() -> pd.DataFrame:
 
 
 def images(collection: str | None = None) -> pd.DataFrame:
-    """image_id, collection, path, width, height, metadata (dict), title, caption, alt, version; indexed by image_id."""
+    """The columns of `store.read.images`, metadata as dicts; caption, alt, version; indexed by image_id."""
     return _images(str(db()), settled(db()), collection).copy(deep=False)
 
 
@@ -140,8 +140,8 @@ def table_readings() -> pd.DataFrame:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _images(path: str, token: str, collection: str | None) -> pd.DataFrame:
     with connection.reading(path) as con:
-        table = read.images(con, collection).to_pandas()
-    table["metadata"] = [json.loads(text) if text else {} for text in table["metadata"]]
+        table = to_frame(read.images(con, collection))
+    table["metadata"] = table["metadata"].map(lambda text: json.loads(text) if text else {})
     table["caption"] = [
         words.caption(data, title) for data, title in zip(table["metadata"], table["title"], strict=True)
     ]

@@ -96,10 +96,11 @@ def _asked(token: str, query: Query, how: dict[str, Any]) -> Any:
 def _answer(path: str, token: str, name: str, how: tuple, _query: Query) -> Any:
     with connection.reading(path) as con:
         answer = _query(con, **dict(how))
-    return _frame(answer) if isinstance(answer, pa.Table) else answer
+    return to_frame(answer) if isinstance(answer, pa.Table) else answer
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """A table as pandas has it, whole numbers whole where some are missing."""
     frame = table.to_pandas()
     for field in table.schema:
         if pa.types.is_integer(field.type) and table[field.name].null_count:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import pandas as pd
 import streamlit as st
 
 from dashboard.compute import words
 from store.manifest import content_state, own_canvas
+from store.records import image_titles
 
 MIRADOR = "https://projectmirador.org/embed/?iiif-content="
 THESEUS = "https://theseusviewer.org/?iiif-content="  # opens a single canvas, or a part of one; Mirador does not yet
@@ -62,6 +64,12 @@ def facts(metadata: Mapping[str, Any]) -> dict[str, str]:
     return {
         key: str(value) for key, value in metadata.items() if value not in (None, "") and not key.startswith("iiif_")
     }
+
+
+def facts_of(image: Mapping[str, Any]) -> dict[str, str]:
+    """What else the database knows of an image, a row of `cache.images`, by the titles that its columns have."""
+    known = {title: image.get(name) for name, title in image_titles().items()}
+    return {title: str(value) for title, value in known.items() if not pd.isna(value) and value != ""}
 
 
 def _host(address: Any) -> str | None:

@@ -15,6 +15,7 @@ from dashboard.drawing import panels
 from dashboard.drawing.figure import ColourBar, Plate
 from dashboard.drawing.panels import Panel, percent, times
 from dashboard.views.aggregate.groups import pictures
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.geometry import Frame
 from ingest.vision.overlay import overlay
 
@@ -85,7 +86,7 @@ def draw(
     opacity = 1.0 if grounds is None else 0.72
     drawn = []
     for letter, name, mean, ground, count in zip("AB", names, means, behind, contrast.pictures, strict=False):
-        picture = _over(ground, (mean - low) / spread, panels.colour_table("inferno"), style.smooth, opacity)
+        picture = _over(ground, (mean - low) / spread, colour_table("inferno"), style.smooth, opacity)
         note = f"{pictures(count)} · peak {unit.say(mean.max())}"
         alt = f"Mean of group {letter}, {name}: it peaks {panels.peak_place(mean)}."
         drawn.append(Panel(f"{letter}: {name}", note, alt, picture))
@@ -140,7 +141,7 @@ def average(jpegs: Iterable[tuple[bytes, tuple[float, float, float, float]]], si
 
 def mean_bar(low: float, high: float, unit: Unit) -> ColourBar:
     """The scale of both means."""
-    return ColourBar(panels.colour_table("inferno"), unit.say(low), unit.say(high), f"{unit.meaning}.")
+    return ColourBar(colour_table("inferno"), unit.say(low), unit.say(high), f"{unit.meaning}.")
 
 
 def difference_bar(reach: float, unit: Unit) -> ColourBar:

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dashboard.components.player import Shot
 from dashboard.drawing import markup, panels
-from dashboard.drawing.panels import DIM, Look, Scene, colour_table
+from dashboard.drawing.panels import DIM, Look, Scene
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.overlay import overlay, scale_values
 from store.maps import AttentionMaps
 

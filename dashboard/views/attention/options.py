@@ -20,6 +20,7 @@ from dashboard.state import controls, url, widgets
 from dashboard.state.url import Param
 from dashboard.views.attention.lookup import Question
 from ingest.vision import described
+from ingest.vision.colour_maps import COLOUR_MAPS
 from store.records import Run
 
 GRID = 4  # layers and heads shown before anybody has chosen: all depths, and still on one page
@@ -235,7 +236,7 @@ def choose_drawing(per_head: bool = True, scale: str = "map", key: str = "scale"
         format_scale = words.named(panels.SCALES)
         scale = controls.segmented_control("Scale", scales, scales.index(scale), key=key, format_func=format_scale)
     with row.popover("Colours, mask, weights", icon=":material/tune:"):
-        colours = controls.selectbox("Colours", list(panels.COLOURS), key="colours")
+        colours = controls.selectbox("Colours", list(COLOUR_MAPS), key="colours")
         opacity = controls.slider("Opacity (%)", 0, 100, 60, 5, key="opacity")
         masked = controls.toggle("Only the patches that hold most of it", key="mask")
         share = controls.slider("Share of the mass (%)", 5, 100, 60, 5, key="share", disabled=not masked)

@@ -25,6 +25,7 @@ from dashboard.drawing.text import inputs
 from dashboard.state import controls, filter_bar, navigation
 from dashboard.state.filter_bar import Filtered
 from ingest.vision import described
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.geometry import Frame
 from store.counts import counted
 from store.errors import StoreError
@@ -299,7 +300,7 @@ def mean_map(view: View, head: Head) -> None:
         said += f" Maps of {found.grids} grids, each in the shape of its picture, were brought onto this one."
     if view.run.fit == "pad":
         said += " Where pictures are padded, the padding counts too."
-    st.html(markup.colour_bar(ColourBar(panels.colour_table("inferno"), low, high, said)))
+    st.html(markup.colour_bar(ColourBar(colour_table("inferno"), low, high, said)))
 
 
 def peaks(view: View, layer: int, head: int, method: str | None) -> None:

@@ -120,7 +120,8 @@ def show_image(image_id: int) -> Box | None:
     regions.show(image, box)
     st.html(markup.heading(image["title"]))
     known = {key: value for key, value in sources.facts(image["metadata"]).items() if value != image["title"]}
-    st.html(markup.facts({**known, "file": image["path"], "size": f"{image['width']} × {image['height']} px"}))
+    known |= {"file": image["path"], "size": f"{image['width']} × {image['height']} px"}
+    st.html(markup.facts(known | sources.facts_of(image)))
     components.page_link("attention", "See what the network looks at", image_id, icon=":material/visibility:")
     sources.show(image["metadata"])
     return box
