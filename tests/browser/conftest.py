@@ -30,12 +30,11 @@ ARGUMENTS = [
 ]
 
 
-def serve(db: Path, port: int | None = None) -> tuple[subprocess.Popen, str]:
+def serve(db: Path) -> tuple[subprocess.Popen, str]:
     """Starts the dashboard as a user does, and waits until it answers; returns the process and its address."""
-    if port is None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     words = ["-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port), "--server.address", "127.0.0.1"]
     environment = {**os.environ, "BILDERATLAS_DB": str(db), "HF_HUB_OFFLINE": "1"}
     process = subprocess.Popen(
