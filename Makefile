@@ -9,6 +9,8 @@ MODEL ?= auto
 ARGS ?=
 WORKERS ?= 2
 export HF_HUB_DISABLE_TELEMETRY = 1
+# Compiled once, for the tests start many processes: without it each of them would compile all of this code anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup develop lock demo ingest dashboard test test-ray test-slow torture bench bench-search bench-map screenshots lint browser clean
 

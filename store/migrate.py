@@ -18,21 +18,22 @@ def steps(folder: Path = FOLDER) -> list[tuple[int, Path]]:
 
 
 def apply(con: duckdb.DuckDBPyConnection, path: Path, folder: Path = FOLDER) -> list[int]:
-    """Apply what is missing, each migration as one transaction; returns their numbers.
+    """Apply what is missing, each migration as one transaction, in a new database all of them; returns their numbers.
 
     Raises DatabaseNewer, or NotADatabase for a DuckDB file that holds somebody else's tables.
     """
     known, found = steps(folder), _number(con, path)
     _refuse_newer(found, known, path)
     missing = [(number, file) for number, file in known if number > found]
-    for number, file in missing:
+    for together in [[step] for step in missing] if found else [missing]:
         con.begin()
         try:
             con.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER, name VARCHAR, applied_at TIMESTAMP)")
-            con.execute(file.read_text(encoding="utf-8"))
-            if folder == FOLDER and number in REBUILT:
-                catalogue.rebuild(con)
-            con.execute("INSERT INTO migration VALUES (?, ?, ?)", [number, file.stem[5:], now()])
+            for number, file in together:
+                con.execute(file.read_text(encoding="utf-8"))
+                if folder == FOLDER and number in REBUILT:
+                    catalogue.rebuild(con)
+                con.execute("INSERT INTO migration VALUES (?, ?, ?)", [number, file.stem[5:], now()])
         except BaseException:
             con.rollback()
             raise

@@ -60,16 +60,16 @@ def many(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served():
-    """Starts a server for a database, and ends them all."""
-    processes = []
+    """Starts a server for a database, unless one is running, and ends them all."""
+    running = {}
 
-    def start(path, port: int | None = None):
-        process, address = serve(path, port)
-        processes.append(process)
-        return process, address
+    def start(path):
+        if path not in running or running[path][0].poll() is not None:
+            running[path] = serve(path)
+        return running[path]
 
     yield start
-    for process in processes:
+    for process, _ in running.values():
         process.terminate()
         process.wait(10)
 
