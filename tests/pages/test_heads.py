@@ -1,6 +1,7 @@
 """The page Heads: its numbers against pandas, what opens a head, names, and what it says where something is missing."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -331,7 +332,7 @@ def bare_run(db, maps: str | None = None, **record) -> int:
         found = database.results(np.arange(1, 7), [(300, 200)] * 6, seed=8)
         values = found.head_stats[0].values | {"mass_cls": np.zeros(6 * LAYERS * HEADS, np.float32)}
         numbers = HeadStats(*(getattr(found.head_stats[0], key) for key in ("image_ids", "layers", "heads")), values)
-        blocks = [] if maps is None else [type(found.maps[0])(maps, *list(vars(found.maps[0]).values())[1:])]
+        blocks = [] if maps is None else [replace(found.maps[0], method=maps)]
         write.add_results(con, run, Results(found.image_ids, None, found.frames, blocks, [numbers]))
     return run
 

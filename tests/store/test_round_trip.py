@@ -111,16 +111,16 @@ def test_frames(filled):
 def test_maps_of_a_grid_that_is_not_square(filled):
     block = filled.results.maps[0]
     mine = block.image_ids == 4
-    expected = companding.decode(*companding.encode(block.weights[mine])).reshape(6, 3, 5)
+    expected = companding.decode(*companding.encode(block.weights[mine].reshape(6, 15))).reshape(6, 3, 5)
     with reading(filled.path) as con:
         stack = read.maps(con, filled.run, 4, "cls")
         some = read.maps(con, filled.run, 4, "cls", layers=[0, 2], heads=[1])
         assert read.maps(con, filled.run, 4, "cls", layers=[9]) is None
         assert read.maps(con, filled.run, 4, "cls", target="class:281") is None
-    assert (stack.rows, stack.cols, stack.weights.dtype) == (3, 5, np.float32)
+    assert (*stack.grid, stack.weights.dtype) == (3, 5, np.float32)
     assert stack.layers.tolist() == [0, 0, 1, 1, 2, 2] and stack.heads.tolist() == [0, 1, 0, 1, 0, 1]
     assert (stack.weights == expected).all()
-    assert np.abs(stack.weights - block.weights[mine].reshape(6, 3, 5)).max() < 0.004
+    assert np.abs(stack.weights - block.weights[mine]).max() < 0.004
     assert (some.weights == expected[[1, 5]]).all()
 
 
