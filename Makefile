@@ -82,7 +82,7 @@ test: develop browser lint
 # Ray is no part of the usual set-up: with it come the tests of the engine on a cluster of two machines.
 test-ray: develop
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements-ray.txt
-	$(BIN)/python -m pytest tests/ingest/test_parts.py tests/ingest/test_ray.py
+	$(BIN)/python -m pytest tests/ingest/test_shards.py tests/ingest/test_ray.py
 
 test-slow: develop browser
 	$(PYTEST) -m slow

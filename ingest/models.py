@@ -17,11 +17,11 @@ from store.connection import reading
 HUB_SECONDS = 10.0
 
 
-def choose_model(db: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+def choose_model(db: Path, log: Callable[[str], None]) -> dict[str, Any]:
     """`--model auto`: what the newest run of this database that has pictures uses; else DINOv2-small if it can be had;
     else the packaged weights.
 
-    Returns the keyword arguments `key`, `weights`, `layer` of `load`; `tell` gets a line when the packaged weights
+    Returns the keyword arguments `key`, `weights`, `layer` of `load`; `log` gets a line when the packaged weights
     step in.
     """
     if db.exists():
@@ -33,7 +33,7 @@ def choose_model(db: Path, tell: Callable[[str], None]) -> dict[str, Any]:
     small = PUBLISHED["dinov2-small"]
     if is_here(small) or hub_answers(small.repo):
         return {"key": small.key, "weights": None, "layer": None}
-    tell(
+    log(
         "DINOv2-small is not on this machine and the model hub does not answer: using the packaged weights, "
         "a DINOv2 ViT-S/14 fine-tuned for saliency (--model NAME chooses another)"
     )

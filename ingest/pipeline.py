@@ -103,7 +103,7 @@ class Failure:
     reason: str
 
 
-Looked = tuple[list[Prepared], Any]  # pictures of one grid with their Explanation, None without a backbone
+Processed = tuple[list[Prepared], Any]  # pictures of one grid with their Explanation, None without a backbone
 
 
 def process(plan: Plan, tasks: Iterable[Task], advance: Callable[[int], object] = lambda n: None) -> Counts:
@@ -119,12 +119,12 @@ def process(plan: Plan, tasks: Iterable[Task], advance: Callable[[int], object] 
     """
     counts = Counts(plan.run_id)
     with Writer(plan, counts, advance) as writer:
-        for item in looked(plan, announced(prepared_pictures(plan, tasks), writer)):
+        for item in processed(plan, registered(prepared_pictures(plan, tasks), writer)):
             writer.put(item)
     return counts
 
 
-def looked(plan: Plan, pictures: Iterable[Prepared | Failure]) -> Iterator[Looked | Failure]:
+def processed(plan: Plan, pictures: Iterable[Prepared | Failure]) -> Iterator[Processed | Failure]:
     """The pictures in batches of one grid with what was found in each, and those that failed, as the writer takes
     them."""
     # A run is there only if it has pictures: then this network has been through some.
@@ -140,12 +140,12 @@ def looked(plan: Plan, pictures: Iterable[Prepared | Failure]) -> Iterator[Looke
     yield from isolation.end()
 
 
-def announced(pictures: Iterable[Prepared | Failure], writer: Writer) -> Iterator[Prepared | Failure]:
+def registered(pictures: Iterable[Prepared | Failure], writer: Writer) -> Iterator[Prepared | Failure]:
     """The same pictures, told to the writer as they come: a batch may be done before one with earlier pictures, but
     image ids keep their order."""
     for each in pictures:
         if isinstance(each, Prepared):
-            writer.announced.append((each.place, each.record))
+            writer.registered.append((each.place, each.record))
         yield each
 
 
@@ -223,7 +223,7 @@ def batches(plan: Plan, pictures: Iterable[Prepared | Failure]) -> Iterator[tupl
     yield [], failures
 
 
-def observations(plan: Plan, batch: list[Prepared]) -> Iterator[Looked | Failure]:
+def observations(plan: Plan, batch: list[Prepared]) -> Iterator[Processed | Failure]:
     """The batch with its Explanation, in halves where it does not fit into memory; pictures as failures where a method
     has no answer for their grid, or their numbers are not finite. Raises whatever else the network raises."""
     if plan.backbone is None:
@@ -255,7 +255,7 @@ def observations(plan: Plan, batch: list[Prepared]) -> Iterator[Looked | Failure
         yield from _finite(plan, batch, found, overflowing(found))
 
 
-def _finite(plan: Plan, batch: list[Prepared], found: Any, bad: set[int]) -> Iterator[Looked | Failure]:
+def _finite(plan: Plan, batch: list[Prepared], found: Any, bad: set[int]) -> Iterator[Processed | Failure]:
     """The batch where all its numbers are finite; else the bad ones as failures, and the others once more."""
     if not bad:
         yield batch, found
@@ -273,7 +273,7 @@ def _failed(batch: list[Prepared], reason: str) -> Iterator[Failure]:
 class Writer:
     """A thread that commits what arrives in chunks of CHUNK_IMAGES pictures or CHUNK_SECONDS seconds.
 
-    Pictures that were `announced` (place, record) become images with the next chunk, whether the network is through
+    Pictures that were `registered` (place, record) become images with the next chunk, whether the network is through
     with them or not.
     """
 
@@ -281,7 +281,7 @@ class Writer:
         self.plan, self.counts, self.advance = plan, counts, advance
         counts.run_id = plan.run_id
         self.queue: queue.Queue = queue.Queue(maxsize=8)
-        self.announced: deque[tuple[int, ImageRecord]] = deque()
+        self.registered: deque[tuple[int, ImageRecord]] = deque()
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._work, name="writer")
 
@@ -304,7 +304,7 @@ class Writer:
         self.queue.put(item)
 
     def _work(self) -> None:
-        observed: list[Looked] = []
+        observed: list[Processed] = []
         failures: list[Failure] = []
         since = time.monotonic()
         finished = False
@@ -324,11 +324,11 @@ class Writer:
                     self.error = error  # the main thread raises it at its next step; the queue is still emptied
                 observed, failures, since = [], [], time.monotonic()
 
-    def _commit(self, observed: list[Looked], failures: list[Failure]) -> None:
+    def _commit(self, observed: list[Processed], failures: list[Failure]) -> None:
         plan = self.plan
         done = [(each.place, each.record) for batch, _ in observed for each in batch]
-        announced = [self.announced.popleft() for _ in range(len(self.announced))]
-        in_order = sorted([*announced, *done], key=lambda each: each[0])
+        registered = [self.registered.popleft() for _ in range(len(self.registered))]
+        in_order = sorted([*registered, *done], key=lambda each: each[0])
         run_id = self.counts.run_id
         with writing(plan.db, PATIENCE, more=True) as con:
             # Booked with its first pictures, not before: a run that fails at all of them leaves nothing behind.

@@ -20,7 +20,7 @@ class Report:
         """Tells what is to be read when the work is done: just before the last line."""
         self.notes.append(line)
 
-    def tell(self, line: str) -> None:
+    def log(self, line: str) -> None:
         from tqdm import tqdm
 
         tqdm.write(line, file=sys.stderr)
@@ -35,5 +35,5 @@ class Report:
 
     def finish(self, line: str, counts: dict[str, Any]) -> None:
         for note in self.notes:
-            self.tell(note)
+            self.log(note)
         print(json.dumps(counts, ensure_ascii=False, default=str) if self.as_json else line, flush=True)

@@ -50,19 +50,19 @@ def open_backbone(db: Path, settings: Settings, report: Report) -> tuple[Any, li
     chosen = _chosen_model(db, settings, report)
     backbone = load_backbone(**chosen, device=device, stored=settings.stored)
     for sentence in () if settings.stored else backbone.network.assumed:
-        report.tell(sentence)
+        report.log(sentence)
     if settings.engine:
         backbone = backbone.to(device, settings.engine.precision())
     backbone.check_fit(settings.fit)
     methods = methods_for(backbone, settings.methods)
     if "cls" in settings.methods and "cls" not in methods:
-        report.tell(f"{backbone.title} has no CLS token: its maps are {', '.join(methods)}")
+        report.log(f"{backbone.title} has no CLS token: its maps are {', '.join(methods)}")
     for note in backbone.measurement.notes:
-        report.tell(f"{backbone.title}: {note}")
+        report.log(f"{backbone.title}: {note}")
     return backbone, methods, _check_size(settings.size, backbone)
 
 
-def chosen_fit(db: Path, backbone: Any, wanted: str, tell: Callable[[str], None] = lambda line: None) -> str:
+def chosen_fit(db: Path, backbone: Any, wanted: str, log: Callable[[str], None] = lambda line: None) -> str:
     """How pictures are fitted: as `wanted`; for `auto` as the newest run with the same weights did, or, where there is
     none, as suits the network."""
     if wanted != "auto":
@@ -72,14 +72,14 @@ def chosen_fit(db: Path, backbone: Any, wanted: str, tell: Callable[[str], None]
     if same:
         newest = max(same, key=lambda run: run.run_id)
         if newest.fit != usual:
-            tell(
+            log(
                 f"the fit is {newest.fit}, as in run {newest.run_id}; --fit {usual} would be the usual one: "
                 f"{describe_fit(backbone.rule, usual)}"
             )
         return newest.fit
     if backbone.rule.varies(usual) and not backbone.any_grid:
         height, width = backbone.rule.shape
-        tell(
+        log(
             f"{backbone.title} takes pictures of {height} × {width} pixels alone, and its own way would be "
             f"{describe_fit(backbone.rule, usual)}: taken is the fit crop"
         )
@@ -100,7 +100,7 @@ def _chosen_model(db: Path, settings: Settings, report: Report) -> dict[str, Any
 
     chosen = {"key": settings.model, "weights": None, "layer": None}
     if settings.model == "auto":
-        chosen = choose_model(db, report.tell)
+        chosen = choose_model(db, report.log)
     weights = settings.weights or chosen["weights"]
     return {
         "key": chosen["key"],
@@ -116,7 +116,7 @@ def add_run(db: Path, collection_id: int, backbone: Any, fit: str, size: int) ->
 
 
 def find_run(
-    db: Path, collection: str, backbone: Any, fit: str, size: int, tell: Callable[[str], None] = lambda line: None
+    db: Path, collection: str, backbone: Any, fit: str, size: int, log: Callable[[str], None] = lambda line: None
 ) -> tuple[int | None, Run]:
     """The run of the collection that this backbone with these settings goes on with, None where there is none yet, and
     what is to be stored of it.
@@ -141,7 +141,7 @@ def find_run(
         if all(stored[name] == wanted[name] for name in ("model", "weights", "layer", "precision")):
             changed = changed or run.run_id
     if changed is not None:
-        tell(
+        log(
             f"run {changed} prepared its pictures for {backbone.title} otherwise than its files are read today, "
             "so this is a new run; the old one stays as it is"
         )

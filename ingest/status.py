@@ -68,12 +68,12 @@ def _files(state: dict[str, Any], collection: str) -> list[str]:
     """Lines on what has become of a collection's files; none where nothing has."""
     if not state["here"]:
         return ["  its folder is not there: thumbnails take the place of its pictures"]
-    said = {
+    meanings = {
         "gone": f"`python -m ingest prune --collection {collection!r}` forgets them",
         "changed": "`python -m ingest run` reads them again",
         "new": "`python -m ingest run` adds them",
     }
-    lines = [f"  {len(state[key])} {key} ({some(state[key])}): {what}" for key, what in said.items() if state[key]]
+    lines = [f"  {len(state[key])} {key} ({some(state[key])}): {what}" for key, what in meanings.items() if state[key]]
     if twice := state["duplicates"]:
         lines.append(f"  {counted(len(twice), 'picture')} more than once (such as {' = '.join(twice[0][:3])})")
     return lines

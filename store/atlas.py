@@ -169,8 +169,8 @@ def values(con: Connection, ids: np.ndarray, column: str) -> tuple[list[Any], st
         return None
     query = f"SELECT image_id, {quoted(column)} FROM catalogue WHERE image_id IN (SELECT unnest($ids::BIGINT[]))"
     table = con.sql(query, params={"ids": np.asarray(ids).tolist()}).to_arrow_table()
-    said = table[1].cast("double") if kind == "number" and pa.types.is_decimal(table[1].type) else table[1]
-    found = dict(zip(table["image_id"].to_pylist(), said.to_pylist(), strict=True))
+    values = table[1].cast("double") if kind == "number" and pa.types.is_decimal(table[1].type) else table[1]
+    found = dict(zip(table["image_id"].to_pylist(), values.to_pylist(), strict=True))
     return [found.get(image_id) for image_id in np.asarray(ids).tolist()], kind
 
 

@@ -40,7 +40,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Likeness:
+class HeadSimilarity:
     """How alike n heads look: of each its layer (n,) and head (n,), `cosines` (n, n) float32, the mean over `images`
     images of the cosine between two heads' maps (NaN where no image has both), and their mean maps (n, rows, cols),
     those of several grids brought onto a common one."""
@@ -157,14 +157,14 @@ def mean_map(con: Connection, head: Head, ids: Iterable[int] | None = None) -> A
     return AttentionMaps(mean, np.array([head.layer]), np.array([head.head]), **which)
 
 
-def likeness(
+def similarity(
     con: Connection,
     run_id: int,
     method: str,
     ids: Iterable[int] | None = None,
     target: str = "",
     sample: int = SAMPLE,
-) -> Likeness | None:
+) -> HeadSimilarity | None:
     """Every head compared with every other, by the mean cosine of their maps of the same image; None without maps.
 
     At most `sample` images are read, spread evenly over those that have maps, so that they are the same every time.
@@ -242,12 +242,12 @@ class _Comparison:
         total[at] += weights
         count[at] += 1
 
-    def done(self, images: int) -> Likeness:
+    def done(self, images: int) -> HeadSimilarity:
         total = _together({grid: total for grid, (total, _) in self.totals.items()})
         count = reduce(np.add, (count for _, count in self.totals.values()))
         with np.errstate(invalid="ignore"):
             cosines, means = self.sums / self.counts, total / count[:, None, None]
-        return Likeness(self.layers, self.heads, cosines, means, images)
+        return HeadSimilarity(self.layers, self.heads, cosines, means, images)
 
 
 def _together(totals: dict[tuple[int, int], np.ndarray]) -> np.ndarray:

@@ -15,7 +15,7 @@ from store import companding
 from store.errors import StoreError
 from store.identifiers import literal, quoted, text_at
 from store.maps import AttentionMaps
-from store.records import FrameRecord, Held, RunRecord
+from store.records import FrameRecord, RunRecord, StoredImage
 from store.rows import fetch, first, one, plain
 
 TITLE_KEYS = ("title", "name", "caption", "label", "titel", "titre")
@@ -240,7 +240,7 @@ def thumbnails(con: Connection, ids: Iterable[int]) -> dict[int, bytes]:
     return dict(fetch(con, query, [_ints(ids)]))
 
 
-def known(con: Connection, collection_id: int, paths: Iterable[str] | None = None) -> dict[str, Held]:
+def known(con: Connection, collection_id: int, paths: Iterable[str] | None = None) -> dict[str, StoredImage]:
     """What a collection holds, or of it these paths, by path."""
     query = """
         SELECT path, i.image_id, sha256, bytes, modified, metadata, u.image_id IS NULL
@@ -252,7 +252,7 @@ def known(con: Connection, collection_id: int, paths: Iterable[str] | None = Non
         params["paths"] = list(paths)
     rows = fetch(con, query, params)
     return {
-        path: Held(image_id, sha256, size, modified, json.loads(metadata), counted)
+        path: StoredImage(image_id, sha256, size, modified, json.loads(metadata), counted)
         for path, image_id, sha256, size, modified, metadata, counted in rows
     }
 

@@ -44,7 +44,7 @@ def image_titles() -> dict[str, str]:
     return {each.name: each.metadata["title"] for each in fields(ImageRecord) if "title" in each.metadata}
 
 
-class Held(NamedTuple):
+class StoredImage(NamedTuple):
     """What a collection holds of a picture: length and time stamp of the file as it was read, what is said of it, and
     whether the pages of its file have been counted, as older versions did not. A tuple, since collections are read
     whole at each start."""

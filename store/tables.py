@@ -56,7 +56,7 @@ def rename_table_rows(con: Connection, collection_id: int, names: Mapping[str, s
     con.unregister("incoming")
 
 
-def forget_table_rows(con: Connection, image_ids: Iterable[int]) -> None:
+def delete_table_rows(con: Connection, image_ids: Iterable[int]) -> None:
     """Forget what tables have said of images."""
     query = """
         DELETE FROM table_row USING image
@@ -68,12 +68,12 @@ def forget_table_rows(con: Connection, image_ids: Iterable[int]) -> None:
 
 def set_reading(con: Connection, collection_id: int, source: str, reading: Mapping[str, Any]) -> None:
     """Note how a table was read."""
-    forget_reading(con, collection_id, source)
+    delete_reading(con, collection_id, source)
     text = rows.to_json(reading)
     rows.fetch(con, "INSERT INTO table_reading VALUES (?, ?, ?, ?)", [collection_id, source, rows.now(), text])
 
 
-def forget_reading(con: Connection, collection_id: int, source: str) -> None:
+def delete_reading(con: Connection, collection_id: int, source: str) -> None:
     """Forget how a table was read, which is there no more."""
     rows.fetch(con, "DELETE FROM table_reading WHERE collection_id = ? AND source = ?", [collection_id, source])
 

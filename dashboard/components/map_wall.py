@@ -43,7 +43,7 @@ def sheet(
     side, maps = row.container(width="stretch" if scene.broad else SIDE, gap="small"), row.container(width="stretch")
     with side:
         on_original = original(scene, alt, f"{key}_original", group, chosen, pick)
-        st.html(markup.said(sentences, bar))
+        st.html(markup.notes(sentences, bar))
     with maps:
         return patches(drawn, key, columns, group, chosen, pick=pick) or on_original
 

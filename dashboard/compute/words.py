@@ -19,9 +19,9 @@ def caption(metadata: Mapping[str, Any], title: str = "") -> str:
     """One line under a picture: who made it and when, or else the first two other things known about it."""
     lower = {key.lower(): value for key, value in metadata.items() if value not in (None, "", title)}
     named = [next((lower[key] for key in keys if key in lower), None) for keys in (MAKERS, DATES)]
-    said = [str(value) for value in named if value is not None]
+    values = [str(value) for value in named if value is not None]
     rest = [str(value) for value in lower.values() if isinstance(value, str | int | float)]
-    return ", ".join(said or rest[:2])
+    return ", ".join(values or rest[:2])
 
 
 def named(labels: Mapping[T, str]) -> Callable[[T], str]:

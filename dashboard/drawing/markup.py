@@ -68,7 +68,7 @@ def picture(image: Image.Image, alt: str) -> str:
     return f'<img class="ba-picture" src="{source(image)}" alt="{escape(alt)}" width="{width}" height="{height}">'
 
 
-def said(sentences: Sequence[str], bar: ColourBar) -> str:
+def notes(sentences: Sequence[str], bar: ColourBar) -> str:
     """What is to be said of a picture, and the colours of its maps."""
     words = "".join(f'<p class="ba-words">{escape(sentence)}</p>' for sentence in sentences)
     return f"{_SHEET}{words}{colour_bar(bar)}"

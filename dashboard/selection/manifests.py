@@ -55,13 +55,13 @@ def show(selection: Selection, name: str) -> None:
 def summary(selected: int, there: Sequence[int], uri: str | None) -> str:
     """What the manifest will hold, the pictures `there`, and what it will not."""
     regions = len(cache.regions(there))
-    said = pictures(len(there))
-    said += f", {counted(regions, 'region')}." if regions else "."
+    sentence = pictures(len(there))
+    sentence += f", {counted(regions, 'region')}." if regions else "."
     if left := selected - len(there):
-        said += f" {pictures(left)} without an address on the web {'is' if left == 1 else 'are'} left out."
+        sentence += f" {pictures(left)} without an address on the web {'is' if left == 1 else 'are'} left out."
     if uri is None:
-        said += " The manifest’s address is made up: type the one at which you will publish it."
-    return said
+        sentence += " The manifest’s address is made up: type the one at which you will publish it."
+    return sentence
 
 
 def ask_folder(rows: pd.DataFrame) -> str | None:

@@ -44,12 +44,12 @@ class Filtered:
         """Which of these images (n,) it leaves, as bool (n,)."""
         return np.ones(len(ids), bool) if self.ids is None else np.isin(ids, self.ids)
 
-    def said(self, count: int) -> str:
+    def describe(self, count: int) -> str:
         """So many of them in words, as in "all 29 images" or "5 images with artist Hokusai"."""
-        said = "a single image" if count == 1 else f"{counted(count, 'image')}"
+        counted_images = "a single image" if count == 1 else f"{counted(count, 'image')}"
         if self.ids is None:
-            return said if count == 1 else f"all {said}"
-        return f"{said} with {self.words}"
+            return counted_images if count == 1 else f"all {counted_images}"
+        return f"{counted_images} with {self.words}"
 
 
 def current(run: RunRecord) -> Filtered:
@@ -63,7 +63,7 @@ def current(run: RunRecord) -> Filtered:
     ids = cache.matching(collection, conditions)
     if sql:
         ids = np.intersect1d(ids, cache.satisfying(sql), assume_unique=True)
-    named = ", ".join([*map(filters.said, conditions), *([_sql_words(sql)] if sql else [])])
+    named = ", ".join([*map(filters.sentence, conditions), *([_sql_words(sql)] if sql else [])])
     return Filtered(ids, named, len(ids), of, where)
 
 
@@ -79,7 +79,7 @@ def bar(run: RunRecord, meaning: str = "") -> Filtered:
                 _panel(run.collection, found)
         if found.ids is not None:
             for place, condition in enumerate(state[FACETS]):
-                _chip(filters.said(condition), f"filter_off_{place}", _drop, condition)
+                _chip(filters.sentence(condition), f"filter_off_{place}", _drop, condition)
             if state[SQL]:
                 _chip(_sql_words(state[SQL]), "filter_off_where", _set_sql, "")
             more = meaning and f": {meaning}"
@@ -105,15 +105,15 @@ def _take(collection: str) -> tuple[tuple[Condition, ...], str]:
     kinds, state = cache.facet_columns(collection), st.session_state
     vain: list[str] = []
 
-    def read(said: list[str]) -> tuple[Condition, ...]:
-        found, bad = filters.from_address(said, kinds)
+    def read(entries: list[str]) -> tuple[Condition, ...]:
+        found, bad = filters.from_address(entries, kinds)
         vain.extend(bad)
         return found
 
     Param(FACETS, (), read, filters.to_address, shared=True).load()
-    vain += [filters.said(each) for each in state[FACETS] if not filters.fits(each, kinds)]
+    vain += [filters.sentence(each) for each in state[FACETS] if not filters.fits(each, kinds)]
     state[FACETS] = tuple(each for each in state[FACETS] if filters.fits(each, kinds))
-    Param(SQL, "", lambda said: said[0].strip(), lambda sql: [sql], shared=True).load()
+    Param(SQL, "", lambda texts: texts[0].strip(), lambda sql: [sql], shared=True).load()
     notes = [f"These pictures have nothing to filter by {' and '.join(map(_quoted, vain))}."] if vain else []
     if state[SQL] and (problem := _problem(state[SQL])):
         notes.append(f"The condition {_quoted(state[SQL])} cannot be used. {problem}")
@@ -158,9 +158,9 @@ def _set_sql(sql: str) -> None:
 # ---- what is drawn ---------------------------------------------------------------------------------------------------
 
 
-def _chip(said: str, key: str, off: Any, what: Any) -> None:
+def _chip(label: str, key: str, off: Any, what: Any) -> None:
     icon = ":material/close:"
-    st.button(words.plain(said), key, "Take this off.", off, (what,), icon=icon, icon_position="right")
+    st.button(words.plain(label), key, "Take this off.", off, (what,), icon=icon, icon_position="right")
 
 
 def _panel(collection: str, found: Filtered) -> None:
@@ -182,7 +182,7 @@ def _panel(collection: str, found: Filtered) -> None:
         st.caption("There is no metadata about these pictures yet.")
     st.text_area(
         "Condition in SQL, for all else",
-        key=_kept("filter_sql", st.session_state[SQL]),
+        key=_prefilled("filter_sql", st.session_state[SQL]),
         on_change=_typed_sql,
         height=68,
         placeholder="such as: year % 100 = 0 OR title LIKE 'Study%'",
@@ -238,7 +238,7 @@ def _range(collection: str, column: str, of: str, kind: type[Between]) -> None:
             written = "" if end is None else str(end)
             place.text_input(
                 name,
-                key=_kept(key, written, column),
+                key=_prefilled(key, written, column),
                 on_change=_ranged,
                 args=(column, of),
                 placeholder=f"{limit}",
@@ -247,7 +247,7 @@ def _range(collection: str, column: str, of: str, kind: type[Between]) -> None:
         _unfit("filter_to", column)
     missing = spread.missing if spread else 0
     if isinstance(chosen, OneOf) and chosen.values:
-        st.caption(f"Chosen by the link: {words.plain(filters.said(chosen))}.")
+        st.caption(f"Chosen by the link: {words.plain(filters.sentence(chosen))}.")
     if missing or chosen.missing:
         st.session_state["filter_missing"] = chosen.missing
         label = f"Those with no value ({missing:,})"
@@ -314,7 +314,7 @@ def _typed_sql() -> None:
         _set_sql(sql)
 
 
-def _kept(key: str, value: str, column: str = "") -> str:
+def _prefilled(key: str, value: str, column: str = "") -> str:
     """The key of a control that shows `value`, or what was typed there and cannot be used."""
     _, typed, of = st.session_state.get(_UNFIT, {}).get(key, ("", value, column))
     st.session_state[key] = typed if of == column else value

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from store.conditions import CONDITIONS, Condition, edge, short
 
-__all__ = ["edge", "fits", "from_address", "said", "short", "to_address"]
+__all__ = ["edge", "fits", "from_address", "sentence", "short", "to_address"]
 
 _ESCAPED = ":~"  # signs that stand in no column's name but after a backslash
 
 
-def said(condition: Condition) -> str:
+def sentence(condition: Condition) -> str:
     """A condition in words: "year 1500–1600", "artist Hokusai or no value"."""
     return f"{short(condition.column)} {condition.words()}"
 

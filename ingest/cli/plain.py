@@ -85,7 +85,7 @@ def failed(sentence: str, code: int) -> click.ClickException:
     return WrongUsage(sentence) if code == 2 else click.ClickException(sentence)
 
 
-def leave(good: int, bad: int) -> None:
+def exit_with(good: int, bad: int) -> None:
     """Ends a command: a collection with some damaged files is done, one in which nothing could be read has failed."""
     if bad and not good:
         sys.exit(1)
@@ -115,8 +115,8 @@ def finish(report: Report, counts: dict[str, Any]) -> None:
         counts["next"] = dashboard_command(Path(counts["db"]))
         line += f" · see it with: {counts['next']}"
     report.finish(line, counts)
-    leave(counts["new"] + counts["already"], counts["failed"])
-    leave(0, len(counts.get("projections_failed") or ()))
+    exit_with(counts["new"] + counts["already"], counts["failed"])
+    exit_with(0, len(counts.get("projections_failed") or ()))
 
 
 def dashboard_command(db: Path) -> str:

@@ -38,7 +38,7 @@ class FaithfulnessError(Exception):
 # ---- taking patches away ------------------------------------------------------------------------------------------
 
 
-class Veil(TorchFunctionMode):
+class TokenMask(TorchFunctionMode):
     """Hides patches from all tokens in this thread while it is entered: `with Veil(visible, prefix): model(x)`.
 
     `visible` bool (batch, patches) says which patches are left; `prefix` is the number of special tokens before them,
@@ -247,7 +247,7 @@ def _scores(backbone: Backbone, pixels: Tensor, masks: np.ndarray, score: Score)
     masks, which = np.unique(masks, axis=0, return_inverse=True)
     found = []
     for visible in torch.from_numpy(masks).to(pixels.device).split(BATCH):
-        with Veil(visible, backbone.prefix_tokens, backbone.order(*backbone.grid(pixels))):
+        with TokenMask(visible, backbone.prefix_tokens, backbone.order(*backbone.grid(pixels))):
             found.append(score(pixels.expand(len(visible), -1, -1, -1)).double().cpu().numpy())
     return np.concatenate(found)[which.ravel()]
 
@@ -266,17 +266,17 @@ def _check(backbone: Backbone, pixels: Tensor) -> bool:
     other = pixels.clone()
     other[..., : shines.shape[2], : shines.shape[3]] *= torch.where(shines, 1, -1)
     order = backbone.order(rows, cols)
-    with Veil(visible.expand(2, -1), backbone.prefix_tokens, order) as veil:
+    with TokenMask(visible.expand(2, -1), backbone.prefix_tokens, order) as token_mask:
         one, two = backbone.forward(torch.cat([pixels, other]))
     if (one - two).norm() > LEAK:
         raise mixes
-    return backbone.prefix_tokens == 0 or veil.averaged
+    return backbone.prefix_tokens == 0 or token_mask.averaged
 
 
 # ---- networks that forget -----------------------------------------------------------------------------------------
 
 
-class Swap(TorchFunctionMode):
+class ParameterOverride(TorchFunctionMode):
     """Lets the operations in this thread meet other tensors in place of a network's own while it is entered: the
     network, which other threads may be using, stays as it is. `tensors` goes from the id of one to the other."""
 
@@ -363,7 +363,7 @@ def _drawn(parameter: Tensor, generator: torch.Generator) -> nn.Parameter:
 
 def _swapped(call: Callable[..., Any], tensors: dict[int, Tensor]) -> Callable[..., Any]:
     def swapped(*args: Any, **kwargs: Any) -> Any:
-        with Swap(tensors):
+        with ParameterOverride(tensors):
             return call(*args, **kwargs)
 
     return swapped

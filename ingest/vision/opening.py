@@ -81,7 +81,7 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
+def readable_errors() -> Iterator[None]:
     """Whatever decoders raise on damaged files, which is nearly anything, becomes a BadImage."""
     try:
         yield
@@ -96,7 +96,7 @@ def told_plainly() -> Iterator[None]:
 def else_uncommon(usual: Callable[[], Image.Image], other: Callable[[], Image.Image | None]) -> Image.Image:
     """The picture that Pillow reads, else the one that `ingest.vision.uncommon` does. BadImage, which calls what is
     sound but of an unknown kind by its name."""
-    with told_plainly():
+    with readable_errors():
         try:
             return usual()
         except (TooLarge, MemoryError):

@@ -23,7 +23,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from ingest.vision import tiff, uncommon
 from ingest.vision.bad_image import BadImage, TooLarge
-from ingest.vision.opening import MAX_PIXELS, check_size, else_uncommon, open_picture, told_plainly, upright
+from ingest.vision.opening import MAX_PIXELS, check_size, else_uncommon, open_picture, readable_errors, upright
 from ingest.vision.signatures import HEAD, is_pdf
 
 SIDE = 2000  # pixels of the long side of a PDF's page
@@ -56,7 +56,7 @@ class Document(ABC):
 
     def picture(self, page: int, pixels: int = MAX_PIXELS) -> Image.Image:
         """The upright RGB picture of a page; BadImage if it cannot be read or there is no such page."""
-        with self._lock, told_plainly():
+        with self._lock, readable_errors():
             if not 1 <= page <= len(self):
                 raise BadImage(f"There is no page {page}: the file has {len(self)}.")
             return self._picture(page, pixels)
@@ -75,9 +75,9 @@ class Document(ABC):
             digest = hashlib.file_digest(self._file, "sha256")  # pyrefly: ignore[no-matching-overload]  (BinaryIO's stub)
             return digest.hexdigest()
 
-    def mark(self, page: int) -> str:
+    def fingerprint(self, page: int) -> str:
         """What a page is known by; a file's only page by the SHA-256 of the file."""
-        return self.sha256 if len(self) == 1 else mark(self.sha256, page)
+        return self.sha256 if len(self) == 1 else fingerprint(self.sha256, page)
 
     @abstractmethod
     def _picture(self, page: int, pixels: int) -> Image.Image: ...
@@ -130,7 +130,7 @@ class _Pdf(Document):
 class _Tiff(Document):
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
-        with told_plainly():
+        with readable_errors():
             try:
                 self._image = _as_tiff(open_picture(file))
                 self._places = tiff.pages(self._image, others=lambda: uncommon.tiff_places(file))
@@ -184,7 +184,7 @@ def opened(source: bytes | Path | BinaryIO) -> Document:
         raise
 
 
-def mark(sha256: str, page: int) -> str:
+def fingerprint(sha256: str, page: int) -> str:
     """What one of many pages is known by: the SHA-256 of that of its file and its number."""
     return hashlib.sha256(f"{sha256} {page}".encode()).hexdigest()
 

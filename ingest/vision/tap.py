@@ -72,12 +72,12 @@ class AttentionCall:
         if bias is not None:
             bias = bias[samples, :, queries]
         return _softmax_rows(
-            kept(self.query)[samples, :, queries], kept(self.key)[samples], bias, self.scale, workspace
+            captured(self.query)[samples, :, queries], captured(self.key)[samples], bias, self.scale, workspace
         )
 
     def detached(self, gradient: Tensor) -> AttentionCall:
         """The same call without its graph, and with the gradient of its output."""
-        return replace(self, output=kept(self.output).detach(), gradient=gradient)
+        return replace(self, output=captured(self.output).detach(), gradient=gradient)
 
     def ordered(self, order: Tensor) -> AttentionCall:
         """The same call with its tokens in another order: their places now, the first one first. `first` stays the row
@@ -106,11 +106,11 @@ class AttentionCall:
     ) -> Tensor:
         """What the score changes by with each attention weight, ∂s/∂A = (∂s/∂z) vᵀ, float32 (samples, heads, queries,
         tokens); with `positive` only the positive part of ∂s/∂z is taken, channel by channel."""
-        gradient = kept(self.gradient)[samples, :, queries].float()
-        return (gradient.relu() if positive else gradient) @ kept(self.value)[samples].float().transpose(2, 3)
+        gradient = captured(self.gradient)[samples, :, queries].float()
+        return (gradient.relu() if positive else gradient) @ captured(self.value)[samples].float().transpose(2, 3)
 
 
-def kept(part: Tensor | None) -> Tensor:
+def captured(part: Tensor | None) -> Tensor:
     """A part of a call that its tap was asked to keep. LookupError if it was not."""
     if part is None:
         raise LookupError("the tap has not kept this part of the call")
@@ -131,10 +131,10 @@ class Workspace:
     def take(self, name: str, shape: tuple[int, ...], device: torch.device) -> Tensor:
         """A float32 tensor of this shape; what it held under this name before is lost."""
         size = math.prod(shape)
-        held = self.memory.get(name)
-        if held is None or held.numel() < size or held.device != device:
-            held = self.memory[name] = torch.empty(size, device=device)
-        return held[:size].view(shape)
+        buffer = self.memory.get(name)
+        if buffer is None or buffer.numel() < size or buffer.device != device:
+            buffer = self.memory[name] = torch.empty(size, device=device)
+        return buffer[:size].view(shape)
 
 
 def _softmax_rows(
@@ -192,8 +192,8 @@ class Tap(TorchFunctionMode):
         output, weights = func(*args, **{**kwargs, "need_weights": True, "average_attn_weights": False})
         queries, tokens = weights.shape[2:]
         if queries == 1 and tokens > 1:
-            kept = {"output": output} if self.gradients else {}
-            self.pooling = AttentionCall(weights[:, :, 0].detach().float(), queries, scale=1.0, **kept)
+            captured = {"output": output} if self.gradients else {}
+            self.pooling = AttentionCall(weights[:, :, 0].detach().float(), queries, scale=1.0, **captured)
         if not wanted:
             return output, None
         return output, weights.mean(dim=1) if mean else weights
@@ -229,10 +229,10 @@ class Tap(TorchFunctionMode):
         at = self.first if self.first < query.shape[2] else 0  # in class attention one token alone asks
         row = slice(at, at + 1)
         first = _softmax_rows(query[:, :, row], key, bias if bias is None else bias[:, :, row], scale)[:, :, 0]
-        kept = {"query": query, "key": key} if self.tokens else {}
+        captured = {"query": query, "key": key} if self.tokens else {}
         if self.values:
-            kept |= {"value": value, "output": output}
-        return AttentionCall(first, query.shape[2], scale, bias if self.tokens else None, **kept)
+            captured |= {"value": value, "output": output}
+        return AttentionCall(first, query.shape[2], scale, bias if self.tokens else None, **captured)
 
 
 @dataclass(frozen=True)

@@ -38,11 +38,11 @@ def measure(sizes: tuple[int, ...] = SIZES) -> str:
             del os.environ["XDG_CACHE_HOME"]
             if before is not None:
                 os.environ["XDG_CACHE_HOME"] = before
-    said = (
+    texts = (
         f"The {K} images most like one of n, vectors of {DIM} float32. Recall: the share of NumPy's {K} images that a "
         "case finds. The SQL case includes opening the database."
     )
-    return f"## Search\n\n{said}\n\n" + table(["n", "case", "ms", "ratio to numpy", "recall"], rows)
+    return f"## Search\n\n{texts}\n\n" + table(["n", "case", "ms", "ratio to numpy", "recall"], rows)
 
 
 def _rows(path: Path, size: int) -> list[list[str]]:

@@ -116,7 +116,7 @@ def open_page(windows, request):
 
         def make(address: str, width: int = 1400, color_scheme: str = "light", **settings):
             page = lender.show(address, width, color_scheme, **settings)
-            settled(page)
+            idle(page)
             return page
 
         yield make
@@ -125,7 +125,7 @@ def open_page(windows, request):
     assert not problems, problems
 
 
-def settled(page) -> None:
+def idle(page) -> None:
     """Waits until Streamlit has finished a run and shows no exception."""
     page.wait_for_selector("[data-testid=stApp]")
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
@@ -138,5 +138,5 @@ def settled(page) -> None:
 
 def address_of(page) -> str:
     """The address once it says what is on the page: it is written when a run ends."""
-    settled(page)
+    idle(page)
     return page.url

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from ingest.engines import parts
+from ingest.engines import shards
 from store import migrate, read
 from store.connection import reading, writing
 from store.records import ImageRecord, image_columns
@@ -18,13 +18,13 @@ ASKED = """
 import json, sys
 from pathlib import Path
 from dashboard.drawing.text import sources
-from ingest.engines import parts
+from ingest.engines import shards
 from store import read
 from store.connection import reading
 
 with reading(Path(sys.argv[1])) as con:
     rows = read.images(con).to_pylist()
-print(json.dumps([parts.SCHEMA.names, [(row["megapixels"], sources.facts_of(row)) for row in rows]]))
+print(json.dumps([shards.SCHEMA.names, [(row["megapixels"], sources.facts_of(row)) for row in rows]]))
 """
 
 
@@ -69,7 +69,7 @@ def test_the_fields_of_a_record_are_the_columns_of_the_database(tmp_path):
     with writing(tmp_path / "empty.duckdb") as con:
         stored = {name for name, *_ in con.execute("DESCRIBE image").fetchall()}
     assert stored - {"image_id", "collection_id", "added_at", "metadata"} == set(image_columns())
-    assert set(ImageRecord.__dataclass_fields__) <= set(parts.SCHEMA.names)
+    assert set(ImageRecord.__dataclass_fields__) <= set(shards.SCHEMA.names)
     with reading(tmp_path / "empty.duckdb") as con:
         known = read.images(con).column_names
     assert known == ["image_id", "collection", "path", "sha256", "width", "height", "metadata", "title"]

@@ -109,6 +109,6 @@ def test_what_is_no_such_address():
         (("--side", "900"), "are for IIIF manifests, and memory://scans is none"),
     ],
 )
-def test_options_of_other_sources_are_refused(option, said, command):
+def test_options_of_other_sources_are_refused(option, texts, command):
     result = command("scan", "memory://scans", *option)
-    assert result.code == 2 and said in result.err and not command.db.exists()
+    assert result.code == 2 and texts in result.err and not command.db.exists()

@@ -84,10 +84,10 @@ def test_a_broken_thumbnail_leaves_its_cell_empty(tmp_path):
 
 
 def test_an_atlas_is_made_again_only_for_other_pictures(tmp_path):
-    path, said = tmp_path / "a.duckdb", []
+    path, texts = tmp_path / "a.duckdb", []
     run = made(path, 4)
-    project(path, run, ["pca"], said.append)
-    assert any("4 small pictures" in line for line in said)
+    project(path, run, ["pca"], texts.append)
+    assert any("4 small pictures" in line for line in texts)
     assert not pages.make(path, run)
     with writing(path) as con:
         write.set_metadata(con, 1, {"0.jpg": {"title": "a name"}})

@@ -240,9 +240,9 @@ def test_a_selection(shelf, command, tmp_path, words, count):
         (("--regions", "/nowhere.csv"), "could not be read"),
     ],
 )
-def test_what_cannot_be_exported(shelf, command, tmp_path, words, said):
+def test_what_cannot_be_exported(shelf, command, tmp_path, words, texts):
     result = command("export-iiif", tmp_path / "out.json", *words)
-    assert result.code == 2 and said in result.err, result.err
+    assert result.code == 2 and texts in result.err, result.err
     assert not (tmp_path / "out.json").exists()
 
 

@@ -56,7 +56,7 @@ def titles(at) -> list[str]:
     return [pane["title"] for pane in panes(at)]
 
 
-def said(at) -> str:
+def texts(at) -> str:
     """All HTML on the page."""
     return "".join(html.value for html in at.main.html)
 
@@ -89,7 +89,7 @@ def test_shows_only_the_chosen_layers_and_heads_and_reads_no_others(page, monkey
     choose(page, "layer", 2)
     choose(page, "head", 1)
     assert titles(page) == ["Layer 2 · head 1"]
-    assert "Layer 2, head 1, counted from 0" in said(page)
+    assert "Layer 2, head 1, counted from 0" in texts(page)
     assert asked[-1] == (1, 1, "cls", "", (2,), (1,))
 
 
@@ -130,7 +130,7 @@ def test_the_mask_keeps_fewer_patches_the_smaller_the_share(page):
     choose(page, "share", 20)
     fewest = kept()
     assert len(fewest) == 6 and all(0 < few < many for few, many in zip(fewest, most, strict=True))
-    assert "20\u00a0%" in said(page)
+    assert "20\u00a0%" in texts(page)
 
 
 def test_the_mean_of_heads_is_one_map_a_layer(page):
@@ -196,20 +196,20 @@ def test_the_method_in_the_address_is_followed_until_another_is_picked(db, open_
 )
 def test_the_legend_states_the_scale(page, scale, words):
     choose(page, "scale", scale)
-    assert words in said(page)
+    assert words in texts(page)
 
 
 def test_says_what_the_maps_are(page):
-    said = next(html.value for html in page.main.html if "Network:" in html.value)
+    texts = next(html.value for html in page.main.html if "Network:" in html.value)
     for part in ("Attention: CLS attention by head", "A[l, h, CLS, patch]", "Tiny test network", "abababab", "run 1"):
-        assert part in said
+        assert part in texts
 
 
 def test_a_cut_picture_is_dimmed_outside_and_says_how_much_was_seen(db, open_page):
     with connection.writing(db) as con:
         con.execute("UPDATE frame SET x0 = 200, x1 = 400 WHERE image_id = 1")
     at = open_page("attention", image=1)
-    assert "The network saw the central 30\u00a0% of the picture" in said(at)  # 200 of 665 columns
+    assert "The network saw the central 30\u00a0% of the picture" in texts(at)  # 200 of 665 columns
     original = pictures(at)[0].astype(float)
     scale = original.shape[1] / 665
     whole = np.asarray(cache.picture(1)[0].resize(original.shape[1::-1]), float)
@@ -219,14 +219,14 @@ def test_a_cut_picture_is_dimmed_outside_and_says_how_much_was_seen(db, open_pag
 
 
 def test_a_picture_seen_whole_says_so(page):
-    assert "The network saw the whole picture" in said(page)
+    assert "The network saw the whole picture" in texts(page)
 
 
 def test_without_the_original_file_the_thumbnail_stands_in(db, open_page):
     with connection.writing(db) as con:
         con.execute("UPDATE collection SET source = '/nowhere/at/all'")
     at = open_page("attention", image=1)
-    assert "this is its thumbnail" in said(at)
+    assert "this is its thumbnail" in texts(at)
     assert len(pictures(at)) == 7
 
 
@@ -333,13 +333,13 @@ def network(db) -> int:
 
 
 def computed_now(at) -> bool:
-    return "Computed now in" in said(at)
+    return "Computed now in" in texts(at)
 
 
 def test_a_method_that_is_not_stored_is_computed_now_and_says_how_to_store_it(network, open_page):
     at = open_page("attention", image=1, run=network, method="rollout(fusion=max)")
     assert not at.exception and titles(at) == ["Depth 0", "Depth 1", "Depth 2"]
-    assert f"python -m ingest explain --run {network} --methods &#x27;rollout(fusion=max)&#x27;" in said(at)
+    assert f"python -m ingest explain --run {network} --methods &#x27;rollout(fusion=max)&#x27;" in texts(at)
     assert at.query_params["method"] == ["rollout(fusion=max)"] or at.query_params["method"] == "rollout(fusion=max)"
 
 
@@ -376,7 +376,7 @@ def test_attention_and_attribution_are_never_offered_together(network, open_page
     offered["attribution"] = at.selectbox(key="method").options
     assert not set(offered["attention"]) & set(offered["attribution"])
     assert any("DAAM" in title for title in offered["attribution"])
-    assert "Attribution:" in said(at) and not at.exception
+    assert "Attribution:" in texts(at) and not at.exception
 
 
 @pytest.mark.parametrize(
@@ -394,7 +394,7 @@ def test_each_kind_of_target_is_explained_and_kept_in_the_address(network, open_
     at = open_page("attention", image=1, run=network, method="daam", target=target)
     assert not at.exception and computed_now(at)
     assert at.query_params["target"] in (target, [target])
-    explained = re.search(r"Explained: ([^(]*?)(?: \(.*?\))?\. Accumulated to blocks", said(at))[1]
+    explained = re.search(r"Explained: ([^(]*?)(?: \(.*?\))?\. Accumulated to blocks", texts(at))[1]
     assert explained == target or (target == "class:predicted" and re.fullmatch(r"class:\d", explained))
 
 
@@ -407,8 +407,8 @@ def test_another_target_gives_another_map(network, open_page):
 def test_a_pair_is_explained_on_both_pictures_with_their_similarity(network, open_page):
     at = open_page("attention", image=1, run=network, method="daam", target="image:4")
     ids, vectors = cache.features(network)
-    likeness = float(vectors[ids == 1][0] @ vectors[ids == 4][0])
-    assert any(f"**{likeness:.3f}**" in text.value for text in at.main.markdown)
+    similarity = float(vectors[ids == 1][0] @ vectors[ids == 4][0])
+    assert any(f"**{similarity:.3f}**" in text.value for text in at.main.markdown)
     assert len(panes(at, "other")) == len(panes(at)) and walls(at)["other"]["group"] != walls(at)["maps"]["group"]
     other = open_page("attention", image=4, run=network, method="daam", target="image:1")
     assert [pane["src"] for pane in panes(at, "other")] == [pane["src"] for pane in panes(other)]
@@ -416,8 +416,10 @@ def test_a_pair_is_explained_on_both_pictures_with_their_similarity(network, ope
 
 def test_a_label_says_how_far_its_probe_can_be_trusted(network, open_page):
     at = open_page("attention", image=1, run=network, method="daam", target="label:artist=Katsushika Hokusai")
-    assert "2 of 6 pictures have this label" in said(at)
-    assert "cross-validation the probe is right for" in said(at) and "always saying the more frequent: 67%" in said(at)
+    assert "2 of 6 pictures have this label" in texts(at)
+    assert "cross-validation the probe is right for" in texts(at) and "always saying the more frequent: 67%" in texts(
+        at
+    )
 
 
 def test_without_a_classifier_no_class_is_offered(db, open_page):
@@ -500,7 +502,7 @@ def test_maps_of_two_runs_stand_beside_each_other_on_one_scale(db, network, open
     assert one["title"].startswith("Layer 2 · head 1") and two["title"].startswith("Layer 1 · mean of 2 heads")
     assert (one["rows"], one["cols"], two["rows"], two["cols"]) == (4, 6, 4, 4)
     assert walls(at)["compare_0"]["group"] == walls(at)["compare_1"]["group"]
-    assert "as multiples of each map" in said(at)
+    assert "as multiples of each map" in texts(at)
     assert at.query_params["column"] == columns
 
 
@@ -691,8 +693,8 @@ def test_spread_goes_from_the_first_to_the_last(count, wanted, found):
         (Frame(100, 0, 500, 400, 4, 4), "crop", "the central 67\u00a0%"),
     ],
 )
-def test_what_the_network_saw_is_said_in_a_sentence(frame, fit, said):
-    assert said in panels.seen_sentence(Scene(Image.new("RGB", (60, 40)), (600, 400), frame), fit)
+def test_what_the_network_saw_is_said_in_a_sentence(frame, fit, texts):
+    assert texts in panels.seen_sentence(Scene(Image.new("RGB", (60, 40)), (600, 400), frame), fit)
 
 
 def test_padding_is_named_where_masses_leave_something_over():

@@ -29,7 +29,7 @@ SAYINGS = {
     "save": lambda: cache.save_selection("paintings", "new", np.array([1, 2]), ""),
     "rename": lambda: cache.rename_selection("paintings", "kept", "other", ""),
     "delete": lambda: cache.delete_selection("paintings", "kept"),
-    "region": lambda: cache.keep_region(1, (0.1, 0.1, 0.5, 0.5), "why"),
+    "region": lambda: cache.save_region(1, (0.1, 0.1, 0.5, 0.5), "why"),
     "head": lambda: cache.name_head(1, 0, 0, "horizon", ""),
 }
 
@@ -44,7 +44,7 @@ def title() -> str:
 
 
 @pytest.fixture
-def said(db):
+def texts(db):
     """A database in which people have said something."""
     cache.add_tags(np.array([1]), ["sea"], "")
     cache.save_selection("paintings", "kept", np.array([1, 3]), "")
@@ -52,13 +52,13 @@ def said(db):
 
 
 @pytest.mark.parametrize("say", SAYINGS.values(), ids=SAYINGS)
-def test_what_people_say_leaves_the_other_answers_as_they_are(said, say):
+def test_what_people_say_leaves_the_other_answers_as_they_are(texts, say):
     def answers():
         return cache.features(1)[1], cache.layout(2), cache.remembered(object, "anything"), cache.thumbnail(1)
 
-    before, version, state = answers(), cache.version(), connection.state(said)
+    before, version, state = answers(), cache.version(), connection.state(texts)
     say()
-    assert connection.state(said) != state and cache.version() == version
+    assert connection.state(texts) != state and cache.version() == version
     assert all(one is other for one, other in zip(before, answers(), strict=True))
 
 
@@ -86,7 +86,7 @@ def test_what_people_say_is_seen_at_once(db):
     assert cache.saved_selections("paintings")["name"].tolist() == ["yours"]
     cache.delete_selection("paintings", "yours")
     assert cache.selection_members("paintings", "yours") is None
-    cache.keep_region(1, (0.1, 0.1, 0.5, 0.5), "why")
+    cache.save_region(1, (0.1, 0.1, 0.5, 0.5), "why")
     assert cache.regions([1])["note"].tolist() == ["why"]
     cache.delete_region(int(cache.regions([1])["region_id"][0]))
     assert cache.regions([1]).empty
@@ -95,10 +95,10 @@ def test_what_people_say_is_seen_at_once(db):
 
 
 def test_a_network_looks_again_since_what_is_explained_may_be_a_tag(db):
-    before = cache.looked(object, "anything")
-    assert cache.looked(object, "anything") is before
+    before = cache.computed(object, "anything")
+    assert cache.computed(object, "anything") is before
     cache.add_tags(np.array([1]), ["sea"], "")
-    assert cache.looked(object, "anything") is not before
+    assert cache.computed(object, "anything") is not before
 
 
 def test_what_another_process_writes_is_seen_before_between_and_after(db):
@@ -129,12 +129,12 @@ def test_a_writer_who_comes_right_after_us_is_not_taken_for_us(db, monkeypatch):
     assert title() == "theirs"
 
 
-def test_a_change_that_is_undone_hides_nothing(said):
-    before = title(), memory.settled(said)
+def test_a_change_that_is_undone_hides_nothing(texts):
+    before = title(), memory.settled(texts)
     with pytest.raises(StoreError):
         cache.save_selection("paintings", "kept", np.array([1]), "")
-    assert (title(), memory.settled(said)) == before
-    with connection.writing(said) as con:
+    assert (title(), memory.settled(texts)) == before
+    with connection.writing(texts) as con:
         write.set_metadata(con, 1, {database.NAMES[0]: {"title": "mine"}})
     assert title() == "mine"
 

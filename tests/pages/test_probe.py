@@ -34,7 +34,7 @@ def bring(at, data: bytes | None = None, name: str = "wave.jpg"):
     return at.get("file_uploader")[0].set_value((name, data or PICTURE.read_bytes(), "image/jpeg")).run()
 
 
-def said(at) -> str:
+def texts(at) -> str:
     return "".join(html.value for html in at.main.html)
 
 
@@ -43,7 +43,7 @@ def test_a_picture_is_looked_at_without_any_database(tmp_path, monkeypatch, open
     at = bring(open_page("probe"))
     assert not at.exception
     assert [pane["title"] for pane in walls(at)["maps"]["panes"]][:2] == ["Layer 0 · head 0", "Layer 0 · head 1"]
-    assert "nothing of it is stored" in said(at)
+    assert "nothing of it is stored" in texts(at)
     assert not list(tmp_path.iterdir())  # looking writes nothing
 
 
@@ -72,8 +72,8 @@ def test_a_file_that_is_no_picture_is_a_sentence(db, open_page, tiny):
 
 def test_a_class_is_explained_and_the_prediction_named(db, open_page, tiny):
     at = bring(open_page("probe", method="daam", target="class:3"))
-    assert not at.exception and "Explained: class:3 (" in said(at)
-    assert "The network takes this for: " in said(at)
+    assert not at.exception and "Explained: class:3 (" in texts(at)
+    assert "The network takes this for: " in texts(at)
     backbone = load("tiny:vit-classifier")
     assert at.selectbox(key="target_kind").options == ["the class that the network predicts", "a class"]
     assert len(at.selectbox(key="target_class").options) == len(backbone.network.classes)

@@ -89,13 +89,13 @@ def test_a_touched_file_keeps_its_findings_and_learns_its_new_time(filled, make)
 
 def test_set_metadata_counts_what_it_changed(filled):
     with writing(filled.path) as con:
-        news = {
+        changed_in_url = {
             "folder/a.jpg": {"title": "Bild a", "year": 1800},
             "folder/b.jpg": {"artist": "x"},
             "nowhere.jpg": {"a": 1},
         }
-        assert write.set_metadata(con, filled.collection, news) == 1
-        assert write.set_metadata(con, filled.collection, news) == 0
+        assert write.set_metadata(con, filled.collection, changed_in_url) == 1
+        assert write.set_metadata(con, filled.collection, changed_in_url) == 0
         assert write.set_metadata(con, filled.collection, {}) == 0
         assert read.known(con, filled.collection)["folder/b.jpg"][4] == {"artist": "x"}
         assert read.catalogue(con, ids=[1, 2])["artist"].to_pylist() == [None, "x"]

@@ -88,7 +88,7 @@ def _write(folder: Path, db: Path, until: float, waits: Waits) -> None:
         count += AT_A_TIME
         ended = kills.Life(folder, db, telling_waits).end()
         waits.ingests += 1
-        found = [float(line.split()[1]) for line in ended.said.splitlines() if line.startswith("waited ")]
+        found = [float(line.split()[1]) for line in ended.describe.splitlines() if line.startswith("waited ")]
         waits.seconds["a write, until it may begin"] += found
         waits.chunks += len(found)
         if ended.code != 0:

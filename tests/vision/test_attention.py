@@ -185,7 +185,7 @@ def test_flow_refuses_a_large_grid():
 def test_the_pooling_heads_row_is_what_the_module_computes(name):
     backbone, pixels, capture = captured(name)
     module = backbone.network.module
-    tokens = backbone.look(pixels, tokens=True).tokens
+    tokens = backbone.process(pixels, tokens=True).tokens
     with torch.no_grad():
         if name == "siglip":
             head = module.vision_model.head if hasattr(module, "vision_model") else module.head

@@ -14,7 +14,7 @@ from ingest.vision.backbones.checkpoint import weights_sha256
 from ingest.vision.faithfulness import (
     Curves,
     FaithfulnessError,
-    Veil,
+    TokenMask,
     block_parameters,
     faithfulness,
     randomisation,
@@ -102,7 +102,7 @@ def test_hiding_patches_equals_leaving_their_tokens_out(name):
     backbone, picture = tiny(name), pixels(2)
     with torch.inference_mode():
         whole = backbone.network.forward(picture, False).features
-        with Veil(visible.expand(2, -1), backbone.prefix_tokens):
+        with TokenMask(visible.expand(2, -1), backbone.prefix_tokens):
             hidden = backbone.network.forward(picture, False).features
         shorter = without(tiny(name), visible)
         with Tap() as tap:
@@ -117,7 +117,7 @@ def test_with_a_special_token_all_patches_can_go(name):
     backbone = tiny(name)
     nothing = torch.zeros(ROWS * COLS, dtype=torch.bool)
     with torch.inference_mode():
-        with Veil(nothing.expand(1, -1), backbone.prefix_tokens):
+        with TokenMask(nothing.expand(1, -1), backbone.prefix_tokens):
             hidden = backbone.network.forward(pixels(), False).features
         dropped = without(tiny(name), nothing).network.forward(pixels(), False).features
     torch.testing.assert_close(hidden, dropped, atol=1e-5, rtol=1e-5)
@@ -129,7 +129,7 @@ def test_the_mean_of_the_patches_of_an_inner_layer_is_that_of_the_visible_ones(n
     visible = kept_patches()
     with torch.inference_mode():
         backbone = tiny(name, layer)
-        with Veil(visible.expand(1, -1), 0):
+        with TokenMask(visible.expand(1, -1), 0):
             hidden = backbone.network.forward(pixels(), False).features
         dropped = without(tiny(name, layer), visible).network.forward(pixels(), False).features
     torch.testing.assert_close(hidden, dropped, atol=1e-5, rtol=1e-5)
@@ -139,10 +139,10 @@ def test_each_picture_of_a_batch_has_patches_of_its_own_hidden():
     backbone = tiny("dinov2-registers")
     masks = torch.stack([kept_patches(3), ~kept_patches(3)])
     with torch.inference_mode():
-        with Veil(masks, 5):
+        with TokenMask(masks, 5):
             both = backbone.forward(pixels().expand(2, -1, -1, -1))
         for mask, feature in zip(masks, both, strict=True):
-            with Veil(mask[None], 5):
+            with TokenMask(mask[None], 5):
                 torch.testing.assert_close(backbone.forward(pixels())[0], feature, atol=1e-5, rtol=0)
 
 
@@ -158,7 +158,7 @@ def test_masks_that_are_there_already_are_kept(form):
             padding = torch.zeros(1, 5).masked_fill(padding, float("-inf"))
         left = torch.tensor([0, 3])
         with torch.inference_mode():
-            with Veil(visible[None], 0):
+            with TokenMask(visible[None], 0):
                 found = head(probe, tokens, tokens, key_padding_mask=padding)[0]
             expected = head(probe, tokens[:, left], tokens[:, left])[0]
     else:
@@ -168,7 +168,7 @@ def test_masks_that_are_there_already_are_kept(form):
             "boolean": (torch.rand(5, 5, generator=generator) > 0.5) | torch.eye(5, dtype=torch.bool) | visible,
             "additive": torch.randn(1, 2, 5, 5, generator=generator),
         }[form]
-        with Veil(visible[None], 0):
+        with TokenMask(visible[None], 0):
             found = nn.functional.scaled_dot_product_attention(query, key, value, mask)
         expected = nn.functional.scaled_dot_product_attention(
             query, key[:, :, visible], value[:, :, visible], mask[..., visible]

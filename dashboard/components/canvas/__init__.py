@@ -110,10 +110,10 @@ def described(
 
 def selection(state: Mapping[str, Any], source: Source) -> np.ndarray | None:
     """What is selected (n,) bool, from a canvas' session state; None if that was said of other points."""
-    said = state.get("marked") or {}
-    if said.get("points") != source.points:
+    selected = state.get("marked") or {}
+    if selected.get("points") != source.points:
         return None
-    return mask(said["ranges"], source.n)
+    return mask(selected["ranges"], source.n)
 
 
 def rgb(css: Sequence[str]) -> np.ndarray:

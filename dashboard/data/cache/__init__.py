@@ -12,11 +12,11 @@ from dashboard.data.cache.annotations import (
     add_tags,
     delete_region,
     delete_selection,
-    keep_region,
     note_tag,
     regions,
     remove_tag,
     rename_selection,
+    save_region,
     save_selection,
     saved_selections,
     selection_members,
@@ -59,18 +59,18 @@ from dashboard.data.cache.facets import (
 )
 from dashboard.data.cache.file import database, databases, db
 from dashboard.data.cache.heads import (
-    head_likeness,
     head_maps,
     head_mean_map,
     head_means,
     head_methods,
     head_names,
     head_peaks,
+    head_similarity,
     head_statistics,
     head_targets,
     name_head,
 )
-from dashboard.data.cache.memory import looked, remembered, version
+from dashboard.data.cache.memory import computed, remembered, version
 from dashboard.data.cache.networks import (
     backbone,
     current_run,
@@ -96,7 +96,6 @@ from dashboard.data.cache.pictures import (
 from dashboard.data.cache.projected import (
     cluster_names,
     clusters,
-    keep_part,
     layout,
     outlines_of,
     part_in_view,
@@ -104,5 +103,6 @@ from dashboard.data.cache.projected import (
     points_of,
     points_route,
     projections,
+    save_part,
 )
 from dashboard.data.routes import route

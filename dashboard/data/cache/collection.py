@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.compute import rows, words
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import ask, ask_settled, remembered, settled, to_frame, whole_numbers
+from dashboard.data.cache.memory import ask, ask_cached, cache_token, remembered, to_frame, whole_numbers
 from dashboard.data.routes import thumb_route
 from store import connection, read
 from store import tables as stored_tables
@@ -36,17 +36,17 @@ class ImageRow(TypedDict):
 
 def collections() -> pd.DataFrame:
     """collection_id, name, source, images, failures, created_at."""
-    return ask_settled(read.collections)
+    return ask_cached(read.collections)
 
 
 def images(collection: str | None = None) -> pd.DataFrame:
     """The columns of `store.read.images`, metadata as dicts; caption, alt, version; indexed by image_id."""
-    return _images(str(db()), settled(db()), collection).copy(deep=False)
+    return _images(str(db()), cache_token(db()), collection).copy(deep=False)
 
 
 def images_text() -> pd.Series:
     """What of each image can be searched for: its title, caption and path in small letters, by image_id."""
-    return _images_text(str(db()), settled(db()))
+    return _images_text(str(db()), cache_token(db()))
 
 
 def image(image_id: int) -> ImageRow | None:
@@ -98,7 +98,7 @@ def items(image_ids: Iterable[int], captions: Mapping[int, str] | None = None) -
 
 def catalogue(collection: str | None = None) -> pd.DataFrame:
     """image_id, collection, path and a typed column for each metadata key."""
-    return ask_settled(read.catalogue, collection=collection)
+    return ask_cached(read.catalogue, collection=collection)
 
 
 def catalogue_parts(collection: str | None = None) -> pd.DataFrame:
@@ -109,17 +109,17 @@ def catalogue_parts(collection: str | None = None) -> pd.DataFrame:
 
 def list_columns() -> dict[str, str]:
     """{column: what divides its cells} of the columns whose cells are lists: ';', '|' or 'json'."""
-    return dict(ask_settled(read.list_columns))
+    return dict(ask_cached(read.list_columns))
 
 
 def unread_dates(collection: str) -> list[tuple[str, int, int, list[str]]]:
     """Of columns of dates: (column, images whose date has no years, of how many, some such dates)."""
-    return list(ask_settled(read.unread_dates, collection=collection))
+    return list(ask_cached(read.unread_dates, collection=collection))
 
 
 def metadata_columns(collection: str | None = None) -> dict[str, str]:
     """{column: 'number', 'date' or 'text'}."""
-    return dict(ask_settled(read.metadata_columns, collection=collection))
+    return dict(ask_cached(read.metadata_columns, collection=collection))
 
 
 def labels(column: str, image_ids: Iterable[int]) -> list[frozenset[str]]:
@@ -129,12 +129,12 @@ def labels(column: str, image_ids: Iterable[int]) -> list[frozenset[str]]:
 
 def failures(collection: str | None = None) -> pd.DataFrame:
     """collection, path, stage, error, at."""
-    return ask_settled(read.failures, collection=collection)
+    return ask_cached(read.failures, collection=collection)
 
 
 def table_readings() -> pd.DataFrame:
     """collection, source, read_at, reading (JSON text): how the tables were read that describe the collections."""
-    return ask_settled(stored_tables.table_readings)
+    return ask_cached(stored_tables.table_readings)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

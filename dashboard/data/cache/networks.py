@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import ask_settled, settled
+from dashboard.data.cache.memory import ask_cached, cache_token
 from store import aggregate, read, vectors
 from store.errors import StoreError
 from store.records import FrameRecord, Run, RunRecord
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 def runs(collection: str | None = None) -> list[RunRecord]:
     """The runs, the oldest first."""
-    return list(ask_settled(read.runs, collection=collection))
+    return list(ask_cached(read.runs, collection=collection))
 
 
 def run(run_id: int) -> RunRecord:
     """One run. StoreError if there is no such run."""
-    found = ask_settled(read.run, run_id=run_id)
+    found = ask_cached(read.run, run_id=run_id)
     if found is None:
         raise StoreError(f"There is no run {run_id} in this database.")
     return found
@@ -36,7 +36,7 @@ def run(run_id: int) -> RunRecord:
 def current_run() -> RunRecord | None:
     """The run in view, or None."""
     run_id = st.session_state.get("run")
-    return None if run_id is None else ask_settled(read.run, run_id=int(run_id))
+    return None if run_id is None else ask_cached(read.run, run_id=int(run_id))
 
 
 def run_in_view() -> RunRecord:
@@ -49,12 +49,12 @@ def run_in_view() -> RunRecord:
 
 def frame(run_id: int, image_id: int) -> FrameRecord | None:
     """What of the image the run's network saw."""
-    return ask_settled(read.frame, run_id=run_id, image_id=image_id)
+    return ask_cached(read.frame, run_id=run_id, image_id=image_id)
 
 
 def frames(run_id: int) -> pd.DataFrame:
     """image_id, x0, y0, x1, y1, rows, cols, width, height (of the original) of each image that the run has seen."""
-    return ask_settled(aggregate.frames, run_id=run_id)
+    return ask_cached(aggregate.frames, run_id=run_id)
 
 
 def backbone(run: Run) -> Backbone:
@@ -70,7 +70,7 @@ def network(settings: Mapping[str, Any]) -> Backbone:
 
 def features(run_id: int) -> tuple[np.ndarray, np.ndarray]:
     """Image ids (n,) and their L2-normalised vectors (n, dim) float32. Read-only."""
-    return _features(str(db()), settled(db()), run_id)
+    return _features(str(db()), cache_token(db()), run_id)
 
 
 def nearest(run_id: int, image_id: int, k: int, among: np.ndarray | None = None) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dashboard.data.cache.collection import collections, image, images
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import remembered, settled
+from dashboard.data.cache.memory import cache_token, remembered
 from dashboard.data.routes import thumb_route
 from dashboard.data.thumbnails import Thumbnails
 from ingest.vision import loader, originals
@@ -24,7 +24,7 @@ def picture(image_id: int) -> tuple[Image.Image, bool] | None:
     """The upright picture in RGB, and whether it is the original, which is kept at SIDE pixels at most. It is the
     thumbnail where the original is gone or has another size than was ingested; None where there is neither.
     """
-    return _picture(str(db()), settled(db()), image_id)
+    return _picture(str(db()), cache_token(db()), image_id)
 
 
 def original(image_id: int) -> Image.Image:
@@ -68,7 +68,7 @@ def thumbnails(image_ids: Iterable[int]) -> dict[int, bytes]:
         return read.thumbnails(con, image_ids)
 
 
-_thumbnails = Thumbnails(settled)
+_thumbnails = Thumbnails(cache_token)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

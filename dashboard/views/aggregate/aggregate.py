@@ -14,8 +14,8 @@ from dashboard.data import cache
 from dashboard.drawing import markup, panels, tables
 from dashboard.state import controls, filter_bar, widgets
 from dashboard.views.aggregate import comparison, figures, grouping, summary
-from dashboard.views.aggregate.comparison import Choice, Finding, Settings
-from dashboard.views.aggregate.figures import Style, Triptych, Unit
+from dashboard.views.aggregate.comparison import Choice, GroupComparison, Settings
+from dashboard.views.aggregate.figures import GroupFigures, Style, Unit
 from dashboard.views.aggregate.groups import Pair
 from store.records import RunRecord
 
@@ -45,7 +45,7 @@ def page() -> None:
         return
     choice = choose(run, stored)
     pair, named = grouping.choose(run.collection, filtered)
-    style, chosen, settings = choose_look(choice)
+    style, chosen, settings = choose_style(choice)
     if pair is None or not ready(pair):
         return
     with st.spinner("Comparing the groups …"):
@@ -64,7 +64,7 @@ def page() -> None:
     result(found.contrast, unit)
     credit = summary.credit(run, choice, named, found, settings)
     if filtered.ids is not None:
-        credit += f" Both groups are of {filtered.said(filtered.count)}."
+        credit += f" Both groups are of {filtered.describe(filtered.count)}."
     st.html(markup.small(credit))
     downloads(run, drawn, found, f"{credit} {figures.drawn_as(style)}")
 
@@ -115,7 +115,7 @@ def choose_alone(noun: str) -> bool:
     return chosen == "alone"
 
 
-def choose_look(choice: Choice) -> tuple[Style, str, Settings]:
+def choose_style(choice: Choice) -> tuple[Style, str, Settings]:
     """How the maps are drawn, their unit, and how the groups are compared."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         smooth = widgets.smooth("aggregate_edges")
@@ -163,20 +163,20 @@ def ready(pair: Pair) -> bool:
 # ---- what it shows ----------------------------------------------------------------------------------------------
 
 
-def maps(drawn: Triptych, said: list[str]) -> None:
+def maps(drawn: GroupFigures, notes: list[str]) -> None:
     """The three maps beside each other, their scales below."""
     for place, panel in zip(st.columns(3), drawn.panels, strict=True):
         place.html(markup.large(panel))
     means, difference = st.columns([2, 1])
     means.html(markup.colour_bar(drawn.means))
     difference.html(markup.colour_bar(drawn.difference))
-    st.caption(" ".join(said))
+    st.caption(" ".join(notes))
 
 
 def result(found: Contrast, unit: Unit) -> None:
     """The test in words and numbers."""
     st.header("Chance or difference", anchor=False)
-    st.markdown(summary.verdict(found))
+    st.markdown(summary.conclusion(found))
     for caution in summary.cautions(found):
         st.warning(caution)
     st.table(summary.table(found, unit), border="horizontal", hide_index=True)
@@ -187,7 +187,7 @@ def result(found: Contrast, unit: Unit) -> None:
     )
 
 
-def downloads(run: RunRecord, drawn: Triptych, found: Finding, credit: str) -> None:
+def downloads(run: RunRecord, drawn: GroupFigures, found: GroupComparison, credit: str) -> None:
     """The figure for print and the numbers."""
     stem = panels.file_stem(f"aggregate-{run.collection}-run{run.run_id}")
     title = f"Two groups of pictures in {run.collection}"

@@ -59,7 +59,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Finding:
+class GroupComparison:
     """What came out: the comparison, the pictures in it, from how many grids their maps were brought onto one, and how
     many pictures were left out for want of a map, for an empty map, and since there were too many."""
 
@@ -77,13 +77,13 @@ def attribution(choice: Choice) -> bool:
     return choice.entry is not None and choice.entry.kind == "attribution"
 
 
-def find(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> Finding | None:
+def find(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> GroupComparison | None:
     """The comparison, kept for as long as the choices are the same; None where one of the groups has no maps."""
     key = (run.run_id, choice, pair.a.tobytes(), pair.b.tobytes(), settings)
     return cache.remembered(lambda: compare(run, choice, pair, settings), "aggregate", *map(repr, key))
 
 
-def compare(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> Finding | None:
+def compare(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> GroupComparison | None:
     """Reads the maps of both groups, brings them to one measure, and compares them."""
     limit = HOLD // max(1, (run.size // run.patch) ** 2)
     everyone = cache.catalogue(run.collection)["image_id"].to_numpy(np.int64)
@@ -104,7 +104,7 @@ def compare(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> F
         return None
     if settings.even:
         weights = contrast.evened(weights)
-    return Finding(
+    return GroupComparison(
         contrast.contrast(weights[in_a], weights[in_b], settings.shuffles, settings.seed),
         ids[in_a],
         ids[in_b],

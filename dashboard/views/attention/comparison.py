@@ -19,7 +19,7 @@ from dashboard.drawing.panels import Look, Panel, Scene
 from dashboard.drawing.text import warnings
 from dashboard.state import pickers, url
 from dashboard.views.attention import lookup, options, targets, viewer
-from dashboard.views.attention.lookup import CannotLook, PictureMaps, Question, Subject
+from dashboard.views.attention.lookup import NoMaps, PictureMaps, Question, Subject
 from ingest.vision import described
 from store.records import Run, RunRecord
 
@@ -78,14 +78,14 @@ def show(subject: Subject) -> None:
     """The page in its other form: columns with their controls above, maps on one scale, one cursor."""
     own = subject.record
     runs = [run.run_id for run in cache.runs(own.collection)]
-    _arrive(own, runs)
+    _read_from_url(own, runs)
     row = st.container(horizontal=True, vertical_alignment="bottom")
     count = row.segmented_control("Columns", [2, 3, 4], key="columns", required=True) or 2
     kinds, named = list(options.KINDS), words.named(options.KINDS)
     kind = row.segmented_control("Kind", kinds, key="kinds", required=True, format_func=named) or kinds[0]
     try:
         target = "" if kind == "attention" else targets.pick_target(subject.run, subject.image_id)
-    except CannotLook as reason:
+    except NoMaps as reason:
         st.info(markup.markdown(str(reason)))
         return
     drawing = options.choose_drawing(per_head=False, scale="shared", key="common_scale")
@@ -95,9 +95,9 @@ def show(subject: Subject) -> None:
     for number in range(count):
         with places.container(width=WIDTHS[beside]):
             columns.append(pick_column(number, runs, kind))
-            side = _look(subject, number, columns[-1], target)
+            side = _find(subject, number, columns[-1], target)
             sides += [(side, st.container())] if side else []
-    _leave(columns)
+    _write_to_url(columns)
     _draw(subject, sides, drawing.look, beside)
 
 
@@ -105,42 +105,42 @@ def pick_column(number: int, runs: Sequence[int], kind: str) -> Column:
     """The controls of one column."""
     prefix, labels = f"c{number}_", pickers.run_labels()
     state = st.session_state
-    options.settle(f"{prefix}run", runs)
+    options.clamp(f"{prefix}run", runs)
     run = cache.run(st.selectbox("Run", runs, key=f"{prefix}run", format_func=words.named(labels)))
     stored = list(dict.fromkeys(cache.methods(run.run_id)["method"]))
     keys = [key for key in options.offered(run, stored) if kind_of(key) == kind]
-    options.settle(f"{prefix}method", keys)
+    options.clamp(f"{prefix}method", keys)
     key = st.selectbox("Method", keys, key=f"{prefix}method", format_func=title_of)
     row = st.container(horizontal=True, vertical_alignment="bottom")
     method = entry_of(key)
     layer, head = run.layers - 1, ""
     if method is None or not method.one_layer:
         layers = range(run.layers)
-        options.settle(f"{prefix}layer", layers, layer)
+        options.clamp(f"{prefix}layer", layers, layer)
         label = "Layer" if method is None or method.per_head else depth_noun(key)
         layer = row.selectbox(label, layers, key=f"{prefix}layer")
     if method is None or method.per_head:
         heads = [*FUSIONS, *map(str, range(run.heads))]
-        options.settle(f"{prefix}head", heads)
+        options.clamp(f"{prefix}head", heads)
         head = row.selectbox("Head", heads, key=f"{prefix}head", format_func=lambda each: FUSIONS.get(each, each))
     elif method.accumulates:
         noun = depth_noun(key).lower()
         shown = {"": f"accumulated to this {noun}", ALONE: f"this {noun} alone"}
-        options.settle(f"{prefix}head", list(shown))
+        options.clamp(f"{prefix}head", list(shown))
         head = row.selectbox("Shown", list(shown), key=f"{prefix}head", format_func=words.named(shown))
     name = options.pick_options(key, row, prefix=prefix)
     state[f"_{prefix}column"] = column = Column(run.run_id, name, layer, head)
     return column
 
 
-def _look(subject: Subject, number: int, column: Column, target: str) -> Side | None:
+def _find(subject: Subject, number: int, column: Column, target: str) -> Side | None:
     """What the column asks for; None, with a sentence in its place, if it cannot be had."""
     try:
         own = replace(subject, run=cache.run(column.run_id))
         question = column.question(target)
         with st.spinner("The network looks at the picture …"):
             found = lookup.find(own, question)
-    except CannotLook as reason:
+    except NoMaps as reason:
         st.info(markup.markdown(str(reason)))
         return None
     return Side(number, own, question, found, own.scene(found.frame))
@@ -162,8 +162,8 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
             about_maps = warnings.warnings(each.question.entry, each.found.maps, each.scene, prefix)
             for warning in [each for each in (about_network, *about_maps) if each]:
                 st.caption(f":material/visibility_off: {warning}")
-    said = _seen(sides)
-    st.html(f'<div style="max-width: 30rem">{markup.said(said, bar)}</div>')
+    sentences = _seen(sides)
+    st.html(f'<div style="max-width: 30rem">{markup.notes(sentences, bar)}</div>')
     credits = [viewer.describe(each.subject, each.question, each.found) for each, _ in sides]
     numbered = " ".join(f"({number}) {credit}" for number, credit in enumerate(credits, 1))
     st.html(markup.small(numbered))
@@ -177,8 +177,12 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
 
 def _seen(sides: Sequence[tuple[Side, Any]]) -> list[str]:
     """What the networks saw of the picture, in one sentence if all saw the same."""
-    said = [panels.seen_sentence(each.scene, each.subject.run.fit) for each, _ in sides]
-    return said[:1] if len(set(said)) == 1 else [f"({number}) {words}" for number, words in enumerate(said, 1)]
+    sentences = [panels.seen_sentence(each.scene, each.subject.run.fit) for each, _ in sides]
+    return (
+        sentences[:1]
+        if len(set(sentences)) == 1
+        else [f"({number}) {words}" for number, words in enumerate(sentences, 1)]
+    )
 
 
 def _download(
@@ -198,10 +202,10 @@ def _title(side: Side) -> str:
 # ---- the address ----------------------------------------------------------------------------------------------------
 
 
-def _arrive(run: RunRecord, runs: Sequence[int]) -> None:
+def _read_from_url(run: RunRecord, runs: Sequence[int]) -> None:
     """Set the controls to what stands in the address; at first to the run in view and others beside it."""
     state = st.session_state
-    if url.news("column"):
+    if url.changed_in_url("column"):
         found = [column for column in map(Column.parse, url.words("column")[:MOST]) if column and column.run_id in runs]
         for number in range(MOST):
             _set(number, found[number] if number < len(found) else _default(run, runs, number))
@@ -237,5 +241,5 @@ def _set(number: int, column: Column) -> None:
     state[f"{prefix}layer"], state[f"{prefix}head"] = column.layer, column.head
 
 
-def _leave(columns: Sequence[Column]) -> None:
+def _write_to_url(columns: Sequence[Column]) -> None:
     url.put("column", [column.text for column in columns])

@@ -44,15 +44,15 @@ def show(subject: Subject, question: Question, found: PictureMaps, one: Attentio
             "Another test: the network's blocks are filled with random weights, from the last one to the first. A map "
             "that stays the same then shows the picture, and nothing that the network has learnt."
         )
-        forgetting = _asked(
+        randomised = _asked(
             "Randomise the weights",
             "forgetting",
             "The network forgets, block by block …",
             key,
-            lambda: _forgetting(subject, question, found, one),
+            lambda: _randomised(subject, question, found, one),
         )
-        if forgetting is not None:
-            _draw_forgetting(forgetting)
+        if randomised is not None:
+            _draw_randomised(randomised)
 
 
 def _asked(label: str, name: str, spinner: str, key: tuple, make: Callable[[], Any]) -> Any:
@@ -63,7 +63,7 @@ def _asked(label: str, name: str, spinner: str, key: tuple, make: Callable[[], A
         return None
     try:
         with st.spinner(spinner):
-            return cache.looked(make, name, *map(str, key))
+            return cache.computed(make, name, *map(str, key))
     except Exception as error:  # networks that cannot do without patches, weights that are gone: a sentence each
         st.info(markup.markdown(f"This cannot be tested: {error}"))
         return None
@@ -77,7 +77,7 @@ def _score_of(subject: Subject, found: PictureMaps) -> str:
 
 
 def _draw_curves(curves: Any, found: PictureMaps, score: str) -> None:
-    st.markdown(verdict(curves))
+    st.markdown(conclusion(curves))
     left, right = st.columns(2)
     left.plotly_chart(_chart("Hidden first", "patches hidden", score, curves, "deletion"), key="deletion")
     right.plotly_chart(_chart("Shown first", "patches shown", score, curves, "insertion"), key="insertion")
@@ -89,10 +89,10 @@ def _draw_curves(curves: Any, found: PictureMaps, score: str) -> None:
     )
 
 
-def _draw_forgetting(forgetting: Any) -> None:
-    st.markdown(forgotten(forgetting))
+def _draw_randomised(randomised: Any) -> None:
+    st.markdown(randomised_sentence(randomised))
     chart = go.Figure(
-        go.Scatter(x=forgetting.blocks, y=forgetting.correlations, mode="lines+markers", line={"color": NAMED[0]})
+        go.Scatter(x=randomised.blocks, y=randomised.correlations, mode="lines+markers", line={"color": NAMED[0]})
     )
     chart.update_layout(
         height=280,
@@ -104,12 +104,12 @@ def _draw_forgetting(forgetting: Any) -> None:
     st.caption("Likeness: Spearman's rank correlation of the patches. After Adebayo et al. 2018, Sanity Checks.")
 
 
-def forgotten(forgetting: Any) -> str:
+def randomised_sentence(randomised: Any) -> str:
     """What the last correlation says, in words."""
-    last = forgetting.correlations[-1]
+    last = randomised.correlations[-1]
     if not np.isfinite(last):
         return "Once all blocks are random the map is the same everywhere: it depends on what the network has learnt."
-    blocks = forgetting.blocks[-1]
+    blocks = randomised.blocks[-1]
     told = f"Once all {blocks} blocks are random, the map is like this one to **{last:.2f}** (1: the same)."
     if last < 0.3:
         return f"{told} The map depends on what the network has learnt."
@@ -118,7 +118,7 @@ def forgotten(forgetting: Any) -> str:
     return f"{told} The map hardly depends on what the network has learnt: it does not explain it."
 
 
-def verdict(curves: Any) -> str:
+def conclusion(curves: Any) -> str:
     """What the curves say in words: what is lost beside what a random order loses, and the areas' ratios."""
     lost, missing = curves.deletion_loss_ratio, curves.insertion_loss_ratio
     sentence = (
@@ -152,7 +152,7 @@ def _curves(subject: Subject, found: PictureMaps, one: AttentionMaps) -> Any:
     return faithfulness(backbone, batch, one.weights[0], STEPS, ORDERS, score=score, cells=cells)
 
 
-def _forgetting(subject: Subject, question: Question, found: PictureMaps, one: AttentionMaps) -> Any:
+def _randomised(subject: Subject, question: Question, found: PictureMaps, one: AttentionMaps) -> Any:
     import torch
 
     from ingest.vision.embedding import cells_of
@@ -166,11 +166,11 @@ def _forgetting(subject: Subject, question: Question, found: PictureMaps, one: A
     batch = torch.from_numpy(pixels[None].copy())
     target = None
     if question.target:  # what was explained stays the same while the network forgets
-        target = lookup.target_of(subject, question.target, backbone).held(backbone, backbone.pixels(batch), ids)
+        target = lookup.target_of(subject, question.target, backbone).fixed(backbone, backbone.pixels(batch), ids)
     head, layer = int(one.heads[0]), int(one.layers[0])
 
-    def explain(forgetful: Any, _: Any) -> np.ndarray:
-        maps = explain_pictures(forgetful, batch, [asked], target, cells, ids).maps[0]
+    def explain(randomised_backbone: Any, _: Any) -> np.ndarray:
+        maps = explain_pictures(randomised_backbone, batch, [asked], target, cells, ids).maps[0]
         chosen = [
             number
             for number, depth in enumerate(maps.layers)

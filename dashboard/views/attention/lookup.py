@@ -20,7 +20,7 @@ from store.maps import FUSED, AttentionMaps, no_heads
 from store.records import Run, RunRecord
 
 
-class CannotLook(Exception):
+class NoMaps(Exception):
     """No map can be shown; the message is a sentence that says why."""
 
 
@@ -59,7 +59,7 @@ class Subject:
     def record(self) -> RunRecord:
         """The run, for what is asked of a run's other pictures. Raises CannotLook where it is in no database."""
         if not isinstance(self.run, RunRecord):
-            raise CannotLook("There are no other pictures to compare with.")
+            raise NoMaps("There are no other pictures to compare with.")
         return self.run
 
     def scene(self, frame: Frame) -> Scene:
@@ -115,9 +115,9 @@ def subject_of(run: RunRecord, image_id: int) -> Subject:
     """An image of the database before a run's network. Raises CannotLook if there is nothing to draw on."""
     image, found = cache.image(image_id), cache.picture(image_id)
     if image is None:
-        raise CannotLook("This image is not in the database any more. Choose another one.")
+        raise NoMaps("This image is not in the database any more. Choose another one.")
     if found is None:
-        raise CannotLook("Neither the original nor a thumbnail of this image can be read: there is nothing to draw on.")
+        raise NoMaps("Neither the original nor a thumbnail of this image can be read: there is nothing to draw on.")
     size = (image["width"], image["height"])
     words = (image["title"], image["caption"], image["alt"])
     return Subject(run, image_id, *found, size, *words, digest=f"{image_id} {image['version']}")
@@ -133,7 +133,7 @@ def find(subject: Subject, question: Question) -> PictureMaps:
     """The maps asked for, stored or live. Raises CannotLook."""
     found = _stored(subject, question)
     if found is None:
-        found = _selected(question, look(subject, question.method, question.target))
+        found = _selected(question, compute(subject, question.method, question.target))
     return replace(found, maps=_titled(question, found.maps))
 
 
@@ -157,7 +157,7 @@ def _selected(question: Question, found: PictureMaps) -> PictureMaps:
     if question.heads is not None and not question.fuse:
         wanted &= np.isin(maps.heads, (*question.heads, FUSED))
     if not wanted.any():
-        raise CannotLook(
+        raise NoMaps(
             f"There are maps of {_range(maps.layer_numbers)} only; choose one of these, or begin with an earlier layer."
         )
     return replace(found, maps=map_values.chosen(maps, np.flatnonzero(wanted)))
@@ -183,19 +183,19 @@ def _as_stored(stored: tuple[int, int], target: str) -> str:
     return target
 
 
-def look(subject: Subject, method: str, target: str = "") -> PictureMaps:
+def compute(subject: Subject, method: str, target: str = "") -> PictureMaps:
     """All maps of a method, computed now unless they were just before. Raises CannotLook."""
     run = subject.run
     key = (subject.stored, run.weights_sha256, run.fit, run.size, subject.digest, method, target)
     try:
-        return cache.looked(lambda: _look(subject, method, target), "maps", *key)
+        return cache.computed(lambda: _compute(subject, method, target), "maps", *key)
     except ValueError as error:  # a target or an option that does not fit: a sentence already
-        raise CannotLook(_sentence(error)) from error
+        raise NoMaps(_sentence(error)) from error
     except Exception as error:  # weights that are gone, a library that is missing, memory: all end the same way
-        raise CannotLook(f"The network {run.title} cannot be used here: {error}") from error
+        raise NoMaps(f"The network {run.title} cannot be used here: {error}") from error
 
 
-def _look(subject: Subject, method: str, text: str) -> PictureMaps:
+def _compute(subject: Subject, method: str, text: str) -> PictureMaps:
     import torch
 
     from ingest.vision.embedding import cells_of
@@ -287,9 +287,9 @@ def probe_sentence(run: RunRecord, text: str) -> str:
     from ingest.vision.targets import TargetError, label_probe
 
     try:
-        return cache.looked(lambda: label_probe(text, _bank(run), _labels(run)).sentence(), "probe", run.run_id, text)
+        return cache.computed(lambda: label_probe(text, _bank(run), _labels(run)).sentence(), "probe", run.run_id, text)
     except TargetError as error:
-        raise CannotLook(_sentence(error)) from error
+        raise NoMaps(_sentence(error)) from error
 
 
 def similarity(run: RunRecord, one: int, other: int) -> float | None:

@@ -33,7 +33,7 @@ FLOW_TOKENS = 100  # a method for small grids is not offered for larger ones
 # ---- the address ----------------------------------------------------------------------------------------------------
 
 
-def settle(key: str, options: Sequence[Any], first: Any = None) -> None:
+def clamp(key: str, options: Sequence[Any], first: Any = None) -> None:
     """Before a control is drawn: make its value one of the options."""
     if st.session_state.get(key) not in options:
         st.session_state[key] = options[0] if first is None else first
@@ -74,7 +74,7 @@ def offered(run: Run, stored: Sequence[str], suited: Sequence[str] | None = None
 def pick_method(keys: Sequence[str], stored: Sequence[str]) -> str:
     """One of the methods with its options, by the name that its maps are stored under; `stored` are such names."""
     state, known = st.session_state, registry()
-    if url.news("method"):
+    if url.changed_in_url("method"):
         ask_for("".join(url.words("method")) or keys[0])
     if (asked := state.pop("_ask", None)) is not None:  # by a click on a patch
         ask_for(asked or keys[0])
@@ -190,8 +190,8 @@ def choose_alone(question: Question) -> bool:
     shown = {"accumulated": f"{noun}s accumulated", "alone": f"each {noun} alone"}
     older = {"by block": "alone", "gathered": "accumulated"}
 
-    def read(said: list[str]) -> str | None:
-        return older.get(said[0], said[0] if said[0] in shown else None)
+    def read(texts: list[str]) -> str | None:
+        return older.get(texts[0], texts[0] if texts[0] in shown else None)
 
     Param("frames", "accumulated", read, lambda value: [value]).load()
     chosen = st.segmented_control(

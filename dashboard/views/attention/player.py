@@ -37,14 +37,18 @@ def show(
     with stage:
         player(frames.shots(pictures, maps.titles, subject.title), "player", float(rate))
     with beside:
-        said = words(question.accumulated, scale)
-        st.caption(said)
+        scale_note = words(question.accumulated, scale)
+        st.caption(scale_note)
         stem = f"{panels.file_stem(subject.title)}-{question.key}{'-alone' * question.alone}"
         named = [f"{title}  ·  {_kind(question)}" for title in maps.titles]
         made = {
             "GIF": ("gif", "image/gif", lambda: frames.gif(pictures, named, float(rate))),
             "MP4": ("mp4", "video/mp4", lambda: frames.mp4(pictures, named, float(rate))),
-            "PNGs": ("zip", "application/zip", lambda: frames.pngs(pictures, maps.titles, f"{describe(maps)} {said}")),
+            "PNGs": (
+                "zip",
+                "application/zip",
+                lambda: frames.pngs(pictures, maps.titles, f"{describe(maps)} {scale_note}"),
+            ),
         }
         row = st.container(horizontal=True)
         for label, (ending, mime, make) in made.items():

@@ -12,8 +12,8 @@ from dashboard.compute import words
 from dashboard.data import cache
 from dashboard.state import filter_bar, pickers, url
 from dashboard.views.attention import lookup
-from dashboard.views.attention.lookup import CannotLook
-from dashboard.views.attention.options import settle
+from dashboard.views.attention.lookup import NoMaps
+from dashboard.views.attention.options import clamp
 from store.records import Run, RunRecord
 
 NEIGHBOURS = 20
@@ -66,16 +66,16 @@ def pick_target(run: Run, image_id: int | None, stored: Sequence[str] = ()) -> s
     CannotLook where this network can be asked nothing."""
     able = reach(run, image_id)
     if not able.kinds:
-        raise CannotLook(
+        raise NoMaps(
             "This network has no classifier, and there are no other pictures to compare with: nothing can be "
             "explained. Choose a kind of attention."
         )
-    if url.news("target"):
+    if url.changed_in_url("target"):
         for text in url.words("target")[:1] or stored[:1]:
             _aim(text, able)
     elif "target_kind" not in st.session_state and stored:
         _aim(stored[0], able)
-    settle("target_kind", able.kinds)
+    clamp("target_kind", able.kinds)
     row = st.container(horizontal=True, vertical_alignment="bottom")
     kind = row.selectbox("What is explained", able.kinds, key="target_kind", format_func=words.named(TARGETS))
     with row:
@@ -90,7 +90,7 @@ def _predicted(able: Reach) -> str:
 
 def _class(able: Reach) -> str:
     numbers = range(len(able.classes))
-    settle("target_class", numbers)
+    clamp("target_class", numbers)
     chosen = st.selectbox("Class", numbers, key="target_class", format_func=lambda n: f"{able.classes[n]} ({n})")
     return f"class:{chosen}"
 
@@ -104,24 +104,24 @@ def _neighbours(able: Reach) -> str:
 def _image(able: Reach) -> str:
     images = cache.images(able.collection)
     labels = pickers.image_labels(images.loc[[i for i in able.images if i in images.index]])
-    settle("target_image", list(labels))
+    clamp("target_image", list(labels))
     chosen = st.selectbox("Picture", list(labels), key="target_image", format_func=words.named(labels))
     return f"image:{chosen}"
 
 
 def _label(able: Reach) -> str:
-    settle("target_column", able.columns)
+    clamp("target_column", able.columns)
     column = st.selectbox("Column", able.columns, key="target_column", width=180)
     wanted = st.session_state.get("target_value")  # which need not be frequent
     counts = dict(cache.categories(able.collection, column, also=[wanted] if isinstance(wanted, str) else []).values)
     values = list(counts)
-    settle("target_value", values)
+    clamp("target_value", values)
     shown = {value: f"{label} ({counts[value]:,})" for value, label in filter_bar.unique(values).items()}
     return f"label:{column}={st.selectbox('Label', values, key='target_value', format_func=words.named(shown))}"
 
 
 def _vote(able: Reach) -> str:
-    settle("target_vote", able.columns)
+    clamp("target_vote", able.columns)
     return f"vote:{st.selectbox('Column', able.columns, key='target_vote', width=180)}"
 
 

@@ -22,7 +22,7 @@ from dashboard.drawing.panels import Scene
 from dashboard.drawing.text import inputs, warnings
 from dashboard.state import url, widgets
 from dashboard.views.attention import detail, faithfulness, lookup, options, player, targets
-from dashboard.views.attention.lookup import CannotLook, PictureMaps, Question, Subject
+from dashboard.views.attention.lookup import NoMaps, PictureMaps, Question, Subject
 from dashboard.views.attention.options import Drawing
 from ingest.vision import described
 from store import connection
@@ -43,7 +43,7 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
             return
         with st.spinner("The network looks at the picture …"):
             found = lookup.find(subject, question)
-    except CannotLook as reason:
+    except NoMaps as reason:
         st.info(markup.markdown(str(reason)))
         if question is not None and _of_chosen_token(question):  # a patch of another picture, with another grid
             ways_out()
@@ -195,18 +195,18 @@ def columns_of(maps: AttentionMaps, scene: Scene) -> int:
 
 def sentences_of(subject: Subject, question: Question, drawing: Drawing, found: PictureMaps, scene: Scene) -> list[str]:
     """What is said beside the maps."""
-    said = [panels.seen_sentence(scene, subject.run.fit)]
+    notes = [panels.seen_sentence(scene, subject.run.fit)]
     if drawing.look.share is not None:
-        said.append(panels.mask_sentence(drawing.look))
+        notes.append(panels.mask_sentence(drawing.look))
     if not subject.original:
-        said.append("The original file is not where it was, has changed, or lies on the web: this is its thumbnail.")
+        notes.append("The original file is not where it was, has changed, or lies on the web: this is its thumbnail.")
         if found.seconds is not None:
-            said.append("The network looked at the thumbnail too, and missed what is finer.")
+            notes.append("The network looked at the thumbnail too, and missed what is finer.")
     if found.predicted is not None:
-        said.append(prediction_sentence(found.predicted))
+        notes.append(prediction_sentence(found.predicted))
     if question.target.startswith("label:"):
-        said.append(lookup.probe_sentence(subject.record, question.target))
-    return said
+        notes.append(lookup.probe_sentence(subject.record, question.target))
+    return notes
 
 
 def prediction_sentence(predicted: Any) -> str:
@@ -234,14 +234,14 @@ def other_side(subject: Subject, question: Question, drawing: Drawing, here: Pic
         asked = replace(question, target=f"image:{own_id}")
         with st.spinner("The network looks at the other picture …"):
             found = lookup.find(other, asked)
-    except CannotLook as reason:
+    except NoMaps as reason:
         st.info(markup.markdown(str(reason)))
         return
-    likeness = lookup.similarity(subject.record, own_id, other_id)
+    similarity = lookup.similarity(subject.record, own_id, other_id)
     st.subheader("Why are these two similar?")
-    if likeness is not None:
+    if similarity is not None:
         st.markdown(
-            f"To this network the two pictures have a similarity of **{likeness:.3f}** (cosine). Left: what "
+            f"To this network the two pictures have a similarity of **{similarity:.3f}** (cosine). Left: what "
             f"makes {markup.markdown(subject.title)} like {markup.markdown(other.title)}. Right: the other way round."
         )
     scene = other.scene(found.frame)
@@ -249,8 +249,8 @@ def other_side(subject: Subject, question: Question, drawing: Drawing, here: Pic
     maps = map_values.renormalised(found.maps, scene.cells()) if drawing.over_patches else found.maps
     columns = columns_of(maps, scene)
     drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.look)
-    said = sentences_of(other, asked, drawing, found, scene)
-    map_wall.sheet(scene, other.alt, drawn, bar, said, columns, "other", other.group, pick=False)
+    notes = sentences_of(other, asked, drawing, found, scene)
+    map_wall.sheet(scene, other.alt, drawn, bar, notes, columns, "other", other.group, pick=False)
 
 
 def side_by_side(pair: Sequence[tuple[Subject, Question, PictureMaps]], drawing: Drawing) -> None:

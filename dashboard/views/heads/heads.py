@@ -33,7 +33,7 @@ from store.heads import Head
 from store.maps import AttentionMaps
 from store.records import RunRecord
 
-FIGURE, WISH = "heads_figure", "_heads_wish"
+FIGURE, PENDING = "heads_figure", "_heads_wish"
 SHOWN, UNSAVED = "_head_shown", "_head_unsaved"  # the name that the form was filled with, and why one was not stored
 PEAKS, ALIKE = 12, 8  # images and heads shown of the one that is open
 SUMMARY = {  # the maps that are drawn, the first that is stored, and what each shows
@@ -150,7 +150,7 @@ def credit(view: View, table: pd.DataFrame) -> str:
     """Of which images and which network the numbers are."""
     run = view.run
     source = f"collection {run.collection}, run {view.number}: {run.title}"
-    return f"Means over {view.chosen.said(int(table['images'].max()))}, {source}."
+    return f"Means over {view.chosen.describe(int(table['images'].max()))}, {source}."
 
 
 def downloads(view: View, table: pd.DataFrame) -> None:
@@ -183,14 +183,14 @@ def point() -> None:
 
 def open_head(layer: int, head: int) -> None:
     """Open another head from the page's body, where the pickers are already drawn; ends the run."""
-    st.session_state[WISH] = (layer, head)
+    st.session_state[PENDING] = (layer, head)
     st.rerun()
 
 
 def follow() -> None:
     """Do what `open_head` asked for."""
-    if WISH in st.session_state:
-        st.session_state["head_layer"], st.session_state["head_number"] = st.session_state.pop(WISH)
+    if PENDING in st.session_state:
+        st.session_state["head_layer"], st.session_state["head_number"] = st.session_state.pop(PENDING)
 
 
 def pick(table: pd.DataFrame) -> tuple[int, int]:
@@ -294,13 +294,13 @@ def mean_map(view: View, head: Head) -> None:
     picture = head_figures.bare(weights, side=320)
     st.html(markup.large(panels.Panel(name, note, f"{name} of {head_figures.title(head.layer, head.head)}", picture)))
     low, high = panels.percent(float(weights.min())), panels.percent(float(weights.max()))
-    said = f"What a patch gets of {SUMMARY[head.method]}; a patch that gets as much as any other would get "
-    said += f"{panels.percent(1 / (rows * cols))}."
+    sentence = f"What a patch gets of {SUMMARY[head.method]}; a patch that gets as much as any other would get "
+    sentence += f"{panels.percent(1 / (rows * cols))}."
     if found.grids > 1:
-        said += f" Maps of {found.grids} grids, each in the shape of its picture, were brought onto this one."
+        sentence += f" Maps of {found.grids} grids, each in the shape of its picture, were brought onto this one."
     if view.run.fit == "pad":
-        said += " Where pictures are padded, the padding counts too."
-    st.html(markup.colour_bar(ColourBar(colour_table("inferno"), low, high, said)))
+        sentence += " Where pictures are padded, the padding counts too."
+    st.html(markup.colour_bar(ColourBar(colour_table("inferno"), low, high, sentence)))
 
 
 def peaks(view: View, layer: int, head: int, method: str | None) -> None:
@@ -353,7 +353,7 @@ def alike(view: View, layer: int, head: int, method: str) -> None:
     """The heads whose maps are most like this one's, each a way to its own page."""
     st.subheader("Heads that look alike", anchor=False)
     with st.spinner("Comparing the heads …", show_time=False):
-        found = cache.head_likeness(view.number, method, view.chosen.ids)
+        found = cache.head_similarity(view.number, method, view.chosen.ids)
     here = np.flatnonzero((found.layers == layer) & (found.heads == head)) if found is not None else np.empty(0, int)
     if found is None or not here.size:
         st.caption("No maps of these images are stored.")
@@ -365,11 +365,11 @@ def alike(view: View, layer: int, head: int, method: str) -> None:
         pair = int(found.layers[place]), int(found.heads[place])
         if cosines[place] < 0:
             continue
-        said = f"{cosines[place]:.2f}" + (f" · {names[pair]}" if names.get(pair) else "")
+        sentence = f"{cosines[place]:.2f}" + (f" · {names[pair]}" if names.get(pair) else "")
         source = markup.source(head_figures.bare(np.nan_to_num(found.means[place])))
         alt = f"Mean map of {head_figures.title(*pair)}, likeness {cosines[place]:.2f}"
         items.append(
-            {"image_id": int(place), "title": head_figures.title(*pair), "caption": said, "alt": alt, "src": source}
+            {"image_id": int(place), "title": head_figures.title(*pair), "caption": sentence, "alt": alt, "src": source}
         )
     clicked = components.gallery(items, "heads_alike", size=112)
     of = f"{found.images:,} images" if found.images > 1 else "one image"

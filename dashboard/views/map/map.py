@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.components import canvas, card
 from dashboard.compute import words
 from dashboard.data import cache
-from dashboard.data.layouts import CLUSTER, Wish, range_of
+from dashboard.data.layouts import CLUSTER, LayoutOptions, range_of
 from dashboard.drawing import charts, colours
 from dashboard.drawing.text import projections as projection_text
 from dashboard.selection import selected
@@ -54,7 +54,7 @@ def page() -> None:
     """The page."""
     card.show_waiting()
     run = cache.run_in_view()
-    selected.arrive(run.collection)
+    selected.read_from_url(run.collection)
     st.title("Map")
     projections = cache.projections(run.run_id)
     projections = projections[projections["points"] > 0]
@@ -63,15 +63,15 @@ def page() -> None:
         return
     filtered = filter_bar.bar(run, "the others fade and cannot be selected")
     wanted = filtered.ids
-    projection, wish, column, size, clusters = choose_view(run, projections)
+    projection, layout_options, column, size, clusters = choose_view(run, projections)
     layout = cache.layout(projection["projection_id"])
     if layout is None:
         raise StoreError("This projection has no points any more. Choose another one.")
     tints = tint(layout, run, projection["projection_id"], column)
     above = st.container()
-    explain(run, projection, layout, wish, clusters, column)
-    source = source_of(layout, projection["projection_id"], wish, clusters)
-    export(layout, source, projection, wish, tints, column, size, filtered)
+    explain(run, projection, layout, layout_options, clusters, column)
+    source = source_of(layout, projection["projection_id"], layout_options, clusters)
+    export(layout, source, projection, layout_options, tints, column, size, filtered)
     st.header("Selection", anchor=False)
     with above:
         opened = draw(layout, source, projection, tints, column, size, wanted)
@@ -108,12 +108,12 @@ def draw(
     return answer.opened
 
 
-def source_of(layout: Layout, projection_id: int, wish: Wish, clusters: bool) -> canvas.Source:
+def source_of(layout: Layout, projection_id: int, layout_options: LayoutOptions, clusters: bool) -> canvas.Source:
     """Where the browser finds the points and pictures of a layout."""
     page = f"/atlas/page/{layout.collection_id}/{layout.atlas}/{{cell}}/{{page}}"
     return canvas.Source(
         n=len(layout.ids),
-        points=cache.points_route(projection_id, wish) or "",
+        points=cache.points_route(projection_id, layout_options) or "",
         thumb=cache.route("/thumb/{id}", layout.version),
         about=cache.route("/atlas/about/{id}", cache.version()),
         page=cache.route(page, layout.atlas) if layout.atlas else "",
@@ -134,7 +134,7 @@ def mark(source: canvas.Source, layout: Layout) -> None:
         selected.choose(layout.ids[marked])
 
 
-def choose_view(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, Wish, str | None, float, bool]:
+def choose_view(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, LayoutOptions, str | None, float, bool]:
     """Which projection, how it is laid out, which metadata column colours the frames, how large the pictures are, and
     whether clusters are outlined."""
     rows = {row["projection_id"]: row for row in projections.to_dict("records")}
@@ -146,7 +146,7 @@ def choose_view(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, Wish, 
         projection = rows[chosen]
         clustered = cache.clusters(projection["projection_id"]) is not None
         columns = [*cache.grouping(run.collection), *([CLUSTER] if clustered else [])]
-        wish = wished(run, columns)
+        layout_options = layout_options_of(run, columns)
         column = controls.selectbox(
             "Frame colour",
             ["", *columns],
@@ -155,14 +155,14 @@ def choose_view(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, Wish, 
             format_func=lambda name: name or "none",
         )
         size = controls.slider("Picture size", 0.3, 3.0, 1.0, 0.1, key="map_size", format="%.1f ×", width=120)
-        flat = wish.layout == "projection"
+        flat = layout_options.layout == "projection"
         outlined = clustered and controls.toggle(
             "Clusters", key="clusters", disabled=not flat, help=None if flat else ELSEWHERE
         )
-    return projection, wish, column or None, size, outlined and flat
+    return projection, layout_options, column or None, size, outlined and flat
 
 
-def wished(run: RunRecord, columns: list[str]) -> Wish:
+def layout_options_of(run: RunRecord, columns: list[str]) -> LayoutOptions:
     """How the pictures shall lie, and by which column."""
     kinds = cache.metadata_columns(run.collection)
     scales = [name for name, kind in kinds.items() if kind in ("number", "date") or range_of(name, kinds) == name]
@@ -170,8 +170,10 @@ def wished(run: RunRecord, columns: list[str]) -> Wish:
     known = [name for name in WAYS if by[name] or name in ("projection", "grid")]
     way = controls.selectbox("Layout", known, key="layout", format_func=words.named(WAYS), width=140)
     if not by[way]:
-        return Wish(way)
-    return Wish(way, controls.selectbox("Along" if way == "time" else "By", by[way], key="layout_by", width=130))
+        return LayoutOptions(way)
+    return LayoutOptions(
+        way, controls.selectbox("Along" if way == "time" else "By", by[way], key="layout_by", width=130)
+    )
 
 
 def labels_of(rows: dict[int, dict]) -> dict[int, str]:
@@ -214,7 +216,9 @@ def legend(tints: colours.Colours, column: str) -> canvas.Legend:
     return canvas.Legend(column, tints.legend, ticks, colours.SCALE)
 
 
-def explain(run: RunRecord, projection: dict, layout: Layout, wish: Wish, clusters: bool, column: str | None) -> None:
+def explain(
+    run: RunRecord, projection: dict, layout: Layout, layout_options: LayoutOptions, clusters: bool, column: str | None
+) -> None:
     """How this map was made, for whoever has to judge it, and how to use it."""
     method = projection_text.title(projection)
     parts = [
@@ -222,7 +226,7 @@ def explain(run: RunRecord, projection: dict, layout: Layout, wish: Wish, cluste
         f"({words.plain(run.title)}): {words.plain(projection_text.settings(projection))}.",
         *map(words.plain, projection_text.notes(projection)),
         projection_text.meaning(projection),
-        laid_out(run, wish, words.plain(wish.by), method),
+        laid_out(run, layout_options, words.plain(layout_options.by), method),
     ]
     text = " ".join(part for part in parts if part)
     if column in cache.list_columns():
@@ -240,12 +244,15 @@ def explain(run: RunRecord, projection: dict, layout: Layout, wish: Wish, cluste
     )
 
 
-def laid_out(run: RunRecord, wish: Wish, by: str, method: str) -> str:
+def laid_out(run: RunRecord, layout_options: LayoutOptions, by: str, method: str) -> str:
     """How to read where the pictures lie."""
-    text = LAID_OUT[wish.layout].format(by=by, method=method)
-    if wish.layout == "time" and (name := range_of(wish.by, cache.metadata_columns(run.collection))) is not None:
-        text += RANGES.format(middle=" the middle of its range of years" if wish.by == name else f" its {by}")
-    if wish.layout == "groups" and wish.by in cache.list_columns():
+    text = LAID_OUT[layout_options.layout].format(by=by, method=method)
+    if (
+        layout_options.layout == "time"
+        and (name := range_of(layout_options.by, cache.metadata_columns(run.collection))) is not None
+    ):
+        text += RANGES.format(middle=" the middle of its range of years" if layout_options.by == name else f" its {by}")
+    if layout_options.layout == "groups" and layout_options.by in cache.list_columns():
         text += f" A picture with several values of {by} lies with the first."
     return text
 
@@ -254,7 +261,7 @@ def export(
     layout: Layout,
     source: canvas.Source,
     projection: dict,
-    wish: Wish,
+    layout_options: LayoutOptions,
     tints: colours.Colours | None,
     column: str | None,
     size: float,
@@ -269,13 +276,13 @@ def export(
         "size": size,
     }
     laid_out = [projection_text.title(projection)]
-    if wish.layout != "projection":
-        laid_out.append(WAYS[wish.layout] + (f" by {wish.by}" if wish.by else ""))
+    if layout_options.layout != "projection":
+        laid_out.append(WAYS[layout_options.layout] + (f" by {layout_options.by}" if layout_options.by else ""))
     view = View(
         f"{run.collection}: {', '.join([*laid_out, run.title])}",
-        how_made(run, projection, layout, wish, source, column, filtered),
+        how_made(run, projection, layout, layout_options, source, column, filtered),
         projection["projection_id"],
-        wish,
+        layout_options,
         source,
         layout,
         None if tints is None else tints.of,
@@ -300,27 +307,27 @@ def how_made(
     run: RunRecord,
     projection: dict,
     layout: Layout,
-    wish: Wish,
+    layout_options: LayoutOptions,
     source: canvas.Source,
     column: str | None,
     filtered: filter_bar.Filtered,
 ) -> list[str]:
     """What has to be known about the map where it stands alone: plain sentences."""
-    method, said = projection_text.title(projection), projection_text.settings(projection)
+    method, sentence = projection_text.title(projection), projection_text.settings(projection)
     made = projection["created_at"]
     pictures = counted(len(layout.ids), "picture")
     lines = [
-        f"{pictures} of the collection {run.collection}. {method} ({said}) of the features that "
+        f"{pictures} of the collection {run.collection}. {method} ({sentence}) of the features that "
         f"{run.title} finds in them (run {run.run_id}); made on {made.day} {made:%B %Y} with Bilderatlas.",
         *projection_text.notes(projection),
-        f"{projection_text.meaning(projection)} {laid_out(run, wish, wish.by, method)}".strip(),
+        f"{projection_text.meaning(projection)} {laid_out(run, layout_options, layout_options.by, method)}".strip(),
     ]
     if source.clusters:
         lines.append(CLUSTERS.format(**vars(cache.clusters(projection["projection_id"]))).split(" Click")[0])
     if column is not None:
         lines.append(f"The colours of the frames tell {column}.")
     if filtered.ids is not None:
-        lines.append(f"Not faded: {filtered.said(int(filtered.among(layout.ids).sum()))}.")
+        lines.append(f"Not faded: {filtered.describe(int(filtered.among(layout.ids).sum()))}.")
     return lines
 
 

@@ -27,7 +27,7 @@ from store.records import RunRecord
 FIRST = 8  # pictures before anybody has chosen how many
 SIDE = 420  # pixels of a picture beside its colours
 FIGURE_SIDE = 900  # pixels of a pair in print: 3 inches at 300 dpi
-WISH = "_parts_place"
+PENDING = "_parts_place"
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def pictures(run: RunRecord, image_id: int) -> None:
     st.html(markup.small(credit))
     stem = panels.file_stem(f"parts-{run.collection}-run{run.run_id}")
     title = f"Parts: {choice.words}"
-    said = f"{patch_colours.variance(palette)} {credit}"
-    downloads("parts", stem, partial(patch_colours.plate, palette, scenes, style, title, said, FIGURE_SIDE))
+    sentences = f"{patch_colours.variance(palette)} {credit}"
+    downloads("parts", stem, partial(patch_colours.plate, palette, scenes, style, title, sentences, FIGURE_SIDE))
     if clicked is not None:
         components.open_image(clicked)
 
@@ -108,7 +108,7 @@ def first(run: RunRecord, count: int, filtered: Filtered) -> Choice:
     """The first images that the filter leaves of the collection."""
     ids = cache.images(run.collection).index.to_numpy() if filtered.ids is None else filtered.ids
     some = f"the first {count} of " if count < len(ids) else ""
-    return Choice(tuple(map(int, ids[:count])), f"{some}{filtered.said(len(ids))} of {run.collection}")
+    return Choice(tuple(map(int, ids[:count])), f"{some}{filtered.describe(len(ids))} of {run.collection}")
 
 
 def choose_style() -> Style:
@@ -136,25 +136,25 @@ def items(palette: Palette, scenes: list[panels.Scene], style: Style) -> list[di
 
 def explain(found: Parts, palette: Palette, choice: Choice, style: Style) -> None:
     """What the colours mean, how much they show, and what has to be known of these pictures."""
-    said = [patch_colours.variance(palette)]
+    sentences = [patch_colours.variance(palette)]
     if style.foreground:
         cells = [np.isfinite(coloured.colours).all(-1).sum() for coloured in palette.pictures]
         whole = [np.isfinite(coloured.colours).all(-1).sum() for coloured in found.everything.pictures]
-        said.append(f"{panels.percent(sum(cells) / sum(whole))} of the patches count as foreground.")
+        sentences.append(f"{panels.percent(sum(cells) / sum(whole))} of the patches count as foreground.")
     many = len(palette.pictures)
-    said.append(f"{counted(many, 'picture')} went through the network in {found.seconds:.1f} seconds.")
+    sentences.append(f"{counted(many, 'picture')} went through the network in {found.seconds:.1f} seconds.")
     if found.missing:
-        said.append(f"{found.missing} could not be read and are left out.")
+        sentences.append(f"{found.missing} could not be read and are left out.")
     if found.thumbnails:
-        said.append(
+        sentences.append(
             f"Of {found.thumbnails} the original file is not where it was, has changed, or lies on the web: "
             "the network saw thumbnails."
         )
     row = st.container(horizontal=True, gap="large")
     with row.container(width=360):
-        st.html(markup.said([], patch_colours.legend(palette)))
+        st.html(markup.notes([], patch_colours.legend(palette)))
     with row.container():
-        st.html(markup.small(" ".join(said)))
+        st.html(markup.small(" ".join(sentences)))
         st.caption("Click a picture to go on from it.")
 
 
@@ -191,26 +191,26 @@ def network(run: RunRecord) -> None:
 
 def filters(run: RunRecord) -> None:
     """The first 128 filters."""
-    found = attempt(run, "", lambda: cache.looked(partial(_filters, run), "filters", run.run_id))
+    found = attempt(run, "", lambda: cache.computed(partial(_filters, run), "filters", run.run_id))
     if found is None:
         return
     wall = anatomy.filter_wall(found)
     st.image(wall, alt=f"{len(found)} patch filters as small squares of colour", width=min(wall.width, 1000))
     side = found.shape[1]
-    said = (
+    sentences = (
         f"The first {len(found)} of {run.dim} filters, which turn {side} × {side} pixels into a token. Each answers "
         "most to patches that look like it: to a colour, an edge, a stripe. Each is stretched from its own least to "
         "its own greatest weight."
     )
-    st.html(markup.small(said))
+    st.html(markup.small(sentences))
     title, stem = "Patch filters", panels.file_stem(f"filters-{run.title}")
-    plate = partial(anatomy.plate, title, wall, anatomy.filter_legend(), f"{said} {credit(run)}")
+    plate = partial(anatomy.plate, title, wall, anatomy.filter_legend(), f"{sentences} {credit(run)}")
     downloads("filters", stem, plate)
 
 
 def positions(run: RunRecord) -> None:
     """How alike places are to the network: of one place, and of all."""
-    found = attempt(run, "", lambda: cache.looked(partial(_positions, run), "positions", run.run_id))
+    found = attempt(run, "", lambda: cache.computed(partial(_positions, run), "positions", run.run_id))
     if found is None:
         return
     st.markdown("A bright place is near, to the network, to the one that is marked. Click another one.")
@@ -221,28 +221,28 @@ def positions(run: RunRecord) -> None:
     sides = st.container(horizontal=True, gap="large")
     with sides.container(width=400):
         one_place(here, row, col, low, high)
-        st.html(markup.said([], anatomy.legend(kind, low, high)))
+        st.html(markup.notes([], anatomy.legend(kind, low, high)))
     with sides.container():
         key = ("grid of maps", run.run_id, kind)
-        grid, step = cache.looked(lambda: anatomy.grid_of_maps(similarity, found.rows, found.cols, low, high), *key)
+        grid, step = cache.computed(lambda: anatomy.grid_of_maps(similarity, found.rows, found.cols, low, high), *key)
         st.image(grid, alt=f"The similarity maps of all places, {found.rows} by {found.cols}", width="stretch")
     every = "each place" if step == 1 else f"every {_ordinal(step)} place"
-    said = (
+    sentences = (
         f"The large picture holds a small map for {every}, where that place is: how alike all places are to it. "
         f"Position embeddings as learnt, on their own grid of {found.rows} × {found.cols}; those of special tokens "
         "are left out."
     )
-    st.html(markup.small(said))
+    st.html(markup.small(sentences))
     bar = anatomy.legend(kind, low, high)
     title, stem = "Similarity of positions", panels.file_stem(f"positions-{kind}-{run.title}")
-    downloads("positions", stem, partial(anatomy.plate, title, grid, bar, f"{said} {credit(run)}"))
+    downloads("positions", stem, partial(anatomy.plate, title, grid, bar, f"{sentences} {credit(run)}"))
 
 
 def choose_place(rows: int, cols: int) -> tuple[str, int, int]:
     """The kind of similarity, and the row and column of one place, at first the middle."""
     state = st.session_state
-    if WISH in state:
-        state["parts_row"], state["parts_col"] = state.pop(WISH)
+    if PENDING in state:
+        state["parts_row"], state["parts_col"] = state.pop(PENDING)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         kind = controls.segmented_control(
             "Similarity",
@@ -265,7 +265,7 @@ def one_place(here: np.ndarray, row: int, col: int, low: float, high: float) -> 
     box = (col / cols, row / rows, (col + 1) / cols, (row + 1) / rows)
     picked = patches([panel], "parts_place", group="positions", chosen=box)
     if picked is not None and (picked.row, picked.col) != (row, col):
-        st.session_state[WISH] = (picked.row, picked.col)
+        st.session_state[PENDING] = (picked.row, picked.col)
         st.rerun()
 
 

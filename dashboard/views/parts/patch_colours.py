@@ -67,7 +67,7 @@ def find(run: RunRecord, ids: Sequence[int]) -> Parts | None:
     """The parts of these images as the run's network sees them, computed now unless they were just before. None if not
     one of them can be read. Raises whatever a network raises that cannot be used here."""
     backbone = cache.backbone(run)
-    return cache.looked(lambda: _look(run, backbone, ids), "parts", run.run_id, tuple(ids))
+    return cache.computed(lambda: _look(run, backbone, ids), "parts", run.run_id, tuple(ids))
 
 
 def _look(run: RunRecord, backbone: Any, ids: Sequence[int]) -> Parts | None:

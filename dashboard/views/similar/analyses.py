@@ -53,11 +53,13 @@ def least_typical(run: RunRecord, chosen: Filtered, k: int) -> int | None:
     order = np.lexsort((ids[among], scores))[:k]
     found = pd.DataFrame({"image_id": ids[among][order], "similarity": scores[order]})
     if by_neighbours:
-        said = f"Mean cosine similarity of an image to its {min(NEAREST, count - 1)} nearest others, the lowest first:"
+        sentence = (
+            f"Mean cosine similarity of an image to its {min(NEAREST, count - 1)} nearest others, the lowest first:"
+        )
     else:
-        said = "Cosine similarity of an image to the centre of all, the mean of their features, the lowest first:"
+        sentence = "Cosine similarity of an image to the centre of all, the mean of their features, the lowest first:"
     limit = "" if count <= MANY else f" Neighbours are compared up to {MANY:,} images: filter them for that."
-    st.html(markup.small(f"{said} what has no like here. Among {chosen.said(count)}.{limit}"))
+    st.html(markup.small(f"{sentence} what has no like here. Among {chosen.describe(count)}.{limit}"))
     return components.gallery(cache.items(found["image_id"], captions(found)), "least_typical", size=140)
 
 
@@ -80,7 +82,7 @@ def near_duplicates(run: RunRecord, chosen: Filtered) -> int | None:
         links = cache.remembered(lambda: neighbours.links(matrix[among], floor - SLACK), *key)
     groups = links.groups(threshold - SLACK)
     table = _groups_table(ids[among], matrix[among], groups)
-    st.html(markup.small(_explained(groups, threshold, usual, chosen.said(len(ids[among])))))
+    st.html(markup.small(_explained(groups, threshold, usual, chosen.describe(len(ids[among])))))
     if not groups:
         st.info("No two images are that much alike. A lower threshold finds more.")
         return None

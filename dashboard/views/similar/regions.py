@@ -48,7 +48,7 @@ def form(image_id: int, box: Box) -> None:
     """Keep the box as a region."""
     with st.form("region_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Note", key="region_note", placeholder="what is to be seen here", width=220)
-        st.form_submit_button("Keep this region", key="region_keep", on_click=keep, args=(image_id, box))
+        st.form_submit_button("Keep this region", key="region_keep", on_click=save, args=(image_id, box))
 
 
 def line(image: ImageRow, row: dict[str, Any]) -> None:
@@ -84,10 +84,10 @@ def in_shares(image: ImageRow, box: Box) -> Box:
     return box[0] / width, box[1] / height, box[2] / width, box[3] / height
 
 
-def keep(image_id: int, box: Box) -> None:
+def save(image_id: int, box: Box) -> None:
     """Callback of the form."""
     state = st.session_state
-    if busy.attempt("region", cache.keep_region, image_id, box, state["region_note"] or ""):
+    if busy.attempt("region", cache.save_region, image_id, box, state["region_note"] or ""):
         state["region_note"] = ""
         st.toast("Saved.")
 

@@ -29,7 +29,7 @@ from store.records import RunRecord
 MOST = 60  # neighbours that the slider offers
 SIDE = 720  # pixels of the picture searched with
 FINDS = ("neighbours", "least typical", "near-duplicates", "two runs")
-WISH = "_find_wish"
+PENDING = "_find_wish"
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def page() -> None:
     if not run.images:
         st.info(f"Run {run.run_id} holds no features yet. The same `python -m ingest run` as before adds them.")
         return
-    if WISH in st.session_state:
-        st.session_state["find"] = st.session_state.pop(WISH)
+    if PENDING in st.session_state:
+        st.session_state["find"] = st.session_state.pop(PENDING)
     chosen = filter_bar.bar(run, "what is found comes from these alone")
     find = controls.segmented_control("Find", FINDS, key="find")
     if chosen.empty:
@@ -96,9 +96,9 @@ def go_on(image_id: int | None) -> None:
     """Search with the image that was clicked, if one was: with that one alone. Ends the run then."""
     if image_id is None:
         return
-    forget()
+    clear_upload()
     examples.clear()
-    st.session_state[WISH] = FINDS[0]
+    st.session_state[PENDING] = FINDS[0]
     components.open_image(image_id)
 
 
@@ -141,7 +141,7 @@ def show_own(own: Query) -> Box | None:
     box = show_picture(own.picture, own.name, own.sha256)
     st.html(markup.heading(own.name))
     st.caption("Your own picture: it is searched with and then forgotten, not added to the collection.")
-    st.button("Back to the collection's image", on_click=forget, icon=":material/undo:")
+    st.button("Back to the collection's image", on_click=clear_upload, icon=":material/undo:")
     return box
 
 
@@ -159,7 +159,7 @@ def bring() -> Query | None:
         pasted = paste("paste")
     try:
         if pasted:
-            forget()
+            clear_upload()
             st.session_state["_pasted"] = uploads.from_data_url(pasted)
             st.rerun()
         if file is not None:
@@ -171,7 +171,7 @@ def bring() -> Query | None:
     return None
 
 
-def forget() -> None:
+def clear_upload() -> None:
     """Put the picture of one's own aside. A new uploader is the only way to empty one."""
     st.session_state["_round"] = st.session_state.get("_round", 0) + 1
     st.session_state.pop("_pasted", None)
@@ -212,7 +212,7 @@ def find_neighbours(run: RunRecord, image_id: int | None, own: Query | None, box
     left_out = [*more.like, *more.unlike, *([] if own is not None else [image_id])]
     among = chosen.among(ids)
     found = cache.nearest_to(run.run_id, vector, k, among & ~np.isin(ids, left_out))
-    st.html(markup.small(explained(run, more, box, chosen.said(int(among.sum())))))
+    st.html(markup.small(explained(run, more, box, chosen.describe(int(among.sum())))))
     if found.empty:
         st.info("The filter leaves no other picture of this run. Remove a condition, or clear it.")
     done = ranking.ranking(cache.items(found["image_id"], analyses.captions(found)), "neighbours", size=140)
@@ -238,9 +238,9 @@ def show_examples(more: Examples) -> None:
 def explained(run: RunRecord, more: Examples, box: Box | None, among: str) -> str:
     """What was searched with, and what the scores are."""
     what = "the part of the picture in the box" if box else "the picture"
-    said = f"By cosine similarity of the features of {run.title}, run {run.run_id}, among {among}: "
+    sentence = f"By cosine similarity of the features of {run.title}, run {run.run_id}, among {among}: "
     if not more:
-        said += f"1 means the same to the network as {what}, 0 nothing in common."
+        sentence += f"1 means the same to the network as {what}, 0 nothing in common."
     else:
         count = len(more.like) + 1
         mean = f"the mean of {count} features, those of {what} and the examples" if count > 1 else f"that of {what}"
@@ -248,8 +248,8 @@ def explained(run: RunRecord, more: Examples, box: Box | None, among: str) -> st
         if more.unlike:
             other = len(more.unlike)
             minus = f" minus {'that of the counter-example' if other == 1 else f'the mean of {other} counter-examples'}"
-        said += f"searched with {mean}{minus}, made of length 1 again. The scores are cosines with that."
-    return f"{said} Click a picture to go on from it; + and − ask for more and less like it."
+        sentence += f"searched with {mean}{minus}, made of length 1 again. The scores are cosines with that."
+    return f"{sentence} Click a picture to go on from it; + and − ask for more and less like it."
 
 
 def vector_of(run: RunRecord, image_id: int | None, own: Query | None, box: Box | None) -> np.ndarray | None:

@@ -28,7 +28,7 @@ def page() -> None:
     st.title("SQL")
     st.html(markup.editor("sql_query"))
     offered = examples()
-    Param("sql_query", offered[0].sql, lambda said: said[0], lambda sql: [sql]).load()
+    Param("sql_query", offered[0].sql, lambda texts: texts[0], lambda sql: [sql]).load()
     with st.form("sql_form", border=False, enter_to_submit=True):
         sql = st.text_area("Query", height=180, key="sql_query", placeholder="SELECT … FROM catalogue")
         row = st.container(horizontal=True, vertical_alignment="center")

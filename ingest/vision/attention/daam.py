@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ingest.vision.attention.method import Maps, Method
-from ingest.vision.tap import AttentionCall, Capture, kept
+from ingest.vision.tap import AttentionCall, Capture, captured
 
 ALPHA = 5.0  # of the sigmoid in the paper's frames
 
@@ -36,7 +36,7 @@ class Daam:
         gradients = call.gradient_rows(samples, queries, self.capture.positive)
         self.terms[layer][samples] += gradients.mul_(weights).sum(dim=(1, 2))
 
-    def leave(self, layer: int) -> None:
+    def end_layer(self, layer: int) -> None:
         pass
 
     def maps(self) -> Maps:
@@ -53,7 +53,7 @@ def contributions(call: AttentionCall, positive: bool = False, queries: Sequence
     """What each token adds to the score through each head of some queries together, Σ_i A[i, p] (v[p] · g[i]), signed
     float32 (batch, heads, tokens); with `positive` only the positive part of g is taken, channel by channel."""
     terms = []
-    gradients, value = kept(call.gradient), kept(call.value).float()
+    gradients, value = captured(call.gradient), captured(call.value).float()
     for query in queries:
         gradient = gradients[:, :, query].float()
         gradient = gradient.relu() if positive else gradient

@@ -64,15 +64,15 @@ class TileReader(Protocol):
     """What reads one captured pass.
 
     A reader that `wants_tiles` is shown the softmax rows of every query, layer by layer, the LAST LAYER FIRST:
-    `tile` with weights (samples, heads, queries, tokens) for each tile, `leave` when a layer is through. The weights
-    lie in memory that the next tile uses again: a reader keeps what it computes from them, never the weights.
+    `tile` with weights (samples, heads, queries, tokens) for each tile, `end_layer` when a layer is through. The
+    weights lie in memory that the next tile uses again: a reader keeps what it computes from them, never the weights.
     """
 
     wants_tiles: bool
 
     def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None: ...
 
-    def leave(self, layer: int) -> None: ...
+    def end_layer(self, layer: int) -> None: ...
 
 
 class Reader(TileReader, Protocol):
@@ -137,4 +137,4 @@ def walk(capture: Capture, readers: Iterable[TileReader]) -> None:
             for reader in readers:
                 reader.tile(layer, samples, queries, weights)
         for reader in readers:
-            reader.leave(layer)
+            reader.end_layer(layer)

@@ -59,7 +59,7 @@ class HeadStatistics:
         self.renormalised[samples, layer] += share.sum(dim=-1)
         self.entropy[samples, layer] += evenness.sum(dim=-1)
 
-    def leave(self, layer: int) -> None:
+    def end_layer(self, layer: int) -> None:
         pass
 
     def gathered(self) -> Gathered:

@@ -14,7 +14,7 @@ from ingest.vision.backbones.measure import Measured, takes
 from ingest.vision.geometry import SQUARE_FITS, InputRule
 from ingest.vision.gradients import read_by_token, with_gradients
 from ingest.vision.preprocessing import Preprocessing
-from ingest.vision.tap import IN_WINDOWS, Capture, NotAVisionTransformer, Tap, block_calls, kept
+from ingest.vision.tap import IN_WINDOWS, Capture, NotAVisionTransformer, Tap, block_calls, captured
 
 
 class BackboneError(Exception):
@@ -110,7 +110,7 @@ class Backbone:
 
     @property
     def measurement(self) -> Measured:
-        """What was measured of the network: there for every backbone that `look_at` returns."""
+        """What was measured of the network: there for every backbone that `make_backbone` returns."""
         if self.measured is None:
             raise BackboneError(f"{self.title} has not been measured yet.")
         return self.measured
@@ -182,7 +182,7 @@ class Backbone:
             raise BackboneError(f"{self.title} has no classifier")
         return self.network.classify(pixels)
 
-    def look(self, pixels: Tensor, tokens: bool = False) -> Output:
+    def process(self, pixels: Tensor, tokens: bool = False) -> Output:
         """The Output of normalised pixels, with its tokens if they are wanted and the family can give them: special
         ones first, then the patches in reading order."""
         output = self.network.forward(pixels, tokens)
@@ -231,7 +231,7 @@ class Backbone:
         tokens before the final norm are kept.
         """
         with self.tap(pixels, tokens, values) as tap:
-            output = self.look(pixels, residual)
+            output = self.process(pixels, residual)
         features, norms = unit(output.features)
         return features, self.captured(tap, pixels, picture_cells, residual=output.residual, norms=norms)
 
@@ -261,7 +261,7 @@ class Backbone:
                     places if pooling.tokens == len(order) else places[prefix:].argsort().argsort()
                 )
         if score is not None:
-            more |= {"read": read_by_token([kept(call.gradient) for call in blocks])}
+            more |= {"read": read_by_token([captured(call.gradient) for call in blocks])}
         if picture_cells is None:
             picture_cells = torch.ones(len(pixels), rows * cols, dtype=torch.bool)
         return Capture(blocks, rows, cols, prefix, self.has_cls, self.patch, picture_cells, pooling, **more)

@@ -47,8 +47,8 @@ def load_file(key: str, weights: str, layer: int | None = None, timm_positions: 
         network = _by_timm(published, timm_name, twin, found, weights, layer, timm_positions)
     else:
         raise BackboneError(f"{weights} does not fit this model: timm has no network of its kind")
-    told = found.describe(weights)
-    return replace(network, assumed=(*((told,) if told else ()), *network.assumed))
+    described = found.describe(weights)
+    return replace(network, assumed=(*((described,) if described else ()), *network.assumed))
 
 
 def _by_transformers(published: Published, found: Found, weights: str, layer: int | None, shapes: Shapes) -> Network:

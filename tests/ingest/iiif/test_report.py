@@ -98,9 +98,9 @@ def test_options_of_iiif_are_refused_for_folders(folder, command):
         (b'{"type": "Manifest", "id": "x", "items": []}', 2, "there are no pictures in"),
     ],
 )
-def test_what_is_no_manifest(museum, command, body, code, said):
+def test_what_is_no_manifest(museum, command, body, code, texts):
     result = command("run", museum.put("/x", body), *TINY, *FAST)
-    assert (result.code, said in result.err, command.db.exists()) == (code, True, False), result.err
+    assert (result.code, texts in result.err, command.db.exists()) == (code, True, False), result.err
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import ingest
-from ingest.pipeline import Failure, Looked, Plan, Prepared
+from ingest.pipeline import Failure, Plan, Prepared, Processed
 from ingest.task import Task
 from ingest.vision.geometry import Frame
 from store.records import ImageRecord, image_columns
@@ -63,10 +63,10 @@ def key_of(task: Task) -> str:
     return hashlib.sha256(f"{task.name}\0{task.bytes}\0{task.modified}".encode()).hexdigest()[:32]
 
 
-def mark_of(plan: Plan) -> str:
+def fingerprint_of(plan: Plan) -> str:
     """What tells the parts of one plan from those of another: database, collection, network and settings."""
     backbone = plan.backbone
-    told = {
+    described = {
         "version": ingest.__version__,
         "db": str(plan.db.resolve()),
         "collection": plan.collection_id,
@@ -75,19 +75,21 @@ def mark_of(plan: Plan) -> str:
         "asked": [each.name for each in plan.asked],
         "statistics": plan.statistics,
     }
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def to_table(looked: Iterable[Looked], failures: Iterable[Failure], tasks: Mapping[str, tuple[str, int]]) -> pa.Table:
+def to_table(
+    processed: Iterable[Processed], failures: Iterable[Failure], tasks: Mapping[str, tuple[str, int]]
+) -> pa.Table:
     """Explained pictures and failures as the rows of a part; `tasks` gives {name: (key, place among the tasks)}."""
-    rows = [row for batch, explanation in looked for row in _rows(batch, explanation)]
+    rows = [row for batch, explanation in processed for row in _rows(batch, explanation)]
     rows += [{"path": failure.name, "error": failure.reason} for failure in failures]
     for row in rows:
         row["key"], row["place"] = tasks[row["path"]]
     return pa.Table.from_pylist(sorted(rows, key=lambda row: row["place"]), schema=SCHEMA)
 
 
-def from_table(table: pa.Table) -> Iterator[Looked | Failure]:
+def from_table(table: pa.Table) -> Iterator[Processed | Failure]:
     """What `to_table` was given, without the pixels; pictures of one grid together."""
     grids: dict[tuple[int, int], list[tuple[Prepared, dict[str, Any]]]] = {}
     for place in range(table.num_rows):
@@ -146,16 +148,16 @@ def _explanation(rows: int, cols: int, held: list[dict[str, Any]]) -> Any:
 
     first = held[0]
     maps = []
-    for place, told in enumerate(_without(first["maps"], "weights")):
-        weights = stacked("maps", place, "weights", (len(told["layers"]), rows * cols))
-        heads = None if told["heads"] is None else tuple(told["heads"])
-        maps.append(Maps(told["method"], tuple(told["layers"]), heads, weights))
+    for place, described in enumerate(_without(first["maps"], "weights")):
+        weights = stacked("maps", place, "weights", (len(described["layers"]), rows * cols))
+        heads = None if described["heads"] is None else tuple(described["heads"])
+        maps.append(Maps(described["method"], tuple(described["layers"]), heads, weights))
     statistics = {
-        told["name"]: stacked("head_stats", place, "values", (told["layers"], -1))
-        for place, told in enumerate(_without(first["head_stats"], "values"))
+        described["name"]: stacked("head_stats", place, "values", (described["layers"], -1))
+        for place, described in enumerate(_without(first["head_stats"], "values"))
     }
-    told = [{each["name"]: each["value"] for each in row["token_stats"].as_py()} for row in held]
-    tokens = {name: torch.tensor([each[name] for each in told], dtype=torch.float32) for name in told[0]}
+    described = [{each["name"]: each["value"] for each in row["token_stats"].as_py()} for row in held]
+    tokens = {name: torch.tensor([each[name] for each in described], dtype=torch.float32) for name in described[0]}
     features = torch.from_numpy(np.stack([row["vector"].values.to_numpy() for row in held]))
     lengths = [row["norm"].as_py() for row in held]
     norms = None if None in lengths else torch.tensor(lengths, dtype=torch.float32)
@@ -170,7 +172,7 @@ def _without(structs: Any, left_out: str) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Shards:
     """The folder of one plan's parts below `address`, a path or whatever fsspec takes (`s3://bucket/folder`)."""
 
     address: str
