@@ -16,6 +16,7 @@ from store import connection, write
 from store.records import FrameRecord, ImageRecord, Results
 from tests.pages import database
 from tests.support.maps import stored_maps
+from tests.support.pages import choose
 
 ROWS, COLS, LAYERS, HEADS = 5, 4, 2, 2
 PLANTED = (4, 1)  # the patch that portraits draw attention to, in layer 1
@@ -77,15 +78,6 @@ def panels(at) -> list[tuple[str, str, str, np.ndarray]]:
             pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(match[1]))))
             found.append((title, note, match[2], pixels))
     return found
-
-
-def choose(at, key: str, value):
-    """Sets the control of this key and runs the page."""
-    controls = (*at.get("button_group"), *at.multiselect, *at.selectbox, *at.number_input, *at.date_input, *at.toggle)
-    for widget in controls:
-        if widget.key == key:
-            return widget.set_value(value).run()
-    raise AssertionError(f"there is no control {key}")
 
 
 def address(at, key: str) -> str:

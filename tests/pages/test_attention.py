@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import re
 import zipfile
 
@@ -30,13 +29,7 @@ from store.maps import AttentionMaps
 from store.records import FrameRecord, Results
 from tests.pages import database
 from tests.support.maps import shown_maps
-
-HARMFUL = '<img src=x onerror="alert(1)"> & $x_1$ **bold**'
-
-
-def walls(at) -> dict[str, dict]:
-    """What each component on the page was given, by its key."""
-    return {e.proto.id.rsplit("-", 1)[1]: json.loads(e.proto.json) for e in at.get("bidi_component")}
+from tests.support.pages import HARMFUL, choose, html_of, walls
 
 
 def panes(at, key: str = "maps") -> list[dict]:
@@ -54,19 +47,6 @@ def decoded(source: str) -> np.ndarray:
 
 def titles(at) -> list[str]:
     return [pane["title"] for pane in panes(at)]
-
-
-def texts(at) -> str:
-    """All HTML on the page."""
-    return "".join(html.value for html in at.main.html)
-
-
-def choose(at, key: str, *values):
-    """Sets a segmented control, a multiselect or whatever has this key, and runs the page."""
-    for widget in (*at.get("button_group"), *at.multiselect, *at.selectbox, *at.slider, *at.toggle):
-        if widget.key == key:
-            return widget.set_value(list(values) if widget in at.multiselect else values[0]).run()
-    raise AssertionError(f"there is no control {key}")
 
 
 @pytest.fixture
@@ -89,7 +69,7 @@ def test_shows_only_the_chosen_layers_and_heads_and_reads_no_others(page, monkey
     choose(page, "layer", 2)
     choose(page, "head", 1)
     assert titles(page) == ["Layer 2 · head 1"]
-    assert "Layer 2, head 1, counted from 0" in texts(page)
+    assert "Layer 2, head 1, counted from 0" in html_of(page)
     assert asked[-1] == (1, 1, "cls", "", (2,), (1,))
 
 
@@ -130,7 +110,7 @@ def test_the_mask_keeps_fewer_patches_the_smaller_the_share(page):
     choose(page, "share", 20)
     fewest = kept()
     assert len(fewest) == 6 and all(0 < few < many for few, many in zip(fewest, most, strict=True))
-    assert "20\u00a0%" in texts(page)
+    assert "20\u00a0%" in html_of(page)
 
 
 def test_the_mean_of_heads_is_one_map_a_layer(page):
@@ -196,7 +176,7 @@ def test_the_method_in_the_address_is_followed_until_another_is_picked(db, open_
 )
 def test_the_legend_states_the_scale(page, scale, words):
     choose(page, "scale", scale)
-    assert words in texts(page)
+    assert words in html_of(page)
 
 
 def test_says_what_the_maps_are(page):
@@ -209,7 +189,7 @@ def test_a_cut_picture_is_dimmed_outside_and_says_how_much_was_seen(db, open_pag
     with connection.writing(db) as con:
         con.execute("UPDATE frame SET x0 = 200, x1 = 400 WHERE image_id = 1")
     at = open_page("attention", image=1)
-    assert "The network saw the central 30\u00a0% of the picture" in texts(at)  # 200 of 665 columns
+    assert "The network saw the central 30\u00a0% of the picture" in html_of(at)  # 200 of 665 columns
     original = pictures(at)[0].astype(float)
     scale = original.shape[1] / 665
     whole = np.asarray(cache.picture(1)[0].resize(original.shape[1::-1]), float)
@@ -219,14 +199,14 @@ def test_a_cut_picture_is_dimmed_outside_and_says_how_much_was_seen(db, open_pag
 
 
 def test_a_picture_seen_whole_says_so(page):
-    assert "The network saw the whole picture" in texts(page)
+    assert "The network saw the whole picture" in html_of(page)
 
 
 def test_without_the_original_file_the_thumbnail_stands_in(db, open_page):
     with connection.writing(db) as con:
         con.execute("UPDATE collection SET source = '/nowhere/at/all'")
     at = open_page("attention", image=1)
-    assert "this is its thumbnail" in texts(at)
+    assert "this is its thumbnail" in html_of(at)
     assert len(pictures(at)) == 7
 
 
@@ -333,13 +313,13 @@ def network(db) -> int:
 
 
 def computed_now(at) -> bool:
-    return "Computed now in" in texts(at)
+    return "Computed now in" in html_of(at)
 
 
 def test_a_method_that_is_not_stored_is_computed_now_and_says_how_to_store_it(network, open_page):
     at = open_page("attention", image=1, run=network, method="rollout(fusion=max)")
     assert not at.exception and titles(at) == ["Depth 0", "Depth 1", "Depth 2"]
-    assert f"python -m ingest explain --run {network} --methods &#x27;rollout(fusion=max)&#x27;" in texts(at)
+    assert f"python -m ingest explain --run {network} --methods &#x27;rollout(fusion=max)&#x27;" in html_of(at)
     assert at.query_params["method"] == ["rollout(fusion=max)"] or at.query_params["method"] == "rollout(fusion=max)"
 
 
@@ -376,7 +356,7 @@ def test_attention_and_attribution_are_never_offered_together(network, open_page
     offered["attribution"] = at.selectbox(key="method").options
     assert not set(offered["attention"]) & set(offered["attribution"])
     assert any("DAAM" in title for title in offered["attribution"])
-    assert "Attribution:" in texts(at) and not at.exception
+    assert "Attribution:" in html_of(at) and not at.exception
 
 
 @pytest.mark.parametrize(
@@ -394,7 +374,7 @@ def test_each_kind_of_target_is_explained_and_kept_in_the_address(network, open_
     at = open_page("attention", image=1, run=network, method="daam", target=target)
     assert not at.exception and computed_now(at)
     assert at.query_params["target"] in (target, [target])
-    explained = re.search(r"Explained: ([^(]*?)(?: \(.*?\))?\. Accumulated to blocks", texts(at))[1]
+    explained = re.search(r"Explained: ([^(]*?)(?: \(.*?\))?\. Accumulated to blocks", html_of(at))[1]
     assert explained == target or (target == "class:predicted" and re.fullmatch(r"class:\d", explained))
 
 
@@ -416,10 +396,10 @@ def test_a_pair_is_explained_on_both_pictures_with_their_similarity(network, ope
 
 def test_a_label_says_how_far_its_probe_can_be_trusted(network, open_page):
     at = open_page("attention", image=1, run=network, method="daam", target="label:artist=Katsushika Hokusai")
-    assert "2 of 6 pictures have this label" in texts(at)
-    assert "cross-validation the probe is right for" in texts(at) and "always saying the more frequent: 67%" in texts(
+    assert "2 of 6 pictures have this label" in html_of(at)
+    assert "cross-validation the probe is right for" in html_of(
         at
-    )
+    ) and "always saying the more frequent: 67%" in html_of(at)
 
 
 def test_without_a_classifier_no_class_is_offered(db, open_page):
@@ -502,7 +482,7 @@ def test_maps_of_two_runs_stand_beside_each_other_on_one_scale(db, network, open
     assert one["title"].startswith("Layer 2 · head 1") and two["title"].startswith("Layer 1 · mean of 2 heads")
     assert (one["rows"], one["cols"], two["rows"], two["cols"]) == (4, 6, 4, 4)
     assert walls(at)["compare_0"]["group"] == walls(at)["compare_1"]["group"]
-    assert "as multiples of each map" in texts(at)
+    assert "as multiples of each map" in html_of(at)
     assert at.query_params["column"] == columns
 
 

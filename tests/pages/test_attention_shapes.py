@@ -14,7 +14,8 @@ from dashboard.drawing.text import inputs
 from ingest.cli import main
 from ingest.vision.geometry import Frame
 from tests.pages.database import run_record
-from tests.pages.test_attention import panes, shown_texts, walls
+from tests.pages.test_attention import panes
+from tests.support.pages import html_of, walls
 from tests.support.pictures import save_picture
 
 SHAPES = {"a tall": (60, 90), "b broad": (90, 60), "c scroll": (320, 40), "d tower": (40, 320)}
@@ -42,9 +43,9 @@ def page(shapes, monkeypatch, open_page):
 def test_captions_tell_the_input_of_this_very_picture(page):
     at = page(run=1, image=1)
     assert not at.exception
-    assert "input of 42 × 56 px, 4 rows × 3 columns of patches, fit aspect" in shown_texts(at)
+    assert "input of 42 × 56 px, 4 rows × 3 columns of patches, fit aspect" in html_of(at)
     at = page(run=2, image=1)
-    assert "input of 56 × 56 px, 4 rows × 4 columns of patches, fit crop" in shown_texts(at)
+    assert "input of 56 × 56 px, 4 rows × 4 columns of patches, fit crop" in html_of(at)
 
 
 @pytest.mark.parametrize(
@@ -88,8 +89,8 @@ def test_networks_of_different_grids_and_fits_are_compared(page):
     one, other = (walls(at)[f"compare_{number}"]["panes"][0] for number in range(2))
     assert (one["rows"], one["cols"], one["frame"]) == (4, 3, [0, 0, 1, 1])
     assert (other["rows"], other["cols"]) == (4, 4) and other["frame"][1] > 0
-    assert "(1) The network saw the whole picture." in shown_texts(at)
-    assert "(2) The network saw the central " in shown_texts(at)
+    assert "(1) The network saw the whole picture." in html_of(at)
+    assert "(2) The network saw the central " in html_of(at)
 
 
 def test_long_pictures_get_as_many_pixels_as_others():

@@ -20,8 +20,7 @@ from ingest.vision.colour_maps import colour_table
 from ingest.vision.geometry import Frame
 from store import connection, write
 from tests.pages import database
-
-HARMFUL = '<img src=x onerror="alert(1)"> & $x_1$ **bold**'
+from tests.support.pages import HARMFUL, choose
 
 
 class Stand:
@@ -75,13 +74,6 @@ def live(db) -> int:
 
 def texts(at) -> str:
     return "".join(element.value for element in [*at.main.html, *at.main.markdown, *at.main.caption])
-
-
-def choose(at, key: str, *values):
-    for widget in (*at.get("button_group"), *at.multiselect, *at.selectbox, *at.slider, *at.toggle, *at.number_input):
-        if widget.key == key:
-            return widget.set_value(list(values) if widget in at.multiselect else values[0]).run()
-    raise AssertionError(f"there is no control {key}")
 
 
 # ---- pictures -------------------------------------------------------------------------------------------------------

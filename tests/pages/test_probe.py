@@ -1,7 +1,6 @@
 """The probe: a picture of one's own before any network, with a database, an empty one, or none."""
 
 import io
-import json
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from PIL import Image
 from dashboard.views.probe import networks
 from ingest.vision.backbones import load
 from tests.pages import database
+from tests.support.pages import html_of, walls
 
 PICTURE = database.PAINTINGS / database.NAMES[0]
 
@@ -26,16 +26,8 @@ def tiny(monkeypatch):
     return offer
 
 
-def walls(at) -> dict[str, dict]:
-    return {e.proto.id.rsplit("-", 1)[1]: json.loads(e.proto.json) for e in at.get("bidi_component")}
-
-
 def bring(at, data: bytes | None = None, name: str = "wave.jpg"):
     return at.get("file_uploader")[0].set_value((name, data or PICTURE.read_bytes(), "image/jpeg")).run()
-
-
-def texts(at) -> str:
-    return "".join(html.value for html in at.main.html)
 
 
 def test_a_picture_is_looked_at_without_any_database(tmp_path, monkeypatch, open_page, tiny):
@@ -43,7 +35,7 @@ def test_a_picture_is_looked_at_without_any_database(tmp_path, monkeypatch, open
     at = bring(open_page("probe"))
     assert not at.exception
     assert [pane["title"] for pane in walls(at)["maps"]["panes"]][:2] == ["Layer 0 · head 0", "Layer 0 · head 1"]
-    assert "nothing of it is stored" in texts(at)
+    assert "nothing of it is stored" in html_of(at)
     assert not list(tmp_path.iterdir())  # looking writes nothing
 
 
@@ -72,8 +64,8 @@ def test_a_file_that_is_no_picture_is_a_sentence(db, open_page, tiny):
 
 def test_a_class_is_explained_and_the_prediction_named(db, open_page, tiny):
     at = bring(open_page("probe", method="daam", target="class:3"))
-    assert not at.exception and "Explained: class:3 (" in texts(at)
-    assert "The network takes this for: " in texts(at)
+    assert not at.exception and "Explained: class:3 (" in html_of(at)
+    assert "The network takes this for: " in html_of(at)
     backbone = load("tiny:vit-classifier")
     assert at.selectbox(key="target_kind").options == ["the class that the network predicts", "a class"]
     assert len(at.selectbox(key="target_class").options) == len(backbone.network.classes)
