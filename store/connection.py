@@ -126,7 +126,7 @@ def checkpoint(path: Path | str, wait: float = 30.0) -> None:
             pass
 
 
-def settle(con: duckdb.DuckDBPyConnection, path: Path | str) -> None:
+def commit_to_file(con: duckdb.DuckDBPyConnection, path: Path | str) -> None:
     """In the body of `writing`: commit what is done and put all of it into the file, so that `state` says already what
     it will say when the connection is closed. The rest of the body is another transaction."""
     con.commit()

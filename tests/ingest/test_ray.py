@@ -112,7 +112,7 @@ def workers_of_this_test() -> list[int]:
             pid = parents[pid]
         return False
 
-    return [pid for pid, name in names.items() if name.startswith(b"ray::") and b"Looker" in name and mine(pid)]
+    return [pid for pid, name in names.items() if name.startswith(b"ray::") and b"Processor" in name and mine(pid)]
 
 
 def test_two_workers_make_what_one_process_makes(engine, scans, undisturbed, tmp_path):

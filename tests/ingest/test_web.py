@@ -143,18 +143,18 @@ def test_a_refusal_is_taken_at_its_word(museum, client, status):
     assert error.value.status == status and len(museum.asked) == 1
 
 
-@pytest.mark.parametrize("said", ["1", "date"])
-def test_retry_after_is_honoured_by_all_threads(museum, client, texts, monkeypatch):
+@pytest.mark.parametrize("sentence", ["1", "date"])
+def test_retry_after_is_honoured_by_all_threads(museum, client, sentence, monkeypatch):
     resting = heard(monkeypatch, web._Host, "rest", after=True)
     museum.put("/b", b"b")
-    wait = formatdate(time.time() + 2, usegmt=True) if texts == "date" else texts
+    wait = formatdate(time.time() + 2, usegmt=True) if sentence == "date" else sentence
     address = museum.stumbling("/a", 1, 429, {"Retry-After": wait}, b"a")
     threads = [threading.Thread(target=client.get, args=(address,))]
     threads[0].start()
     assert resting.wait(20)
     client.get(museum.url("/b"))
     threads[0].join()
-    assert min(museum.times[1:]) - museum.times[0] > (0.9 if texts == "1" else 0.2)
+    assert min(museum.times[1:]) - museum.times[0] > (0.9 if sentence == "1" else 0.2)
 
 
 def test_a_server_that_wants_an_hour_is_left_for_later(museum, client):
@@ -165,7 +165,7 @@ def test_a_server_that_wants_an_hour_is_left_for_later(museum, client):
 
 def test_retry_after():
     assert retry_after("7") == 7
-    assert [retry_after(texts) for texts in (None, "soon", "", "-3", "1.5", "²", "9" * 400)] == [None] * 7
+    assert [retry_after(sentence) for sentence in (None, "soon", "", "-3", "1.5", "²", "9" * 400)] == [None] * 7
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     assert 50 < retry_after(formatdate(time.time() + 60, usegmt=True)) <= 60
 
@@ -288,7 +288,7 @@ def test_packed_json(museum, client):
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "sentence"),
     [
         (b"<!DOCTYPE html><html>", "a web page, no IIIF manifest: look there for"),
         (b"\xef\xbb\xbf\n<html>", "a web page"),
@@ -299,8 +299,8 @@ def test_packed_json(museum, client):
         (b"", "no JSON document"),
     ],
 )
-def test_what_is_no_json(data, texts):
-    with pytest.raises(WebError, match=texts):
+def test_what_is_no_json(data, sentence):
+    with pytest.raises(WebError, match=sentence):
         parse_json(data, "x")
 
 

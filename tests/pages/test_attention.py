@@ -180,9 +180,9 @@ def test_the_legend_states_the_scale(page, scale, words):
 
 
 def test_says_what_the_maps_are(page):
-    texts = next(html.value for html in page.main.html if "Network:" in html.value)
+    sentence = next(html.value for html in page.main.html if "Network:" in html.value)
     for part in ("Attention: CLS attention by head", "A[l, h, CLS, patch]", "Tiny test network", "abababab", "run 1"):
-        assert part in texts
+        assert part in sentence
 
 
 def test_a_cut_picture_is_dimmed_outside_and_says_how_much_was_seen(db, open_page):
@@ -666,15 +666,15 @@ def test_spread_goes_from_the_first_to_the_last(count, wanted, found):
 
 
 @pytest.mark.parametrize(
-    ("frame", "fit", "said"),
+    ("frame", "fit", "sentence"),
     [
         (Frame(0, 0, 600, 400, 4, 4), "stretch", "squeezed into a square"),
         (Frame(0, -100, 600, 500, 4, 4), "pad", "on a ground of a plain colour"),
         (Frame(100, 0, 500, 400, 4, 4), "crop", "the central 67\u00a0%"),
     ],
 )
-def test_what_the_network_saw_is_said_in_a_sentence(frame, fit, texts):
-    assert texts in panels.seen_sentence(Scene(Image.new("RGB", (60, 40)), (600, 400), frame), fit)
+def test_what_the_network_saw_is_said_in_a_sentence(frame, fit, sentence):
+    assert sentence in panels.seen_sentence(Scene(Image.new("RGB", (60, 40)), (600, 400), frame), fit)
 
 
 def test_padding_is_named_where_masses_leave_something_over():

@@ -117,14 +117,14 @@ def test_what_another_process_writes_is_seen_before_between_and_after(db):
 
 
 def test_a_writer_who_comes_right_after_us_is_not_taken_for_us(db, monkeypatch):
-    real = connection.settle
+    real = connection.commit_to_file
     title()
 
     def then(con, path):
         real(con, path)
         write.set_metadata(con, 1, {database.NAMES[0]: {"title": "theirs"}})
 
-    monkeypatch.setattr(connection, "settle", then)  # so that the file changes after its state was noted
+    monkeypatch.setattr(connection, "commit_to_file", then)  # so that the file changes after its state was noted
     cache.add_tags(np.array([1]), ["sea"], "")
     assert title() == "theirs"
 

@@ -174,7 +174,7 @@ def test_a_pasted_picture_stays_until_put_aside(db, open_page, wall, network, mo
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "sentence"),
     [
         (b"", "The file is empty."),
         (b"GIF89a", "begins as GIF"),
@@ -182,11 +182,11 @@ def test_a_pasted_picture_stays_until_put_aside(db, open_page, wall, network, mo
         (png()[:60], "damaged or cut short"),
     ],
 )
-def test_what_is_no_picture_is_a_sentence(db, open_page, wall, network, data, texts):
+def test_what_is_no_picture_is_a_sentence(db, open_page, wall, network, data, sentence):
     at = open_page("similar", image=1)
     upload(at, data)
     assert not at.exception and not network
-    assert texts in at.main.error[0].value
+    assert sentence in at.main.error[0].value
     assert len(wall.ids) == 5  # and the collection's image is searched with meanwhile
 
 
@@ -226,9 +226,9 @@ def test_plus_and_minus_make_examples_which_the_address_keeps(db, open_page, wal
     assert wall.ids == ranked(vector, {1, 2, 4})
     score = vectors_of(wall.ids[0])[0] @ vector / np.linalg.norm(vector)
     assert wall.items[0]["caption"].startswith(f"{score:.3f}")
-    texts = html(at)
-    assert "the mean of 2 features, those of the picture and the examples minus that of the counter-example" in texts
-    assert "made of length 1 again" in texts
+    sentence = html(at)
+    assert "the mean of 2 features, those of the picture and the examples minus that of the counter-example" in sentence
+    assert "made of length 1 again" in sentence
 
 
 def test_a_link_opens_with_its_examples_and_unknown_ones_are_left_out(db, open_page, wall):

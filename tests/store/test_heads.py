@@ -199,8 +199,8 @@ def test_maps_of_several_grids_are_brought_onto_one(filled, make):
 def test_without_maps_there_is_no_mean(filled):
     assert ask(filled.path, "mean_map", Head(filled.run, 0, 0, "received")) is None
     assert ask(filled.path, "mean_map", Head(filled.run, 0, 0, "cls"), []) is None
-    assert ask(filled.path, "likeness", filled.run, "received") is None
-    assert ask(filled.path, "likeness", filled.run, "cls", [99]) is None
+    assert ask(filled.path, "similarity", filled.run, "received") is None
+    assert ask(filled.path, "similarity", filled.run, "cls", [99]) is None
 
 
 def test_methods_and_targets_do_not_mix(filled, make):
@@ -225,7 +225,7 @@ def cosines(weights: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("at_a_time", [1, 2, 20])
 def test_likeness_is_the_mean_cosine_over_images(filled, at_a_time, monkeypatch):
     monkeypatch.setattr(heads, "_IMAGES", at_a_time)
-    found = ask(filled.path, "likeness", filled.run, "cls")
+    found = ask(filled.path, "similarity", filled.run, "cls")
     maps = stack(filled.path, range(1, 6))
     np.testing.assert_allclose(found.cosines, cosines(maps), atol=1e-5)
     np.testing.assert_allclose(found.means.reshape(LAYERS * HEADS, -1), maps.mean(0), rtol=1e-5)
@@ -234,14 +234,14 @@ def test_likeness_is_the_mean_cosine_over_images(filled, at_a_time, monkeypatch)
 
 
 def test_likeness_is_read_from_a_sample_spread_over_the_images(filled):
-    found = ask(filled.path, "likeness", filled.run, "cls", sample=3)
+    found = ask(filled.path, "similarity", filled.run, "cls", sample=3)
     assert found.images == 3
     np.testing.assert_allclose(found.cosines, cosines(stack(filled.path, [1, 3, 5])), atol=1e-5)
 
 
 def test_likeness_takes_each_image_on_its_own_grid(filled, make):
     another_grid(filled, make, [2, 4])
-    found = ask(filled.path, "likeness", filled.run, "cls", ids=[2, 3, 4])
+    found = ask(filled.path, "similarity", filled.run, "cls", ids=[2, 3, 4])
     per_image = [cosines(stack(filled.path, [image])) for image in (2, 3, 4)]
     np.testing.assert_allclose(found.cosines, np.mean(per_image, axis=0), atol=1e-5)
     wanted = on_one_grid(filled.path, [2, 3, 4]).mean(0)
@@ -255,7 +255,7 @@ def test_heads_without_a_common_image_have_no_likeness(filled, make):
     with writing(filled.path) as con:
         block = stored_maps("received", "", ROWS, COLS, ids, layers, numbers, weights)
         write.add_results(con, filled.run, Results(np.array([1, 2]), maps=[block]))
-    found = ask(filled.path, "likeness", filled.run, "received")
+    found = ask(filled.path, "similarity", filled.run, "received")
     assert np.isnan(found.cosines[0, 1]) and np.isnan(found.cosines[0, 2])
     assert found.cosines[0, 0] == pytest.approx(1) and found.cosines[1, 1] == pytest.approx(1)
     assert found.cosines[1, 2] == 0  # a map of zeros points nowhere

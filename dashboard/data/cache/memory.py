@@ -46,7 +46,7 @@ def annotating() -> Iterator[Any]:
     with connection.writing(path, wait=PATIENCE) as con:
         before = cache_token(path)
         yield con
-        connection.settle(con, path)
+        connection.commit_to_file(con, path)
         _said[str(path)] = connection.state(path), before  # both while nobody else can write
 
 

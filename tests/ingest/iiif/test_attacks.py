@@ -149,7 +149,7 @@ def selected(region, key="region"):
 
 
 @pytest.mark.parametrize(
-    ("said", "region"),
+    ("shown_texts", "region"),
     [("10,20,300,400", "10,20,300,400"), ("pct:25,0,50,100", "pct:25,0,50,100"), ("square", "square"), ("full", "full"),
      ("../../etc", "full"), ("1,2,3", "full"), ("٣,٣,٣,٣", "full"), (f"{'9' * 5000},1,1,1", "full"), ("-1,0,5,5", "full"),
      ("1,2,3,4/../x", "full"), (None, "full"), ([], "full"), ({"a": 1}, "full")],
