@@ -20,7 +20,7 @@ from store import journal, migrate
 from store.errors import DatabaseLocked, DatabaseMissing, DatabaseNewer, NoRoom, NotADatabase, StoreError
 from store.place import default_path
 
-__all__ = ["default_path", "reading", "settle", "state", "writing"]
+__all__ = ["commit_to_file", "default_path", "reading", "state", "writing"]
 
 # Every reader is locked down, not the sandbox alone: a process's connections to one file must be configured alike.
 READER = {

@@ -1,4 +1,4 @@
-"""What many images together say about the heads of a run: numbers, maps, likeness, and the names that people gave.
+"""What many images together say about the heads of a run: numbers, maps, similarity, and the names that people gave.
 
 `ids` are image ids, None all images of the run. A number that is not finite counts as missing: the layers of class
 attention, for one, have no distance. The maps of 10,000 images and more are read in pieces, never all at once.

@@ -78,7 +78,11 @@ def scored(target: str) -> str:
     kind, _, rest = target.partition(":")
     if target == "class:predicted":
         return "the class that is predicted for each image"
-    ways = {"class": "class {}", "neighbours": "likeness to the {} nearest neighbours", "image": "likeness to image {}"}
+    ways = {
+        "class": "class {}",
+        "neighbours": "similarity to the {} nearest neighbours",
+        "image": "similarity to image {}",
+    }
     ways |= {"label": "{} against the rest", "vote": "the neighbours' vote on {}"}
     return ways[kind].format(rest) if kind in ways and rest else target
 

@@ -1,8 +1,8 @@
 """Targets: what a target-dependent map explains.
 
     class:281, class:tabby, class:predicted   a class of a classifier, its logit
-    neighbours:20                             the likeness to the centroid of the nearest neighbours in the run
-    image:57                                  the likeness to another picture: why are these two similar
+    neighbours:20                             the similarity to the centroid of the nearest neighbours in the run
+    image:57                                  the similarity to another picture: why are these two similar
     label:artist=Hokusai                      the decision of a logistic regression fitted on the stored features
     vote:artist                               DAAM's own rule for self-supervised networks (Liao et al. 2025)
 
@@ -257,8 +257,8 @@ def label_probe(text: str, bank: Bank, labels: Labels) -> LabelProbe:
 def vote_coefficients(feature: Tensor, similarity: Tensor, bank: Tensor, classes: Sequence[str]) -> tuple[Tensor, str]:
     """DAAM's coefficients c (dim,) for a unit feature (dim,), in 0..1, and the class that its neighbours vote for.
 
-    The VOTERS nearest of the bank (n, dim) vote for their classes (n,) with exp(likeness / TEMPERATURE); c is the mean
-    of f ⊙ m over those m that are of the winning class, stretched from its least to its greatest entry.
+    The VOTERS nearest of the bank (n, dim) vote for their classes (n,) with exp(similarity / TEMPERATURE); c is the
+    mean of f ⊙ m over those m that are of the winning class, stretched from its least to its greatest entry.
     """
     near = torch.topk(similarity, min(VOTERS, int(torch.isfinite(similarity).sum()))).indices.tolist()
     votes: dict[str, float] = {}

@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from ingest.engines.shards import Shards
 
 from ingest import pipeline
+from ingest.engines.shards import Shards
 from ingest.pipeline import Plan
 from ingest.vision.backbones import load
 from ingest.vision.explaining import Asked

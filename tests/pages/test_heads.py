@@ -122,7 +122,7 @@ def test_importances_are_shown_by_their_score(db, open_page, wall):
     assert not at.exception
     wanted = {(layer, head): values[0, layer, head] for layer in range(LAYERS) for head in range(HEADS)}
     assert points(at) == pytest.approx(wanted)
-    assert "likeness to the 20 nearest neighbours" in texts(at)
+    assert "similarity to the 20 nearest neighbours" in texts(at)
     at.selectbox(key="score").set_value("image:2").run()
     assert points(at)[0, 0] == pytest.approx(values[1, 0, 0])
     assert "single image" in texts(at)

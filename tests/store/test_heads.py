@@ -223,7 +223,7 @@ def cosines(weights: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("at_a_time", [1, 2, 20])
-def test_likeness_is_the_mean_cosine_over_images(filled, at_a_time, monkeypatch):
+def test_similarity_is_the_mean_cosine_over_images(filled, at_a_time, monkeypatch):
     monkeypatch.setattr(heads, "_IMAGES", at_a_time)
     found = ask(filled.path, "similarity", filled.run, "cls")
     maps = stack(filled.path, range(1, 6))
@@ -233,13 +233,13 @@ def test_likeness_is_the_mean_cosine_over_images(filled, at_a_time, monkeypatch)
     assert found.images == 5
 
 
-def test_likeness_is_read_from_a_sample_spread_over_the_images(filled):
+def test_similarity_is_read_from_a_sample_spread_over_the_images(filled):
     found = ask(filled.path, "similarity", filled.run, "cls", sample=3)
     assert found.images == 3
     np.testing.assert_allclose(found.cosines, cosines(stack(filled.path, [1, 3, 5])), atol=1e-5)
 
 
-def test_likeness_takes_each_image_on_its_own_grid(filled, make):
+def test_similarity_takes_each_image_on_its_own_grid(filled, make):
     another_grid(filled, make, [2, 4])
     found = ask(filled.path, "similarity", filled.run, "cls", ids=[2, 3, 4])
     per_image = [cosines(stack(filled.path, [image])) for image in (2, 3, 4)]
@@ -248,7 +248,7 @@ def test_likeness_takes_each_image_on_its_own_grid(filled, make):
     np.testing.assert_allclose(found.means.reshape(LAYERS * HEADS, -1), wanted, rtol=1e-5)
 
 
-def test_heads_without_a_common_image_have_no_likeness(filled, make):
+def test_heads_without_a_common_image_have_no_similarity(filled, make):
     weights = make.softmax(np.random.default_rng(6), 3, CELLS)
     weights[2] = 0
     ids, layers, numbers = np.array([1, 2, 2]), np.array([0, 1, 2]), np.zeros(3, int)

@@ -22,8 +22,8 @@ from store.atlas import CELLS, SIDE
 _HERE = Path(__file__).parent
 # In the order in which one needs the other.
 MODULES = (
-    "ranges", "camera", "thinning", "layout", "sheets", "webgl", "flat", "scene", "gestures", "chrome", "ticks",
-    "overlay", "main",
+    "ranges", "camera", "level_of_detail", "layout", "sprite_sheets", "webgl", "flat", "scene", "gestures", "toolbar",
+    "ticks", "overlay", "main",
 )  # fmt: skip
 
 

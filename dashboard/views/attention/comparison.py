@@ -138,7 +138,7 @@ def _find(subject: Subject, number: int, column: Column, target: str) -> Side | 
     try:
         own = replace(subject, run=cache.run(column.run_id))
         question = column.question(target)
-        with st.spinner("The network looks at the picture …"):
+        with st.spinner("Running the network on the picture …"):
             found = lookup.find(own, question)
     except NoMaps as reason:
         st.info(markup.markdown(str(reason)))

@@ -34,7 +34,7 @@ def show(subject: Subject, question: Question, found: PictureMaps, one: Attentio
         curves = _asked(
             "Hide patches",
             "faithful",
-            "The network looks at the picture with patches hidden …",
+            "Running the network with patches hidden …",
             key,
             lambda: _curves(subject, found, one),
         )
@@ -47,7 +47,7 @@ def show(subject: Subject, question: Question, found: PictureMaps, one: Attentio
         randomised = _asked(
             "Randomise the weights",
             "forgetting",
-            "The network forgets, block by block …",
+            "Randomising the weights, block by block …",
             key,
             lambda: _randomised(subject, question, found, one),
         )
@@ -72,7 +72,7 @@ def _asked(label: str, name: str, spinner: str, key: tuple, make: Callable[[], A
 def _score_of(subject: Subject, found: PictureMaps) -> str:
     """What the curves measure."""
     if _class(found.maps.target) is None:
-        return "likeness"
+        return "similarity"
     return "estimate" if cache.backbone(subject.run).network.problem == "regression" else "probability"
 
 
@@ -81,8 +81,8 @@ def _draw_curves(curves: Any, found: PictureMaps, score: str) -> None:
     left, right = st.columns(2)
     left.plotly_chart(_chart("Hidden first", "patches hidden", score, curves, "deletion"), key="deletion")
     right.plotly_chart(_chart("Shown first", "patches shown", score, curves, "insertion"), key="insertion")
-    measured = "Likeness to the whole picture (cosine of the features)"
-    measured = measured if score == "likeness" else f"{score.capitalize()} of {found.maps.target}"
+    measured = "Similarity to the whole picture (cosine of the features)"
+    measured = measured if score == "similarity" else f"{score.capitalize()} of {found.maps.target}"
     st.caption(
         f"{measured}, in {STEPS} steps; random: mean of {ORDERS} orders. "
         "After Petsiuk, Das and Saenko 2018 (RISE), with tokens dropped where RISE paints pixels grey."
@@ -98,10 +98,10 @@ def _draw_randomised(randomised: Any) -> None:
         height=280,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         xaxis={"title": "blocks with random weights, from the last"},
-        yaxis={"title": "likeness to this map"},
+        yaxis={"title": "similarity to this map"},
     )
     st.plotly_chart(chart, key="forgetting_chart")
-    st.caption("Likeness: Spearman's rank correlation of the patches. After Adebayo et al. 2018, Sanity Checks.")
+    st.caption("Similarity: Spearman's rank correlation of the patches. After Adebayo et al. 2018, Sanity Checks.")
 
 
 def randomised_sentence(randomised: Any) -> str:
@@ -110,12 +110,12 @@ def randomised_sentence(randomised: Any) -> str:
     if not np.isfinite(last):
         return "Once all blocks are random the map is the same everywhere: it depends on what the network has learnt."
     blocks = randomised.blocks[-1]
-    told = f"Once all {blocks} blocks are random, the map is like this one to **{last:.2f}** (1: the same)."
+    sentence = f"Once all {blocks} blocks are random, the map is like this one to **{last:.2f}** (1: the same)."
     if last < 0.3:
-        return f"{told} The map depends on what the network has learnt."
+        return f"{sentence} The map depends on what the network has learnt."
     if last < 0.7:
-        return f"{told} A part of the map depends on the picture alone."
-    return f"{told} The map hardly depends on what the network has learnt: it does not explain it."
+        return f"{sentence} A part of the map depends on the picture alone."
+    return f"{sentence} The map hardly depends on what the network has learnt: it does not explain it."
 
 
 def conclusion(curves: Any) -> str:

@@ -20,8 +20,8 @@ NEIGHBOURS = 20
 TARGETS = {
     "predicted": "the class that the network predicts",
     "class": "a class",
-    "neighbours": "likeness to its nearest neighbours",
-    "image": "likeness to another picture",
+    "neighbours": "similarity to its nearest neighbours",
+    "image": "similarity to another picture",
     "label": "what tells a label from the rest",
     "vote": "the vote of its neighbours (DAAM's rule)",
 }

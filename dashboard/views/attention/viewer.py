@@ -41,7 +41,7 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
         question, drawing = ask(subject, stored, suited)
         if question is None:
             return
-        with st.spinner("The network looks at the picture …"):
+        with st.spinner("Running the network on the picture …"):
             found = lookup.find(subject, question)
     except NoMaps as reason:
         st.info(markup.markdown(str(reason)))
@@ -201,7 +201,7 @@ def sentences_of(subject: Subject, question: Question, drawing: Drawing, found: 
     if not subject.original:
         notes.append("The original file is not where it was, has changed, or lies on the web: this is its thumbnail.")
         if found.seconds is not None:
-            notes.append("The network looked at the thumbnail too, and missed what is finer.")
+            notes.append("The network was given the thumbnail too, and missed what is finer.")
     if found.predicted is not None:
         notes.append(prediction_sentence(found.predicted))
     if question.target.startswith("label:"):
@@ -232,7 +232,7 @@ def other_side(subject: Subject, question: Question, drawing: Drawing, here: Pic
     try:
         other = lookup.subject_of(subject.record, other_id)
         asked = replace(question, target=f"image:{own_id}")
-        with st.spinner("The network looks at the other picture …"):
+        with st.spinner("Running the network on the other picture …"):
             found = lookup.find(other, asked)
     except NoMaps as reason:
         st.info(markup.markdown(str(reason)))

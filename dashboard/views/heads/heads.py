@@ -367,7 +367,7 @@ def alike(view: View, layer: int, head: int, method: str) -> None:
             continue
         sentence = f"{cosines[place]:.2f}" + (f" · {names[pair]}" if names.get(pair) else "")
         source = markup.source(head_figures.bare(np.nan_to_num(found.means[place])))
-        alt = f"Mean map of {head_figures.title(*pair)}, likeness {cosines[place]:.2f}"
+        alt = f"Mean map of {head_figures.title(*pair)}, similarity {cosines[place]:.2f}"
         items.append(
             {"image_id": int(place), "title": head_figures.title(*pair), "caption": sentence, "alt": alt, "src": source}
         )

@@ -60,7 +60,7 @@ def pictures(run: RunRecord, image_id: int) -> None:
         return
     choice = choose(run, image_id, filtered)
     style = choose_style()
-    found = attempt(run, "The network looks at the pictures …", lambda: patch_colours.find(run, choice.ids))
+    found = attempt(run, "Running the network on the pictures …", lambda: patch_colours.find(run, choice.ids))
     if found is None:
         return
     palette = found.foreground if style.foreground else found.everything

@@ -122,7 +122,7 @@ def show_image(image_id: int) -> Box | None:
     known = {key: value for key, value in sources.facts(image["metadata"]).items() if value != image["title"]}
     known |= {"file": image["path"], "size": f"{image['width']} × {image['height']} px"}
     st.html(markup.facts(known | sources.facts_of(image)))
-    components.page_link("attention", "See what the network looks at", image_id, icon=":material/visibility:")
+    components.page_link("attention", "See what the network attends to", image_id, icon=":material/visibility:")
     sources.show(image["metadata"])
     return box
 
@@ -276,7 +276,7 @@ def look(run: RunRecord, key: tuple, picture: Any, box: Box | None) -> np.ndarra
     kept = st.session_state.get("_own_feature")
     if kept is None or kept[0] != key:
         try:
-            with st.spinner("The network looks at your picture …"):
+            with st.spinner("Running the network on your picture …"):
                 kept = (key, *_embed(run, examples.cut(picture(), box)))
         except Exception as error:  # weights that are gone, a library that is missing, memory: all end the same way
             st.error(markup.markdown(f"The network of run {run.run_id} cannot be used here: {error}"))
