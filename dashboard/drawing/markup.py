@@ -121,12 +121,6 @@ def large(panel: Panel) -> str:
     return f'{_SHEET}<div class="ba-sheet"><div class="ba-large">{_figure(panel)}</div></div>'
 
 
-def portrait(image: Image.Image, alt: str) -> str:
-    """A picture as wide as there is room, at most as wide as it is."""
-    width, _ = image.size
-    return f'{_SHEET}<div style="max-width: {width}px">{picture(image, alt)}</div>'
-
-
 def heading(words: str) -> str:
     """A picture's title, as text and nothing else."""
     return f'{_SHEET}<p class="ba-title">{escape(words)}</p>'

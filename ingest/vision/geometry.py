@@ -115,15 +115,6 @@ class Frame:
         xs, ys = self.column_edges(), self.row_edges()
         return float(xs[col]), float(ys[row]), float(xs[col + 1]), float(ys[row + 1])
 
-    def cell_at(self, x: float, y: float) -> tuple[int, int] | None:
-        """The (row, col) of the patch that covers a point of the original, None if it was not seen."""
-        if not (self.x0 <= x < self.x1 and self.y0 <= y < self.y1):
-            return None
-        # Looked up in the edges, not divided, so that it agrees with cell_box to the last bit.
-        row = int(np.searchsorted(self.row_edges(), y, side="right")) - 1
-        col = int(np.searchsorted(self.column_edges(), x, side="right")) - 1
-        return min(row, self.rows - 1), min(col, self.cols - 1)
-
     def picture_cells(self, width: float, height: float) -> np.ndarray:
         """bool (rows, cols): patches centred in a picture of `width` × `height`; the rest is padding.
 

@@ -11,7 +11,6 @@ A target asks a network about a batch and answers with one score a picture, from
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -338,8 +337,3 @@ def _vote(text: str, column: str, bank: Bank, labels: Labels) -> DirectionTarget
         )
 
     return DirectionTarget(text, direction, raw=True)
-
-
-def is_target(text: str) -> bool:
-    """Whether the text is written as a target is."""
-    return re.match(r"(class|neighbours|image|label|vote):.", text) is not None

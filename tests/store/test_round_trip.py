@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from store import companding, read, rows, schema, search, write
+from store import companding, read, rows, schema, write
 from store.connection import reading, writing
 from store.errors import StoreError
 from store.maps import AttentionMaps
 from store.records import FrameRecord, HeadStats, Results
+from tests.support.search import nearest
 
 
 def test_collections(filled):
@@ -193,7 +194,7 @@ def test_numpys_numbers_are_as_good_as_pythons(filled):
         assert read.frame(con, run, image).image_id == 2
         assert read.maps(con, run, image, "cls", layers=np.array([1]), heads=[np.int8(0)]).layers.tolist() == [1]
         assert read.thumbnail(con, image) == b"\xff\xd8folder/b.jpg"
-        assert search.nearest(con, run, image, np.int16(2)).num_rows == 2
+        assert nearest(con, run, image, np.int16(2)).num_rows == 2
 
 
 def test_the_list_of_what_sql_can_use(filled):

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from ingest.vision import tap
-from ingest.vision.attention import explain, methods, walk
+from ingest.vision.attention import methods, walk
 from ingest.vision.attention.statistics import HeadStatistics
 from ingest.vision.backbones import load
 from ingest.vision.embedding import cells_of, embed, methods_for, observe
 from ingest.vision.explaining import Asked, capture_target, suits
 from ingest.vision.geometry import Frame
 from ingest.vision.targets import DirectionTarget
+from tests.support.attention import explain
 from tests.vision import naive
 
 # 1, 2, 5 and 0 prefix tokens, a network that pools its patches, one with class attention alone.

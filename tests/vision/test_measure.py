@@ -10,7 +10,7 @@ from torch import nn
 
 from ingest.measurements import Measurements
 from ingest.vision import described
-from ingest.vision.attention import explain, methods, walk
+from ingest.vision.attention import methods, walk
 from ingest.vision.attention.daam_heads import head_importance
 from ingest.vision.attention.statistics import HeadStatistics, token_statistics
 from ingest.vision.backbones import BackboneError, load, make_backbone
@@ -19,6 +19,7 @@ from ingest.vision.explaining import Asked, capture_target, explain_pictures, su
 from ingest.vision.faithfulness import faithfulness
 from ingest.vision.targets import make_target
 from ingest.vision.token_pca import patch_tokens
+from tests.support.attention import explain
 from tests.vision import naive, strangers
 from tests.vision.strangers import PoolsPatches, Stranger
 
@@ -204,7 +205,7 @@ def test_patches_are_found_behind_a_stem_that_mixes_them():
 def test_evidence_goes_through_the_tokens_that_the_score_is_read_from(pool, summary, queries):
     backbone = backbone_of(Stranger(1, pool=pool))
     assert (backbone.measured.summary, backbone.measured.score) == (summary, summary)
-    assert backbone.has_cls and backbone.beside_cls == (pool == "mean")
+    assert backbone.has_cls
     _, capture = capture_target(backbone, backbone.pixels(batch(3, 4)), make_target("class:2", backbone))
     assert capture.evidence_queries == queries
     names = ["daam", "daam_heads", "chefer", "gradient_rollout"]

@@ -120,11 +120,6 @@ class Backbone:
         """Whether the network takes pictures of any shape."""
         return self.measured is not None and self.measured.sizes == "any"
 
-    @property
-    def beside_cls(self) -> bool:
-        """Whether there is a CLS token, but the summary is read from the patches alone."""
-        return self.has_cls and self.measured is not None and self.measured.summary == "patches"
-
     def check_fit(self, fit: str) -> None:
         """BackboneError with a sentence if pictures cannot be fitted to this network so."""
         height, width = self.rule.shape
