@@ -55,6 +55,9 @@ LONG_AGO = 60.0  # seconds; nobody takes so long to make an empty database
 IMPATIENT, LAPSED = 1.0, 3.0  # seconds
 
 _one_writer = threading.Lock()
+# DuckDB hands a second thread the same instance before the first one has given it its Python functions: arrow tables
+# could then not be read ("Table Function with name python_arrow_scan does not exist").
+_one_opens = threading.Lock()
 
 
 def state(path: Path | str) -> str:
@@ -206,7 +209,8 @@ def _open(
         while True:
             try:
                 if journal.found(path) is None or _in_order(path, read_only):
-                    return duckdb.connect(str(path), read_only=read_only, config=config)
+                    with _one_opens:
+                        return duckdb.connect(str(path), read_only=read_only, config=config)
                 held = "a checkpoint"
             except duckdb.Error as error:
                 if not _is_lock(error):

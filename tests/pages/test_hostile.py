@@ -267,12 +267,14 @@ def test_fifty_thousand_values_are_searched_and_not_sent(crowd, monkeypatch):
 
 
 def bar():
+    from types import SimpleNamespace
+
     import streamlit as st
 
     from dashboard.state import filter_bar, url
 
     with url.bound("alone"):
-        st.write(filter_bar.bar({"collection": "crowd"}).count)
+        st.write(filter_bar.bar(SimpleNamespace(collection="crowd")).count)
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------
