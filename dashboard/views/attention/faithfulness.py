@@ -157,8 +157,8 @@ def _randomised(subject: Subject, question: Question, found: PictureMaps, one: A
 
     from ingest.vision.embedding import cells_of
     from ingest.vision.explaining import Asked, explain_pictures
-    from ingest.vision.faithfulness import block_parameters, randomisation
     from ingest.vision.geometry import fit_image
+    from ingest.vision.randomisation import block_parameters, randomisation
 
     backbone, asked, ids = cache.backbone(subject.run), Asked.parse(question.method), [subject.image_id]
     pixels, frame = fit_image(subject.picture, backbone.rule, subject.run.fit, subject.run.size, subject.size)
