@@ -1,5 +1,5 @@
-"""The randomisation test of a map (Adebayo et al. 2018): the network's weights are replaced by noise, last blocks first.
-A map that does not change explains the picture, not the network."""
+"""The randomisation test of a map (Adebayo et al. 2018): the network's weights are replaced by noise, last blocks
+first. A map that does not change explains the picture, not the network."""
 
 from __future__ import annotations
 
