@@ -44,7 +44,8 @@ def signature(film: Film, drawing: Any, shown: dict[str, Any], film_model: Any) 
 
 
 def facts(drawing: Any, map_view: Any, film_model: Any) -> dict[str, Any]:
-    """What is drawn, for the result of `draw_film`, from its Drawing, Sight and Eye; the last two may be None."""
+    """What is drawn, for the result of `draw_film`, from its Drawing, MapView and FilmModel; the last two may be
+    None."""
     if map_view is None:
         return {"view": drawing.view}
     limits = {"shared": (map_view.low, map_view.high), "absolute": ABSOLUTE_RANGE, "map": None}[drawing.scale]

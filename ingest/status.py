@@ -69,7 +69,7 @@ def _files(state: dict[str, Any], collection: str) -> list[str]:
     if not state["here"]:
         return ["  its folder is not there: thumbnails take the place of its pictures"]
     meanings = {
-        "gone": f"`python -m ingest prune --collection {collection!r}` forgets them",
+        "gone": f"`python -m ingest prune --collection {collection!r}` removes them",
         "changed": "`python -m ingest run` reads them again",
         "new": "`python -m ingest run` adds them",
     }

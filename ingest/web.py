@@ -260,8 +260,8 @@ def _directed(request: httpx.Request, address: str) -> httpx.Request:
 def _parts(response: httpx.Response, most: int) -> Iterator[bytes]:
     """The body in parts, decompressed; no part makes it longer than `most` bytes."""
     until, size = time.monotonic() + WHOLE, 0
-    sentence = response.headers.get("content-length", "")
-    if sentence.isdigit() and int(sentence) > most:
+    length = response.headers.get("content-length", "")
+    if length.isdigit() and int(length) > most:
         raise WebError(_too_long(response, most))
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "x-gzip", "deflate"):

@@ -25,7 +25,7 @@ def show(selection: Selection, name: str) -> None:
     """How many peaks to mark, where the manifest and its pictures lie, and the file; `name` is the file's."""
     rows = cache.images(selection.collection).loc[selection.ids]
     st.markdown("**As a IIIF manifest**")
-    st.caption("Mirador and other viewers show it, with the regions that were kept and the peaks of attention marked.")
+    st.caption("Mirador and other viewers show it, with the saved regions and the peaks of attention marked.")
     if len(rows) > manifest.MOST:
         st.caption(f"A viewer reads a manifest as a whole: select {manifest.MOST:,} pictures at most.")
         return

@@ -14,7 +14,7 @@ from dashboard.state import filters, url
 NOTES = "_not_found"  # in the session
 LONGEST = 60  # characters of a stranger's address that a sentence repeats
 LISTS = {"like", "unlike", "crop"}  # whose words are parted by commas
-OTHERS = {"db", "run", "image", "f", "where", "selection", "marked", "sql_query"}  # for which other texts are made
+OTHERS = {"db", "run", "image", "f", "where", "selection", "marked", "sql_query"}  # for which other sentences are made
 BY_ID = {"projection", "other"}  # whose values in the session are numbers that nobody sees
 NOUNS = {
     "aggregate_head": "head",
@@ -73,7 +73,7 @@ def show() -> None:
 
 
 def _compare(key: str, texts: list[str], now: list[str]) -> None:
-    """Whether a control took over what the address `said` of it: `now` is what the address is going to say."""
+    """Whether a control took over the `texts` that the address had for it; `now` is what the address will say."""
     value = st.session_state.get(key)
     parts = [part for text in texts for part in (text.split(",") if key in LISTS else [text])]
     there = [*now, *(part for text in now for part in text.split(",")), *_texts(value)]

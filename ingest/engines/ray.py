@@ -45,7 +45,7 @@ class ClusterError(OSError):
 class RayEngine:
     """A cluster that does what `pipeline.process` does.
 
-    `parts` is where parts are kept until they are in the database, a path or an address for fsspec that all machines
+    `shards` is where parts are kept until they are in the database, a path or an address for fsspec that all machines
     see: beside the database unless given. `workers` networks are loaded, each with a GPU of its own if `on_gpus` and
     with so many CPUs; the other CPUs read.
     """

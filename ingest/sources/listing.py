@@ -150,14 +150,14 @@ def stored_already(con: Any, collection_id: int) -> Already:
 
 
 def claim(
-    con: Any, name: str, source: str, noun: str = "one", may_follow: Callable[[str], bool] = lambda present: False
+    con: Any, name: str, source: str, noun: str = "one", may_follow: Callable[[str], bool] = lambda source: False
 ) -> int:
     """The id of the collection of this name, made if it is new. One that was made from another source may be gone on
     with from this one where `may_follow` says so of the other; else SourceError, which calls this source a `noun`."""
-    present = next((row for row in read.collections(con).to_pylist() if row["name"] == name), None)
-    if present and present["source"] not in (None, source) and not may_follow(present["source"]):
+    row = next((row for row in read.collections(con).to_pylist() if row["name"] == name), None)
+    if row and row["source"] not in (None, source) and not may_follow(row["source"]):
         raise SourceError(
-            f"the collection {name!r} was made from {present['source']}; "
+            f"the collection {name!r} was made from {row['source']}; "
             f"give this {noun} a name of its own with --collection NAME"
         )
     return write.add_collection(con, name, source)
@@ -167,9 +167,9 @@ def claim_folder(con: Any, collection: str, folder: Path, film: str = "") -> int
     """The id of the collection of a folder, or of a film in it. A collection follows its folder to another place, once
     nothing is left at the old one; SourceError as long as there is."""
 
-    def has_left(present: str) -> bool:
-        return "://" not in present and not (Path(present) / film).exists()
+    def is_gone(source: str) -> bool:
+        return "://" not in source and not (Path(source) / film).exists()
 
-    collection_id = claim(con, collection, str(folder), "film" if film else "folder", has_left)
+    collection_id = claim(con, collection, str(folder), "film" if film else "folder", is_gone)
     write.move_collection(con, collection_id, str(folder))
     return collection_id

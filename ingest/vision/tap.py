@@ -192,8 +192,8 @@ class Tap(TorchFunctionMode):
         output, weights = func(*args, **{**kwargs, "need_weights": True, "average_attn_weights": False})
         queries, tokens = weights.shape[2:]
         if queries == 1 and tokens > 1:
-            captured = {"output": output} if self.gradients else {}
-            self.pooling = AttentionCall(weights[:, :, 0].detach().float(), queries, scale=1.0, **captured)
+            parts = {"output": output} if self.gradients else {}
+            self.pooling = AttentionCall(weights[:, :, 0].detach().float(), queries, scale=1.0, **parts)
         if not wanted:
             return output, None
         return output, weights.mean(dim=1) if mean else weights
@@ -229,10 +229,10 @@ class Tap(TorchFunctionMode):
         at = self.first if self.first < query.shape[2] else 0  # in class attention one token alone asks
         row = slice(at, at + 1)
         first = _softmax_rows(query[:, :, row], key, bias if bias is None else bias[:, :, row], scale)[:, :, 0]
-        captured = {"query": query, "key": key} if self.tokens else {}
+        parts = {"query": query, "key": key} if self.tokens else {}
         if self.values:
-            captured |= {"value": value, "output": output}
-        return AttentionCall(first, query.shape[2], scale, bias if self.tokens else None, **captured)
+            parts |= {"value": value, "output": output}
+        return AttentionCall(first, query.shape[2], scale, bias if self.tokens else None, **parts)
 
 
 @dataclass(frozen=True)

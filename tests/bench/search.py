@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from store import search, vectors, write
+from store import vectors, write
 from store.connection import reading, writing
 from store.records import ImageRecord, Results, Run
 from tests.bench.report import update
 from tests.bench.timing import ratio, table, take_turns
+from tests.support.search import nearest_to
 
 DIM, K, ROUNDS = 384, 50, 15
 SIZES = (10_000, 100_000)
@@ -83,7 +84,7 @@ def _cases(path: Path, run: int, ids: np.ndarray, matrix: np.ndarray) -> dict[st
 
     def sql(place: int) -> np.ndarray:
         with reading(path) as con:
-            return search.nearest_to(con, run, matrix[place], K)["image_id"].to_numpy()
+            return nearest_to(con, run, matrix[place], K)["image_id"].to_numpy()
 
     return {
         "numpy": numpy,

@@ -153,8 +153,8 @@ def test_dates_are_marked_by_years_months_or_days(javascript, low, high, texts):
     assert set(texts) <= set(found) and 2 <= len(found) <= 16
     for text, x in found.items():
         day = date(*(int(part) for part in [*text.split("-"), "1", "1"][:3]))
-        shown_texts = (day.toordinal() - date(1970, 1, 1).toordinal() - days[0]) / (days[1] - days[0]) * 1000
-        assert x == pytest.approx(shown_texts, abs=0.5)
+        expected = (day.toordinal() - date(1970, 1, 1).toordinal() - days[0]) / (days[1] - days[0]) * 1000
+        assert x == pytest.approx(expected, abs=0.5)
 
 
 def test_an_axis_of_one_value_has_that_mark(javascript):

@@ -22,7 +22,7 @@ def query(page) -> dict[str, list[str]]:
 
 
 def stages(page):
-    """The pictures with a cursor: the original, the maps, and the large one of the closer look."""
+    """The pictures with a cursor: the original, the maps, and the large one of the detail view."""
     return page.locator(f"{MAIN} .stage")
 
 

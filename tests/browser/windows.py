@@ -31,7 +31,7 @@ class Window:
         self.page.goto(address)
         return self.page
 
-    def end_layer(self) -> None:
+    def reset(self) -> None:
         """Forgets everything but the files of the browser's cache: what was stored, and where the mouse was."""
         if self.page.url.startswith("http"):
             self.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
@@ -68,7 +68,7 @@ class Windows:
                 if lender.spoilt or window.page.is_closed() or len(window.context.pages) > 1:
                     window.context.close()
                 else:
-                    window.end_layer()
+                    window.reset()
                     self._idle.setdefault(key, []).append(window)
 
     def take(self, settings: dict) -> tuple[str, Window]:

@@ -89,7 +89,7 @@ def test_scan_limit_and_other_steps_for_a_stored_film(film, command):
 def test_slides_that_stand_longer_than_a_step_are_counted_as_both(tmp_path, command):
     slides = write_film(tmp_path / "slides.mp4", map(grey, range(2)), fps=1)
     result = command("scan", slides, "--every", "0.5s")
-    assert f"2 frames to look at, at {len(paths(command.db))} moments" in result.err and len(paths(command.db)) > 2
+    assert f"2 frames to process, at {len(paths(command.db))} moments" in result.err and len(paths(command.db)) > 2
 
 
 def test_frames_are_read_in_the_films_order_by_several_workers(film, command, monkeypatch):

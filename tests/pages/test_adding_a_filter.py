@@ -11,7 +11,7 @@ from dashboard.state import filters
 from store import conditions, facets
 from store.connection import reading
 from tests.pages.conftest import TIMEOUT
-from tests.pages.test_filtering import alone, chips, count, left, panel, shown_texts
+from tests.pages.test_filtering import alone, chips, count, in_address, left, panel
 from tests.support import ROOT
 
 
@@ -37,7 +37,7 @@ def test_it_is_asked_in_the_panel_and_found_in_the_address(starts_with, db, open
     wanted = titles.index[titles.str.startswith("The")].tolist()
     assert 0 < len(wanted) < len(titles)
     assert left(at) == wanted and count(at).startswith(f"**{len(wanted)}** of {len(titles)}")
-    assert shown_texts(at, "f") == ["title^The"] and chips(at) == ["title starting with “The”"]
+    assert in_address(at, "f") == ["title^The"] and chips(at) == ["title starting with “The”"]
     assert "starts_with(\"title\", 'The')" in next(each.value for each in at.code if "SELECT" in each.value)
     link = parse_qs(at.sidebar.get("page_link")[0].proto.query_string)
     assert link["f"] == ["title^The"]
@@ -49,7 +49,7 @@ def test_a_link_asks_for_it_beside_other_kinds(starts_with, db):
     assert not at.run().exception
     assert chips(at) == ["title starting with “The”", "title containing “great”", "artist Katsushika Hokusai"]
     at.button(key="filter_off_0").click().run()
-    assert shown_texts(at, "f") == ["title~great", "artist:Katsushika Hokusai"]
+    assert in_address(at, "f") == ["title~great", "artist:Katsushika Hokusai"]
 
 
 def test_the_sql_that_the_page_shows_finds_the_same(starts_with, db):

@@ -44,7 +44,7 @@ def title() -> str:
 
 
 @pytest.fixture
-def texts(db):
+def annotated(db):
     """A database in which people have said something."""
     cache.add_tags(np.array([1]), ["sea"], "")
     cache.save_selection("paintings", "kept", np.array([1, 3]), "")
@@ -52,13 +52,13 @@ def texts(db):
 
 
 @pytest.mark.parametrize("say", SAYINGS.values(), ids=SAYINGS)
-def test_what_people_say_leaves_the_other_answers_as_they_are(texts, say):
+def test_what_people_say_leaves_the_other_answers_as_they_are(annotated, say):
     def answers():
         return cache.features(1)[1], cache.layout(2), cache.remembered(object, "anything"), cache.thumbnail(1)
 
-    before, version, state = answers(), cache.version(), connection.state(texts)
+    before, version, state = answers(), cache.version(), connection.state(annotated)
     say()
-    assert connection.state(texts) != state and cache.version() == version
+    assert connection.state(annotated) != state and cache.version() == version
     assert all(one is other for one, other in zip(before, answers(), strict=True))
 
 
@@ -129,12 +129,12 @@ def test_a_writer_who_comes_right_after_us_is_not_taken_for_us(db, monkeypatch):
     assert title() == "theirs"
 
 
-def test_a_change_that_is_undone_hides_nothing(texts):
-    before = title(), memory.settled(texts)
+def test_a_change_that_is_undone_hides_nothing(annotated):
+    before = title(), memory.cache_token(annotated)
     with pytest.raises(StoreError):
         cache.save_selection("paintings", "kept", np.array([1]), "")
-    assert (title(), memory.settled(texts)) == before
-    with connection.writing(texts) as con:
+    assert (title(), memory.cache_token(annotated)) == before
+    with connection.writing(annotated) as con:
         write.set_metadata(con, 1, {database.NAMES[0]: {"title": "mine"}})
     assert title() == "mine"
 

@@ -95,7 +95,7 @@ def test_no_other_file_of_the_product_writes_a_table_for_spreadsheets():
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("csv", "openpyxl", "xlsxwriter")):
                 strange += [f"{file.name}:{node.lineno} {name.name}" for name in node.names if name.name in WRITERS]
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                shown_texts = node.value.upper()
-                if "COPY " in shown_texts and " TO " in shown_texts and ("CSV" in shown_texts or "XLSX" in shown_texts):
+                text = node.value.upper()
+                if "COPY " in text and " TO " in text and ("CSV" in text or "XLSX" in text):
                     strange.append(f"{file.name}:{node.lineno} {node.value[:40]}")
     assert not strange

@@ -29,6 +29,6 @@ def choose(at: Any, key: str, *values: Any) -> Any:
     )
     for widget in (widget for kind in controls for widget in kind):
         if widget.key == key:
-            several = widget in at.multiselect and not isinstance(values[0], list)
+            several = widget in at.multiselect and not (len(values) == 1 and isinstance(values[0], list))
             return widget.set_value(list(values) if several else values[0]).run()
     raise AssertionError(f"there is no control {key}")

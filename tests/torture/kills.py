@@ -52,7 +52,7 @@ class Ended:
     """How an ingest ended: its exit code (-9 when killed) and what it said."""
 
     code: int | None
-    texts: str
+    output: str
 
 
 class Life:
@@ -194,7 +194,7 @@ def survive(
 
 def _finish(folder: Path, db: Path, whole: Path, survived: Survived) -> None:
     ended = Life(folder, db).end()
-    assert ended.code == 0, ended.describe
+    assert ended.code == 0, ended.output
     check_same(db, whole)
     survived.rounds += 1
     remove(db)
@@ -299,5 +299,5 @@ def undisturbed(folder: Path, db: Path) -> float:
     """An ingest that nobody disturbs; returns the seconds that it took."""
     life, began = Life(folder, db), time.monotonic()
     ended = life.end()
-    assert ended.code == 0, ended.describe
+    assert ended.code == 0, ended.output
     return time.monotonic() - began

@@ -50,11 +50,11 @@ def annotating() -> Iterator[Any]:
         _said[str(path)] = connection.state(path), before  # both while nobody else can write
 
 
-_said: dict[str, tuple[str, str]] = {}  # path -> the state that `annotating` left, the settled token from before
+_said: dict[str, tuple[str, str]] = {}  # path -> the state that `annotating` left, the cache token from before
 
 
 def version() -> str:
-    """A short word that changes whenever the settled database in view does."""
+    """A short word that changes whenever the database in view does."""
     return hashlib.sha256(cache_token(db()).encode()).hexdigest()[:12]
 
 
@@ -72,7 +72,7 @@ def ask_cached(query: Query, **how: Any) -> Any:
 
 
 def remembered(make: Callable[[], T], *key: Any) -> T:
-    """What `make` returns, kept for as long as the settled database and `key` are the same: it is to depend on nothing
+    """What `make` returns, kept for as long as the database and `key` are the same: it is to depend on nothing
     that people say, unless the key holds it. Shared by all: read-only."""
     return _remembered(str(db()), cache_token(db()), key, make)
 

@@ -23,7 +23,7 @@ LARGE = 900  # pixels of the large map's long side
 
 def show(subject: Subject, question: Question, maps: AttentionMaps, scene: Scene, look: Look) -> int:
     """The section; returns the number of the map that was chosen."""
-    st.subheader("A closer look")
+    st.subheader("Detail view")
     first = map_values.deepest(maps)
     chosen = controls.selectbox("Map", maps.titles, first, key="closer")
     number = maps.titles.index(chosen)

@@ -57,7 +57,7 @@ class Subject:
 
     @property
     def record(self) -> RunRecord:
-        """The run, for what is asked of a run's other pictures. Raises CannotLook where it is in no database."""
+        """The run, for what is asked of a run's other pictures. Raises NoMaps where it is in no database."""
         if not isinstance(self.run, RunRecord):
             raise NoMaps("There are no other pictures to compare with.")
         return self.run
@@ -112,7 +112,7 @@ class PictureMaps:
 
 
 def subject_of(run: RunRecord, image_id: int) -> Subject:
-    """An image of the database before a run's network. Raises CannotLook if there is nothing to draw on."""
+    """An image of the database before a run's network. Raises NoMaps if there is nothing to draw on."""
     image, found = cache.image(image_id), cache.picture(image_id)
     if image is None:
         raise NoMaps("This image is not in the database any more. Choose another one.")
@@ -130,7 +130,7 @@ def subject_of_own(run: Run, name: str, picture: Image.Image) -> Subject:
 
 
 def find(subject: Subject, question: Question) -> PictureMaps:
-    """The maps asked for, stored or live. Raises CannotLook."""
+    """The maps asked for, stored or live. Raises NoMaps."""
     found = _stored(subject, question)
     if found is None:
         found = _selected(question, compute(subject, question.method, question.target))
@@ -151,7 +151,7 @@ def _stored(subject: Subject, question: Question) -> PictureMaps | None:
 
 
 def _selected(question: Question, found: PictureMaps) -> PictureMaps:
-    """Of all maps of a pass those of the layers and heads that are asked for. Raises CannotLook."""
+    """Of all maps of a pass those of the layers and heads that are asked for. Raises NoMaps."""
     maps, needed = found.maps, _needed(question)
     wanted = np.ones(len(maps), bool) if needed is None else np.isin(maps.layers, needed)
     if question.heads is not None and not question.fuse:
@@ -184,7 +184,7 @@ def _as_stored(stored: tuple[int, int], target: str) -> str:
 
 
 def compute(subject: Subject, method: str, target: str = "") -> PictureMaps:
-    """All maps of a method, computed now unless they were just before. Raises CannotLook."""
+    """All maps of a method, computed now unless they were just before. Raises NoMaps."""
     run = subject.run
     key = (subject.stored, run.weights_sha256, run.fit, run.size, subject.digest, method, target)
     try:
@@ -283,7 +283,7 @@ def target_of(subject: Subject, text: str, backbone: Any) -> Any:
 
 
 def probe_sentence(run: RunRecord, text: str) -> str:
-    """How far the probe of a target `label:…` can be trusted. Raises CannotLook."""
+    """How far the probe of a target `label:…` can be trusted. Raises NoMaps."""
     from ingest.vision.targets import TargetError, label_probe
 
     try:

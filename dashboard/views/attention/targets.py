@@ -63,7 +63,7 @@ def reach(run: Run, image_id: int | None) -> Reach:
 
 def pick_target(run: Run, image_id: int | None, stored: Sequence[str] = ()) -> str:
     """What is explained, as the command line writes it; at first what the maps that are `stored` explain. Raises
-    CannotLook where this network can be asked nothing."""
+    NoMaps where this network can be asked nothing."""
     able = reach(run, image_id)
     if not able.kinds:
         raise NoMaps(

@@ -87,7 +87,7 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
 def ask(
     subject: Subject, stored: Sequence[tuple[str, str]], suited: Sequence[str] | None
 ) -> tuple[Question | None, Drawing]:
-    """All controls above the maps. Raises CannotLook where nothing can be explained."""
+    """All controls above the maps. Raises NoMaps where nothing can be explained."""
     names = list(dict.fromkeys(method for method, _ in stored))
     name = options.pick_method(options.offered(subject.run, names, suited), names)
     method = entry_of(name)

@@ -263,7 +263,7 @@ def call(view: View, layer: int, head: int, name: str, note: str) -> None:
             key="head_save",
             on_click=save,
             args=(view.number, layer, head),
-            help="Everybody who opens this database sees it. Empty both to forget them.",
+            help="Everybody who opens this database sees it. Empty both to delete them.",
         )
     if error is not None:
         st.error(markup.markdown(error))

@@ -48,7 +48,7 @@ def form(image_id: int, box: Box) -> None:
     """Keep the box as a region."""
     with st.form("region_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Note", key="region_note", placeholder="what is to be seen here", width=220)
-        st.form_submit_button("Keep this region", key="region_keep", on_click=save, args=(image_id, box))
+        st.form_submit_button("Save this region", key="region_keep", on_click=save, args=(image_id, box))
 
 
 def line(image: ImageRow, row: dict[str, Any]) -> None:

@@ -140,7 +140,7 @@ def show_own(own: Query) -> Box | None:
     """The picture that somebody brought, and the way back; the box that is drawn on it."""
     box = show_picture(own.picture, own.name, own.sha256)
     st.html(markup.heading(own.name))
-    st.caption("Your own picture: it is searched with and then forgotten, not added to the collection.")
+    st.caption("Your own picture: processed in memory, not added to the collection.")
     st.button("Back to the collection's image", on_click=clear_upload, icon=":material/undo:")
     return box
 

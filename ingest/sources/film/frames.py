@@ -43,8 +43,8 @@ def is_film(source: str | Path) -> bool:
 def _frames_to_process(moments: int, frames: int) -> str:
     """Slides stand longer than a step, so that more moments are looked at than there are frames."""
     if moments > frames:
-        return f"{counted(frames, 'frame')} to look at, at {counted(moments, 'moment')}"
-    return f"{moments:,} of {frames:,} to look at"
+        return f"{counted(frames, 'frame')} to process, at {counted(moments, 'moment')}"
+    return f"{moments:,} of {frames:,} to process"
 
 
 def list_film(db: Path, request: Request, report: Report) -> Listing:

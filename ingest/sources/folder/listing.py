@@ -60,7 +60,7 @@ def _report(report: Report, listing: Listing, left_out: list[tuple[str, str]], f
     if listing.gone:
         report.log(
             f"no longer in the folder: {counted(len(listing.gone), 'picture')} ({some(listing.gone)}); "
-            "`python -m ingest prune` forgets them"
+            "`python -m ingest prune` removes them"
         )
     table = listing.table and listing.table.name
     skipped = [(file, reason) for file, reason in left_out if file != table]

@@ -25,7 +25,7 @@ def list_iiif(db: Path, request: Request, report: Report) -> Listing:
     collection = found.name(request.collection)
     with writing(db) as con:
         named = bool(request.collection)
-        collection_id = claim(con, collection, found.source, may_follow=lambda present: named and is_iiif(present))
+        collection_id = claim(con, collection, found.source, may_follow=lambda source: named and is_iiif(source))
         listed = addresses_in(request.address)
         lines = []
         if listed is not None:  # those that are still bad fail again

@@ -35,6 +35,7 @@ from ingest.task import Task
 from ingest.vision.loader import BadImage, Decoded
 from ingest.web import MOST_TEXT, Refused, Web, WebError, parse_json, shown
 from store.counts import counted
+from store.records import StoredImage
 
 DOCUMENTS = 50_000  # of one source
 COLUMNS = 400  # of metadata: labels beyond are left out, and told
@@ -81,7 +82,7 @@ class Found:
 
     def lines(self) -> list[str]:
         """What the user is told of the source."""
-        lines = [f"{counted(len(self.manifests), 'manifest')} read, {counted(len(self.tasks), 'picture')} to look at"]
+        lines = [f"{counted(len(self.manifests), 'manifest')} read, {counted(len(self.tasks), 'picture')} to process"]
         lines += [f"left out {name}: {reason}" for name, reason in self.left_out[:5]]
         if len(self.left_out) > 5:
             lines.append(f"left out {counted(len(self.left_out) - 5, 'other canvas')}")
@@ -150,13 +151,15 @@ def iiif_tasks(web: Web, source: str, options: IiifOptions, limit: int | None = 
     return found
 
 
-def resumed(task: Task, present: tuple | None, metadata: Callable[[str, Mapping, Mapping], dict[str, Any]]) -> Task:
+def resumed(
+    task: Task, present: StoredImage | None, metadata: Callable[[str, Mapping, Mapping], dict[str, Any]]
+) -> Task:
     """The task beside what the collection holds under its name (a row of `read.known`): with all metadata, as the
     function `metadata` makes it of the name, what is stored and what the manifest says, and, where the stored picture
     is still the same one, with its length, so that it counts as unchanged."""
-    same = present is not None and all(present[4].get(key) == task.metadata.get(key) for key in _PICTURE_KEYS)
-    size, modified = present[2:4] if same else (task.bytes, task.modified)
-    stored = {key: value for key, value in present[4].items() if not key.startswith("iiif_")} if present else {}
+    same = present is not None and all(present.metadata.get(key) == task.metadata.get(key) for key in _PICTURE_KEYS)
+    size, modified = (present.bytes, present.modified) if same else (task.bytes, task.modified)
+    stored = {key: value for key, value in present.metadata.items() if not key.startswith("iiif_")} if present else {}
     return replace(task, bytes=size, modified=modified, metadata=metadata(task.name, stored, task.metadata))
 
 

@@ -89,11 +89,11 @@ def measure(network: Any, own: tuple[int, int]) -> tuple[Any, Measured]:
         notes.append(
             f"its name promises {promised} special tokens, and {len(layout.special)} were measured: these count"
         )
-    sentence, share = _which(summary)
-    score_said, score_share = (None, None) if network.classify is None else _which(score)
+    summary_from, share = _which(summary)
+    score_from, score_share = (None, None) if network.classify is None else _which(score)
     found = Measured(
-        *grid, len(layout.special), layout.before, layout.reading_order, cls, place, dim, sentence, share, score_said,
-        score_share, "any" if any_grid else _sizes(network, own), tuple(notes),
+        *grid, len(layout.special), layout.before, layout.reading_order, cls, place, dim, summary_from, share,
+        score_from, score_share, "any" if any_grid else _sizes(network, own), tuple(notes),
     )  # fmt: skip
     return replace(network, has_cls=cls is not None), found
 
