@@ -104,7 +104,7 @@ def is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 19
 
 
-def settle(key: str, options: list, missing: Callable[[str, Any], str]) -> bool:
+def clamp(key: str, options: list, missing: Callable[[str, Any], str]) -> bool:
     """Before a picker is drawn: make its value one of the options, the first if it is not. False if there are none.
 
     What the address asks for in vain is said at the top of the page: `missing` makes a sentence of its word and of what

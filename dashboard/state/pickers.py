@@ -20,7 +20,7 @@ CAPTION = 200  # characters
 def database() -> None:
     """The picker of the database, where there is more than one to choose from."""
     names = [path.name for path in cache.databases()]
-    if navigation.settle("db", names, missing_database) and len(names) > 1:
+    if navigation.clamp("db", names, missing_database) and len(names) > 1:
         st.selectbox("Database", names, key="db")
     else:
         st.session_state.pop("db", None)
@@ -33,7 +33,7 @@ def run_and_image(filtered: bool = False) -> None:
     runs = cache.runs()
     ids = [run.run_id for run in reversed(runs)]
     follow_image(runs)
-    if navigation.settle("run", ids, missing_run):
+    if navigation.clamp("run", ids, missing_run):
         labels = run_labels()
         st.selectbox(
             "Run",
@@ -50,7 +50,7 @@ def run_and_image(filtered: bool = False) -> None:
     current = cache.current_image()
     if current is not None and current in images.index and current not in options:
         options = [current, *options]
-    if not navigation.settle("image", options, missing_image):
+    if not navigation.clamp("image", options, missing_image):
         return
     labels = image_labels(images.loc[options])
     st.selectbox("Image", options, format_func=words.named(labels), key="image")

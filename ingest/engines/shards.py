@@ -176,14 +176,14 @@ class Shards:
     """The folder of one plan's parts below `address`, a path or whatever fsspec takes (`s3://bucket/folder`)."""
 
     address: str
-    mark: str
+    fingerprint: str
 
     @cached_property
     def _place(self) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
 
         system, root = url_to_fs(self.address)
-        return system, f"{root.rstrip('/')}/{self.mark}"
+        return system, f"{root.rstrip('/')}/{self.fingerprint}"
 
     def write(self, table: pa.Table) -> str:
         """Store a part; returns its name."""

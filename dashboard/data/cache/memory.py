@@ -34,7 +34,7 @@ def whole(path: Path | str) -> str:
 def cache_token(path: Path | str) -> str:
     """A token that stays while nothing but `annotating` changes the database."""
     now = connection.state(path)
-    after, before = _said.get(str(path), ("", ""))
+    after, before = _annotated.get(str(path), ("", ""))
     return before if now == after else now
 
 
@@ -47,10 +47,10 @@ def annotating() -> Iterator[Any]:
         before = cache_token(path)
         yield con
         connection.commit_to_file(con, path)
-        _said[str(path)] = connection.state(path), before  # both while nobody else can write
+        _annotated[str(path)] = connection.state(path), before  # both while nobody else can write
 
 
-_said: dict[str, tuple[str, str]] = {}  # path -> the state that `annotating` left, the cache token from before
+_annotated: dict[str, tuple[str, str]] = {}  # path -> the state that `annotating` left, the cache token from before
 
 
 def version() -> str:
@@ -80,7 +80,7 @@ def remembered(make: Callable[[], T], *key: Any) -> T:
 def computed(make: Callable[[], T], *key: Any) -> T:
     """What `make` finds by letting a network look, kept while the whole database and `key` stay: what is explained may
     be a tag. Shared by all: read-only."""
-    return _looked(str(db()), whole(db()), key, make)
+    return _computed(str(db()), whole(db()), key, make)
 
 
 def whole_numbers(values: Iterable[int] | None) -> tuple[int, ...] | None:
@@ -115,5 +115,5 @@ def _remembered(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)
-def _looked(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
+def _computed(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
     return _make()

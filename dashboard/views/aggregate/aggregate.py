@@ -36,7 +36,7 @@ def page() -> None:
         return
     if not cache.metadata_columns(run.collection):
         st.info(
-            "Groups are told by metadata, and there is none about these pictures. "
+            "Groups are chosen by metadata, and there is none about these pictures. "
             "`python -m ingest run FOLDER --metadata FILE` adds a table of it."
         )
         return

@@ -67,7 +67,7 @@ class GroupComparison:
     a: np.ndarray
     b: np.ndarray
     without: int
-    grids_before: int
+    grids: int
     empty: int
     too_many: int
 
@@ -109,7 +109,7 @@ def compare(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> G
         ids[in_a],
         ids[in_b],
         without=len(asked) - int(chosen.sum()),
-        grids_before=maps.grids,
+        grids=maps.grids,
         empty=int((~holding).sum()),
         too_many=len(pair.a) + len(pair.b) - len(asked),
     )

@@ -30,10 +30,10 @@ def sentences(run: RunRecord, result: GroupComparison) -> list[str]:
         f"The maps lie in the frame of what the network saw, {cut}. The same patch is the same place relative to the "
         "edges of that frame in every picture. A line surrounds the patches that differ by more than chance."
     ]
-    if result.grids_before > 1:
+    if result.grids > 1:
         grid = f"{result.contrast.rows} × {result.contrast.cols}"
         notes.append(
-            f"The pictures have {result.grids_before} grids, each in the shape of its picture. Their maps were "
+            f"The pictures have {result.grids} grids, each in the shape of its picture. Their maps were "
             f"brought onto one of {grid} patches: each weight is spread evenly over its patch, and sums stay the same."
         )
     for count, why in (

@@ -67,10 +67,10 @@ def find(run: RunRecord, ids: Sequence[int]) -> Parts | None:
     """The parts of these images as the run's network sees them, computed now unless they were just before. None if not
     one of them can be read. Raises whatever a network raises that cannot be used here."""
     backbone = cache.backbone(run)
-    return cache.computed(lambda: _look(run, backbone, ids), "parts", run.run_id, tuple(ids))
+    return cache.computed(lambda: _compute(run, backbone, ids), "parts", run.run_id, tuple(ids))
 
 
-def _look(run: RunRecord, backbone: Any, ids: Sequence[int]) -> Parts | None:
+def _compute(run: RunRecord, backbone: Any, ids: Sequence[int]) -> Parts | None:
     from ingest.vision.token_pca import TokenPCA, patch_tokens
 
     known = [(image_id, cache.picture(image_id)) for image_id in ids]

@@ -255,9 +255,9 @@ def explained(run: RunRecord, more: Examples, box: Box | None, among: str) -> st
 def vector_of(run: RunRecord, image_id: int | None, own: Query | None, box: Box | None) -> np.ndarray | None:
     """The feature (dim,) of what is searched with. None, with a sentence on the page, if there is none."""
     if own is not None:
-        return look(run, ("own", own.sha256, box), lambda: own.picture, box)
+        return feature_of(run, ("own", own.sha256, box), lambda: own.picture, box)
     if box is not None and image_id is not None:
-        return look(run, ("image", image_id, box), lambda: cache.original(image_id), box)
+        return feature_of(run, ("image", image_id, box), lambda: cache.original(image_id), box)
     ids, matrix = cache.features(run.run_id)
     place = np.flatnonzero(ids == image_id)
     if len(place):
@@ -269,7 +269,7 @@ def vector_of(run: RunRecord, image_id: int | None, own: Query | None, box: Box 
     return None
 
 
-def look(run: RunRecord, key: tuple, picture: Any, box: Box | None) -> np.ndarray | None:
+def feature_of(run: RunRecord, key: tuple, picture: Any, box: Box | None) -> np.ndarray | None:
     """The feature of a picture, or a part of it, that the run's network looks at now. None, with a sentence on the
     page, if it cannot."""
     key = (*key, run.run_id, str(cache.db()))

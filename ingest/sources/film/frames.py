@@ -65,13 +65,13 @@ def film_tasks(path: Path, every: float, limit: int | None = None) -> tuple[Film
     film = scan_film(path)
     found = path.stat()
     reading, name = _Reading(path, film), printable(path.name)
-    told = partial(Task, path, bytes=found.st_size, modified=found.st_mtime, in_order=True)
+    task = partial(Task, path, bytes=found.st_size, modified=found.st_mtime, in_order=True)
     tasks = [
-        told(frame_name(name, at), metadata=_described(name, at), read=partial(reading.frame, at))
+        task(frame_name(name, at), metadata=_described(name, at), read=partial(reading.frame, at))
         for at in film.moments(every)[:limit]
     ]
     if film.complaint:
-        tasks.append(told(name, read=partial(_complain, film.complaint)))
+        tasks.append(task(name, read=partial(_complain, film.complaint)))
     return film, tasks
 
 
@@ -126,5 +126,5 @@ class _Reading:
 
     def frame(self, at: float) -> Decoded:
         picture = self._frame_reader.at(at)
-        mark = hashlib.sha256(b"%d %d " % picture.size + picture.tobytes())
-        return Decoded(picture, mark.hexdigest(), self._bytes)
+        digest = hashlib.sha256(b"%d %d " % picture.size + picture.tobytes())
+        return Decoded(picture, digest.hexdigest(), self._bytes)

@@ -241,7 +241,7 @@ def _place(target: Any, width: float, height: float) -> Box | None:
 
 def _about(data: Mapping, address: str) -> About:
     statement = data.get("requiredStatement")
-    told = statement.get("value") if isinstance(statement, Mapping) else data.get("attribution")
+    attribution = statement.get("value") if isinstance(statement, Mapping) else data.get("attribution")
     rights = next((text for text in map(_id, _list(data.get("rights") or data.get("license"))) if text), "")
     date = data.get("navDate")
     return About(
@@ -249,7 +249,7 @@ def _about(data: Mapping, address: str) -> About:
         summary=words_of(data.get("summary") or data.get("description")),
         pairs=tuple(pairs_of(data.get("metadata"))),
         rights=rights,
-        attribution=words_of(told),
+        attribution=words_of(attribution),
         homepage=_homepage(data, address),
         date=date[:10] if isinstance(date, str) and re.match(r"\d{4}-\d\d-\d\d", date) else "",
     )
