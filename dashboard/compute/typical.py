@@ -160,7 +160,7 @@ def _count(
         return None
     having = np.bincount(codes[known], minlength=len(names))
     best = upper_tail(np.minimum(having, drawn), having, drawn, total)
-    tested = np.flatnonzero(best <= LEVEL)
+    tested = np.flatnonzero(best <= LEVEL * (1 + 1e-9))  # 1 in 20 is 0.05 in whole numbers
     if not len(tested):
         return None
     hits = np.bincount(codes[known & inside], minlength=len(names))[tested]

@@ -235,7 +235,7 @@ def test_few_documents_are_open_at_a_time(tmp_path):
     for number in range(12):
         made.append(tmp_path / f"{number}.pdf")
         made[-1].write_bytes(pdf([RED, GREEN]))
-    cache = source.DocumentCache(room=3)
+    cache = source.DocumentCache(source.pages.opened, room=3)
     for path in made * 2:
         cache.page(path, 2)
         assert len(cache.documents) <= 3

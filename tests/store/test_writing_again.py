@@ -7,6 +7,7 @@ import pytest
 
 from store import read, search, write
 from store.connection import reading, writing
+from store.maps import AttentionMaps
 from store.records import Results
 
 TABLES = ("images", "features", "frames", "attention", "head_stats", "projections", "points", "failures", "runs")
@@ -127,8 +128,8 @@ def test_new_maps_replace_those_of_the_same_method_and_target_alone(filled, make
         assert rows == [("cls", "", 30), ("cls", "class:281", 12), ("rollout", "", 15)]
         replaced, kept = (read.maps(con, filled.run, image, "rollout").weights for image in (1, 3))
         assert len(read.done(con, filled.run, [])) == 5  # features stayed
-    np.testing.assert_allclose(replaced.reshape(3, 15), fresh.maps[1].weights[:3], atol=0.004)
-    np.testing.assert_allclose(kept.reshape(3, 15), filled.results.maps[1].weights[6:9], atol=0.004)
+    np.testing.assert_allclose(replaced, fresh.maps[1].weights[:3], atol=0.004)
+    np.testing.assert_allclose(kept, filled.results.maps[1].weights[6:9], atol=0.004)
 
 
 def test_blocks_of_several_grids_come_in_one_call(filled, make):
@@ -178,8 +179,7 @@ def test_maps_take_little_more_than_a_byte_a_weight(empty, make):
         with writing(empty) as con:
             run = write.add_run(con, 1, make.run())
             layers, heads = np.tile(np.repeat(np.arange(12), 6), 64), np.tile(np.arange(6), 12 * 64)
-            block = dataclasses.replace(make.results([1]).maps[0], rows=16, cols=16, image_ids=ids, weights=cells)
-            block = dataclasses.replace(block, layers=layers, heads=heads)
+            block = AttentionMaps(cells.reshape(-1, 16, 16), layers, heads, ids, "cls")
             write.add_results(con, run, Results(np.unique(ids), maps=[block]))
     assert (empty.stat().st_size - before) / (192 * 72 * 256) < 1.2
 
