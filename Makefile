@@ -9,6 +9,8 @@ MODEL ?= auto
 ARGS ?=
 WORKERS ?= 2
 export HF_HUB_DISABLE_TELEMETRY = 1
+# Compiled once, for the tests start many processes: without it each of them would compile all of this code anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup develop lock demo ingest dashboard test test-ray test-slow torture bench bench-search bench-map screenshots lint browser clean
 
@@ -80,7 +82,7 @@ test: develop browser lint
 # Ray is no part of the usual set-up: with it come the tests of the engine on a cluster of two machines.
 test-ray: develop
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements-ray.txt
-	$(BIN)/python -m pytest tests/ingest/test_parts.py tests/ingest/test_ray.py
+	$(BIN)/python -m pytest tests/ingest/test_shards.py tests/ingest/test_ray.py
 
 test-slow: develop browser
 	$(PYTEST) -m slow
@@ -91,6 +93,7 @@ torture: develop browser
 lint: develop
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/pyrefly check
 
 bench: develop
 	$(BIN)/python -m tests.bench

@@ -27,7 +27,7 @@ from dashboard.data import (  # noqa: E402
     cache,
     layouts,
 )
-from dashboard.data.captions import abouts as say_abouts  # noqa: E402
+from dashboard.data.captions import captions as captions_of  # noqa: E402
 from store.errors import StoreError  # noqa: E402
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -64,8 +64,8 @@ def points(request: Request) -> Response:
     """GET /atlas/points/{projection_id}?v=VERSION[&layout=WAY][&by=COLUMN][&db=NAME]: a projection, or what is made of
     it, as `layouts.packed` says."""
     query = request.query_params
-    wish = layouts.Wish(query.get("layout", "projection"), query.get("by", ""))
-    return _answer(request, partial(cache.points_of, wish=wish), "application/octet-stream")
+    layout_options = layouts.LayoutOptions(query.get("layout", "projection"), query.get("by", ""))
+    return _answer(request, partial(cache.points_of, layout_options=layout_options), "application/octet-stream")
 
 
 def clusters(request: Request) -> Response:
@@ -75,7 +75,7 @@ def clusters(request: Request) -> Response:
 
 def view(request: Request) -> Response:
     """GET /atlas/view/{token}?at=x,y,zoom: hears which part of a map somebody has in view. 400 for what is no part."""
-    known = cache.keep_part(request.path_params["token"], request.query_params.get("at", ""))
+    known = cache.save_part(request.path_params["token"], request.query_params.get("at", ""))
     return Response(status_code=204 if known else 400, headers={"Cache-Control": "no-store"})
 
 
@@ -89,9 +89,9 @@ def about(request: Request) -> Response:
     return _answer(request, layouts.about, "application/json")
 
 
-def abouts(request: Request) -> Response:
+def captions(request: Request) -> Response:
     """GET /atlas/abouts/{ids}?v=VERSION[&db=NAME]: the same of many pictures, their ids between commas."""
-    return _answer(request, say_abouts, "application/json")
+    return _answer(request, captions_of, "application/json")
 
 
 def thumbnails(request: Request) -> Response:
@@ -145,7 +145,7 @@ ROUTES = {
     "/atlas/page/{collection_id:id}/{version}/{cell:id}/{page:id}": page,
     "/atlas/view/{token}": view,
     "/atlas/about/{image_id:id}": about,
-    "/atlas/abouts/{ids}": abouts,
+    "/atlas/abouts/{ids}": captions,
     "/thumbnails/{token}": thumbnails,
 }
 

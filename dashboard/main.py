@@ -33,7 +33,7 @@ def main() -> None:
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
     st.html(WITHOUT_DOWNLOAD)
     page, meant = page_asked_for()
-    with url.kept(meant or page.url_path):
+    with url.bound(meant or page.url_path):
         show(page, meant)
 
 
@@ -44,12 +44,12 @@ def show(page, meant: str | None) -> None:
         st.markdown("## Bilderatlas")
         above, links = st.container(), st.container(gap="xxsmall")
     try:
-        navigation.arrive()
+        navigation.read_from_url()
         with st.sidebar:
             with above:
                 pickers.database()
             pickers.run_and_image(filtered=meant == "attention")
-        navigation.leave()
+        navigation.write_to_url()
         problem = None
     except errors.StoreError as error:
         problem = error
@@ -122,7 +122,7 @@ def empty(sentence: str) -> None:
 
 def explain(error: errors.StoreError) -> None:
     """A page for a database that does not open: what is the matter, and what to type."""
-    titles = {
+    titles: dict[type[errors.StoreError], str] = {
         errors.DatabaseMissing: "There is no database yet",
         errors.DatabaseLocked: "The database is busy",
         errors.DatabaseNewer: "This database is newer than the program",

@@ -63,7 +63,7 @@ def check(url: httpx.URL, allowed: frozenset[str] = frozenset()) -> list[str]:
         raise Refused(f"{shown(str(url))} names no server")
     port = url.port or (443 if url.scheme == "https" else 80)
     try:
-        found = [entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError) as error:
         if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
             raise httpx.ConnectError(f"the name {host} cannot be looked up now") from None

@@ -25,7 +25,7 @@ AT_ONCE = 32  # near pages in the making, 400 MB: for each so many the thumbnail
 EMPTY = (128, 128, 128)  # the cell of a picture without a thumbnail
 
 
-def make(db: Path, run_id: int, tell: Callable[[str], None] = lambda line: None) -> bool:
+def make(db: Path, run_id: int, log: Callable[[str], None] = lambda line: None) -> bool:
     """Makes the atlas of a run's collection and stores it, unless the stored one shows these very pictures, those that
     the run has laid out first. Returns whether it made one."""
     with reading(db) as con:
@@ -34,7 +34,7 @@ def make(db: Path, run_id: int, tell: Callable[[str], None] = lambda line: None)
         if not shows or atlas.drawn(con, collection) == shows:
             return False
         ids = _in_order(con, collection, run_id)
-    tell(f"making {counted(len(ids), 'small picture')} for the map")
+    log(f"making {counted(len(ids), 'small picture')} for the map")
     near = min(columns(CELLS[-1]) ** 2 * AT_ONCE, len(ids))
     pages: dict[tuple[int, int], bytes] = {}
     far = np.zeros((len(ids), CELLS[0], CELLS[0], 3), dtype=np.uint8)

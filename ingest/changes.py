@@ -25,9 +25,9 @@ from ingest.vision.loader import BadImage
 from ingest.vision.paths import file_and_part, named_page, page_name, raw_name
 from store import read, write
 from store.connection import reading, writing
-from store.records import Held
+from store.records import StoredImage
 
-Known = Mapping[str, Held]  # by name, as `store.read.known` gives it
+StoredImages = Mapping[str, StoredImage]  # by name, as `store.read.known` gives it
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], object]]]
 SLACK = 1e-3  # seconds by which time stamps may differ through rounding
 FIRST_PAGE = page_name("", 1)
@@ -36,11 +36,11 @@ FIRST_PAGE = page_name("", 1)
 @dataclass(frozen=True)
 class Moves:
     """What can be known without reading pictures again: `moved` maps old names to new ones, `touched` names to the new
-    time stamps of files with the old content, `marks` new names to what pictures are known by from now on."""
+    time stamps of files with the old content, `fingerprints` new names to what pictures are known by from now on."""
 
     moved: dict[str, str] = field(default_factory=dict)
     touched: dict[str, float] = field(default_factory=dict)
-    marks: dict[str, str] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class State:
     duplicates: list[list[str]] = field(default_factory=list)
 
 
-def same_file(held: Held | None, bytes: int, modified: float) -> bool:
+def same_file(held: StoredImage | None, bytes: int, modified: float) -> bool:
     """Whether a stored picture was read from a file of this length and time stamp."""
     return held is not None and held.bytes == bytes and abs((held.modified or 0) - modified) < SLACK
 
 
-def find_moves(known: Known, tasks: Iterable[Task], folder: Path, progress: Progress) -> Moves:
+def find_moves(known: StoredImages, tasks: Iterable[Task], folder: Path, progress: Progress) -> Moves:
     """Which of a folder's tasks are stored pictures under another name, or with another time stamp alone.
 
     Only files are read whose length is that of a stored picture which is no longer where it was, or is younger; the
@@ -81,22 +81,22 @@ def find_moves(known: Known, tasks: Iterable[Task], folder: Path, progress: Prog
     lost = [name for name in known if name not in listed and known[name].bytes in lengths and not _exists(folder, name)]
     lengths = {known[name].bytes for name in lost}
     fresh = [task for task in fresh if task.bytes in lengths]
-    marks = _marks([*younger, *fresh], progress)
-    touched = {task.name: task.modified for task in younger if marks.get(task.name) == known[task.name].sha256}
+    fingerprints = _fingerprints([*younger, *fresh], progress)
+    touched = {task.name: task.modified for task in younger if fingerprints.get(task.name) == known[task.name].sha256}
     first = first_pages(known, tasks)
-    return Moves(_paired(known, lost, fresh, marks) | first.moved, touched, first.marks)
+    return Moves(_paired(known, lost, fresh, fingerprints) | first.moved, touched, first.fingerprints)
 
 
-def settle(con: Any, collection_id: int, moves: Moves, tasks: Iterable[Task]) -> None:
+def apply(con: Any, collection_id: int, moves: Moves, tasks: Iterable[Task]) -> None:
     """Write down the moves, time stamps as the files have them now, and that the pages of these files are counted."""
     write.rename_images(con, collection_id, moves.moved)
-    write.mark_images(con, collection_id, moves.marks)
+    write.mark_images(con, collection_id, moves.fingerprints)
     times = {task.name: task.modified for task in tasks}
     write.set_counted(con, collection_id, times)
     write.touch_images(con, collection_id, moves.touched | {new: times[new] for new in moves.moved.values()})
 
 
-def compare(source: str | None, known: Known, failures: Iterable[str] = ()) -> State:
+def compare(source: str | None, known: StoredImages, failures: Iterable[str] = ()) -> State:
     """A collection's pictures beside the files of its folder as they are now. Reads no picture; opens only files with
     pages that have changed. Pictures from the web are not looked up: they count as there."""
     twice = _duplicates(known)
@@ -111,7 +111,7 @@ def compare(source: str | None, known: Known, failures: Iterable[str] = ()) -> S
     return State(True, gone, changed, _new(folder, {*held, *failures}), twice)
 
 
-def gone_and_changed(folder: Path, known: Known) -> tuple[list[str], list[str]]:
+def gone_and_changed(folder: Path, known: StoredImages) -> tuple[list[str], list[str]]:
     """The pictures of a folder whose files are gone, or no longer have such a page, and those whose files are others
     than were read."""
     gone, changed = [], []
@@ -140,13 +140,13 @@ def prune(db: Path, collection: str | None, sure: bool = False) -> dict[str, Any
         # A layout that failed is no file.
         failed = [one["path"] for one in read.failures(con, row["name"]).to_pylist() if one["stage"] != "project"]
         past = [path for path in failed if "://" not in path and not _exists(folder, path)]
-        write.forget_images(con, [known[name].image_id for name in gone])
+        write.delete_images(con, [known[name].image_id for name in gone])
         write.clear_failures(con, row["collection_id"], [*gone, *past])
     left = len(known) - len(gone)
     return {"db": str(db), "collection": row["name"], "pruned": gone, "failures": len(past), "left": left}
 
 
-def prunable(db: Path, collection: str | None, sure: bool = False) -> tuple[dict[str, Any], Known, list[str]]:
+def prunable(db: Path, collection: str | None, sure: bool = False) -> tuple[dict[str, Any], StoredImages, list[str]]:
     """A collection's row, its pictures, and the names of those whose files are gone.
 
     SourceError where the folder is not there or, unless one is `sure`, none of its files: a disk that is not attached
@@ -172,15 +172,15 @@ def prunable(db: Path, collection: str | None, sure: bool = False) -> tuple[dict
     return row, known, gone
 
 
-def _paired(known: Known, lost: list[str], fresh: list[Task], marks: Mapping[str, str]) -> dict[str, str]:
+def _paired(known: StoredImages, lost: list[str], fresh: list[Task], fingerprints: Mapping[str, str]) -> dict[str, str]:
     """Old names to new ones, by content; of several files with one content those with the same file name first."""
-    by_mark: dict[str, list[str]] = defaultdict(list)
+    by_fingerprint: dict[str, list[str]] = defaultdict(list)
     for task in fresh:
-        if task.name in marks:
-            by_mark[marks[task.name]].append(task.name)
+        if task.name in fingerprints:
+            by_fingerprint[fingerprints[task.name]].append(task.name)
     moved = {}
     for name in lost:
-        candidates = by_mark.get(known[name].sha256, [])
+        candidates = by_fingerprint.get(known[name].sha256, [])
         if candidates:
             last = name.rpartition("/")[2]
             new = next((each for each in candidates if each.rpartition("/")[2] == last), candidates[0])
@@ -189,7 +189,7 @@ def _paired(known: Known, lost: list[str], fresh: list[Task], marks: Mapping[str
     return moved
 
 
-def first_pages(known: Known, tasks: list[Task]) -> Moves:
+def first_pages(known: StoredImages, tasks: list[Task]) -> Moves:
     """Files that an older version kept as one picture become the first of their pages."""
     first = {file_and_part(task.name)[0]: task for task in tasks if task.name.endswith(FIRST_PAGE)}
     moved = {
@@ -197,24 +197,24 @@ def first_pages(known: Known, tasks: list[Task]) -> Moves:
         for name, held in known.items()
         if not held.counted and name in first and same_file(held, first[name].bytes, first[name].modified)
     }
-    return Moves(moved, marks={new: pages.mark(known[old].sha256, 1) for old, new in moved.items()})
+    return Moves(moved, fingerprints={new: pages.fingerprint(known[old].sha256, 1) for old, new in moved.items()})
 
 
-def _marks(tasks: list[Task], progress: Progress) -> dict[str, str]:
+def _fingerprints(tasks: list[Task], progress: Progress) -> dict[str, str]:
     """What the pictures of these tasks are known by, by their files alone; those that cannot be read are left out."""
     files = list(dict.fromkeys(task.file for task in tasks))
-    found = {}
+    found: dict[Path, str | None] = {}
     with ThreadPoolExecutor(4, thread_name_prefix="compare") as pool, progress(len(files), "comparing") as advance:
         for file, sha256 in zip(files, pool.map(_sha256, files), strict=True):
             found[file] = sha256
             advance(1)
-    marks = {}
+    fingerprints = {}
     for task in tasks:
         part = file_and_part(task.name)[1] if task.read else ""
-        if found[task.file]:
+        if sha256 := found[task.file]:
             page = named_page(f"x{part}") if part else None
-            marks[task.name] = pages.mark(found[task.file], page[1]) if page else found[task.file]
-    return marks
+            fingerprints[task.name] = pages.fingerprint(sha256, page[1]) if page else sha256
+    return fingerprints
 
 
 def _sha256(path: Path) -> str | None:
@@ -274,7 +274,7 @@ def _new(folder: Path, held: set[str]) -> list[str]:
         return []
 
 
-def _duplicates(known: Known) -> list[list[str]]:
+def _duplicates(known: StoredImages) -> list[list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
     for name, held in known.items():
         if not file_and_part(name)[1].startswith("#t="):  # in films pictures stand still

@@ -61,7 +61,7 @@ def surroundings(xy: np.ndarray, of: np.ndarray, new: np.ndarray) -> np.ndarray:
     """The clusters (m,) int32 of new points (m, 2) among old ones (n, 2) of known clusters (n,): that of the place
     where they lie, or that of most of the AROUND nearest places, if the nearest of these is not much farther away than
     they are from each other; otherwise 0."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     there = places(xy)
     k = min(AROUND, len(there.xy))
@@ -69,7 +69,7 @@ def surroundings(xy: np.ndarray, of: np.ndarray, new: np.ndarray) -> np.ndarray:
         return np.zeros(len(new), dtype=np.int32)
     first = np.unique(there.of, return_index=True)[1]
     of, xy = np.asarray(of)[first], there.xy
-    tree = cKDTree(xy)
+    tree = KDTree(xy, leafsize=16)  # which decides who of equally near ones comes first
     distance, near = (part.reshape(len(new), k) for part in tree.query(new, k))
     votes = of[near]
     agreeing = (votes[:, :, None] == votes[:, None, :]).sum(2)
@@ -96,7 +96,7 @@ def _of_places(xy: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
 
 
 def _hdbscan(xy: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
-    from sklearn.cluster import HDBSCAN
+    from sklearn.cluster import HDBSCAN  # pyrefly: ignore[missing-module-attribute]  (its stubs are older)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

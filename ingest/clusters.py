@@ -21,7 +21,7 @@ def named(layout: str) -> str:
     return f"clusters in {layout}"
 
 
-def make(db: Path, run_id: int, ids: np.ndarray, vectors: np.ndarray, tell: Callable[[str], None]) -> dict[str, str]:
+def make(db: Path, run_id: int, ids: np.ndarray, vectors: np.ndarray, log: Callable[[str], None]) -> dict[str, str]:
     """Finds and stores the clusters of those layouts of a run that have none yet; returns what failed, {what: why}.
     ids (n,) ascending and vectors (n, dim) are the features of the run."""
     with reading(db) as con:
@@ -33,7 +33,7 @@ def make(db: Path, run_id: int, ids: np.ndarray, vectors: np.ndarray, tell: Call
             table = read.points(con, row["projection_id"])
         members = table["image_id"].to_numpy()
         xy = np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1)
-        tell(f"looking for clusters in {row['method']}")
+        log(f"looking for clusters in {row['method']}")
         places = len(clustering.places(xy).xy)
         settings = clustering.settings_of(places)
         try:
@@ -42,7 +42,7 @@ def make(db: Path, run_id: int, ids: np.ndarray, vectors: np.ndarray, tell: Call
             again = f"python -m ingest project --run {run_id} --methods {row['method']}"
             what = named(row["method"])
             failed[what] = f"no {what} were found: {error}; to try again: {again}"
-            tell(failed[what])
+            log(failed[what])
             continue
         settings |= {"distinct": places, "versions": {"scikit-learn": importlib.metadata.version("scikit-learn")}}
         centres = central(members, of, ids, vectors)

@@ -59,7 +59,7 @@ def _near(vectors: np.ndarray) -> np.ndarray:
     In a few directions at right angles two vectors are never farther apart than they are as a whole, and hardly any
     others come that near: a tree over these finds who is worth a comparison.
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     n, dim = vectors.shape
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
@@ -67,10 +67,10 @@ def _near(vectors: np.ndarray) -> np.ndarray:
     # Another seed would change nothing but the time.
     axes, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(dim, min(DIRECTIONS, dim))))
     shadow = (vectors @ axes.astype(vectors.dtype)).astype(np.float64)
-    tree = cKDTree(shadow, balanced_tree=False, compact_nodes=False)  # quick where many points nearly coincide
+    tree = KDTree(shadow, balanced_tree=False, compact_nodes=False)  # quick where many points nearly coincide
     apart, _ = tree.query(shadow, 2, distance_upper_bound=reach)
     original, taken = np.arange(n), np.zeros(n, dtype=bool)
-    for here in np.flatnonzero(np.isfinite(apart[:, 1])):
+    for here in np.flatnonzero(np.isfinite(apart[:, 1])).tolist():
         if taken[here]:
             continue
         ball = np.asarray(tree.query_ball_point(shadow[here], reach))

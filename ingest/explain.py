@@ -20,10 +20,10 @@ def narrow(db: Path, listing: Listing, images: str | None, where: str | None) ->
     """
     if images is None and where is None:
         return listing
-    held = {each.image_id: name for name, each in listing.known.items()}
+    stored = {each.image_id: name for name, each in listing.known.items()}
     if images is not None:
         chosen = image_ids(images)
-        strange = [number for number in chosen if number not in held]
+        strange = [number for number in chosen if number not in stored]
         if strange:
             raise SourceError(f"the collection {listing.collection!r} holds no image {strange[0]}")
     else:
@@ -31,7 +31,7 @@ def narrow(db: Path, listing: Listing, images: str | None, where: str | None) ->
             chosen = sandbox.matching(db, where)
         except (SqlFailed, SqlRefused) as error:
             raise SourceError(f"--where {where!r} cannot be asked of the catalogue: {error}") from error
-    names = {held[number] for number in chosen if number in held}
+    names = {stored[number] for number in chosen if number in stored}
     if not names:
         raise SourceError(f"no image of the collection {listing.collection!r} is meant by {where or images!r}")
     return replace(listing, tasks=[task for task in listing.tasks if task.name in names])
@@ -42,13 +42,16 @@ def target_for(db: Path, run_id: int | None, backbone: Any, text: str) -> Any:
     from ingest.vision.targets import Bank, make_target
 
     with reading(db) as con:
-        bank = None if run_id is None else Bank(*search.features(con, run_id))
+        features = None if run_id is None else search.features(con, run_id)
+    if features is None:
+        return make_target(text, backbone)
+    ids, _ = features
 
     def labels(column: str) -> list[frozenset[str]]:
         with reading(db) as con:
-            return read.labels(con, column, bank.ids)
+            return read.labels(con, column, ids)
 
-    return make_target(text, backbone, bank, labels)
+    return make_target(text, backbone, Bank(*features), labels)
 
 
 def image_ids(text: str) -> list[int]:

@@ -54,7 +54,7 @@ class Placed:
     copies: int
 
 
-def extend(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None] = lambda line: None) -> Extended:
+def extend(db: Path, run_id: int, methods: list[str], log: Callable[[str], None] = lambda line: None) -> Extended:
     """Places the images of a run that have no point yet into its layouts of these methods; returns what changed.
 
     The stored points keep their every bit; a new image that is a copy of a placed one gets the very point of that. The
@@ -83,7 +83,7 @@ def extend(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None
                 f"python -m ingest project --run {run_id} --methods {method}"
             )
         count = int((~old).sum())
-        tell(f"placing {counted(count, 'image')} into {method}")
+        log(f"placing {counted(count, 'image')} into {method}")
         kept = np.isin(table["image_id"].to_numpy(), ids)
         there = np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1)[kept]
         try:
@@ -91,7 +91,7 @@ def extend(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None
         except worker.WorkerError as error:
             again = f"python -m ingest project --extend --run {run_id} --methods {method}"
             done.failed[method] = f"nothing was placed into {title(method)}: {error}; to try again: {again}"
-            tell(done.failed[method])
+            log(done.failed[method])
             continue
         with writing(db) as con:
             clusters.extend(con, number, ids[~old], placed.points)
@@ -99,7 +99,7 @@ def extend(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None
             write.extend_projection(con, number, noted, ids[~old], placed.points)
         done.made.append(Extension(number, method, count, placed.rule))
     note(db, run_id, [each.method for each in done.made], done.failed)
-    atlas.make(db, run_id, tell)
+    atlas.make(db, run_id, log)
     return done
 
 

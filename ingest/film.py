@@ -27,8 +27,9 @@ from ingest.frame_folder import FrameFolder
 from ingest.models import choose_batch_size
 from ingest.report import Report
 from ingest.runs import Settings, chosen_fit, newest_run, open_backbone
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.encode import KINDS, Encoder
-from ingest.vision.film import BadFilm, Film, Reel
+from ingest.vision.film import BadFilm, Film, FrameReader
 from ingest.vision.geometry import Frame, fit_image
 from ingest.vision.overlay import overlay, scale_values
 from store.counts import counted
@@ -39,7 +40,6 @@ VIEWS = {
     "map": "the map alone",
     "original": "the picture alone",
 }
-COLOURS = ("inferno", "viridis", "magma", "cividis", "turbo", "greys")
 SIDES = {"mp4": 1280, "gif": 640}  # the longest side of a picture, in pixels
 DIM = 0.55  # what the network did not see stands back, as on the pages
 GROUND = (24, 24, 24)  # under a map alone
@@ -75,7 +75,7 @@ class Drawing:
 
 
 @dataclass(frozen=True)
-class Sight:
+class MapView:
     """What the network saw: which map of it is drawn (None for `accumulated`: the method does not), over which part of
     pictures of `size` (width, height), and the least and greatest weight of the whole film on patches that show
     picture."""
@@ -94,7 +94,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Eye:
+class FilmModel:
     """A backbone, how pictures are fitted to it, and the target that its maps explain, if they explain one."""
 
     backbone: Any
@@ -116,9 +116,9 @@ def check_output(out: Path, source: Path) -> None:
         raise ValueError(f"{out} is the film itself; name another file with --out")
 
 
-def open_eye(
+def open_film_model(
     db: Path, settings: Settings, drawing: Drawing, report: Report, run_id: int | None = None
-) -> tuple[Eye, Drawing]:
+) -> tuple[FilmModel, Drawing]:
     """The network that the settings mean, and the drawing with its method as that network can show it.
 
     A target that asks for neighbours, images or labels finds them in the run `run_id` of the database, the newest
@@ -135,17 +135,22 @@ def open_eye(
     if settings.target is not None and settings.target.startswith("class:"):
         target = make_target(settings.target, backbone)
     elif settings.target is not None:
-        target = target_for(db, newest_run(db, run_id)["run_id"], backbone, settings.target)
+        target = target_for(db, newest_run(db, run_id).run_id, backbone, settings.target)
     batch_size = settings.batch_size or choose_batch_size(backbone, size)
     fit = chosen_fit(db, backbone, settings.fit)
-    return Eye(backbone, fit, size, batch_size, target), replace(drawing, method=method)
+    return FilmModel(backbone, fit, size, batch_size, target), replace(drawing, method=method)
 
 
 def draw_film(
-    film: Film, out: Path | None, drawing: Drawing, eye: Eye | None, report: Report, folder: Path | None = None
+    film: Film,
+    out: Path | None,
+    drawing: Drawing,
+    film_model: FilmModel | None,
+    report: Report,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """Writes the film `out`, and its frames as PNG into `folder`, or one of the two, and returns what they show; no
-    `eye` is needed for the view "original".
+    `film_model` is needed for the view "original".
 
     BadFilm if no frame can be decoded, ValueError for a map that the network does not have, and for a folder that holds
     frames of something else: nothing is written then.
@@ -155,24 +160,26 @@ def draw_film(
     moments = film.moments(drawing.every)
     fps = Fraction(1 / drawing.every).limit_denominator(1000) if drawing.every else film.fps
     with tempfile.TemporaryFile() as maps:
-        sight = None
+        map_view = None
         if drawing.view != "original":
+            if film_model is None:
+                raise ValueError(f"the view {drawing.view} needs a network")
             with report.progress(len(moments), "looking") as advance:
-                sight = _look(_frames(film, moments), drawing, eye, maps, advance)
-        shown = facts(drawing, sight, eye)
-        single = FrameFolder(folder, describe(shown), signature(film, drawing, shown, eye)) if folder else None
+                map_view = _process(_frames(film, moments), drawing, film_model, maps, advance)
+        shown = facts(drawing, map_view, film_model)
+        single = FrameFolder(folder, describe(shown), signature(film, drawing, shown, film_model)) if folder else None
         written, size = 0, (0, 0)
         with (
             report.progress(len(moments), "drawing") as advance,
             _encoder(out, kind, fps, describe(shown)) as encoder,
         ):
             number = {at: number for number, at in enumerate(moments, 1)}
-            for at, picture in _ahead(_drawn(_ahead(_frames(film, moments)), drawing, sight, maps)):
+            for at, picture in _ahead(_drawn(_ahead(_frames(film, moments)), drawing, map_view, maps)):
                 if encoder:
                     encoder.write(picture, at)
                 if single:
                     single.write(number[at], picture)
-                written, size = written + 1, encoder.size if encoder else picture.size
+                written, size = written + 1, (encoder.size if encoder else None) or picture.size
                 advance(1)
     return {
         "film": str(film.path),
@@ -191,39 +198,44 @@ def draw_film(
 # ---- the first time: looking ------------------------------------------------------------------------------------
 
 
-def _look(
+def _process(
     frames: Iterable[tuple[float, Image.Image]],
     drawing: Drawing,
-    eye: Eye,
+    film_model: FilmModel,
     maps: BinaryIO,
-    advance: Callable[[int], None],
-) -> Sight:
+    advance: Callable[[int], object],
+) -> MapView:
     """Writes the map of each frame, float32 (rows, cols), into the file `maps`."""
-    sight = None
-    fitted = ((fit_image(picture, eye.backbone.rule, eye.fit, eye.size), picture.size) for _, picture in frames)
+    map_view: MapView | None = None
+    chosen: list[int] = []
+    accumulated = None
+    fitted = (
+        (fit_image(picture, film_model.backbone.rule, film_model.fit, film_model.size), picture.size)
+        for _, picture in frames
+    )
     fitted = _ahead(fitted)
-    while batch := list(islice(fitted, eye.batch_size)):
+    while batch := list(islice(fitted, film_model.batch_size)):
         (_, frame), size = batch[0]
-        found = _observe(eye, np.stack([pixels for (pixels, _), _ in batch]), drawing.method, frame, size)
-        if sight is None:
+        found = _observe(film_model, np.stack([pixels for (pixels, _), _ in batch]), drawing.method, frame, size)
+        if map_view is None:
             layer, heads, chosen, accumulated = _choose(found, drawing)
-            sight = Sight(layer, heads, accumulated, frame, size, np.inf, -np.inf)
-            cells = sight.cells()
+            map_view = MapView(layer, heads, accumulated, frame, size, np.inf, -np.inf)
+        cells = map_view.cells()
         weights = found.weights[:, chosen].numpy()
         join = np.sum if accumulated else np.max if drawing.head == "max" else np.mean
         weights = join(weights, axis=1).reshape(-1, *cells.shape)
         maps.write(weights.astype(np.float32).tobytes())
         on_picture = weights[:, cells]
-        sight = replace(
-            sight, low=min(sight.low, float(on_picture.min())), high=max(sight.high, float(on_picture.max()))
+        map_view = replace(
+            map_view, low=min(map_view.low, float(on_picture.min())), high=max(map_view.high, float(on_picture.max()))
         )
         advance(len(batch))
-    if sight is None:
+    if map_view is None:
         raise BadFilm("None of the frames that were asked for can be decoded.")
-    return sight
+    return map_view
 
 
-def _observe(eye: Eye, pixels: np.ndarray, method: str, frame: Frame, size: tuple[int, int]) -> Any:
+def _observe(film_model: FilmModel, pixels: np.ndarray, method: str, frame: Frame, size: tuple[int, int]) -> Any:
     """The Maps of a method for uint8 pictures (batch, side, side, 3), all of the same frame and size."""
     import torch
 
@@ -232,7 +244,7 @@ def _observe(eye: Eye, pixels: np.ndarray, method: str, frame: Frame, size: tupl
 
     cells = cells_of([frame] * len(pixels), [size] * len(pixels))
     asked = [Asked.parse(method)]
-    (maps,) = explain_pictures(eye.backbone, torch.from_numpy(pixels), asked, eye.target, cells).maps
+    (maps,) = explain_pictures(film_model.backbone, torch.from_numpy(pixels), asked, film_model.target, cells).maps
     return maps
 
 
@@ -269,25 +281,29 @@ def _span(numbers: list[int]) -> str:
 
 
 def _drawn(
-    frames: Iterable[tuple[float, Image.Image]], drawing: Drawing, sight: Sight | None, maps: BinaryIO
+    frames: Iterable[tuple[float, Image.Image]], drawing: Drawing, map_view: MapView | None, maps: BinaryIO
 ) -> Iterator[tuple[float, Image.Image]]:
     """(moment, picture) as it goes into the film; the maps are read in the order in which they were written."""
     maps.seek(0)
-    lut = _colour_table(drawing.colours)
+    lut = colour_table(drawing.colours)
     for at, picture in frames:
         small = _fitted(picture, drawing.side)
-        if sight is not None:
-            rows, cols = sight.frame.rows, sight.frame.cols
+        if map_view is not None:
+            rows, cols = map_view.frame.rows, map_view.frame.cols
             weights = np.frombuffer(maps.read(4 * rows * cols), np.float32).reshape(rows, cols)
-            small = _draw(small, _values(weights, drawing.scale, sight), drawing, sight, lut)
+            small = _draw(small, _values(weights, drawing.scale, map_view), drawing, map_view, lut)
         yield at, small
 
 
-def _draw(picture: Image.Image, values: np.ndarray, drawing: Drawing, sight: Sight, lut: np.ndarray) -> Image.Image:
+def _draw(
+    picture: Image.Image, values: np.ndarray, drawing: Drawing, map_view: MapView, lut: np.ndarray
+) -> Image.Image:
     alone = drawing.view == "map"
     ground = Image.new("RGB", picture.size, GROUND) if alone else picture
     opacity = 1.0 if alone else drawing.opacity
-    drawn = overlay(ground, values, sight.frame, sight.size, lut, opacity, drawing.smooth, dim=0 if alone else DIM)
+    drawn = overlay(
+        ground, values, map_view.frame, map_view.size, lut, opacity, drawing.smooth, dim=0 if alone else DIM
+    )
     if drawing.view != "side":
         return drawn
     both = Image.new("RGB", (2 * picture.width, picture.height))
@@ -296,30 +312,22 @@ def _draw(picture: Image.Image, values: np.ndarray, drawing: Drawing, sight: Sig
     return both
 
 
-def _values(weights: np.ndarray, scale: str, sight: Sight) -> np.ndarray:
+def _values(weights: np.ndarray, scale: str, map_view: MapView) -> np.ndarray:
     """A map (rows, cols) as values in 0..1; "shared" as `scale_values` would do with all maps of the film in one."""
     if scale != "shared":
-        return scale_values(weights[None], scale, sight.cells())[0][0]
-    spread = sight.high - sight.low
-    if spread <= 1e-6 * max(abs(sight.low), abs(sight.high)):
+        return scale_values(weights[None], scale, map_view.cells())[0][0]
+    spread = map_view.high - map_view.low
+    if spread <= 1e-6 * max(abs(map_view.low), abs(map_view.high)):
         return np.zeros_like(weights)
-    return np.clip((weights - sight.low) / spread, 0, 1)
+    return np.clip((weights - map_view.low) / spread, 0, 1)
 
 
-def _fitted(picture: Image.Image, side: int) -> Image.Image:
-    factor = side / max(picture.size)
+def _fitted(picture: Image.Image, side: int | None) -> Image.Image:
+    factor = 1.0 if side is None else side / max(picture.size)
     if factor >= 1:
         return picture
     width, height = (max(1, round(edge * factor)) for edge in picture.size)
     return picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2)
-
-
-def _colour_table(name: str) -> np.ndarray:
-    """uint8 (256, 3): the colours of one of COLOURS, from matplotlib."""
-    import matplotlib
-
-    table = matplotlib.colormaps["gray" if name == "greys" else name](np.arange(256))[:, :3]
-    return np.rint(table * 255).astype(np.uint8)
 
 
 # ---- both times ---------------------------------------------------------------------------------------------------
@@ -327,22 +335,29 @@ def _colour_table(name: str) -> np.ndarray:
 
 def _frames(film: Film, moments: list[float]) -> Iterator[tuple[float, Image.Image]]:
     """(moment, upright picture) of those frames that can be decoded: both times the same."""
-    with Reel(film.path, film) as reel:
+    with FrameReader(film.path, film) as reader:
         for at in moments:
             try:
-                yield at, reel.at(at)
+                yield at, reader.at(at)
             except BadFilm:
                 continue
 
 
 def _ahead(items: Iterable[T]) -> Iterator[T]:
     """The items, made in a thread, AHEAD of them at most waiting."""
-    source, end = iter(items), object()
+    source = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="film") as pool:
-        waiting = deque(pool.submit(next, source, end) for _ in range(AHEAD))
-        while (item := waiting.popleft().result()) is not end:
-            waiting.append(pool.submit(next, source, end))
-            yield item
+        waiting = deque(pool.submit(_next, source) for _ in range(AHEAD))
+        while (found := waiting.popleft().result()) is not None:
+            waiting.append(pool.submit(_next, source))
+            yield found[0]
+
+
+def _next(items: Iterator[T]) -> tuple[T] | None:
+    """The next item, alone in a tuple; None at the end."""
+    for item in items:
+        return (item,)
+    return None
 
 
 @contextmanager

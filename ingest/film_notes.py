@@ -34,31 +34,32 @@ def _depth(shown: dict[str, Any]) -> str:
     return f"accumulated to {noun} {shown['layer']}" if shown["accumulated"] else f"{noun} {shown['layer']} alone"
 
 
-def signature(film: Film, drawing: Any, shown: dict[str, Any], eye: Any) -> dict[str, Any]:
+def signature(film: Film, drawing: Any, shown: dict[str, Any], film_model: Any) -> dict[str, Any]:
     """What tells the frames of one film, network and drawing from those of another."""
     limits = [f"{limit:.4g}" for limit in shown.get("limits") or ()]  # a last digit may differ from run to run
-    network = eye.backbone.weights_sha256 if eye else None
-    size = eye.size if eye else None
+    network = film_model.backbone.weights_sha256 if film_model else None
+    size = film_model.size if film_model else None
     of_film = {"film": film.path.name, "bytes": film.path.stat().st_size}
     return {**vars(drawing), **shown, **of_film, "limits": limits, "weights": network, "input": size}
 
 
-def facts(drawing: Any, sight: Any, eye: Any) -> dict[str, Any]:
-    """What is drawn, for the result of `draw_film`, from its Drawing, Sight and Eye; the last two may be None."""
-    if sight is None:
+def facts(drawing: Any, map_view: Any, film_model: Any) -> dict[str, Any]:
+    """What is drawn, for the result of `draw_film`, from its Drawing, MapView and FilmModel; the last two may be
+    None."""
+    if map_view is None:
         return {"view": drawing.view}
-    limits = {"shared": (sight.low, sight.high), "absolute": ABSOLUTE_RANGE, "map": None}[drawing.scale]
+    limits = {"shared": (map_view.low, map_view.high), "absolute": ABSOLUTE_RANGE, "map": None}[drawing.scale]
     return {
         "view": drawing.view,
         "method": drawing.method,
-        "target": eye.target.text if eye.target else "",
-        "layer": sight.layer,
-        "accumulated": sight.accumulated,
+        "target": film_model.target.text if film_model.target else "",
+        "layer": map_view.layer,
+        "accumulated": map_view.accumulated,
         "head": drawing.head,
-        "heads": sight.heads,
+        "heads": map_view.heads,
         "scale": drawing.scale,
         "limits": limits,
-        "fit": eye.fit,
-        "rows": sight.frame.rows,
-        "cols": sight.frame.cols,
+        "fit": film_model.fit,
+        "rows": map_view.frame.rows,
+        "cols": map_view.frame.cols,
     }

@@ -16,6 +16,7 @@ from store.connection import reading
 from store.counts import counted
 from store.errors import SqlFailed, SqlRefused
 from store.manifest import MOST, Place, csv_of, is_web, made_up, manifest, pictures_of, text_of
+from store.records import RunRecord
 
 Regions = Mapping[int, list[Place]]
 
@@ -66,7 +67,7 @@ def export_iiif(
 
 def peaks_for(
     db: Path,
-    run: Mapping[str, Any],
+    run: RunRecord,
     count: int,
     method: str | None,
     target: str,
@@ -74,7 +75,7 @@ def peaks_for(
     head: int | None,
     accumulate: bool = True,
 ) -> marks.Peaks:
-    """The stored maps of a run (a row of `runs`) that somebody means: without a method the first that it has, without a
+    """The stored maps of a run that somebody means: without a method the first that it has, without a
     layer the last, without a head the mean; of a method that accumulates, the sums if `accumulate`.
 
     SourceError where the run has no such maps.
@@ -82,24 +83,24 @@ def peaks_for(
     from ingest.vision.attention import methods
 
     with reading(db) as con:
-        stored = read.methods(con, run["run_id"]).to_pylist()
+        stored = read.methods(con, run.run_id).to_pylist()
         found = next((row for row in stored if method in (None, row["method"]) and row["target"] == target), None)
         if found is None:
             has = "; ".join(f"{row['method']} of {row['target']}" if row["target"] else row["method"] for row in stored)
             wanted = " ".join(["maps", *filter(None, [method, target and f"of {target}"])])
-            raise SourceError(f"run {run['run_id']} has no {wanted}; it has {has or 'none'}")
-        layers, heads = aggregate.levels(con, run["run_id"], found["method"])
+            raise SourceError(f"run {run.run_id} has no {wanted}; it has {has or 'none'}")
+        layers, heads = aggregate.levels(con, run.run_id, found["method"])
     for number, known, what in ((layer, layers, "layer"), (head, heads, "head")):
         if number is not None and number not in known:
             has = f"{known[0]} to {known[-1]}" if known else f"no {what}s"
             raise SourceError(
-                f"the maps {found['method']} of run {run['run_id']} have no {what} {number}; they have {has}"
+                f"the maps {found['method']} of run {run.run_id} have no {what} {number}; they have {has}"
             )
     entry = methods()[found["method"].partition("(")[0]]
     mean = "mean" if heads else None
     return marks.Peaks(
         count,
-        run["run_id"],
+        run.run_id,
         found["method"],
         entry.kind,
         target,
@@ -149,8 +150,8 @@ def read_regions(file: Path) -> dict[int, list[Place]]:
             rows = list(csv.DictReader(lines))
         found: dict[int, list[Place]] = {}
         for row in rows:
-            box = tuple(float(row[key]) for key in ("x0", "y0", "x1", "y1"))
-            found.setdefault(int(row["image_id"]), []).append(Place(box, (row.get("note") or "").strip()))
+            x0, y0, x1, y1 = (float(row[key]) for key in ("x0", "y0", "x1", "y1"))
+            found.setdefault(int(row["image_id"]), []).append(Place((x0, y0, x1, y1), (row.get("note") or "").strip()))
     except OSError as error:
         raise SourceError(f"{file} could not be read: {error.strerror or error}") from None
     except (KeyError, TypeError, ValueError, csv.Error):

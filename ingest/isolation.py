@@ -27,7 +27,7 @@ class Isolation:
         worked: bool = False,
     ) -> None:
         self.observe, self.failed, self.worked = observe, failed, worked
-        self.held: list[Any] = []
+        self.pending: list[Any] = []
         self.first: Exception | None = None
 
     def batch(self, pictures: list[Any]) -> Iterator[Any]:
@@ -59,13 +59,13 @@ class Isolation:
         yield from found
 
     def _released(self) -> Iterator[Any]:
-        held, self.held, self.first = self.held, [], None
-        yield from held
+        pending, self.pending, self.first = self.pending, [], None
+        yield from pending
 
     def _hold(self, picture: Any, error: Exception) -> None:
         self.first = self.first or error
-        self.held.append(self.failed(picture, sentence_of(error)))
-        if len(self.held) >= PATIENCE:
+        self.pending.append(self.failed(picture, sentence_of(error)))
+        if len(self.pending) >= PATIENCE:
             raise self.first
 
 

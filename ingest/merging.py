@@ -47,21 +47,21 @@ class Merge:
             if before.rows:
                 self.after[name] = NOTHING
             return merged(stored, given, {})
-        said = {} if self.replaces and row is not None else dict(before.rows)
+        rows: dict[str, dict[str, Any]] = {} if self.replaces and row is not None else dict(before.rows)
         for source in before.rows:
             if source in self.gone or (source == self.source and name not in self.unread):
-                said.pop(source, None)
+                rows.pop(source, None)
                 if row is None or source != self.source:
                     self.lost.setdefault(source, []).append(name)
-        if row is not None:
-            said[self.source] = dict(row)
+        if row is not None and self.source is not None:
+            rows[self.source] = dict(row)
         base = {} if self.replaces and row is not None else _base(stored, before)
-        cells = {key: cell for each in said.values() for key, cell in each.items()}
+        cells = {key: cell for each in rows.values() for key, cell in each.items()}
         keeps_equal = self.keeps_equal or bool(before.rows)
         known = {**base, **given}
         # What an older version has stored of this table's row, without noting it, is this table's own.
         hidden = {key: known[key] for key in cells if key in known and (keeps_equal or known[key] != cells[key])}
-        now = TableRows(hidden, said)
+        now = TableRows(hidden, rows)
         if now != before:
             self.after[name] = now
         return merged(base, given, cells)
@@ -81,7 +81,7 @@ class Merge:
         if chosen:
             tables.set_table_rows(con, collection_id, chosen)
         for source in self.gone:
-            tables.forget_reading(con, collection_id, source)
+            tables.delete_reading(con, collection_id, source)
         if self.source is not None and reading is not None:
             tables.set_reading(con, collection_id, self.source, reading)
 
@@ -118,6 +118,6 @@ def merged(stored: Cells, given: Cells, row: Cells) -> dict[str, Any]:
 
 def _base(stored: Cells, before: TableRows) -> dict[str, Any]:
     """What is stored of a picture without what tables have said of it."""
-    said = {key: cell for each in before.rows.values() for key, cell in each.items()}
-    base = {key: value for key, value in stored.items() if key not in said or value != said[key]}
+    rows = {key: cell for each in before.rows.values() for key, cell in each.items()}
+    base = {key: value for key, value in stored.items() if key not in rows or value != rows[key]}
     return {**before.hidden, **base}

@@ -28,7 +28,7 @@ class Joined:
 
     table: Path | str
     column: str
-    rows: dict[str, Cells]
+    rows: Mapping[str, Cells]
     pictures: int
     rows_without_picture: list[str]
     pictures_without_row: list[str]
@@ -43,22 +43,22 @@ class Joined:
 
     def line(self, limited: bool = False) -> str:
         """What is told at the terminal; of a `limited` listing the rows without a picture say nothing."""
-        said = [
+        sentences = [
             f"{self.name} describes {len(self.rows)} of {counted(self.pictures, 'picture')}, "
             f"by its column {self.column}"
         ]
         if missing := self.pictures_without_row:
-            said.append(f"{counted(len(missing), 'picture')} without a row ({some(missing)})")
+            sentences.append(f"{counted(len(missing), 'picture')} without a row ({some(missing)})")
         if self.unread_pictures:
             unread = self.unread_pictures
-            said.append(f"{counted(len(unread), 'picture')} whose row could not be read ({some(unread)})")
+            sentences.append(f"{counted(len(unread), 'picture')} whose row could not be read ({some(unread)})")
         if self.rows_without_picture and not limited:
-            said.append(
+            sentences.append(
                 f"{counted(len(self.rows_without_picture), 'row')} without a picture "
                 f"({some(self.rows_without_picture)})"
             )
-        said += [column.line() for column in self.unread_dates]
-        return "; ".join(said)
+        sentences += [column.line() for column in self.unread_dates]
+        return "; ".join(sentences)
 
     def notes(self, limited: bool = False) -> list[str]:
         """What belongs to the last lines: whom the table describes, how it was read, which of its rows are odd."""
@@ -141,7 +141,7 @@ def report_lists(db: Path, collection: str, report: Report) -> dict[str, str]:
     if lists:
         ways = {"json": "JSON lists", **{sep: f"divided by “{sep}”" for sep in (";", "|")}}
         named = ", ".join(f"{name} ({ways[separator]})" for name, separator in lists.items())
-        report.tell(f"taken for lists, of which each part counts: {named}; the view `keywords` has the parts")
+        report.log(f"taken for lists, of which each part counts: {named}; the view `keywords` has the parts")
     return lists
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import threading
 from collections.abc import Callable
@@ -18,33 +17,27 @@ from store.connection import reading
 HUB_SECONDS = 10.0
 
 
-def choose_model(db: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+def choose_model(db: Path, log: Callable[[str], None]) -> dict[str, Any]:
     """`--model auto`: what the newest run of this database that has pictures uses; else DINOv2-small if it can be had;
     else the packaged weights.
 
-    Returns the keyword arguments `key`, `weights`, `layer` of `load`; `tell` gets a line when the packaged weights
+    Returns the keyword arguments `key`, `weights`, `layer` of `load`; `log` gets a line when the packaged weights
     step in.
     """
     if db.exists():
         with reading(db) as con:
-            runs = [run for run in read.runs(con).to_pylist() if run["images"]]
+            runs = [run for run in read.runs(con) if run.images]
         if runs:
-            settings = read_settings(max(runs, key=lambda run: run["run_id"]))
+            settings = max(runs, key=lambda run: run.run_id).settings
             return {"key": settings["model"], "weights": settings.get("weights"), "layer": settings.get("layer")}
     small = PUBLISHED["dinov2-small"]
     if is_here(small) or hub_answers(small.repo):
         return {"key": small.key, "weights": None, "layer": None}
-    tell(
+    log(
         "DINOv2-small is not on this machine and the model hub does not answer: using the packaged weights, "
         "a DINOv2 ViT-S/14 fine-tuned for saliency (--model NAME chooses another)"
     )
     return {"key": "packaged", "weights": None, "layer": None}
-
-
-def read_settings(run: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a row of `runs`, which arrive as JSON text."""
-    settings = run["settings"]
-    return json.loads(settings) if isinstance(settings, str) else settings
 
 
 def is_here(model: Published) -> bool:
@@ -180,7 +173,7 @@ def describe_model(key: str, weights: str | None = None) -> tuple[list[str], dic
     from ingest.vision.described import sentences, warning
 
     backbone = load_backbone(key, weights, None, "cpu")
-    measured = backbone.measured.as_dict()
+    measured = backbone.measurement.as_dict()
     height, width = backbone.rule.shape
     patches = height * width // backbone.patch**2
     shape = f"{backbone.layers} layers × {backbone.heads} heads, patches of {backbone.patch} pixels"

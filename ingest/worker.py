@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "ingest.worker_child"]
@@ -40,7 +40,7 @@ class Worker:
     """A process that computes. Calls from several threads wait for each other."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._complaints: Any = None
         self._turn = threading.Lock()
 
@@ -53,7 +53,7 @@ class Worker:
             try:
                 good, answer = _asked(process, order, arguments)
             except (EOFError, OSError, pickle.UnpicklingError):
-                raise WorkerError(self._died()) from None
+                raise WorkerError(self._died(process)) from None
             except BaseException:  # Ctrl-C: what is half computed is of no use
                 self.close()
                 raise
@@ -67,11 +67,11 @@ class Worker:
         if process is not None:
             process.kill()
             process.wait()
-            for stream in (process.stdin, process.stdout, self._complaints):
+            for stream in (*_pipes(process), self._complaints):
                 with suppress(OSError):  # what the pipe still holds has no reader any more
                     stream.close()
 
-    def _ready(self) -> subprocess.Popen:
+    def _ready(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is not None:
             self.close()  # it died while it had nothing to do
         if self._process is None:
@@ -81,11 +81,11 @@ class Worker:
             self._process = subprocess.Popen(COMMAND, cwd=ROOT, **pipes)
         return self._process
 
-    def _died(self) -> str:
+    def _died(self, process: subprocess.Popen[bytes]) -> str:
         """Why the process is no more."""
-        process = self._process
+        order, _ = _pipes(process)
         with suppress(OSError):
-            process.stdin.close()  # whatever is left of it ends now
+            order.close()  # whatever is left of it ends now
         try:
             code = process.wait(5)
         except subprocess.TimeoutExpired:
@@ -108,11 +108,19 @@ def _shared() -> Worker:
     return worker
 
 
-def _asked(process: subprocess.Popen, function: bytes, arguments: tuple) -> tuple[bool, Any]:
-    process.stdin.write(function)
-    pickle.dump(arguments, process.stdin, protocol=5)
-    process.stdin.flush()
-    return pickle.load(process.stdout)
+def _asked(process: subprocess.Popen[bytes], function: bytes, arguments: tuple) -> tuple[bool, Any]:
+    order, answer = _pipes(process)
+    order.write(function)
+    pickle.dump(arguments, order, protocol=5)
+    order.flush()
+    return pickle.load(answer)
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    """What the process reads its orders from, and where it writes its answers."""
+    if process.stdin is None or process.stdout is None:
+        raise ValueError("the worker was started without pipes")
+    return process.stdin, process.stdout
 
 
 def _reason(code: int | None, complaint: str) -> str:

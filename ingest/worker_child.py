@@ -25,7 +25,7 @@ def main() -> None:
             return
         except Exception as error:
             pickle.load(orders)
-            answer = False, _told(error)
+            answer = False, _described(error)
         else:
             answer = _answer(function, orders)
         _send(answers, answer)
@@ -35,19 +35,19 @@ def _answer(function: Any, orders: BinaryIO) -> tuple[bool, Any]:
     try:
         return True, function(*pickle.load(orders))
     except Exception as error:
-        return False, _told(error)
+        return False, _described(error)
 
 
 def _send(answers: BinaryIO, answer: tuple[bool, Any]) -> None:
     try:
         data = pickle.dumps(answer, protocol=5)
     except Exception as error:
-        data = pickle.dumps((False, _told(error)))
+        data = pickle.dumps((False, _described(error)))
     answers.write(data)
     answers.flush()
 
 
-def _told(error: Exception) -> str:
+def _described(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"there was not enough memory ({error})" if str(error) else "there was not enough memory"
     return f"{type(error).__name__}: {error}"

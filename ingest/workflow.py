@@ -20,7 +20,7 @@ from store import read
 from store.connection import reading
 from store.counts import counted
 
-TOLD = 5  # of the pictures that failed
+REPORTED = 5  # of the pictures that failed
 
 
 def scan(db: Path, listing: Listing, workers: int | None, report: Report) -> Counts:
@@ -35,11 +35,11 @@ def scan(db: Path, listing: Listing, workers: int | None, report: Report) -> Cou
 def observe_collection(db: Path, listing: Listing, settings: Settings, stage: str, report: Report) -> dict[str, Any]:
     """Passes every picture that is not yet done through the backbone; returns the counts of the last line."""
     began = time.monotonic()
-    report.tell("loading the network …")
+    report.log("loading the network …")
     plan = _plan(db, listing, settings, stage, report)
     backbone, engine = plan.backbone, settings.engine
     tasks = _left(plan, listing)
-    report.tell(
+    report.log(
         f"{backbone.title} · {counted(backbone.layers, 'layer')} × {counted(backbone.heads, 'head')} · "
         f"{engine.describe() if engine else backbone.device} · fit {plan.fit}: "
         f"{describe_fit(backbone.rule, plan.fit, plan.size)} · "
@@ -51,15 +51,15 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
             counts = (engine.process if engine else process)(plan, tasks, advance)
     ended = time.monotonic()
     describe_assumed(counts, report)
-    for name, reason in counts.reasons[:TOLD]:
-        report.tell(f"failed: {name}: {reason}")
-    if counts.failed > TOLD:
-        report.tell(
-            f"and {counts.failed - TOLD} more; the view `failures` and the dashboard's first page list all of them"
+    for name, reason in counts.reasons[:REPORTED]:
+        report.log(f"failed: {name}: {reason}")
+    if counts.failed > REPORTED:
+        report.log(
+            f"and {counts.failed - REPORTED} more; the view `failures` and the dashboard's first page list all of them"
         )
-    warnings = [warning(backbone.measured.as_dict(), each.name) for each in plan.asked]
+    warnings = [warning(backbone.measurement.as_dict(), each.name) for each in plan.asked]
     for line in filter(None, warnings):
-        report.tell(line)
+        report.log(line)
     return {
         "db": str(db),
         "collection": listing.collection,
@@ -84,7 +84,7 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
 def describe_assumed(counts: Counts, report: Report) -> None:
     """Says of how many pictures something was assumed that their files do not say."""
     for key, number in counts.assumed.items():
-        report.tell(f"{counted(number, 'picture')} {'has' if number == 1 else 'have'} {ASSUMED[key]}")
+        report.log(f"{counted(number, 'picture')} {'has' if number == 1 else 'have'} {ASSUMED[key]}")
 
 
 def _plan(db: Path, listing: Listing, settings: Settings, stage: str, report: Report) -> Plan:
@@ -97,8 +97,8 @@ def _plan(db: Path, listing: Listing, settings: Settings, stage: str, report: Re
     asked = tuple(Asked.parse(name) for name in methods)
     for each in asked:
         refuse_unsuited(each.method, backbone, settings.target is not None)
-    fit = chosen_fit(db, backbone, settings.fit, report.tell)
-    run_id, record = find_run(db, listing.collection, backbone, fit, size, report.tell)
+    fit = chosen_fit(db, backbone, settings.fit, report.log)
+    run_id, record = find_run(db, listing.collection, backbone, fit, size, report.log)
     target = target_for(db, run_id, backbone, settings.target) if settings.target else None
     return Plan(
         db=db,

@@ -1,7 +1,6 @@
 """The maps of many images at once, one for each image, on one grid: what groups of pictures are compared by."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import duckdb
@@ -9,25 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from store import companding, grids
+from store.maps import AttentionMaps, no_heads
 from store.rows import fetch, plain
 
 Head = int | None | Literal["mean", "max"]
 
 BATCH = 2048  # maps decoded at a time: DuckDB's own vector
-
-
-@dataclass(frozen=True)
-class GroupMaps:
-    """One map for each of n images: `ids` (n,) int64, ascending, `weights` (n, rows, cols) float32.
-
-    They are as they are stored where all have one grid; else all are on a common one, and `grids_before` says how many
-    grids there were. `without` are the asked images that have no such map.
-    """
-
-    ids: np.ndarray
-    weights: np.ndarray
-    without: np.ndarray
-    grids_before: int
 
 
 def group_maps(
@@ -39,8 +25,9 @@ def group_maps(
     layer: int,
     head: Head = None,
     accumulate: bool = False,
-) -> GroupMaps:
-    """The maps of these images in one layer, on one grid (`grids.common`, `grids.onto`).
+) -> AttentionMaps:
+    """One map of each of these images that has it, in one layer, by ascending image id, on one grid: their own where
+    all have the same, else the common one (`grids.common`, `grids.onto`).
 
     `head` is a number, "mean" or "max" over the layer's heads, or None for maps that belong to no head. With the target
     None, whatever is explained counts: the mean, or maximum, over all targets of an image. With `accumulate` a map is
@@ -52,7 +39,7 @@ def group_maps(
     if accumulate:
         which = which.replace("layer = $layer", "layer <= $layer")
     if not found:
-        return GroupMaps(wanted[:0], np.empty((0, 0, 0), np.float32), wanted, 0)
+        return AttentionMaps(np.empty((0, 0, 0), np.float32), no_heads(0), no_heads(0), wanted[:0], method, grids=0)
     rows, cols = grids.common(found)
     ids = np.concatenate(list(found.values()))
     weights = np.empty((len(ids), rows, cols), np.float32)
@@ -62,7 +49,9 @@ def group_maps(
         weights[start : start + len(members)] = grids.onto(own, rows, cols)
         start += len(members)
     ids, first = np.unique(ids, return_index=True)
-    return GroupMaps(ids, weights[first], np.setdiff1d(wanted, ids), len(found))
+    heads = np.full(len(ids), head) if isinstance(head, int) else no_heads(len(ids))
+    layers = np.full(len(ids), layer)
+    return AttentionMaps(weights[first], layers, heads, ids, method, target or "", grids=len(found))
 
 
 def _on_grid(

@@ -65,7 +65,7 @@ def order(xy: np.ndarray, seed: int = 20) -> np.ndarray:
 def pictures(con: Connection, collection_id: int) -> str:
     """What an atlas of the collection would show: changes when images are added, taken away or replaced."""
     query = "SELECT md5(string_agg(image_id || sha256, ' ' ORDER BY image_id)) FROM image WHERE collection_id = ?"
-    return rows.first(con, query, [collection_id])[0] or ""
+    return rows.one(con, query, [collection_id])[0] or ""
 
 
 def drawn(con: Connection, collection_id: int) -> str | None:
@@ -76,7 +76,7 @@ def drawn(con: Connection, collection_id: int) -> str | None:
 
 def collection_of(con: Connection, run_id: int) -> int:
     """The id of a run's collection."""
-    return rows.first(con, "SELECT collection_id FROM run WHERE run_id = ?", [run_id])[0]
+    return rows.one(con, "SELECT collection_id FROM run WHERE run_id = ?", [run_id])[0]
 
 
 def image_ids(con: Connection, collection_id: int) -> np.ndarray:
@@ -155,8 +155,9 @@ def layout(con: Connection, projection_id: int) -> Layout | None:
     if atlas is None or places[0] < 0:
         atlas, places, first = "", None, order(xy)
         ids, xy, sizes = ids[first], xy[first], sizes[first]
-    for part in (ids, xy, sizes, f"{collection_id} {atlas}".encode()):
-        content.update(part)
+    for part in (ids, xy, sizes):
+        content.update(part.tobytes())
+    content.update(f"{collection_id} {atlas}".encode())
     return Layout(collection_id, ids, xy, sizes, places, atlas, content.hexdigest()[:12])
 
 
@@ -168,8 +169,8 @@ def values(con: Connection, ids: np.ndarray, column: str) -> tuple[list[Any], st
         return None
     query = f"SELECT image_id, {quoted(column)} FROM catalogue WHERE image_id IN (SELECT unnest($ids::BIGINT[]))"
     table = con.sql(query, params={"ids": np.asarray(ids).tolist()}).to_arrow_table()
-    said = table[1].cast("double") if kind == "number" and pa.types.is_decimal(table[1].type) else table[1]
-    found = dict(zip(table["image_id"].to_pylist(), said.to_pylist(), strict=True))
+    values = table[1].cast("double") if kind == "number" and pa.types.is_decimal(table[1].type) else table[1]
+    found = dict(zip(table["image_id"].to_pylist(), values.to_pylist(), strict=True))
     return [found.get(image_id) for image_id in np.asarray(ids).tolist()], kind
 
 

@@ -71,7 +71,7 @@ def rebuild(con: duckdb.DuckDBPyConnection, since: int | None = None) -> None:
     """Make the views fit the metadata there is; inside the caller's transaction. With `since`, only images from that id
     on are new: where the columns fit them already, the metadata of all others need not be read again."""
     columns = fetch(con, "SELECT position, key, name, type, separator FROM catalogue_column ORDER BY position")
-    typed = [column[:4] for column in columns]
+    typed = [(place, key, name, kind) for place, key, name, kind, _ in columns]
     if since is None or not _fits(typed, fetch(con, _INSPECT, {"since": since})):
         found = fetch(con, _INSPECT, {"since": 0})
         names = column_names([key for key, _ in found])
@@ -81,7 +81,7 @@ def rebuild(con: duckdb.DuckDBPyConnection, since: int | None = None) -> None:
     lists = {key: separator for _, key, _, _, separator in columns if separator is not None}
     if typed != [column[:4] for column in columns] or keywords.is_due(con, since):
         lists = keywords.separators(con, [key for _, key, _, kind in typed if kind == "VARCHAR"])
-    fitting = [(*column, lists.get(column[1])) for column in typed]
+    fitting = [(place, key, name, kind, lists.get(key)) for place, key, name, kind in typed]
     if fitting != columns:
         _replace(con, fitting)
 
@@ -95,7 +95,7 @@ def _fits(columns: list[tuple[int, str, str, str]], added: list[tuple[str, str |
 def _admits(kind: str, new: str | None) -> bool:
     if kind.startswith("DECIMAL"):
         return new in (None, kind, FIXED + kind[len("DECIMAL(18,") : -1])
-    return new in _ADMITS[kind] or (kind == "VARCHAR" and new.startswith(FIXED))
+    return new in _ADMITS[kind] or (kind == "VARCHAR" and new is not None and new.startswith(FIXED))
 
 
 def _sql_type(found: str | None) -> str:
@@ -118,7 +118,8 @@ def _replace(con: duckdb.DuckDBPyConnection, columns: list[tuple[int, str, str, 
 
 def column_names(keys: list[str]) -> list[str]:
     """A column name for each key: the key itself, with a number where it would collide, in any case, with another."""
-    taken, names = {name.casefold() for name in OWN}, []
+    taken: set[str] = {name.casefold() for name in OWN}
+    names = []
     for key in keys:
         base = re.sub(r"[\x00-\x1f\x7f]+", " ", key).strip() or "column"
         name, number = base, 2

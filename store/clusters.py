@@ -63,7 +63,7 @@ def add(
 ) -> None:
     """Store the clusters of a layout in place of those before: ids (n,), of (n,) with 0 for none, centres {cluster:
     image id}."""
-    forget(con, projection_id)
+    delete(con, projection_id)
     text = rows.to_json(settings, sort_keys=True)
     rows.fetch(con, "INSERT INTO clustering VALUES (?, ?, ?, ?)", [projection_id, method, text, rows.now()])
     extend(con, projection_id, ids, of)
@@ -80,7 +80,7 @@ def extend(con: Connection, projection_id: int, ids: np.ndarray, of: np.ndarray)
     rows.insert(con, "cluster_point", columns | {"cluster": [int(c) or None for c in of]})
 
 
-def forget(con: Connection, projection_id: int) -> None:
+def delete(con: Connection, projection_id: int) -> None:
     """The clusters of a layout that is no more, or has other points."""
     for table in ("clustering", "cluster_point", "cluster_centre"):
         rows.fetch(con, f"DELETE FROM {table} WHERE projection_id = ?", [projection_id])

@@ -20,7 +20,7 @@ from store import journal, migrate
 from store.errors import DatabaseLocked, DatabaseMissing, DatabaseNewer, NoRoom, NotADatabase, StoreError
 from store.place import default_path
 
-__all__ = ["default_path", "reading", "settle", "state", "writing"]
+__all__ = ["commit_to_file", "default_path", "reading", "state", "writing"]
 
 # Every reader is locked down, not the sandbox alone: a process's connections to one file must be configured alike.
 READER = {
@@ -55,6 +55,9 @@ LONG_AGO = 60.0  # seconds; nobody takes so long to make an empty database
 IMPATIENT, LAPSED = 1.0, 3.0  # seconds
 
 _one_writer = threading.Lock()
+# DuckDB hands a second thread the same instance before the first one has given it its Python functions: arrow tables
+# could then not be read ("Table Function with name python_arrow_scan does not exist").
+_one_opens = threading.Lock()
 
 
 def state(path: Path | str) -> str:
@@ -126,7 +129,7 @@ def checkpoint(path: Path | str, wait: float = 30.0) -> None:
             pass
 
 
-def settle(con: duckdb.DuckDBPyConnection, path: Path | str) -> None:
+def commit_to_file(con: duckdb.DuckDBPyConnection, path: Path | str) -> None:
     """In the body of `writing`: commit what is done and put all of it into the file, so that `state` says already what
     it will say when the connection is closed. The rest of the body is another transaction."""
     con.commit()
@@ -206,7 +209,8 @@ def _open(
         while True:
             try:
                 if journal.found(path) is None or _in_order(path, read_only):
-                    return duckdb.connect(str(path), read_only=read_only, config=config)
+                    with _one_opens:
+                        return duckdb.connect(str(path), read_only=read_only, config=config)
                 held = "a checkpoint"
             except duckdb.Error as error:
                 if not _is_lock(error):

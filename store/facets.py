@@ -7,7 +7,7 @@ the catalogue has one of that name. A column that is not there raises StoreError
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,46 +15,33 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from store import keywords, read
+from store import read
+from store.conditions import TAG, Between, Column, Condition, Contains, Edge, OneOf, Put
 from store.errors import StoreError
 from store.identifiers import literal, quoted
-from store.rows import fetch, first, plain
+from store.rows import fetch, first, one, plain
 
-TAG = "tag"
+__all__ = [
+    "BINS",
+    "TAG",
+    "VALUES",
+    "Between",
+    "Categories",
+    "Condition",
+    "Contains",
+    "OneOf",
+    "Spread",
+    "categories",
+    "columns",
+    "grouping",
+    "matching",
+    "spread",
+    "statement",
+]
+
 VALUES, BINS = 200, 30  # listed of a column, and drawn of a range
 
 Connection = duckdb.DuckDBPyConnection
-Edge = int | float | date
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """The column has one of these values or, with `missing`, none at all."""
-
-    column: str
-    values: tuple[str, ...] = ()
-    missing: bool = False
-
-
-@dataclass(frozen=True)
-class Between:
-    """A number or date from `low` to `high`, both included, None for no limit; with `missing` also none at all."""
-
-    column: str
-    low: Edge | None = None
-    high: Edge | None = None
-    missing: bool = False
-
-
-@dataclass(frozen=True)
-class Contains:
-    """The column's text holds this one, whatever the case and accents of its letters."""
-
-    column: str
-    text: str
-
-
-Condition = OneOf | Between | Contains
 
 
 @dataclass(frozen=True)
@@ -84,7 +71,7 @@ def columns(con: Connection, collection: str) -> dict[str, str]:
     are tags."""
     kinds = read.metadata_columns(con, collection)
     query = "SELECT count(*) FROM tags JOIN catalogue USING (image_id) WHERE collection = ?"
-    return kinds | {TAG: "text"} if TAG not in kinds and first(con, query, [collection])[0] else kinds
+    return kinds | {TAG: "text"} if TAG not in kinds and one(con, query, [collection])[0] else kinds
 
 
 def categories(
@@ -95,13 +82,14 @@ def categories(
     of, value = "catalogue", f"{asked.name}::VARCHAR"
     if asked.parts:
         of, value = f"({asked.parts}) JOIN catalogue USING (image_id)", "part"
+    holds = Contains.template.format(column="value", value="$search")
     found = fetch(
         con,
         f"""
         WITH every AS MATERIALIZED (
             SELECT {value} AS value, count(*) AS images FROM {of} WHERE collection = $collection GROUP BY 1
         ),
-        searched AS (SELECT * FROM every WHERE value IS NOT NULL AND {_holds("value", "$search")}),
+        searched AS (SELECT * FROM every WHERE value IS NOT NULL AND {holds}),
         top AS (SELECT * FROM searched ORDER BY images DESC, value LIMIT $most)
         SELECT value, images, (SELECT count(*) FROM searched) FROM (
             FROM top UNION FROM every WHERE value IN (SELECT unnest($also::VARCHAR[]))
@@ -110,7 +98,7 @@ def categories(
         {"collection": collection, "search": search, "most": most, "also": list(also)},
     )
     none = _test(con, OneOf(column, missing=True), str)
-    missing = first(con, f"SELECT count(*) FROM catalogue WHERE collection = ? AND {none}", [collection])[0]
+    missing = one(con, f"SELECT count(*) FROM catalogue WHERE collection = ? AND {none}", [collection])[0]
     return Categories(tuple((value, images) for value, images, _ in found), found[0][2] if found else 0, missing)
 
 
@@ -125,7 +113,7 @@ def spread(con: Connection, collection: str, column: str, bins: int = BINS) -> S
         kind, value = "DOUBLE", f"{name}::DOUBLE"
     values = f"SELECT {value} AS value FROM catalogue WHERE collection = $collection"
     finite = "isfinite(value::DOUBLE)"
-    low, high, missing = first(
+    low, high, missing = one(
         con,
         f"SELECT min(value) FILTER ({finite}), max(value) FILTER ({finite}), count(*) - count(value) FROM ({values})",
         {"collection": collection},
@@ -157,7 +145,7 @@ def grouping(con: Connection, collection: str) -> list[str]:
         f"count({quoted(name)}), {f'count(DISTINCT {quoted(name)})' if kind == 'VARCHAR' else '1'}"
         for name, kind in columns
     )
-    found = first(con, f"SELECT {counts} FROM catalogue WHERE collection = ?", [collection])
+    found = one(con, f"SELECT {counts} FROM catalogue WHERE collection = ?", [collection])
     parts = fetch(
         con,
         "SELECT key, count(DISTINCT value) FROM keywords JOIN catalogue USING (image_id) "
@@ -192,69 +180,22 @@ def statement(con: Connection, collection: str, conditions: Iterable[Condition],
     return "SELECT image_id FROM catalogue\nWHERE " + "\n  AND ".join(tests)
 
 
-def _test(con: Connection, condition: Condition, put: Callable[[Any], str]) -> str:
+def _test(con: Connection, condition: Condition, put: Put) -> str:
     """SQL for a condition, its values as `put` writes them."""
-    asked = _column(con, condition.column)
-    name = asked.name
-    text = name if asked.is_text else f"{name}::VARCHAR"
-    if isinstance(condition, Contains):
-        test = _holds("part" if asked.kind == TAG else text, put(condition.text))
-        return asked.some_part(test) if asked.kind == TAG else test
-    if isinstance(condition, Between):
-        if asked.is_text:
-            raise StoreError(f"The column {condition.column!r} holds text, which has no range.")
-        ends = ((">=", condition.low), ("<=", condition.high))
-        limits = [f"{name} {sign} {put(end)}" for sign, end in ends if end is not None]
-        tests = [" AND ".join(limits) or f"{name} IS NOT NULL"]
-    elif condition.values and asked.parts:
-        tests = [asked.some_part(f"part IN ({', '.join(map(put, condition.values))})")]
-        if whole := [value for value in condition.values if asked.divided(value)]:  # as older links have them
-            tests.append(f"{name} IN ({', '.join(map(put, whole))})")
-    else:
-        tests = [f"{text} IN ({', '.join(map(put, condition.values))})"] if condition.values else []
-    if condition.missing or not tests:
-        tests.append("image_id NOT IN (SELECT image_id FROM tags)" if asked.kind == TAG else f"{name} IS NULL")
-    return tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})"  # AND binds first
+    return condition.sql(_column(con, condition.column), put)
 
 
-@dataclass(frozen=True)
-class _Column:
-    """A column's name as SQL writes it, and its type; TAG is the type of tags. Where an image can have several values,
-    `parts` is SQL for the rows (image_id, part), divided by `separator`."""
-
-    name: str
-    kind: str
-    parts: str = ""
-    separator: str = ""
-
-    @property
-    def is_text(self) -> bool:
-        return self.kind in ("VARCHAR", TAG)
-
-    def some_part(self, test: str) -> str:
-        """SQL for the images of which a part passes."""
-        return f"image_id IN (SELECT image_id FROM ({self.parts}) WHERE {test})"
-
-    def divided(self, value: str) -> bool:
-        """Whether a value is a whole cell rather than a part."""
-        return self.separator in value if self.separator in keywords.SEPARATORS else value.startswith("[")
-
-
-def _column(con: Connection, column: str) -> _Column:
+def _column(con: Connection, column: str) -> Column:
     found = first(con, "SELECT type, separator FROM catalogue_column WHERE name = ?", [column])
     if found is None and column == TAG:
-        return _Column(quoted(TAG), TAG, "SELECT image_id, tag AS part FROM tags")
+        return Column(quoted(TAG), TAG, "SELECT image_id, tag AS part FROM tags")
     if found is None:
         raise StoreError(f"The catalogue has no column {column!r}.")
     kind, separator = found
     if separator is None:
-        return _Column(quoted(column), kind)
+        return Column(quoted(column), kind)
     parts = f"SELECT image_id, value AS part FROM keywords WHERE key = {literal(column)}"
-    return _Column(quoted(column), kind, parts, separator)
-
-
-def _holds(text: str, part: str) -> str:
-    return f"contains(strip_accents(lower({text})), strip_accents(lower({part})))"
+    return Column(quoted(column), kind, parts, separator)
 
 
 def _literal(value: Any) -> str:

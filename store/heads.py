@@ -1,4 +1,4 @@
-"""What many images together say about the heads of a run: numbers, maps, likeness, and the names that people gave.
+"""What many images together say about the heads of a run: numbers, maps, similarity, and the names that people gave.
 
 `ids` are image ids, None all images of the run. A number that is not finite counts as missing: the layers of class
 attention, for one, have no distance. The maps of 10,000 images and more are read in pieces, never all at once.
@@ -6,6 +6,7 @@ attention, for one, have no distance. The maps of 10,000 images and more are rea
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import duckdb
@@ -14,7 +15,8 @@ import pyarrow as pa
 
 from store import companding, grids, rows
 from store.errors import StoreError
-from store.results import HEAD_STATS
+from store.maps import AttentionMaps
+from store.results import head_statistics
 
 IMPORTANCE = "importance"  # the one statistic that comes from the view `head_importances`
 PREDICTED = "class:predicted"  # of each image the class that is predicted for it
@@ -38,17 +40,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class MeanMap:
-    """The mean over `images` maps of one head, weights (rows, cols) float32. Of maps of several grids, all are brought
-    onto a common one; `grids_before` says how many there were."""
-
-    weights: np.ndarray
-    images: int
-    grids_before: int
-
-
-@dataclass(frozen=True)
-class Likeness:
+class HeadSimilarity:
     """How alike n heads look: of each its layer (n,) and head (n,), `cosines` (n, n) float32, the mean over `images`
     images of the cosine between two heads' maps (NaN where no image has both), and their mean maps (n, rows, cols),
     those of several grids brought onto a common one."""
@@ -62,9 +54,10 @@ class Likeness:
 
 def statistics(con: Connection, run_id: int) -> list[str]:
     """The statistics that say something in this run, `importance` among them: finite and not 0 for some image."""
-    tests = ", ".join(f"bool_or(isfinite({name}) AND {name} <> 0)" for name in HEAD_STATS)
-    found = rows.first(con, f"SELECT {tests} FROM head_stats WHERE run_id = ?", [run_id])
-    names = [name for name, speaks in zip(HEAD_STATS, found, strict=True) if speaks]
+    stored = head_statistics(con)
+    tests = ", ".join(f"bool_or(isfinite({name}) AND {name} <> 0)" for name in stored)
+    found = rows.one(con, f"SELECT {tests} FROM head_stats WHERE run_id = ?", [run_id])
+    names = [name for name, speaks in zip(stored, found, strict=True) if speaks]
     return [*names, IMPORTANCE] if targets(con, run_id) else names
 
 
@@ -74,14 +67,15 @@ def targets(con: Connection, run_id: int) -> list[str]:
     query = "SELECT DISTINCT target FROM head_importances WHERE run_id = ? ORDER BY target"
     found = [target for (target,) in rows.fetch(con, query, [run_id])]
     query = f"SELECT count(*) FROM head_importances WHERE run_id = $run {_OF_PREDICTED}"
-    return [PREDICTED, *found] if rows.first(con, query, {"run": run_id})[0] else found
+    return [PREDICTED, *found] if rows.one(con, query, {"run": run_id})[0] else found
 
 
 def means(con: Connection, run_id: int, statistic: str, target: str = "", ids: Iterable[int] | None = None) -> pa.Table:
     """layer, head, mean, spread (standard deviation over the images, null for a single one), images (how many have a
     number). `target`, one of `targets`, chooses among importances. Raises StoreError for an unknown statistic."""
-    if statistic not in (*HEAD_STATS, IMPORTANCE):
-        raise StoreError(f"Heads have {', '.join(HEAD_STATS)} and {IMPORTANCE}; there is no statistic {statistic!r}.")
+    stored = head_statistics(con)
+    if statistic not in (*stored, IMPORTANCE):
+        raise StoreError(f"Heads have {', '.join(stored)} and {IMPORTANCE}; there is no statistic {statistic!r}.")
     view = "head_importances" if statistic == IMPORTANCE else "head_stats"
     chosen = (_OF_PREDICTED if target == PREDICTED else "AND target = $target") if statistic == IMPORTANCE else ""
     return _table(
@@ -141,8 +135,8 @@ def maps(con: Connection, head: Head, ids: Iterable[int]) -> dict[int, np.ndarra
     return found
 
 
-def mean_map(con: Connection, head: Head, ids: Iterable[int] | None = None) -> MeanMap | None:
-    """The mean of one head's maps over all images, on their common grid; None if there are none."""
+def mean_map(con: Connection, head: Head, ids: Iterable[int] | None = None) -> AttentionMaps | None:
+    """The mean of one head's maps over all images, on their common grid: one map; None if there are none."""
     same = f"FROM stored_map WHERE {_SAME_HEAD} {_among(ids)}"
     counted = f"SELECT rows, cols, count(*) AS images {same} GROUP BY ALL ORDER BY ALL"
     found = _table(con, counted, **vars(head), ids=ids).to_pylist()
@@ -158,17 +152,19 @@ def mean_map(con: Connection, head: Head, ids: Iterable[int] | None = None) -> M
             total += weights.sum(axis=0, dtype=np.float64)
         totals[height, width] = total[None]
     images = sum(grid["images"] for grid in found)
-    return MeanMap((_together(totals)[0] / images).astype(np.float32), images, len(found))
+    mean = (_together(totals) / images).astype(np.float32)
+    which = {"method": head.method, "target": head.target, "images": images, "grids": len(found)}
+    return AttentionMaps(mean, np.array([head.layer]), np.array([head.head]), **which)
 
 
-def likeness(
+def similarity(
     con: Connection,
     run_id: int,
     method: str,
     ids: Iterable[int] | None = None,
     target: str = "",
     sample: int = SAMPLE,
-) -> Likeness | None:
+) -> HeadSimilarity | None:
     """Every head compared with every other, by the mean cosine of their maps of the same image; None without maps.
 
     At most `sample` images are read, spread evenly over those that have maps, so that they are the same every time.
@@ -246,18 +242,18 @@ class _Comparison:
         total[at] += weights
         count[at] += 1
 
-    def done(self, images: int) -> Likeness:
+    def done(self, images: int) -> HeadSimilarity:
         total = _together({grid: total for grid, (total, _) in self.totals.items()})
-        count = sum(count for _, count in self.totals.values())
+        count = reduce(np.add, (count for _, count in self.totals.values()))
         with np.errstate(invalid="ignore"):
             cosines, means = self.sums / self.counts, total / count[:, None, None]
-        return Likeness(self.layers, self.heads, cosines, means, images)
+        return HeadSimilarity(self.layers, self.heads, cosines, means, images)
 
 
 def _together(totals: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
     """Sums of maps (n, rows * cols) of each grid, added up on their common grid (n, rows, cols)."""
     height, width = grids.common(totals)
-    return sum(grids.onto(total.reshape(-1, *grid), height, width) for grid, total in totals.items())
+    return reduce(np.add, (grids.onto(total.reshape(-1, *grid), height, width) for grid, total in totals.items()))
 
 
 _OF_PREDICTED = """AND (image_id, target) IN (

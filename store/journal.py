@@ -21,6 +21,7 @@ from pathlib import Path
 import duckdb
 
 from store.errors import InterruptedCheckpoint
+from store.rows import one
 
 try:
     import fcntl
@@ -71,7 +72,7 @@ def save(con: duckdb.DuckDBPyConnection, path: Path) -> bool:
     kind = layout(path)
     if kind not in LAYOUTS:
         return False
-    size = con.execute("SELECT block_size FROM pragma_database_size()").fetchone()[0]
+    size = one(con, "SELECT block_size FROM pragma_database_size()")[0]
     ids = con.execute("SELECT block_id FROM pragma_metadata_info() WHERE free_blocks > 0 ORDER BY 1").fetchall()
     file = _descriptor(path)
     length = os.fstat(file).st_size

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from store.identifiers import json_at, literal, text_at
-from store.rows import fetch, first
+from store.rows import fetch, one
 
 SEPARATORS = ("|", ";")
 JSON = "json"
@@ -65,7 +65,7 @@ def is_due(con: duckdb.DuckDBPyConnection, since: int | None) -> bool:
     are asked once in SAMPLE images, since that takes tenths of a second."""
     if since is None or since < SAMPLE:
         return True
-    return first(con, "SELECT max(image_id) FROM image")[0] // SAMPLE > (since - 1) // SAMPLE
+    return one(con, "SELECT max(image_id) FROM image")[0] // SAMPLE > (since - 1) // SAMPLE
 
 
 def separators(con: duckdb.DuckDBPyConnection, keys: Iterable[str]) -> dict[str, str]:
@@ -73,7 +73,7 @@ def separators(con: duckdb.DuckDBPyConnection, keys: Iterable[str]) -> dict[str,
     asked = [key for key in keys if key.strip().casefold() not in WHOLE]
     if not asked:
         return {}
-    images = first(con, "SELECT count(*) FROM image")[0]
+    images = one(con, "SELECT count(*) FROM image")[0]
     params = {
         "keys": asked,
         "step": max(1, images // SAMPLE),

@@ -10,7 +10,7 @@ import mimetypes
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote, urlsplit
 
 import numpy as np
@@ -131,7 +131,7 @@ def manifest(uri: str, label: str, places: Iterable[Marked]) -> dict[str, Any]:
         "items": canvases,
     }
     # Only checked, not written by it: it would put addresses into another form, and canvases would be other canvases.
-    iiif_prezi3.Manifest(**data)
+    iiif_prezi3.Manifest.model_validate(data)
     return data
 
 
@@ -161,7 +161,7 @@ def content_state(target: str, manifest_uri: str) -> str:
     return base64.urlsafe_b64encode(quote(state, safe="!~*'()").encode()).decode().rstrip("=")
 
 
-def is_web(value: Any) -> bool:
+def is_web(value: Any) -> TypeGuard[str]:
     """Whether a value is an address on the web, so that it can stand in a manifest."""
     if not isinstance(value, str) or not re.match(r"https?://[^/?#\s<>]+(?:[/?#]|$)", value) or not value.isprintable():
         return False

@@ -36,7 +36,8 @@ class Peaks:
     def words(self, rank: int, times: float) -> str:
         """What is said of the peak of this rank, from 1."""
         target = f" of {self.target}" if self.target else ""
-        head = {None: "", "mean": ", mean of all heads"}.get(self.head, f", head {self.head}")
+        named = {None: "", "mean": ", mean of all heads", "max": ", head max"}
+        head = f", head {self.head}" if isinstance(self.head, int) else named[self.head]
         measure = "times uniform attention" if self.kind == "attention" else "times the mean of the map"
         layer = f"{'accumulated to ' * self.accumulate}layer {self.layer}"
         map_of = f"{self.method}{target}, {layer}{head}, run {self.run_id}"
@@ -72,14 +73,14 @@ def peaks_of(path: Path | str, pictures: list[Picture], wanted: Peaks, find: Fin
         with reading(path) as con:  # not for all of it: an ingest may be waiting
             for _, same in seen.groupby(["rows", "cols"]):  # one grid at a time, so that no map is drawn onto another
                 which = (wanted.method, wanted.target, wanted.layer, wanted.head, wanted.accumulate)
-                found = aggregate.group_maps(con, wanted.run_id, same.index, *which)
-                maps |= dict(zip(found.ids.tolist(), found.weights, strict=True))
+                group = aggregate.group_maps(con, wanted.run_id, same.index, *which)
+                maps |= dict(zip(group.image_ids.tolist(), group.weights, strict=True))
         for picture in batch:
             found = picture.image_id in maps
             yield picture, _places(maps[picture.image_id], seen, picture, wanted, find) if found else []
 
 
 def _places(weights: np.ndarray, frames: Any, picture: Picture, wanted: Peaks, find: Find) -> list[Place]:
-    edges = tuple(float(frames.at[picture.image_id, edge]) for edge in ("x0", "y0", "x1", "y1"))
-    found = find(weights, edges, (picture.width, picture.height), wanted.count, wanted.kind)
+    x0, y0, x1, y1 = (float(frames.at[picture.image_id, edge]) for edge in ("x0", "y0", "x1", "y1"))
+    found = find(weights, (x0, y0, x1, y1), (picture.width, picture.height), wanted.count, wanted.kind)
     return [Place(peak.box, wanted.words(rank, peak.times)) for rank, peak in enumerate(found, start=1)]

@@ -6,7 +6,7 @@ import duckdb
 
 from store import catalogue
 from store.errors import DatabaseNewer, DatabaseOlder, NotADatabase
-from store.rows import fetch, first, now
+from store.rows import fetch, now, one
 
 FOLDER = Path(__file__).parent / "migrations"
 REBUILT = (11,)  # the migrations after which the views of the metadata are made anew
@@ -18,21 +18,22 @@ def steps(folder: Path = FOLDER) -> list[tuple[int, Path]]:
 
 
 def apply(con: duckdb.DuckDBPyConnection, path: Path, folder: Path = FOLDER) -> list[int]:
-    """Apply what is missing, each migration as one transaction; returns their numbers.
+    """Apply what is missing, each migration as one transaction, in a new database all of them; returns their numbers.
 
     Raises DatabaseNewer, or NotADatabase for a DuckDB file that holds somebody else's tables.
     """
     known, found = steps(folder), _number(con, path)
     _refuse_newer(found, known, path)
     missing = [(number, file) for number, file in known if number > found]
-    for number, file in missing:
+    for together in [[step] for step in missing] if found else [missing]:
         con.begin()
         try:
             con.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER, name VARCHAR, applied_at TIMESTAMP)")
-            con.execute(file.read_text(encoding="utf-8"))
-            if folder == FOLDER and number in REBUILT:
-                catalogue.rebuild(con)
-            con.execute("INSERT INTO migration VALUES (?, ?, ?)", [number, file.stem[5:], now()])
+            for number, file in together:
+                con.execute(file.read_text(encoding="utf-8"))
+                if folder == FOLDER and number in REBUILT:
+                    catalogue.rebuild(con)
+                con.execute("INSERT INTO migration VALUES (?, ?, ?)", [number, file.stem[5:], now()])
         except BaseException:
             con.rollback()
             raise
@@ -54,7 +55,7 @@ def check(con: duckdb.DuckDBPyConnection, path: Path, folder: Path = FOLDER) -> 
 def _number(con: duckdb.DuckDBPyConnection, path: Path) -> int:
     """The last migration applied; 0 for an empty file."""
     try:
-        return first(con, "SELECT coalesce(max(number), 0) FROM migration")[0]
+        return one(con, "SELECT coalesce(max(number), 0) FROM migration")[0]
     except duckdb.CatalogException:
         tables = sorted(name for (name,) in fetch(con, "SELECT table_name FROM duckdb_tables()"))
     if tables:

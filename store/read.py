@@ -14,8 +14,9 @@ import pyarrow as pa
 from store import companding
 from store.errors import StoreError
 from store.identifiers import literal, quoted, text_at
-from store.records import FrameRecord, Held, MapStack
-from store.rows import fetch, first, plain
+from store.maps import AttentionMaps
+from store.records import FrameRecord, RunRecord, StoredImage
+from store.rows import fetch, first, one, plain
 
 TITLE_KEYS = ("title", "name", "caption", "label", "titel", "titre")
 
@@ -37,15 +38,16 @@ def collections(con: Connection) -> pa.Table:
 
 
 def images(con: Connection, collection: str | None = None, ids: Iterable[int] | None = None) -> pa.Table:
-    """image_id, collection, path, sha256, width, height, metadata (JSON text), title: the first that is there of the
-    metadata's title, name, caption, label, titel and titre, in any case, else the file's name without its ending."""
+    """The columns of the view `images` but `added_at`, among them metadata as JSON text; and title: the first that is
+    there of the metadata's title, name, caption, label, titel and titre, in any case, else the file's name without its
+    ending."""
     keys = fetch(con, "SELECT key FROM catalogue_column ORDER BY position")
     named = sorted((TITLE_KEYS.index(key.lower()), key) for (key,) in keys if key.lower() in TITLE_KEYS)
     titles = "".join(f"{text_at('metadata', key)}, " for _, key in named)
     return _table(
         con,
         f"""
-        SELECT image_id, collection, path, sha256, width, height, metadata::VARCHAR AS metadata,
+        SELECT * EXCLUDE (added_at) REPLACE (metadata::VARCHAR AS metadata),
             coalesce({titles} nullif(parse_filename(path, true), ''), path) AS title
         FROM images {_where(collection, ids)} ORDER BY image_id
         """,
@@ -71,7 +73,7 @@ def metadata_columns(con: Connection, collection: str | None = None) -> dict[str
     columns = fetch(con, "SELECT name, type FROM catalogue_column ORDER BY position")
     if collection is not None and columns:
         counts = ", ".join(f"count({quoted(name)})" for name, _ in columns)
-        row = first(con, f"SELECT {counts} FROM catalogue WHERE collection = ?", [collection])
+        row = one(con, f"SELECT {counts} FROM catalogue WHERE collection = ?", [collection])
         columns = [column for column, count in zip(columns, row, strict=True) if count]
     return {name: kinds.get(type, "number") for name, type in columns}  # number: DECIMAL(18,2)
 
@@ -104,20 +106,23 @@ def unread_dates(con: Connection, collection: str) -> list[tuple[str, int, int, 
     return found
 
 
-def runs(con: Connection, collection: str | None = None) -> pa.Table:
-    """The rows of the view `runs`, and images: how many have a feature."""
+def runs(con: Connection, collection: str | None = None) -> list[RunRecord]:
+    """The runs, the oldest first."""
+    return _runs(con, f"{_where(collection)} ORDER BY run_id", collection=collection)
+
+
+def run(con: Connection, run_id: int) -> RunRecord | None:
+    """One run; None if there is no such run."""
+    return next(iter(_runs(con, "WHERE run_id = $id", id=run_id)), None)
+
+
+def _runs(con: Connection, which: str, **params: Any) -> list[RunRecord]:
     counts = "(SELECT count(*) FROM feature f WHERE f.run_id = runs.run_id) AS images"
-    query = f"SELECT *, {counts} FROM runs {_where(collection)} ORDER BY run_id"
-    return _table(con, query, collection=collection)
-
-
-def run(con: Connection, run_id: int) -> dict[str, Any] | None:
-    """One row of `runs` as a dict, its settings and versions as dicts; None if there is no such run."""
-    query = "SELECT *, (SELECT count(*) FROM feature WHERE run_id = $id) AS images FROM runs WHERE run_id = $id"
-    found = _table(con, query, id=run_id).to_pylist()
-    if not found:
-        return None
-    return found[0] | {key: json.loads(found[0][key]) for key in ("settings", "versions")}
+    rows = _table(con, f"SELECT *, {counts} FROM runs {which}", **params).to_pylist()
+    return [
+        RunRecord(**row | {"settings": json.loads(row["settings"]), "versions": json.loads(row["versions"])})
+        for row in rows
+    ]
 
 
 def frame(con: Connection, run_id: int, image_id: int) -> FrameRecord | None:
@@ -135,7 +140,7 @@ def maps(
     target: str = "",
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
-) -> MapStack | None:
+) -> AttentionMaps | None:
     """The maps of one image, ordered by layer and head; None if there are none. `layers` and `heads` choose some."""
     table = _table(
         con,
@@ -159,7 +164,8 @@ def maps(
     codes = np.concatenate([chunk.flatten().to_numpy() for chunk in table["codes"].chunks])
     weights = companding.decode(codes.reshape(-1, rows * cols), table["scale"].to_numpy(), table["minimum"].to_numpy())
     layer, head = table["layer"].to_numpy(), table["head"].to_numpy()
-    return MapStack(layer, head, rows, cols, weights.reshape(-1, rows, cols))
+    ids = np.full(len(layer), image_id)
+    return AttentionMaps(weights.reshape(-1, rows, cols), layer, head, ids, method, target)
 
 
 def methods(con: Connection, run_id: int) -> pa.Table:
@@ -234,18 +240,21 @@ def thumbnails(con: Connection, ids: Iterable[int]) -> dict[int, bytes]:
     return dict(fetch(con, query, [_ints(ids)]))
 
 
-def known(con: Connection, collection_id: int, paths: Iterable[str] | None = None) -> dict[str, Held]:
+def known(con: Connection, collection_id: int, paths: Iterable[str] | None = None) -> dict[str, StoredImage]:
     """What a collection holds, or of it these paths, by path."""
     query = """
         SELECT path, i.image_id, sha256, bytes, modified, metadata, u.image_id IS NULL
         FROM image i LEFT JOIN uncounted u USING (image_id) WHERE collection_id = $collection
     """
-    params = {"collection": collection_id}
+    params: dict[str, Any] = {"collection": collection_id}
     if paths is not None:
         query += " AND path IN (SELECT unnest($paths::VARCHAR[]))"
         params["paths"] = list(paths)
     rows = fetch(con, query, params)
-    return {path: Held(*rest, json.loads(metadata), counted) for path, *rest, metadata, counted in rows}
+    return {
+        path: StoredImage(image_id, sha256, size, modified, json.loads(metadata), counted)
+        for path, image_id, sha256, size, modified, metadata, counted in rows
+    }
 
 
 def sizes(con: Connection, collection_id: int) -> dict[str, tuple[int, int, bool]]:

@@ -1,16 +1,23 @@
 """The nouns that go into the database and come out of it, as plain frozen data."""
 
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from types import NoneType
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 import numpy as np
+
+from store.maps import AttentionMaps
 
 
 @dataclass(frozen=True)
 class ImageRecord:
     """One picture. `path` is its name inside the collection (posix, relative) or a URI; width and height are pixels of
     the upright original; `modified` is the file's time stamp in seconds since 1970; `thumbnail` is a JPEG, empty where
-    none is to be kept."""
+    none is to be kept.
+
+    A further field is a column of the table `image`, NULL where the picture is older than it: `name: int | None =
+    field(default=None, metadata={"title": "words"})`. With a title, pages show it among the facts of a picture."""
 
     path: str
     sha256: str
@@ -24,7 +31,20 @@ class ImageRecord:
     thumbnail_height: int
 
 
-class Held(NamedTuple):
+def image_columns() -> dict[str, type]:
+    """{name: str, int, float or bool} of the fields of an ImageRecord that are columns of the table `image` as such:
+    all but the metadata, which goes in as JSON, and the thumbnail, which has a table of its own."""
+    kinds = {name: [*get_args(hint), hint] for name, hint in get_type_hints(ImageRecord).items()}
+    own = (name for name in kinds if name != "metadata" and not name.startswith("thumbnail"))
+    return {name: next(kind for kind in kinds[name] if kind is not NoneType) for name in own}
+
+
+def image_titles() -> dict[str, str]:
+    """{name: title} of the fields of an ImageRecord that pages show by themselves."""
+    return {each.name: each.metadata["title"] for each in fields(ImageRecord) if "title" in each.metadata}
+
+
+class StoredImage(NamedTuple):
     """What a collection holds of a picture: length and time stamp of the file as it was read, what is said of it, and
     whether the pages of its file have been counted, as older versions did not. A tuple, since collections are read
     whole at each start."""
@@ -46,8 +66,8 @@ class TableRows(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """One backbone over one collection with fixed settings. `size` is the side of the network's input in pixels."""
+class Run:
+    """One backbone with fixed settings, before it has a number. `size` is the side of the network's input in pixels."""
 
     backbone: str
     weights_sha256: str
@@ -61,6 +81,27 @@ class RunRecord:
     settings: dict[str, Any]
     versions: dict[str, str]
 
+    @property
+    def title(self) -> str:
+        """What the network is called."""
+        return self.settings.get("title") or self.backbone
+
+    @property
+    def measured(self) -> dict[str, Any] | None:
+        """What was measured of the network (`ingest.vision.backbones.measure`); None of runs from before it was."""
+        return self.settings.get("measured")
+
+
+@dataclass(frozen=True)
+class RunRecord(Run):
+    """A run over one collection as the database holds it: a row of the view `runs`, and how many images have a
+    feature."""
+
+    run_id: int
+    collection: str
+    created_at: datetime
+    images: int
+
 
 @dataclass(frozen=True)
 class FrameRecord:
@@ -73,21 +114,6 @@ class FrameRecord:
     y1: float
     rows: int
     cols: int
-
-
-@dataclass(frozen=True)
-class MapBlock:
-    """m maps of one method, target and grid. `heads` is None where a map belongs to no head (rollout);
-    `weights` is (m, rows * cols) float32, row-major, never negative."""
-
-    method: str
-    target: str
-    rows: int
-    cols: int
-    image_ids: np.ndarray
-    layers: np.ndarray
-    heads: np.ndarray | None
-    weights: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -133,21 +159,9 @@ class Results:
     image_ids: np.ndarray
     vectors: np.ndarray | None = None
     frames: list[FrameRecord] = field(default_factory=list)
-    maps: list[MapBlock] = field(default_factory=list)
+    maps: list[AttentionMaps] = field(default_factory=list)
     head_stats: list[HeadStats] = field(default_factory=list)
     token_stats: dict[str, np.ndarray] = field(default_factory=dict)
     importance: list[HeadImportance] = field(default_factory=list)
     predictions: list[PredictionRecord] = field(default_factory=list)
     norms: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class MapStack:
-    """m maps of one image: layers (m,), heads (m,) with -1 where a map belongs to no head, weights (m, rows, cols)
-    float32."""
-
-    layers: np.ndarray
-    heads: np.ndarray
-    rows: int
-    cols: int
-    weights: np.ndarray

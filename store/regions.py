@@ -54,10 +54,11 @@ def add(con: Connection, image_id: int, box: Box, note: str = "") -> int:
     if same is not None:
         rows.fetch(con, "UPDATE region SET note = ? WHERE region_id = ?", [note or None, same[0]])
         return same[0]
-    row = {"region_id": rows.next_id(con, "region"), "image_id": image_id, "x0": x0, "y0": y0, "x1": x1, "y1": y1}
+    number = rows.next_id(con, "region")
+    row = {"region_id": number, "image_id": image_id, "x0": x0, "y0": y0, "x1": x1, "y1": y1}
     row |= {"note": note or None, "created_at": rows.now()}
     rows.insert(con, "region", {name: [value] for name, value in row.items()})
-    return row["region_id"]
+    return number
 
 
 def delete(con: Connection, region_id: int) -> None:

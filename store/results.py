@@ -6,20 +6,19 @@ import pyarrow as pa
 
 from store import companding, rows
 from store.errors import StoreError
-from store.records import HeadImportance, HeadStats, MapBlock, Results
+from store.maps import FUSED, AttentionMaps
+from store.records import HeadImportance, HeadStats, Results
 
-HEAD_STATS = (
-    "distance",
-    "distance_share",
-    "distance_raw",
-    "entropy",
-    "mass_cls",
-    "mass_registers",
-    "mass_patches",
-    "peak",
-    "entropy_mean",
-    "effective_patches",
-)
+
+def head_statistics(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """The statistics that the view `head_stats` has a column for."""
+    query = """
+        SELECT column_name FROM duckdb_columns()
+        WHERE database_name = current_database() AND table_name = 'head_stats'
+            AND column_name NOT IN ('run_id', 'image_id', 'layer', 'head')
+        ORDER BY column_index
+    """
+    return [name for (name,) in rows.fetch(con, query)]
 
 
 def add_results(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
@@ -33,10 +32,10 @@ def add_results(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -
         rows.delete(con, "frame", [frame.image_id for frame in results.frames], run_id=run_id)
         rows.insert(con, "frame", _frame_columns(run_id, results))
     # All the old rows go before any new ones come: images of several grids make several blocks of one method.
-    for block in results.maps:
-        rows.delete(con, "stored_map", block.image_ids, run_id=run_id, method=block.method, target=block.target)
-    for block in results.maps:
-        rows.insert(con, "stored_map", _map_columns(run_id, block))
+    for maps in results.maps:
+        rows.delete(con, "stored_map", maps.image_ids, run_id=run_id, method=maps.method, target=maps.target)
+    for maps in results.maps:
+        rows.insert(con, "stored_map", _map_columns(run_id, maps))
     for stats in results.head_stats:
         rows.delete(con, "head_stat", stats.image_ids, run_id=run_id)
     for stats in results.head_stats:
@@ -65,19 +64,19 @@ def _check(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> Non
             raise StoreError("A feature vector must be finite; one of these holds infinite or NaN numbers.")
         if results.norms is not None and np.shape(results.norms) != expected[:1]:
             raise StoreError(f"{expected[0]} vectors need as many lengths; there are {np.shape(results.norms)}.")
-    for block in results.maps:
-        expected = (len(block.image_ids), block.rows * block.cols)
-        if np.shape(block.weights) != expected:
+    for maps in results.maps:
+        counts = {len(values) for values in (maps.weights, maps.layers, maps.heads, maps.image_ids)}
+        if maps.weights.ndim != 3 or len(counts) != 1:
             raise StoreError(
-                f"{expected[0]} maps of {block.rows} × {block.cols} need weights of shape {expected}; "
-                f"these of {block.method!r} have {np.shape(block.weights)}."
+                f"Weights of maps have the shape (maps, rows, columns), and each map a layer, a head and an image; "
+                f"these of {maps.method!r} have {np.shape(maps.weights)}, {np.shape(maps.layers)}, "
+                f"{np.shape(maps.heads)} and {np.shape(maps.image_ids)}."
             )
+    stored = head_statistics(con) if results.head_stats else []
     for stats in results.head_stats:
-        unknown = sorted(set(stats.values) - set(HEAD_STATS))
+        unknown = sorted(set(stats.values) - set(stored))
         if unknown:
-            raise StoreError(
-                f"Head statistics are {', '.join(HEAD_STATS)}; there is no column for {', '.join(unknown)}."
-            )
+            raise StoreError(f"Head statistics are {', '.join(stored)}; there is no column for {', '.join(unknown)}.")
 
 
 def _insert_vectors(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
@@ -125,19 +124,19 @@ def _frame_columns(run_id: int, results: Results) -> dict:
     return {"run_id": np.full(len(results.frames), run_id), **columns}
 
 
-def _map_columns(run_id: int, block: MapBlock) -> dict:
-    count = len(block.image_ids)
-    codes, scales, minima = companding.encode(block.weights)
-    heads = pa.nulls(count, pa.int16()) if block.heads is None else np.asarray(block.heads, dtype=np.int16)
+def _map_columns(run_id: int, maps: AttentionMaps) -> dict:
+    rows_, cols = maps.grid
+    count, heads = len(maps), np.asarray(maps.heads, dtype=np.int16)
+    codes, scales, minima = companding.encode(maps.weights.reshape(count, rows_ * cols))
     return {
         "run_id": np.full(count, run_id),
-        "image_id": np.asarray(block.image_ids, dtype=np.int64),
-        "method": pa.repeat(block.method, count),
-        "target": pa.repeat(block.target, count),
-        "layer": np.asarray(block.layers, dtype=np.int16),
-        "head": heads,
-        "rows": np.full(count, block.rows),
-        "cols": np.full(count, block.cols),
+        "image_id": np.asarray(maps.image_ids, dtype=np.int64),
+        "method": pa.repeat(maps.method, count),
+        "target": pa.repeat(maps.target, count),
+        "layer": np.asarray(maps.layers, dtype=np.int16),
+        "head": pa.array(heads, mask=heads == FUSED),
+        "rows": np.full(count, rows_),
+        "cols": np.full(count, cols),
         "scale": scales,
         "minimum": minima,
         "codes": rows.lists(codes),

@@ -9,6 +9,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from store.errors import StoreError
+
 
 def insert(con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, Any]) -> None:
     """Append columns of equal length (arrays or lists, by name); columns that are not named become NULL."""
@@ -42,7 +44,7 @@ def delete(con: duckdb.DuckDBPyConnection, table: str, image_ids: Iterable[int],
 
 def next_id(con: duckdb.DuckDBPyConnection, table: str) -> int:
     """One more than the largest id; there is only ever one writer."""
-    return first(con, f"SELECT coalesce(max({table}_id), 0) + 1 FROM {table}")[0]
+    return one(con, f"SELECT coalesce(max({table}_id), 0) + 1 FROM {table}")[0]
 
 
 def fetch(con: duckdb.DuckDBPyConnection, query: str, params: Any = None) -> list[tuple]:
@@ -53,6 +55,14 @@ def fetch(con: duckdb.DuckDBPyConnection, query: str, params: Any = None) -> lis
 def first(con: duckdb.DuckDBPyConnection, query: str, params: Any = None) -> tuple | None:
     """The first row, or None."""
     return next(iter(fetch(con, query, params)), None)
+
+
+def one(con: duckdb.DuckDBPyConnection, query: str, params: Any = None) -> tuple:
+    """The row of a query that always has one, as counts and sums have. StoreError if it has none."""
+    found = first(con, query, params)
+    if found is None:
+        raise StoreError("The database has no answer where it must have one; start the command again.")
+    return found
 
 
 def plain(params: Any) -> Any:

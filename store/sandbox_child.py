@@ -23,7 +23,7 @@ from store import pivots
 from store.answers import fetch as fetch_answer
 from store.connection import READER
 from store.errors import SqlFailed, SqlRefused, StoreError
-from store.rows import fetch, first
+from store.rows import fetch, one
 
 LONGEST = 20_000  # characters of SQL
 LARGEST = 64 * 2**20  # bytes of an answer
@@ -80,7 +80,7 @@ def examine(con: duckdb.DuckDBPyConnection, sql: str) -> None:
         return
     if kind == "EXPLAIN":
         text = _EXPLAIN.sub("", text, count=1)
-    parsed = json.loads(first(con, "SELECT json_serialize_sql(?::VARCHAR)", [text])[0])
+    parsed = json.loads(one(con, "SELECT json_serialize_sql(?::VARCHAR)", [text])[0])
     if parsed["error"]:
         raise SqlRefused(
             f"A statement of the kind {kind} cannot run here, where the database is only read: "
@@ -98,7 +98,7 @@ def _kind(statement: duckdb.Statement) -> str:
 
 
 def _answer(path: Path, sql: str, rows: int) -> tuple[dict, bytes]:
-    with duckdb.connect(str(path), read_only=True, config=READER | {"memory_limit": "2GB"}) as con:
+    with duckdb.connect(str(path), read_only=True, config={**READER, "memory_limit": "2GB"}) as con:
         examine(con, sql)
         start = time.monotonic()
         typed, shown = fetch_answer(con.sql(sql).limit(rows + 1))

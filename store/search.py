@@ -1,11 +1,10 @@
-"""Nearest neighbours by cosine similarity, exact."""
+"""The features of a run, as they are searched and exported."""
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 
 from store.errors import StoreError
-from store.rows import first, plain
+from store.rows import plain
 
 
 def features(con: duckdb.DuckDBPyConnection, run_id: int) -> tuple[np.ndarray, np.ndarray]:
@@ -35,21 +34,3 @@ def raw_features(con: duckdb.DuckDBPyConnection, run_id: int) -> tuple[np.ndarra
         )
     ids, vectors = features(con, run_id)
     return ids, vectors * norms.to_numpy()[:, None]
-
-
-def nearest(con: duckdb.DuckDBPyConnection, run_id: int, image_id: int, k: int) -> pa.Table:
-    """The k images most like `image_id`, best first, without itself: image_id, similarity (cosine)."""
-    return con.sql("SELECT * FROM nearest(?, ?, ?)", params=plain([run_id, image_id, k])).to_arrow_table()
-
-
-def nearest_to(con: duckdb.DuckDBPyConnection, run_id: int, vector: np.ndarray, k: int) -> pa.Table:
-    """The k images whose features are most like a vector (dim,) of any length: image_id, similarity (cosine)."""
-    vector = np.asarray(vector, dtype=np.float32).ravel()
-    found = first(con, "SELECT dim FROM run WHERE run_id = ?", [run_id])
-    if found and len(vector) != found[0]:
-        raise StoreError(f"Run {run_id} has vectors of {found[0]} numbers; the one to search with has {len(vector)}.")
-    query = """
-        SELECT image_id, list_cosine_similarity(vector, $vector::FLOAT[]) AS similarity
-        FROM feature WHERE run_id = $run ORDER BY similarity DESC, image_id LIMIT $k
-    """
-    return con.sql(query, params=plain({"vector": vector.tolist(), "run": run_id, "k": k})).to_arrow_table()

@@ -117,7 +117,7 @@ def clean(name: str) -> str:
     """A name with single spaces. StoreError if it has no letters or more than LONGEST."""
     name = " ".join(name.split())
     if not name:
-        raise StoreError("A selection is kept by its name; type one.")
+        raise StoreError("A selection is saved under a name; type one.")
     if len(name) > LONGEST:
         raise StoreError(f"A name has at most {LONGEST} letters, and this one has {len(name)}; type a shorter one.")
     return name

@@ -18,20 +18,20 @@ def table_rows(con: Connection, collection_id: int) -> dict[str, TableRows]:
     query = "SELECT path, source, cells::VARCHAR FROM table_row WHERE collection_id = ? ORDER BY path, position"
     found: dict[str, TableRows] = {}
     for path, source, cells in rows.fetch(con, query, [collection_id]):
-        told = found.setdefault(path, TableRows({}, {}))
+        stated = found.setdefault(path, TableRows({}, {}))
         if source:
-            told.rows[source] = json.loads(cells)
+            stated.rows[source] = json.loads(cells)
         else:
-            told.hidden.update(json.loads(cells))
+            stated.hidden.update(json.loads(cells))
     return found
 
 
-def set_table_rows(con: Connection, collection_id: int, told: Mapping[str, TableRows]) -> None:
+def set_table_rows(con: Connection, collection_id: int, stated: Mapping[str, TableRows]) -> None:
     """What tables say of these pictures, in place of what they said."""
-    _delete(con, collection_id, told)
+    _delete(con, collection_id, stated)
     lines = [
         (path, source, position, cells)
-        for path, each in told.items()
+        for path, each in stated.items()
         for position, (source, cells) in enumerate([("", each.hidden), *each.rows.items()])
         if source or cells
     ]
@@ -56,7 +56,7 @@ def rename_table_rows(con: Connection, collection_id: int, names: Mapping[str, s
     con.unregister("incoming")
 
 
-def forget_table_rows(con: Connection, image_ids: Iterable[int]) -> None:
+def delete_table_rows(con: Connection, image_ids: Iterable[int]) -> None:
     """Forget what tables have said of images."""
     query = """
         DELETE FROM table_row USING image
@@ -68,12 +68,12 @@ def forget_table_rows(con: Connection, image_ids: Iterable[int]) -> None:
 
 def set_reading(con: Connection, collection_id: int, source: str, reading: Mapping[str, Any]) -> None:
     """Note how a table was read."""
-    forget_reading(con, collection_id, source)
+    delete_reading(con, collection_id, source)
     text = rows.to_json(reading)
     rows.fetch(con, "INSERT INTO table_reading VALUES (?, ?, ?, ?)", [collection_id, source, rows.now(), text])
 
 
-def forget_reading(con: Connection, collection_id: int, source: str) -> None:
+def delete_reading(con: Connection, collection_id: int, source: str) -> None:
     """Forget how a table was read, which is there no more."""
     rows.fetch(con, "DELETE FROM table_reading WHERE collection_id = ? AND source = ?", [collection_id, source])
 

@@ -66,7 +66,7 @@ def add(con: Connection, ids: Iterable[int], tags: Iterable[str], note: str = ""
                 FROM (SELECT DISTINCT image_id FROM chosen) JOIN image USING (image_id)
                 WHERE image_id NOT IN (SELECT image_id FROM tag WHERE tag = $tag)
             """
-            fresh += rows.first(con, query, {"tag": tag, "note": note or None, "now": rows.now()})[0]
+            fresh += rows.one(con, query, {"tag": tag, "note": note or None, "now": rows.now()})[0]
     return fresh
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from store import catalogue, clusters, read, rows, tables
 from store.errors import StoreError
-from store.records import Held, ImageRecord, RunRecord
+from store.records import ImageRecord, Run, StoredImage, image_columns
 from store.results import add_results
 
 __all__ = [
@@ -21,9 +21,9 @@ __all__ = [
     "add_results",
     "add_run",
     "clear_failures",
+    "delete_images",
     "drop_projection",
     "extend_projection",
-    "forget_images",
     "mark_images",
     "move_collection",
     "rename_images",
@@ -114,7 +114,7 @@ def mark_images(con: Connection, collection_id: int, marks: Mapping[str, str]) -
 
 
 def set_counted(con: Connection, collection_id: int, paths: Iterable[str]) -> None:
-    """Note that the pages of these files have been counted (`Held.counted`)."""
+    """Note that the pages of these files have been counted (`StoredImage.counted`)."""
     if not rows.first(con, "SELECT 1 FROM uncounted LIMIT 1"):
         return
     query = """
@@ -125,7 +125,7 @@ def set_counted(con: Connection, collection_id: int, paths: Iterable[str]) -> No
     rows.fetch(con, query, [collection_id, list(paths)])
 
 
-def forget_images(con: Connection, image_ids: Iterable[int]) -> None:
+def delete_images(con: Connection, image_ids: Iterable[int]) -> None:
     """Forget images with all that hangs on them: thumbnails, features, maps, points, tags, whatever names an image."""
     ids = [int(image_id) for image_id in image_ids]
     named = rows.fetch(
@@ -135,14 +135,14 @@ def forget_images(con: Connection, image_ids: Iterable[int]) -> None:
         WHERE c.column_name = 'image_id' AND NOT t.internal AND t.database_name = current_database()
         """,
     )
-    tables.forget_table_rows(con, ids)
+    tables.delete_table_rows(con, ids)
     for (table,) in sorted(named, key=lambda row: row[0] == "image"):  # the image itself last
         rows.delete(con, table, ids)
     if ids:
         catalogue.rebuild(con)
 
 
-def add_run(con: Connection, collection_id: int, record: RunRecord) -> int:
+def add_run(con: Connection, collection_id: int, record: Run) -> int:
     """The id of the run with this backbone, these weights, fit, size and settings over the collection; made if new.
 
     What was measured of the network follows from its weights, and does not tell runs apart: those of before it was
@@ -157,15 +157,16 @@ def add_run(con: Connection, collection_id: int, record: RunRecord) -> int:
     for run_id, stored in rows.fetch(con, query, same):
         if _chosen(stored) == _chosen(settings):
             return run_id
+    number = rows.next_id(con, "run")
     row = vars(record) | {
-        "run_id": rows.next_id(con, "run"),
+        "run_id": number,
         "collection_id": collection_id,
         "settings": settings,
         "versions": rows.to_json(record.versions),
         "created_at": rows.now(),
     }
     rows.insert(con, "run", {name: [value] for name, value in row.items()})
-    return row["run_id"]
+    return number
 
 
 def _chosen(settings: str) -> dict[str, Any]:
@@ -186,7 +187,7 @@ def add_projection(
     found = rows.first(con, query, [run_id, method, text])
     number = found[0] if found else rows.next_id(con, "projection")
     rows.fetch(con, "DELETE FROM point WHERE projection_id = ?", [number])
-    clusters.forget(con, number)
+    clusters.delete(con, number)
     rows.fetch(
         con, "INSERT OR REPLACE INTO projection VALUES (?, ?, ?, ?, ?)", [number, run_id, method, text, rows.now()]
     )
@@ -210,7 +211,7 @@ def extend_projection(
 
 def drop_projection(con: Connection, projection_id: int) -> None:
     """Forget a layout, its points and their clusters."""
-    clusters.forget(con, projection_id)
+    clusters.delete(con, projection_id)
     rows.fetch(con, "DELETE FROM point WHERE projection_id = ?", [projection_id])
     rows.fetch(con, "DELETE FROM projection WHERE projection_id = ?", [projection_id])
 
@@ -245,7 +246,7 @@ def _note(con: Connection, collection_id: int, column: str, values: Mapping[str,
         rows.update(con, "image", "image_id", {"image_id": ids, column: [values[path] for path in stored]})
 
 
-def _same(record: ImageRecord, held: Held) -> bool:
+def _same(record: ImageRecord, held: StoredImage) -> bool:
     """Whether nothing has changed since the image was stored."""
     file = (record.sha256, record.bytes, float(record.modified))
     return file == (held.sha256, held.bytes, held.modified) and record.metadata in ({}, held.metadata)
@@ -258,10 +259,9 @@ def _added(collection_id: int, records: list[ImageRecord]) -> dict:
 def _facts(records: list[ImageRecord], ids: dict[str, int], stored: dict) -> dict:
     """The columns of `image` that a file can change."""
     metadata = [r.metadata or (stored[r.path].metadata if r.path in stored else {}) for r in records]
-    plain = ("path", "sha256", "width", "height", "bytes", "modified")
     return {
         "image_id": [ids[r.path] for r in records],
-        **{name: [getattr(r, name) for r in records] for name in plain},
+        **{name: [getattr(r, name) for r in records] for name in image_columns()},
         "metadata": [rows.to_json(values) for values in metadata],
     }
 

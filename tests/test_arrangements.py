@@ -130,8 +130,8 @@ def test_a_time_line_is_true_to_scale_and_nobody_covers_anybody():
     made = timeline(clusters(900), years, none="no year")
     axis, x = made.axis, made.xy[:, 0]
     known = np.array([year is not None for year in years])
-    said = axis.low + (x - axis.x0) / (axis.x1 - axis.x0) * (axis.high - axis.low)
-    wrong = np.abs(said[known] - np.array([year for year in years if year is not None]))
+    texts = axis.low + (x - axis.x0) / (axis.x1 - axis.x0) * (axis.high - axis.low)
+    wrong = np.abs(texts[known] - np.array([year for year in years if year is not None]))
     assert wrong.max() < 0.5  # those of one year stand side by side within it
     by_year = np.argsort(np.array([np.inf if year is None else year for year in years]), kind="stable")
     assert (np.diff(x[by_year][: known.sum()]) > -2).all()

@@ -39,9 +39,9 @@ def test_a_viewer_opens_at_a_part_of_the_picture():
     """As the Content State API 1.0 writes it: encodeURIComponent, then base64url without its padding."""
     place = "https://m.example/ü/c#xywh=1,2,3,4"
     link = viewer_at({"iiif_manifest": "https://m.example/7.json"}, place)
-    said = link.address.removeprefix(THESEUS)
-    assert re.fullmatch(r"[\w-]+", said)
-    text = base64.urlsafe_b64decode(said + "=" * (-len(said) % 4)).decode("ascii")
+    texts = link.address.removeprefix(THESEUS)
+    assert re.fullmatch(r"[\w-]+", texts)
+    text = base64.urlsafe_b64decode(texts + "=" * (-len(texts) % 4)).decode("ascii")
     part_of = [{"id": "https://m.example/7.json", "type": "Manifest"}]
     assert json.loads(unquote(text)) == {"id": place, "type": "Canvas", "partOf": part_of}
     assert (

@@ -25,7 +25,7 @@ def show_waiting() -> None:
         st.dialog(words.plain(image["title"]), width="large")(_card)(image)
 
 
-def _card(image: dict) -> None:
+def _card(image: cache.ImageRow) -> None:
     picture, about = st.columns([1, 1], gap="large")
     with picture:
         if found := cache.picture(image["image_id"]):
@@ -38,5 +38,5 @@ def _card(image: dict) -> None:
         sources.show(image["metadata"])
         place = "address" if "://" in image["path"] else "file"
         facts = sources.facts(image["metadata"]) | {place: image["path"]}
-        facts |= {"pixels": f"{image['width']} × {image['height']}"}
+        facts |= {"pixels": f"{image['width']} × {image['height']}"} | sources.facts_of(image)
         st.dataframe(pd.Series(facts, name="value").rename_axis("about"), width="stretch")

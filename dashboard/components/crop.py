@@ -20,9 +20,12 @@ def crop(src: str, alt: str, key: str, box: Box | None = None) -> Box | str | No
     """
     data = {"src": src, "alt": alt, "box": None if box is None else [float(edge) for edge in box]}
     chosen = _crop()(key=key, data=data, on_cropped_change=_nothing).cropped
-    if chosen is None or chosen == "whole":
-        return chosen
-    return tuple(float(edge) for edge in chosen)
+    if chosen is None:
+        return None
+    if chosen == "whole":
+        return "whole"
+    x0, y0, x1, y1 = (float(edge) for edge in chosen)
+    return x0, y0, x1, y1
 
 
 def _nothing() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.components.patches import Box, Pane, Patch, patches
+from dashboard.components.patches import Box, Patch, patches
 from dashboard.drawing import markup, panels
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.panels import Panel, Scene
@@ -16,18 +16,12 @@ SIDE = 330  # of the column that it stands in, on a page that has room for two
 BROAD_COLUMNS = 2  # of maps of a broad picture, which stand below it
 
 
-def pane(panel: Panel, scene: Scene) -> Pane:
-    """A drawn panel, as the browser gets it."""
-    source, frame = markup.source(panel.picture), scene.frame
-    return Pane(source, panel.title, panel.note, panel.alt, scene.seen_box(), frame.rows, frame.cols, panel.values)
-
-
 def original(
     scene: Scene, alt: str, key: str, group: str, chosen: Box | None = None, pick: bool = True
 ) -> Patch | None:
     """The picture itself, with the edge of what the network saw; returns the patch that was clicked."""
-    source, frame = markup.source(panels.framed(scene.at(ORIGINAL))), scene.frame
-    bare = Pane(source, "", "", alt, scene.seen_box(), frame.rows, frame.cols)
+    picture, frame = panels.framed(scene.at(ORIGINAL)), scene.frame
+    bare = Panel("", "", alt, picture, scene.seen_box(), frame.rows, frame.cols)
     return patches([bare], key, group=group, chosen=chosen, pick=pick)
 
 
@@ -49,10 +43,9 @@ def sheet(
     side, maps = row.container(width="stretch" if scene.broad else SIDE, gap="small"), row.container(width="stretch")
     with side:
         on_original = original(scene, alt, f"{key}_original", group, chosen, pick)
-        st.html(markup.said(sentences, bar))
+        st.html(markup.notes(sentences, bar))
     with maps:
-        panes = [pane(panel, scene) for panel in drawn]
-        return patches(panes, key, columns, group, chosen, pick=pick) or on_original
+        return patches(drawn, key, columns, group, chosen, pick=pick) or on_original
 
 
 def chosen_box(scene: Scene, token: str) -> Box | None:

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
+
+from dashboard.drawing import markup
+from dashboard.drawing.panels import Panel
 
 _HERE = Path(__file__).parent
 
@@ -15,24 +19,8 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Pane:
-    """One picture with its grid. `src` is an address or a data URL; `title`, `note` and `alt` are shown as text;
-    `frame` is what the network saw, (x0, y0, x1, y1) as fractions of the picture; `values`, one text a patch in reading
-    order, may be left out."""
-
-    src: str
-    title: str
-    note: str
-    alt: str
-    frame: Box
-    rows: int
-    cols: int
-    values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Patch:
-    """The patch that somebody chose, and the number of the pane it was chosen in."""
+    """The patch that somebody chose, and the number of the panel it was chosen in."""
 
     pane: int
     row: int
@@ -40,7 +28,7 @@ class Patch:
 
 
 def patches(
-    panes: Sequence[Pane],
+    panels: Sequence[Panel],
     key: str,
     columns: int = 1,
     group: str = "",
@@ -48,15 +36,15 @@ def patches(
     large: bool = False,
     pick: bool = True,
 ) -> Patch | None:
-    """The panes in at most `columns` columns, or with `large` each as tall as the window allows.
+    """The panels in at most `columns` columns, or with `large` each as tall as the window allows.
 
-    Moving over a patch outlines what it covers in every pane on the page of the same `group`, which therefore must all
-    show one picture; their grids may differ. Each pane is a stop of the Tab key; the arrow keys move from patch to
+    Moving over a patch outlines what it covers in every panel on the page of the same `group`, which therefore must all
+    show one picture; their grids may differ. Each panel is a stop of the Tab key; the arrow keys move from patch to
     patch, Enter chooses, unless `pick` is False. `chosen`, as fractions of the picture, stays marked.
     Returns the patch that was chosen in this very run, else None.
     """
     data = {
-        "panes": [{**vars(pane), "frame": list(pane.frame), "values": list(pane.values)} for pane in panes],
+        "panes": [_pane(panel) for panel in panels],
         "columns": max(1, int(columns)),
         "group": group,
         "chosen": None if chosen is None else [float(edge) for edge in chosen],
@@ -66,6 +54,12 @@ def patches(
     answer = _patches()(key=key, data=data, on_picked_change=_nothing)
     picked = answer.picked
     return None if picked is None else Patch(*(int(picked[name]) for name in ("pane", "row", "col")))
+
+
+def _pane(panel: Panel) -> dict[str, Any]:
+    """A drawn panel, as the browser gets it."""
+    facts = {name: value for name, value in vars(panel).items() if name != "picture"}
+    return facts | {"src": markup.source(panel.picture), "frame": list(panel.frame), "values": list(panel.values)}
 
 
 def _nothing() -> None:

@@ -107,12 +107,12 @@ def _unlike(name: str, others: Sequence[str]) -> str:
 
 def _apart(xy: np.ndarray) -> float:
     """How far points usually lie from the second nearest other one."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     if len(xy) < 2:
         return 0.0
     k = min(3, len(xy))
-    distance, _ = cKDTree(xy).query(xy, k)
+    distance, _ = KDTree(xy).query(xy, k)
     return float(np.median(distance[:, k - 1]))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import zlib
 
 import numpy as np
@@ -44,7 +43,7 @@ def unpack(text: str) -> np.ndarray | None:
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         data = zlib.decompressobj().decompress(data, _BYTES) if kind == "z" else data
-    except (ValueError, binascii.Error, zlib.error):
+    except (ValueError, zlib.error):
         return None
     numbers = _numbers(data[:-2]) if data[-2:] == _check(data[:-2]) else None
     if numbers is None:

@@ -1,8 +1,10 @@
 """Somebody's metadata as words on a page."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 # Streamlit still makes icons of :material/home:, arrows of -> and links of www.example.org where all is escaped: it
 # looks for them in what Markdown has left. A character of no width between their letters prevents it.
@@ -17,9 +19,14 @@ def caption(metadata: Mapping[str, Any], title: str = "") -> str:
     """One line under a picture: who made it and when, or else the first two other things known about it."""
     lower = {key.lower(): value for key, value in metadata.items() if value not in (None, "", title)}
     named = [next((lower[key] for key in keys if key in lower), None) for keys in (MAKERS, DATES)]
-    said = [str(value) for value in named if value is not None]
+    values = [str(value) for value in named if value is not None]
     rest = [str(value) for value in lower.values() if isinstance(value, str | int | float)]
-    return ", ".join(said or rest[:2])
+    return ", ".join(values or rest[:2])
+
+
+def named(labels: Mapping[T, str]) -> Callable[[T], str]:
+    """What Streamlit's controls call an option, where `labels` says it; any other is called as it is."""
+    return lambda option: labels.get(option, str(option))
 
 
 def plain(text: str) -> str:

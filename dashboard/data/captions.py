@@ -11,7 +11,7 @@ from store import connection, read
 MOST = 200  # pictures at a time
 
 
-def abouts(path: Path, ids: str) -> bytes | None:
+def captions(path: Path, ids: str) -> bytes | None:
     """{id: {title, caption}} as JSON of the pictures whose ids stand between commas; those that do not exist are left
     out. None if it is no such list, or too long a one."""
     numbers = ids.split(",")
@@ -19,11 +19,11 @@ def abouts(path: Path, ids: str) -> bytes | None:
         return None
     with connection.reading(path, wait=2.0) as con:
         found = read.images(con, ids=[int(number) for number in numbers]).to_pylist()
-    said = {
+    document = {
         row["image_id"]: {
             "title": row["title"],
             "caption": words.caption(json.loads(row["metadata"] or "{}"), row["title"]),
         }
         for row in found
     }
-    return json.dumps(said, ensure_ascii=False).encode()
+    return json.dumps(document, ensure_ascii=False).encode()

@@ -22,7 +22,7 @@ CLUSTER = "map cluster"  # among the names of columns, what is no column: the cl
 
 
 @dataclass(frozen=True)
-class Wish:
+class LayoutOptions:
     """How to lay pictures out: 'projection' as they are, 'grid', or 'time' or 'groups' by a column."""
 
     layout: str = "projection"
@@ -31,40 +31,40 @@ class Wish:
     @property
     def query(self) -> dict[str, str]:
         """What the address of the points says of it."""
-        said = {"layout": self.layout, "by": self.by}
-        return {} if self.layout == "projection" else {name: value for name, value in said.items() if value}
+        document = {"layout": self.layout, "by": self.by}
+        return {} if self.layout == "projection" else {name: value for name, value in document.items() if value}
 
 
 def points(
-    path: Path, projection_id: int, wish: Wish | None = None, names: Mapping[int, str] | None = None
+    path: Path, projection_id: int, layout_options: LayoutOptions | None = None, names: Mapping[int, str] | None = None
 ) -> bytes | None:
     """A projection, or what is made of it, as the canvas reads it; None if there is no such projection or column.
     `names` are those of the clusters, for blocks of them."""
     with connection.reading(path, wait=2.0) as con:
         layout = atlas.layout(con, projection_id)
-        if layout is None or wish is None or wish.layout == "projection":
-            return layout and packed(layout)
-        values = values_of(con, projection_id, layout, wish, names or {})
-    return None if values is None else packed(layout, arranged(layout, wish, *values))
+        if layout is None or layout_options is None or layout_options.layout == "projection":
+            return packed(layout) if layout else None
+        values = values_of(con, projection_id, layout, layout_options, names or {})
+    return None if values is None else packed(layout, arranged(layout, layout_options, *values))
 
 
 def values_of(
-    con, projection_id: int, layout: Layout, wish: Wish, names: Mapping[int, str]
+    con, projection_id: int, layout: Layout, layout_options: LayoutOptions, names: Mapping[int, str]
 ) -> tuple[Sequence[Any], str] | None:
     """What a layout by a column goes by, for each picture, and its kind; None if there is no such column or layout."""
-    if wish.layout not in ARRANGEMENTS or (wish.layout == "grid") == bool(wish.by):
+    if layout_options.layout not in ARRANGEMENTS or (layout_options.layout == "grid") == bool(layout_options.by):
         return None
-    if wish.layout == "grid":
+    if layout_options.layout == "grid":
         return (), ""
-    if wish.by == CLUSTER:
+    if layout_options.by == CLUSTER:
         found = stored.clusters(con, projection_id)
-        if found is None or wish.layout == "time":
+        if found is None or layout_options.layout == "time":
             return None
         return [names.get(number) for number in found.among(layout.ids).tolist()], "text"
-    if wish.layout == "time" and (dated := ranges_of(con, layout.ids, wish.by)) is not None:
+    if layout_options.layout == "time" and (dated := ranges_of(con, layout.ids, layout_options.by)) is not None:
         return dated, "number"
-    found = atlas.values(con, layout.ids, wish.by)
-    separator = read.list_columns(con).get(wish.by)
+    found = atlas.values(con, layout.ids, layout_options.by)
+    separator = read.list_columns(con).get(layout_options.by)
     if found is None or separator is None:
         return found
     return [parts_of(text, separator) or None for text in found[0]], "text"
@@ -78,8 +78,10 @@ def ranges_of(con, ids: np.ndarray, by: str) -> list[Dated] | None:
     name = range_of(by, kinds)
     if name is None:
         return None
-    ends = [atlas.values(con, ids, f"{name}{end}")[0] for end in ("_from", "_to")]
-    return [_dated(low, high, by.removeprefix(name)) for low, high in zip(*ends, strict=True)]
+    lows, highs = (atlas.values(con, ids, f"{name}{end}") for end in ("_from", "_to"))
+    if lows is None or highs is None:
+        return None
+    return [_dated(low, high, by.removeprefix(name)) for low, high in zip(lows[0], highs[0], strict=True)]
 
 
 def range_of(by: str, kinds: Mapping[str, str]) -> str | None:
@@ -96,20 +98,20 @@ def _dated(low: float | None, high: float | None, end: str) -> Dated:
     return Dated({"_from": low, "_to": high}.get(end, (low + high) / 2))
 
 
-def arranged(layout: Layout, wish: Wish, values: Sequence[Any], kind: str) -> Arrangement:
+def arranged(layout: Layout, layout_options: LayoutOptions, values: Sequence[Any], kind: str) -> Arrangement:
     """The pictures of a layout in other places."""
-    if wish.layout == "grid":
+    if layout_options.layout == "grid":
         return arrangements.grid(layout.xy)
-    none = "in no cluster" if wish.by == CLUSTER else f"no {wish.by}"
-    if wish.layout == "time":
+    none = "in no cluster" if layout_options.by == CLUSTER else f"no {layout_options.by}"
+    if layout_options.layout == "time":
         return arrangements.timeline(layout.xy, values, kind, none)
     return arrangements.groups(layout.xy, values, none)
 
 
 def version(layout: Layout, values: Sequence[Any] = ()) -> str:
     """A word that changes with the layout, with the values that it is arranged by, and with the format."""
-    said = json.dumps([FORMAT, layout.version, list(map(str, values))], ensure_ascii=False)
-    return hashlib.sha256(said.encode(errors="replace")).hexdigest()[:12]
+    document = json.dumps([FORMAT, layout.version, list(map(str, values))], ensure_ascii=False)
+    return hashlib.sha256(document.encode(errors="replace")).hexdigest()[:12]
 
 
 def packed(layout: Layout, arrangement: Arrangement | None = None) -> bytes:
@@ -127,10 +129,10 @@ def packed(layout: Layout, arrangement: Arrangement | None = None) -> bytes:
 def _notes(arrangement: Arrangement) -> bytes:
     """The side of the square cell that each picture has, the blocks, the axis, and the open ends [number, side]."""
     axis = arrangement.axis and vars(arrangement.axis)
-    said = {"cell": 1, "blocks": [vars(block) for block in arrangement.blocks], "axis": axis}
+    document: dict[str, Any] = {"cell": 1, "blocks": [vars(block) for block in arrangement.blocks], "axis": axis}
     if arrangement.open is not None:
-        said["open"] = [[int(place), int(arrangement.open[place])] for place in np.flatnonzero(arrangement.open)]
-    return json.dumps(said, ensure_ascii=False, default=float).encode(errors="replace")
+        document["open"] = [[int(place), int(arrangement.open[place])] for place in np.flatnonzero(arrangement.open)]
+    return json.dumps(document, ensure_ascii=False, default=float).encode(errors="replace")
 
 
 def outlines(path: Path, projection_id: int) -> bytes | None:
@@ -145,8 +147,11 @@ def outlines(path: Path, projection_id: int) -> bytes | None:
     of = found.among(layout.ids)
     table = table.set_index("image_id").reindex(layout.ids)
     groups = clusters.groups(layout.xy, of, found.centres, table, kinds)
-    said = {"of": base64.b64encode(of.astype("<i2").tobytes()).decode(), "groups": [vars(group) for group in groups]}
-    return json.dumps(said, ensure_ascii=False, default=float).encode(errors="replace")
+    document = {
+        "of": base64.b64encode(of.astype("<i2").tobytes()).decode(),
+        "groups": [vars(group) for group in groups],
+    }
+    return json.dumps(document, ensure_ascii=False, default=float).encode(errors="replace")
 
 
 def page(path: Path, collection_id: int, version: str, cell: int, number: int) -> bytes | None:
@@ -164,5 +169,5 @@ def about(path: Path, image_id: int) -> bytes | None:
     if not found:
         return None
     title = found[0]["title"]
-    said = {"title": title, "caption": words.caption(json.loads(found[0]["metadata"] or "{}"), title)}
-    return json.dumps(said, ensure_ascii=False).encode()
+    document = {"title": title, "caption": words.caption(json.loads(found[0]["metadata"] or "{}"), title)}
+    return json.dumps(document, ensure_ascii=False).encode()

@@ -11,8 +11,8 @@ def route(path: str, version: str, **query: str) -> str:
     """The address of one of the routes for the database in view."""
     chosen = db()
     which = query if chosen == databases()[0] else query | {"db": chosen.name}
-    said = "".join(f"&{name}={quote(text, safe='')}" for name, text in which.items())
-    return f"{_base()}{path}?v={version}{said}"
+    rest = "".join(f"&{name}={quote(text, safe='')}" for name, text in which.items())
+    return f"{_base()}{path}?v={version}{rest}"
 
 
 def thumb_route(image_id: int, version: str) -> str:

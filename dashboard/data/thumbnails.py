@@ -8,7 +8,7 @@ from pathlib import Path
 from store import connection, read
 from store.errors import StoreError
 
-Held = tuple[str, dict[int, bytes]]  # the database's change token, {image_id: JPEG}
+Cached = tuple[str, dict[int, bytes]]  # the database's change token, {image_id: JPEG}
 
 
 class Thumbnails:
@@ -18,7 +18,7 @@ class Thumbnails:
 
     def __init__(self, token: Callable[[Path], str] = connection.state, blocks: int = 64, size: int = 128):
         self.token, self.blocks, self.size = token, blocks, size
-        self.held: OrderedDict[tuple[str, int], Held] = OrderedDict()
+        self.cached: OrderedDict[tuple[str, int], Cached] = OrderedDict()
         self.lock = threading.Lock()
 
     def get(self, path: Path, image_id: int) -> bytes | None:
@@ -28,13 +28,13 @@ class Thumbnails:
             return None  # no BIGINT
         key, token = (str(path), image_id // self.size), self.token(path)
         with self.lock:
-            held = self.held.get(key)
+            held = self.cached.get(key)
             if held is None or held[0] != token:
                 held = self._load(path, key, token, held)
-            self.held.move_to_end(key)
+            self.cached.move_to_end(key)
             return held[1].get(image_id)
 
-    def _load(self, path: Path, key: tuple[str, int], token: str, old: Held | None) -> Held:
+    def _load(self, path: Path, key: tuple[str, int], token: str, old: Cached | None) -> Cached:
         first = key[1] * self.size
         try:
             held = (token, read_thumbnails(path, range(first, first + self.size)))
@@ -42,9 +42,9 @@ class Thumbnails:
             if old is None:
                 raise
             return old
-        self.held[key] = held
-        while len(self.held) > self.blocks:
-            self.held.popitem(last=False)
+        self.cached[key] = held
+        while len(self.cached) > self.blocks:
+            self.cached.popitem(last=False)
         return held
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from dashboard.drawing.figure import ColourBar, Plate
-from dashboard.drawing.panels import colour_table
+from ingest.vision.colour_maps import colour_table
 
 COLUMNS = 16  # of filters in a wall
 PLACES = 16  # along each side of the grid of similarity maps: more of them would be too small to be made out
@@ -64,8 +64,8 @@ def enlarged(picture: Image.Image, side: int) -> Image.Image:
 def legend(kind: str, low: float, high: float) -> ColourBar:
     """What the colours of similarities mean; `kind` is a key of KINDS."""
     words = f"The {KINDS[kind]} of two places' position embeddings, from the least to the greatest of any two."
-    low, high = (f"{end:.3g}".replace("-", "−") for end in (low, high))
-    return ColourBar(colour_table(COLOURS), low, high, words)
+    least, most = (f"{end:.3g}".replace("-", "−") for end in (low, high))
+    return ColourBar(colour_table(COLOURS), least, most, words)
 
 
 def filter_legend() -> ColourBar:

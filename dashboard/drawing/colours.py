@@ -43,7 +43,7 @@ def colour(values: Sequence[Any] | pd.Series, kind: str) -> Colours:
     return _categorical(values)
 
 
-def _categorical(values: Sequence[Any]) -> Colours:
+def _categorical(values: Sequence[Any] | pd.Series) -> Colours:
     names = [value if isinstance(value, tuple) else () if _empty(value) else (str(value),) for value in values]
     counts = pd.Series([part for parts in names for part in parts], dtype=object).value_counts()
     # A stable order: by how many, then by name, so that one more picture does not reshuffle the colours of ties.
@@ -65,7 +65,7 @@ def _first(parts: Sequence[str], colours: Mapping[str, str]) -> str:
     return next((colours[part] for part in parts if part in colours), OTHER if parts else UNKNOWN)
 
 
-def _continuous(values: Sequence[Any], kind: str) -> Colours | None:
+def _continuous(values: Sequence[Any] | pd.Series, kind: str) -> Colours | None:
     numbers = np.array([_number(value, kind) for value in values], dtype=float)
     known = np.isfinite(numbers)
     if not known.any():

@@ -122,7 +122,7 @@ def _draw(plate: Plate):
         y = top + row * (head + height + _GAP)
         sheet.text(x, y, label, _LABEL)
         sheet.picture(x, y + head, picture)
-    if left:
+    if left and plate.original is not None:
         sheet.text(_MARGIN, top, _plain(plate.original_title), _LABEL)
         sheet.picture(
             _MARGIN, top + head, plate.original, (_original_width(plate, left), _original_height(plate, left))
@@ -140,6 +140,8 @@ def _left_width(plate: Plate, panel: float) -> float:
 
 def _original_width(plate: Plate, left: float) -> float:
     """Inches of the original: as wide as its place, or less where it would be much taller than a panel."""
+    if plate.original is None:
+        return 0.0
     tallest = 2 * plate.panels[0][1].height / DPI
     return min(left - 2 * _GAP, tallest * plate.original.width / plate.original.height)
 

@@ -19,8 +19,10 @@ from plotly.subplots import make_subplots
 
 from dashboard.drawing import charts
 from dashboard.drawing.colours import SCALE, Colours, colour
-from dashboard.drawing.panels import colour_table, percent
+from dashboard.drawing.panels import percent
 from dashboard.drawing.tables import safe_csv
+from ingest.vision.colour_maps import colour_table
+from ingest.vision.head_statistics import HEAD_STATISTICS
 from ingest.vision.overlay import scale_values
 
 NUMBERED = 160  # heads; the points of more are too small for their numbers
@@ -53,88 +55,17 @@ class Statistic:
         return f"{value:,.3g} {self.unit}".strip() if abs(value) < 1000 else f"{value:,.0f} {self.unit}".strip()
 
 
-_NEAR = "low heads look near, high heads look far"
 STATISTICS = {
-    statistic.key: statistic
-    for statistic in (
-        Statistic(
-            "distance",
-            "Mean attention distance",
-            "px",
-            "How far from the patch that asks the patches lie that it attends to, on average, in pixels of the "
-            "network's input ({input}); what goes to special tokens is left out and the rest counted as the whole: "
-            f"{_NEAR}.",
-        ),
-        Statistic(
-            "distance_share",
-            "Distance as a share of the diagonal",
-            "share",
-            "The mean attention distance as a share of the diagonal of the network's input, so that networks with "
-            f"inputs of different sizes can be compared: {_NEAR}.",
-        ),
-        Statistic(
-            "distance_raw",
-            "Distance, not renormalised",
-            "px",
-            "The mean attention distance in pixels of the network's input as the probing-vits notebooks plot it: what "
-            "goes to special tokens counts as no distance, so a head that looks at those seems nearer than it is.",
-        ),
-        Statistic(
-            "entropy",
-            "Entropy",
-            "nats",
-            "How evenly the attention of {who} is spread over all tokens: low heads look at a few, high heads at many.",
-        ),
-        Statistic(
-            "entropy_mean",
-            "Entropy, mean over patches",
-            "nats",
-            "How evenly the attention of a patch is spread over all tokens, as a mean over the patches: low heads look "
-            "at a few tokens, high heads at many.",
-        ),
-        Statistic(
-            "effective_patches",
-            "Effective patches",
-            "patches",
-            "Over how many patches the attention of {who} is spread, special tokens left out: as many patches with "
-            "equal shares would be as even.",
-        ),
-        Statistic(
-            "mass_cls",
-            "Mass on the CLS token",
-            "share",
-            "How much of the attention of {who} goes to the CLS token itself: a head with a high share looks away from "
-            "the picture.",
-        ),
-        Statistic(
-            "mass_registers",
-            "Mass on registers",
-            "share",
-            "How much of the attention of {who} goes to registers and other special tokens, which are no part of the "
-            "picture.",
-        ),
-        Statistic(
-            "mass_patches",
-            "Mass on patches",
-            "share",
-            "How much of the attention of {who} goes to the patches of the picture: of a head with a low share, a map "
-            "shows little of what it does.",
-        ),
-        Statistic(
-            "peak",
-            "Peak",
-            "share",
-            "How much of the attention of {who} the one patch gets that gets most: high heads point at single places.",
-        ),
-        Statistic(
-            "importance",
-            "Importance",
-            "",
-            "How much the score would change, to first order, if the head wrote nothing into the CLS token (Michel et "
-            "al. 2019): low heads could go unnoticed.",
-        ),
-    )
+    statistic.key: Statistic(statistic.key, statistic.title, statistic.unit, statistic.meaning)
+    for statistic in HEAD_STATISTICS
 }
+STATISTICS["importance"] = Statistic(  # of which a head has one for each score
+    "importance",
+    "Importance",
+    "",
+    "How much the score would change, to first order, if the head wrote nothing into the CLS token (Michel et "
+    "al. 2019): low heads could go unnoticed.",
+)
 
 
 def title(layer: int, head: int, name: str = "") -> str:
@@ -147,7 +78,11 @@ def scored(target: str) -> str:
     kind, _, rest = target.partition(":")
     if target == "class:predicted":
         return "the class that is predicted for each image"
-    ways = {"class": "class {}", "neighbours": "likeness to the {} nearest neighbours", "image": "likeness to image {}"}
+    ways = {
+        "class": "class {}",
+        "neighbours": "similarity to the {} nearest neighbours",
+        "image": "similarity to image {}",
+    }
     ways |= {"label": "{} against the rest", "vote": "the neighbours' vote on {}"}
     return ways[kind].format(rest) if kind in ways and rest else target
 
@@ -168,7 +103,8 @@ def figure(
         rows=2, cols=1, shared_xaxes=True, vertical_spacing=44 / (400 + below), row_heights=[400, below]
     )
     hover = [_hover(row, statistic) for row in table.itertuples()]
-    pairs = [[int(row.layer), int(row.head)] for row in table.itertuples()]  # packed arrays come back empty
+    numbers = zip(table["layer"], table["head"], strict=True)
+    pairs = [[int(layer), int(head)] for layer, head in numbers]  # packed arrays come back empty
     layer_means = table.groupby("layer")["mean"].mean()
     fig.add_trace(
         go.Scatter(
@@ -234,13 +170,14 @@ def printed(table: pd.DataFrame, statistic: Statistic, by: str, spread: bool, ca
     """The same two figures for print with a caption below, as the bytes of a PNG file at 300 dpi or an SVG file."""
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     matplotlib.rcParams["svg.fonttype"] = "none"  # words stay words; the same value at every call
     lines = textwrap.wrap(caption, 118)
     above, below, foot = 3.4, min(max(0.16 * _heads(table), 0.7), 3.2), 0.14 * len(lines) + 0.25  # inches
     height = above + below + foot + 0.5
-    sheet = Figure(figsize=(7.2, height), dpi=300, layout="constrained")
-    sheet.get_layout_engine().set(rect=(0, foot / height, 1, 1 - foot / height))
+    layout = ConstrainedLayoutEngine(rect=(0, foot / height, 1, 1 - foot / height))
+    sheet = Figure(figsize=(7.2, height), dpi=300, layout=layout)
     points, matrix = sheet.subplots(2, 1, sharex=True, height_ratios=[above, below])
     _print_points(points, table, statistic, by, spread)
     bar = sheet.colorbar(_print_matrix(matrix, table), ax=matrix, pad=0.01)
@@ -335,7 +272,7 @@ def _name(fig: go.Figure, table: pd.DataFrame) -> None:
     """The names over the points of the heads that have one."""
     for x, row in zip(places(table), table.itertuples(), strict=True):
         if row.name:
-            fig.add_annotation(x=float(x), y=row.mean, text=_short(row.name), showarrow=False, yshift=18)
+            fig.add_annotation(x=float(x), y=row.mean, text=_short(str(row.name)), showarrow=False, yshift=18)
 
 
 def _matrix(table: pd.DataFrame, statistic: Statistic, share: float) -> go.Heatmap:

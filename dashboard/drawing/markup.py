@@ -16,6 +16,8 @@ from PIL import Image
 from dashboard.compute.words import plain
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.panels import Panel, percent
+from store.conditions import Edge, ordinal
+from store.facets import BINS, Spread
 
 _SHEET = """<style>
 .ba-sheet {display: flex; flex-wrap: wrap; gap: 1.25rem; align-items: flex-start}
@@ -43,6 +45,12 @@ dl.ba-list.ba-list {padding-left: 0; margin: 0}
 .ba-key {display: flex; flex-wrap: wrap; gap: 0.2rem 1.1rem; font-size: 0.85rem; margin-top: 0.4rem}
 .ba-dot {display: inline-block; width: 0.7rem; height: 0.7rem; border-radius: 2px; margin-right: 0.35rem}
 </style>"""
+_HISTOGRAM = """<style>
+.ba-spread {display: flex; align-items: flex-end; gap: 1px; height: 3rem}
+.ba-spread span {flex: 1; min-height: 1px; background: currentColor; opacity: 0.22}
+.ba-spread .ba-in {opacity: 0.75}
+.ba-limits {display: flex; justify-content: space-between; font-size: 0.8rem; opacity: 0.7; margin-top: 0.2rem}
+</style>"""
 _SHARES = ("#b4553a", "#d9a441", "#4b7a8c", "#8a8a8a")  # told apart by colour-blind eyes too
 
 
@@ -60,7 +68,7 @@ def picture(image: Image.Image, alt: str) -> str:
     return f'<img class="ba-picture" src="{source(image)}" alt="{escape(alt)}" width="{width}" height="{height}">'
 
 
-def said(sentences: Sequence[str], bar: ColourBar) -> str:
+def notes(sentences: Sequence[str], bar: ColourBar) -> str:
     """What is to be said of a picture, and the colours of its maps."""
     words = "".join(f'<p class="ba-words">{escape(sentence)}</p>' for sentence in sentences)
     return f"{_SHEET}{words}{colour_bar(bar)}"
@@ -113,12 +121,6 @@ def large(panel: Panel) -> str:
     return f'{_SHEET}<div class="ba-sheet"><div class="ba-large">{_figure(panel)}</div></div>'
 
 
-def portrait(image: Image.Image, alt: str) -> str:
-    """A picture as wide as there is room, at most as wide as it is."""
-    width, _ = image.size
-    return f'{_SHEET}<div style="max-width: {width}px">{picture(image, alt)}</div>'
-
-
 def heading(words: str) -> str:
     """A picture's title, as text and nothing else."""
     return f'{_SHEET}<p class="ba-title">{escape(words)}</p>'
@@ -142,6 +144,23 @@ def facts(parts: Mapping[str, object]) -> str:
     """Names and values of one thing, such as a picture's metadata, as text and nothing else."""
     rows = "".join(f"<dt>{escape(str(name))}</dt><dd>{escape(str(value))}</dd>" for name, value in parts.items())
     return f'{_SHEET}<dl class="ba-list ba-facts">{rows}</dl>'
+
+
+def histogram(spread: Spread, low: Edge | None, high: Edge | None) -> str:
+    """The bins of a spread as bars, those from `low` to `high` dark (None: no limit), and its ends below."""
+    most = max(spread.counts)
+    bars = ""
+    for count, start, end in zip(spread.counts, spread.edges, spread.edges[1:], strict=False):
+        inside = (low is None or ordinal(end) > ordinal(low)) and (high is None or ordinal(start) <= ordinal(high))
+        title = escape(f"{start} to {end}: {count:,}")
+        side = ' class="ba-in"' if inside else ""
+        bars += f'<span{side} style="height: {100 * count / most:.1f}%" title="{title}"></span>'
+    ends = f"<span>{escape(str(spread.low))}</span><span>{escape(str(spread.high))}</span>"
+    spoken = f"How often from {spread.low} to {spread.high}, in {len(spread.counts)} of at most {BINS} steps"
+    return (
+        f'{_HISTOGRAM}<div class="ba-spread" role="img" aria-label="{escape(spoken)}">{bars}</div>'
+        f'<div class="ba-limits">{ends}</div>'
+    )
 
 
 def markdown(words: str) -> str:

@@ -6,24 +6,19 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageDraw
 
+from dashboard.drawing import map_values
 from dashboard.drawing.figure import ColourBar, Plate
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.geometry import Frame
 from ingest.vision.overlay import ABSOLUTE_RANGE, overlay, scale_values, threshold_mass
 from store.counts import counted
+from store.maps import AttentionMaps
 
-COLOURS = {  # as the page calls them, and as matplotlib does
-    "inferno": "inferno",
-    "viridis": "viridis",
-    "magma": "magma",
-    "cividis": "cividis",
-    "turbo": "turbo",
-    "greys": "gray",
-}
 SCALES = {"map": "per map", "shared": "shared", "absolute": "absolute"}
 WHOLE = 0.995  # from this share of its area on, a picture counts as seen whole: a cut of a pixel is no cut
 USUAL, BROAD = 1.5, 3  # long side to short side; width to height
@@ -32,7 +27,7 @@ DIM = 0.55  # what the network did not see stands back, but can still be made ou
 
 @dataclass(frozen=True)
 class Look:
-    """How maps are drawn: a key of COLOURS, opacity 0..1, smooth or one flat square a patch, a key of SCALES,
+    """How maps are drawn: a key of COLOUR_MAPS, opacity 0..1, smooth or one flat square a patch, a key of SCALES,
     and `share`, the part of the mass whose patches are shown (None: all)."""
 
     colours: str = "inferno"
@@ -85,41 +80,20 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Maps:
-    """Maps to draw: weights (m, rows, cols), and of each the layer, the head (None: heads fused) and a title.
-
-    `unit` says what a weight is: "share" of a token's attention, "evidence" for a target, or "uniform", a multiple of
-    what each patch would have if all had the same.
-    """
-
-    layers: tuple[int, ...]
-    heads: tuple[int | None, ...]
-    titles: tuple[str, ...]
-    weights: np.ndarray
-    unit: str = "share"
-
-    def uniform(self, cells: np.ndarray) -> Maps:
-        """The same maps as multiples of the mean over their patches: those of other grids, networks and methods can be
-        compared with them. `cells` as Scene.cells gives them; a map of zeros stays one."""
-        inside = np.where(cells, self.weights, 0).astype(np.float64)
-        mean = inside.sum(axis=(1, 2), keepdims=True) / cells.sum()
-        weights = np.divide(inside, mean, out=np.zeros_like(inside), where=mean > 0)
-        return replace(self, weights=weights.astype(np.float32), unit="uniform")
-
-    def renormalised(self, cells: np.ndarray) -> Maps:
-        """The same maps as shares that sum to 1 over the patches: what lies on special tokens and padding left out."""
-        return replace(self, weights=self.uniform(cells).weights / cells.sum(), unit="share")
-
-
-@dataclass(frozen=True)
 class Panel:
-    """One map over the picture; `note` says its peak and mass, `alt` says in words where it peaks, `values` the weight
-    of each patch in reading order."""
+    """One map over the picture, drawn; `note` says its peak and mass, `alt` says in words where it peaks.
+
+    `frame` is what the network saw, (x0, y0, x1, y1) as fractions of the picture, and `rows` and `cols` its grid;
+    `values`, one text a patch in reading order, may be left out.
+    """
 
     title: str
     note: str
     alt: str
     picture: Image.Image
+    frame: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    rows: int = 1
+    cols: int = 1
     values: tuple[str, ...] = ()
 
 
@@ -128,7 +102,7 @@ def is_broad(size: tuple[int, int]) -> bool:
     return size[0] >= BROAD * size[1]
 
 
-def draw(maps: Maps, scene: Scene, look: Look, only: int | None = None) -> tuple[list[Panel], ColourBar]:
+def draw(maps: AttentionMaps, scene: Scene, look: Look, only: int | None = None) -> tuple[list[Panel], ColourBar]:
     """The panels of `maps`, or of the one numbered `only`, and the colour bar that says what their colours mean.
 
     A scale shared by all maps stays so when only one is drawn. ValueError where the grid is not the frame's.
@@ -138,7 +112,7 @@ def draw(maps: Maps, scene: Scene, look: Look, only: int | None = None) -> tuple
     return [panel(maps, number, values[number], scene, look) for number in numbers], bar
 
 
-def draw_together(groups: Sequence[tuple[Maps, Scene]], look: Look) -> tuple[list[list[Panel]], ColourBar]:
+def draw_together(groups: Sequence[tuple[AttentionMaps, Scene]], look: Look) -> tuple[list[list[Panel]], ColourBar]:
     """The panels of each group, all on one scale where the look shares one; the grids may differ."""
     values, bar = scaled(groups, look)
     drawn = [
@@ -148,12 +122,11 @@ def draw_together(groups: Sequence[tuple[Maps, Scene]], look: Look) -> tuple[lis
     return drawn, bar
 
 
-def scaled(groups: Sequence[tuple[Maps, Scene]], look: Look) -> tuple[list[np.ndarray], ColourBar]:
+def scaled(groups: Sequence[tuple[AttentionMaps, Scene]], look: Look) -> tuple[list[np.ndarray], ColourBar]:
     """Of each group the values in 0..1 (m, rows, cols) that colours stand for, and the colour bar."""
     unit, lut = groups[0][0].unit, colour_table(look.colours)
     if look.scale == "absolute":
-        groups = [(maps if maps.unit == "share" else maps.uniform(scene.cells()), scene) for maps, scene in groups]
-        groups = [(_per_uniform(maps), scene) for maps, scene in groups]
+        groups = [(map_values.per_uniform(maps, scene.cells()), scene) for maps, scene in groups]
     values, limits = zip(
         *(scale_values(maps.weights, look.scale, scene.cells()) for maps, scene in groups), strict=True
     )
@@ -166,7 +139,7 @@ def scaled(groups: Sequence[tuple[Maps, Scene]], look: Look) -> tuple[list[np.nd
     return list(values), colour_bar(look, limits[0], lut, unit)
 
 
-def panel(maps: Maps, number: int, values: np.ndarray, scene: Scene, look: Look) -> Panel:
+def panel(maps: AttentionMaps, number: int, values: np.ndarray, scene: Scene, look: Look) -> Panel:
     """One of the maps, drawn with `values` in 0..1 (rows, cols) over the scene."""
     cells, title, weights = scene.cells(), maps.titles[number], maps.weights[number]
     mask = None if look.share is None else threshold_mass(weights, look.share, cells)
@@ -182,38 +155,25 @@ def panel(maps: Maps, number: int, values: np.ndarray, scene: Scene, look: Look)
         dim=DIM,
     )
     seen = np.where(cells, weights, 0)
-    multiples = _multiples(maps, number, cells)
+    multiples = map_values.multiples(maps, number, cells)
     peak = f"peak ×{times(multiples[cells].max())}"
     note = f"{peak} · {percent(seen.sum())} on patches" if maps.unit == "share" else peak
     if mask is not None:
         note = f"{peak} · {int(mask.sum())} of {counted(int(cells.sum()), 'patch')}"
     what = "evidence" if maps.unit == "evidence" else "attention"
     alt = f"{scene.name}, {title[0].lower()}{title[1:]}: the {what} peaks {_where(seen)}."
-    return Panel(title, note, alt, _outlined(picture, scene), _texts(maps, multiples, weights))
+    texts = _texts(maps, multiples, weights)
+    return Panel(title, note, alt, _outlined(picture, scene), scene.seen_box(), *maps.grid, texts)
 
 
-def _per_uniform(maps: Maps) -> Maps:
-    """Maps that scale_values multiplies by the number of patches to get multiples of uniform attention."""
-    patches = maps.weights.shape[1] * maps.weights.shape[2]
-    return replace(maps, weights=maps.weights / patches) if maps.unit == "uniform" else maps
-
-
-def _multiples(maps: Maps, number: int, cells: np.ndarray) -> np.ndarray:
-    """One map's weights as multiples of uniform attention, or of its own mean where it is evidence."""
-    if maps.unit == "share":
-        return maps.weights[number] * maps.weights[number].size
-    one = replace(maps, weights=maps.weights[number : number + 1])
-    return (one if maps.unit == "uniform" else one.uniform(cells)).weights[0]
-
-
-def _texts(maps: Maps, multiples: np.ndarray, weights: np.ndarray) -> tuple[str, ...]:
+def _texts(maps: AttentionMaps, multiples: np.ndarray, weights: np.ndarray) -> tuple[str, ...]:
     if maps.unit == "share":
         both = zip(multiples.ravel().tolist(), weights.ravel().tolist(), strict=True)
         return tuple(f"×{times(many)} · {percent(share)}" for many, share in both)
     return tuple(f"×{times(many)}" for many in multiples.ravel().tolist())
 
 
-def plate(title: str, caption: str, maps: Maps, scene: Scene, look: Look, columns: int, credit: str) -> Plate:
+def plate(title: str, caption: str, maps: AttentionMaps, scene: Scene, look: Look, columns: int, credit: str) -> Plate:
     """The figure for print of what the page shows. `scene` has the size that a panel gets, `caption` says who made
     the picture and when, `credit` where the maps are from."""
     drawn, bar = draw(maps, scene, look)
@@ -252,12 +212,7 @@ def mask_sentence(look: Look) -> str:
     return f"Of each map only the fewest patches that together hold {percent(look.share)} of its mass are coloured."
 
 
-def title(layer: int, head: int | None) -> str:
-    """What a map is called: layers and heads count from 0."""
-    return f"Depth {layer}" if head is None else f"Layer {layer} · head {head}"
-
-
-def masses(stats: Mapping[str, float]) -> list[tuple[str, float]]:
+def masses(stats: Mapping[str, float] | pd.Series) -> list[tuple[str, float]]:
     """Where the summary's attention lies, as named shares of a row of `head_stats`; what is missing from 1 lies on
     padding."""
     parts = [
@@ -282,46 +237,8 @@ def file_stem(words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "picture"
 
 
-FUSIONS = {"mean": ("mean", np.mean), "max": ("maximum", np.max)}
-
-
-def fuse_heads(layers: tuple[int, ...], weights: np.ndarray, how: str) -> Maps:
-    """One map a layer from maps (m, rows, cols) of these layers (m,): the mean or the maximum over each layer's heads,
-    `how` a key of FUSIONS."""
-    named, fuse = FUSIONS[how]
-    single, at = sorted(set(layers)), np.array(layers)
-    fused = np.stack([fuse(weights[at == layer], axis=0) for layer in single])
-    heads = len(layers) // len(single)
-    titles = tuple(f"Layer {layer} · {named} of {counted(heads, 'head')}" for layer in single)
-    return Maps(tuple(single), (None,) * len(single), titles, fused)
-
-
-def deepest(maps: Maps) -> int:
-    """The number of the first map of the deepest layer in which any map shows something."""
-    shows = maps.weights.max(axis=(1, 2)) > 0
-    layers = [layer for layer, any_weight in zip(maps.layers, shows, strict=True) if any_weight or not shows.any()]
-    return maps.layers.index(max(layers))
-
-
-def single(maps: Maps, number: int) -> Maps:
-    """One of the maps alone."""
-    one = slice(number, number + 1)
-    return replace(
-        maps, layers=maps.layers[one], heads=maps.heads[one], titles=maps.titles[one], weights=maps.weights[one]
-    )
-
-
-def answer(maps: Maps) -> Maps:
-    """One map that stands for all: the mean over the deepest layer's heads; of blocks added up, the last sum."""
-    layer = maps.layers[deepest(maps)]
-    at = np.array(maps.layers) == layer
-    weights, words = maps.weights[at].mean(axis=0, keepdims=True), maps.titles[int(at.argmax())]
-    words = words if at.sum() == 1 else f"Layer {layer} · mean of the {at.sum()} heads shown"
-    return replace(maps, layers=(layer,), heads=(None,), titles=(words,), weights=weights)
-
-
 def colour_bar(look: Look, limits: np.ndarray, lut: np.ndarray, unit: str = "share") -> ColourBar:
-    """What the colours mean, in words and numbers; `limits` (m, 2) as scale_values gives them, `unit` of Maps."""
+    """What the colours mean, in words and numbers; `limits` (m, 2) as scale_values gives them, `unit` the maps'."""
     if look.scale == "map":
         words = (
             "Each map runs from its own least to its own greatest weight: its colours show where it looks, "
@@ -397,15 +314,6 @@ def seen_sentence(scene: Scene, fit: str) -> str:
         into = "a square" if frame.rows == frame.cols else f"{frame.rows} × {frame.cols} patches"
         return f"The network saw the whole picture, squeezed into {into}."
     return "The network saw the whole picture."
-
-
-@cache
-def colour_table(name: str) -> np.ndarray:
-    """uint8 (256, 3): the colours of a key of COLOURS, from matplotlib."""
-    import matplotlib
-
-    table = matplotlib.colormaps[COLOURS[name]](np.arange(256))[:, :3]
-    return np.rint(table * 255).astype(np.uint8)
 
 
 def percent(share: float) -> str:

@@ -84,7 +84,7 @@ def _short(value: Any) -> str:
 def _numbers(column: pa.ChunkedArray, field: pa.Field) -> list[Any]:
     """The values of a column; what only text can hold of a number, such as a HUGEINT, as a number."""
     values, kind = column.to_pylist(), (field.metadata or {}).get(DUCKDB_TYPE)
-    read = _NUMBERS.get(kind) if pa.types.is_string(field.type) else None
+    read = _NUMBERS.get(kind) if kind is not None and pa.types.is_string(field.type) else None
     return values if read is None else [None if value is None else read(value) for value in values]
 
 

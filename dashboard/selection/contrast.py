@@ -144,8 +144,8 @@ def chance(p: float) -> str:
 def _lane(count: int, total: int, names: str) -> str:
     share = count / total
     bar = f'<div class="ba-rail"><div class="ba-fill" style="width: {100 * share:.1f}%"></div></div>'
-    told = f"{escape(percent(share))} ({count:,} of {total:,})"
-    return f'<td class="{names}"><span class="ba-number">{told}</span>{bar}</td>'
+    share_text = f"{escape(percent(share))} ({count:,} of {total:,})"
+    return f'<td class="{names}"><span class="ba-number">{share_text}</span>{bar}</td>'
 
 
 def _plain(value: Any) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.compute.methods import kind_of, title_of
+from dashboard.compute.rows import records
 from dashboard.data import cache
 from dashboard.selection.selection import Selection, pictures
 from dashboard.state import controls
@@ -24,7 +25,7 @@ def show(selection: Selection, name: str) -> None:
     """How many peaks to mark, where the manifest and its pictures lie, and the file; `name` is the file's."""
     rows = cache.images(selection.collection).loc[selection.ids]
     st.markdown("**As a IIIF manifest**")
-    st.caption("Mirador and other viewers show it, with the regions that were kept and the peaks of attention marked.")
+    st.caption("Mirador and other viewers show it, with the saved regions and the peaks of attention marked.")
     if len(rows) > manifest.MOST:
         st.caption(f"A viewer reads a manifest as a whole: select {manifest.MOST:,} pictures at most.")
         return
@@ -48,19 +49,19 @@ def show(selection: Selection, name: str) -> None:
         on_click="ignore",
         icon=":material/download:",
     )
-    st.caption(summary(len(rows), there.index, uri))
+    st.caption(summary(len(rows), there.index.tolist(), uri))
 
 
 def summary(selected: int, there: Sequence[int], uri: str | None) -> str:
     """What the manifest will hold, the pictures `there`, and what it will not."""
     regions = len(cache.regions(there))
-    said = pictures(len(there))
-    said += f", {counted(regions, 'region')}." if regions else "."
+    sentence = pictures(len(there))
+    sentence += f", {counted(regions, 'region')}." if regions else "."
     if left := selected - len(there):
-        said += f" {pictures(left)} without an address on the web {'is' if left == 1 else 'are'} left out."
+        sentence += f" {pictures(left)} without an address on the web {'is' if left == 1 else 'are'} left out."
     if uri is None:
-        said += " The manifest’s address is made up: type the one at which you will publish it."
-    return said
+        sentence += " The manifest’s address is made up: type the one at which you will publish it."
+    return sentence
 
 
 def ask_folder(rows: pd.DataFrame) -> str | None:
@@ -82,8 +83,10 @@ def ask_address(label: str, key: str) -> str | None:
 def ask_peaks() -> marks.Peaks | None:
     """Which peaks to mark: of the run in view, in the last layer, of the mean of all heads."""
     run = cache.current_run()
-    stored = [] if run is None else cache.methods(run["run_id"]).to_dict("records")
-    methods = [row["method"] for row in stored if not row["target"]]
+    if run is None:
+        return None
+    stored = cache.methods(run.run_id)
+    methods = [method for method, target in zip(stored["method"], stored["target"], strict=True) if not target]
     if not methods:
         return None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -98,9 +101,9 @@ def ask_peaks() -> marks.Peaks | None:
             width=260,
             help="Of the run in view, in its last layer, and of the mean of all heads.",
         )
-    layers, heads = cache.map_levels(run["run_id"], method)
+    layers, heads = cache.map_levels(run.run_id, method)
     head = "mean" if heads else None
-    return marks.Peaks(count, run["run_id"], method, kind_of(method), "", layers[-1], head)
+    return marks.Peaks(count, run.run_id, method, kind_of(method), "", layers[-1], head)
 
 
 def reachable(rows: pd.DataFrame, folder: str | None) -> list[bool]:
@@ -111,5 +114,5 @@ def reachable(rows: pd.DataFrame, folder: str | None) -> list[bool]:
 
 def build(path: Path, rows: pd.DataFrame, label: str, uri: str, folder: str | None, peaks: marks.Peaks | None) -> bytes:
     """The manifest of these rows of `cache.images`, with the kept regions. Any thread may ask: no Streamlit here."""
-    found, _ = manifest.pictures_of(rows.to_dict("records"), uri, folder)
+    found, _ = manifest.pictures_of(records(rows), uri, folder)
     return manifest.text_of(manifest.manifest(uri, label, marks.marked(path, found, peaks, find_peaks))).encode()

@@ -28,7 +28,7 @@ def show(selection: Selection) -> None:
     if known is None:
         form(selection)
     else:
-        st.markdown(f"This selection is kept as **{words.plain(known)}**, and a link to this page opens it.")
+        st.markdown(f"This selection is saved as **{words.plain(known)}**, and a link to this page opens it.")
     undo(collection)
     kept = cache.saved_selections(collection)
     if kept.empty:

@@ -37,11 +37,11 @@ def name(collection: str) -> str | None:
     return known if kept is not None and np.array_equal(kept, ids()) else None
 
 
-def arrive(collection: str) -> None:
+def read_from_url(collection: str) -> None:
     """Take over what is new in the address, on opening a link and on the browser's back. To be called before anything
     that shows what is selected."""
     state = st.session_state
-    if not url.news(_NAMED, _LISTED):
+    if not url.changed_in_url(_NAMED, _LISTED):
         return
     named, listed = st.query_params.get(_NAMED), st.query_params.get(_LISTED)
     kept = cache.selection_members(collection, named) if named else None
@@ -64,7 +64,7 @@ def gone() -> str | None:
     return st.session_state.get(_GONE) if not len(ids()) else None
 
 
-def leave(collection: str) -> bool:
+def write_to_url(collection: str) -> bool:
     """Put what is selected into the address; False if it does not fit. To be called at the end."""
     marked, known = ids(), name(collection)
     text = packing.pack(marked) if known is None and len(marked) else None

@@ -39,9 +39,9 @@ PARTS = (
 
 def show(selection: Selection, hint: str) -> int | None:
     """The part that somebody chose; returns the picture that was opened just now, if one was. `hint` says how to select
-    where nothing is selected. `chosen.arrive` comes before this, and this puts the selection into the address."""
+    where nothing is selected. `selected.read_from_url` comes before this, which puts the selection into the address."""
     opened = _show(selection, hint)
-    if not selected.leave(selection.collection):
+    if not selected.write_to_url(selection.collection):
         st.caption("These are too many scattered pictures for a link: save the selection, and its name will be in it.")
     return opened
 

@@ -40,7 +40,8 @@ def statement(selection: Selection) -> str:
         return selection.sql
     collection, ids = selection.collection, selection.ids
     name = selected.name(collection)
-    if name is not None and np.array_equal(ids, cache.selection_members(collection, name)):
+    members = None if name is None else cache.selection_members(collection, name)
+    if name is not None and members is not None and np.array_equal(ids, members):
         return selections.by_name(collection, name)
     counts = cache.tags_among(ids)
     whole = counts.loc[counts["images"] == len(ids), "tag"]

@@ -47,10 +47,10 @@ def line(selection: Selection, row: dict) -> None:
     tag, notes = row["tag"], list(row["notes"])
     ids = selection.ids
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        said = f"**{words.plain(tag)}** · {row['images']:,} of {len(ids):,}"
+        sentence = f"**{words.plain(tag)}** · {row['images']:,} of {len(ids):,}"
         if notes:
-            said += f" · *{words.plain(notes[0])}*" if len(notes) == 1 else f" · {counted(len(notes), 'note')}"
-        st.markdown(said)
+            sentence += f" · *{words.plain(notes[0])}*" if len(notes) == 1 else f" · {counted(len(notes), 'note')}"
+        st.markdown(sentence)
         if row["images"] < len(ids):
             st.button("Tag all", key=f"tag_all_{tag}", on_click=add_one, args=(ids, tag), type="tertiary")
         with st.popover("Note", type="tertiary"):

@@ -71,9 +71,9 @@ def multiselect(
     """Some of `options`."""
     known = {str(option): option for option in options}
 
-    def read(said: list[str]) -> list[Any] | None:
-        found = [known[word] for word in said if word in known]
-        return found if found or said == [""] else None
+    def read(texts: list[str]) -> list[Any] | None:
+        found = [known[word] for word in texts if word in known]
+        return found if found or texts == [""] else None
 
     def write(value: list[Any]) -> list[str]:
         return [str(each) for each in value] or [""]
@@ -87,7 +87,7 @@ def multiselect(
 def toggle(label: str, first: bool = False, *, key: str, **more: Any) -> bool:
     """On or off, `true` or `false` in the address."""
     known = {"true": True, "false": False}
-    Param(key, first, lambda said: known.get(said[0].lower()), lambda value: [str(value).lower()]).load()
+    Param(key, first, lambda texts: known.get(texts[0].lower()), lambda value: [str(value).lower()]).load()
     return st.toggle(label, key=key, **more)
 
 
@@ -111,7 +111,7 @@ def pagination(pages: int, *, key: str, **more: Any) -> int:
 
 def text_input(label: str, *, key: str, **more: Any) -> str:
     """Text, without the space around it."""
-    Param(key, "", lambda said: said[0], lambda value: [value]).load()
+    Param(key, "", lambda texts: texts[0], lambda value: [value]).load()
     return (st.text_input(label, key=key, **more) or "").strip()
 
 
@@ -129,10 +129,10 @@ def _load_option(
         return
     first = options[index]
 
-    def read(said: list[str]) -> Any:
+    def read(texts: list[str]) -> Any:
         known = {format_func(option): option for option in reversed(options)}
         known |= {words(option): option for option in reversed(options)}
-        return known.get(said[-1])
+        return known.get(texts[-1])
 
     def write(value: Any) -> list[str]:
         return [words(value)]
@@ -145,9 +145,9 @@ def _load_option(
 def _load_number(key: str, low: Any, high: Any, first: Any) -> None:
     kind = type(first)
 
-    def read(said: list[str]) -> Any:
+    def read(texts: list[str]) -> Any:
         try:
-            value = kind(said[-1])
+            value = kind(texts[-1])
         except ValueError:
             return None
         return value if math.isfinite(value) and low <= value <= high else None

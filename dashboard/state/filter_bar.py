@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,21 +11,17 @@ import streamlit as st
 
 from dashboard.compute import words
 from dashboard.data import cache
+from dashboard.drawing import markup
 from dashboard.state import filters
 from dashboard.state.url import Param
+from store.conditions import CONDITIONS, Between, Condition, OneOf, Templated, ordered
 from store.counts import counted
 from store.errors import SqlFailed, SqlRefused, SqlTimeout
-from store.facets import BINS, Between, Condition, Contains, OneOf, Spread
+from store.records import RunRecord
 
 FACETS, SQL, PANEL = "f", "where", "filter"
 _NOTICE, _UNFIT = "_filter_notice", "_filter_unfit"  # what a link said in vain; what was typed and cannot be used
 _NONE = None  # among the values of a column: no value
-_STYLE = """<style>
-.ba-spread {display: flex; align-items: flex-end; gap: 1px; height: 3rem}
-.ba-spread span {flex: 1; min-height: 1px; background: currentColor; opacity: 0.22}
-.ba-spread .ba-in {opacity: 0.75}
-.ba-limits {display: flex; justify-content: space-between; font-size: 0.8rem; opacity: 0.7; margin-top: 0.2rem}
-</style>"""
 
 
 @dataclass(frozen=True)
@@ -49,17 +44,17 @@ class Filtered:
         """Which of these images (n,) it leaves, as bool (n,)."""
         return np.ones(len(ids), bool) if self.ids is None else np.isin(ids, self.ids)
 
-    def said(self, count: int) -> str:
+    def describe(self, count: int) -> str:
         """So many of them in words, as in "all 29 images" or "5 images with artist Hokusai"."""
-        said = "a single image" if count == 1 else f"{counted(count, 'image')}"
+        counted_images = "a single image" if count == 1 else f"{counted(count, 'image')}"
         if self.ids is None:
-            return said if count == 1 else f"all {said}"
-        return f"{said} with {self.words}"
+            return counted_images if count == 1 else f"all {counted_images}"
+        return f"{counted_images} with {self.words}"
 
 
-def current(run: dict[str, Any]) -> Filtered:
+def current(run: RunRecord) -> Filtered:
     """What the filter leaves of a run's collection. Draws nothing."""
-    collection = run["collection"]
+    collection = run.collection
     conditions, sql = _take(collection)
     of = len(cache.images(collection))
     where = cache.statement(collection, conditions, sql)
@@ -68,11 +63,11 @@ def current(run: dict[str, Any]) -> Filtered:
     ids = cache.matching(collection, conditions)
     if sql:
         ids = np.intersect1d(ids, cache.satisfying(sql), assume_unique=True)
-    named = ", ".join([*map(filters.said, conditions), *([_sql_words(sql)] if sql else [])])
+    named = ", ".join([*map(filters.sentence, conditions), *([_sql_words(sql)] if sql else [])])
     return Filtered(ids, named, len(ids), of, where)
 
 
-def bar(run: dict[str, Any], meaning: str = "") -> Filtered:
+def bar(run: RunRecord, meaning: str = "") -> Filtered:
     """The filter of all pages in one line: a button that opens it, what is filtered, each part with a way to take it
     off, and how many pictures are left, with the page's own `meaning` of that."""
     found = current(run)
@@ -81,10 +76,10 @@ def bar(run: dict[str, Any], meaning: str = "") -> Filtered:
         popover = st.popover("Filter", icon=":material/filter_alt:", key=PANEL, on_change="rerun", width="content")
         if popover.open:  # its questions to the database wait until then
             with popover, st.container(width=380):
-                _panel(run["collection"], found)
+                _panel(run.collection, found)
         if found.ids is not None:
             for place, condition in enumerate(state[FACETS]):
-                _chip(filters.said(condition), f"filter_off_{place}", _drop, condition)
+                _chip(filters.sentence(condition), f"filter_off_{place}", _drop, condition)
             if state[SQL]:
                 _chip(_sql_words(state[SQL]), "filter_off_where", _set_sql, "")
             more = meaning and f": {meaning}"
@@ -110,15 +105,15 @@ def _take(collection: str) -> tuple[tuple[Condition, ...], str]:
     kinds, state = cache.facet_columns(collection), st.session_state
     vain: list[str] = []
 
-    def read(said: list[str]) -> tuple[Condition, ...]:
-        found, bad = filters.from_address(said, kinds)
+    def read(entries: list[str]) -> tuple[Condition, ...]:
+        found, bad = filters.from_address(entries, kinds)
         vain.extend(bad)
         return found
 
     Param(FACETS, (), read, filters.to_address, shared=True).load()
-    vain += [filters.said(each) for each in state[FACETS] if not filters.fits(each, kinds)]
+    vain += [filters.sentence(each) for each in state[FACETS] if not filters.fits(each, kinds)]
     state[FACETS] = tuple(each for each in state[FACETS] if filters.fits(each, kinds))
-    Param(SQL, "", lambda said: said[0].strip(), lambda sql: [sql], shared=True).load()
+    Param(SQL, "", lambda texts: texts[0].strip(), lambda sql: [sql], shared=True).load()
     notes = [f"These pictures have nothing to filter by {' and '.join(map(_quoted, vain))}."] if vain else []
     if state[SQL] and (problem := _problem(state[SQL])):
         notes.append(f"The condition {_quoted(state[SQL])} cannot be used. {problem}")
@@ -141,12 +136,12 @@ def _put(condition: Condition) -> None:
     """Ask for this instead of what is asked of the same column in the same way; for nothing, if it asks nothing."""
     state, rest, place = st.session_state, list(st.session_state[FACETS]), None
     for place, each in enumerate(rest):
-        if each.column == condition.column and isinstance(each, Contains) == isinstance(condition, Contains):
+        if (each.column, each.sign) == (condition.column, condition.sign):
             rest.pop(place)
             break
     else:
         place = len(rest)
-    if condition not in (OneOf(condition.column), Contains(condition.column, "")):
+    if not condition.empty:
         rest.insert(place, condition)
     state.update({FACETS: tuple(rest), _NOTICE: ""})
 
@@ -163,9 +158,9 @@ def _set_sql(sql: str) -> None:
 # ---- what is drawn ---------------------------------------------------------------------------------------------------
 
 
-def _chip(said: str, key: str, off: Any, what: Any) -> None:
-    look = {"icon": ":material/close:", "icon_position": "right", "help": "Take this off."}
-    st.button(words.plain(said), key=key, on_click=off, args=(what,), **look)
+def _chip(label: str, key: str, off: Any, what: Any) -> None:
+    icon = ":material/close:"
+    st.button(words.plain(label), key, "Take this off.", off, (what,), icon=icon, icon_position="right")
 
 
 def _panel(collection: str, found: Filtered) -> None:
@@ -177,15 +172,17 @@ def _panel(collection: str, found: Filtered) -> None:
         if st.session_state.get("filter_column") not in kinds:
             st.session_state["filter_column"] = first
         column = st.selectbox(
-            "Column", list(kinds), format_func=names.get, key="filter_column", placeholder="Choose or type one"
+            "Column", list(kinds), format_func=words.named(names), key="filter_column", placeholder="Choose or type one"
         )
         if column is not None:
-            (_values if kinds[column] == "text" else _range)(collection, column, kinds[column])
+            for kind in CONDITIONS:
+                if kinds[column] in kind.columns:
+                    _CONTROLS[kind.control](collection, column, kinds[column], kind)
     else:
         st.caption("There is no metadata about these pictures yet.")
     st.text_area(
         "Condition in SQL, for all else",
-        key=_kept("filter_sql", st.session_state[SQL]),
+        key=_prefilled("filter_sql", st.session_state[SQL]),
         on_change=_typed_sql,
         height=68,
         placeholder="such as: year % 100 = 0 OR title LIKE 'Study%'",
@@ -197,8 +194,8 @@ def _panel(collection: str, found: Filtered) -> None:
         st.code(found.where, "sql", wrap_lines=True)
 
 
-def _values(collection: str, column: str, kind: str) -> None:
-    """The frequent values of a text column, a search among the others, and a part of the text."""
+def _values(collection: str, column: str, of: str, kind: type[OneOf]) -> None:
+    """The frequent values of a text column, and a search among the others."""
     chosen = _asked(column, OneOf) or OneOf(column)
     every = cache.categories(collection, column)
     key, listed = "filter_values", every
@@ -211,64 +208,53 @@ def _values(collection: str, column: str, kind: str) -> None:
         search = ""
     counts = dict(cache.categories(collection, column, (search or "").strip(), chosen.values).values)
     options = [*dict.fromkeys((*chosen.values, *counts)), *([_NONE] if every.missing or chosen.missing else [])]
-    labels = unique(value for value in options if value is not _NONE)
-    labels = {value: f"{label} ({counts.get(value, 0):,})" for value, label in labels.items()}
+    texts = unique(value for value in options if value is not _NONE)
+    labels: dict[str | None, str] = {value: f"{label} ({counts.get(value, 0):,})" for value, label in texts.items()}
     labels[_NONE] = f"no value ({every.missing:,})"
     st.session_state[key] = [*chosen.values, *([_NONE] if chosen.missing else [])]
-    st.multiselect(
-        "Values", options, format_func=labels.get, key=key, on_change=_chose, args=(column, key), placeholder="any"
-    )
+    named = words.named(labels)
+    st.multiselect("Values", options, None, named, key, on_change=_chose, args=(column, key), placeholder="any")
     if listed.distinct > len(listed.values):
         st.caption(f"The {len(listed.values)} most frequent of {listed.distinct:,} values are listed.")
-    contained = _asked(column, Contains)
-    st.session_state["filter_contains"] = contained.text if contained else ""
-    st.text_input("Text contains", key="filter_contains", on_change=_contains, args=(column,), placeholder="any text")
 
 
-def _range(collection: str, column: str, kind: str) -> None:
+def _text(collection: str, column: str, of: str, kind: type[Templated]) -> None:
+    """A text that is typed, to compare the column's with."""
+    key, asked = f"filter_{kind.__name__.lower()}", _asked(column, kind)
+    st.session_state[key] = asked.text if asked else ""
+    st.text_input(kind.label, key=key, on_change=_typed, args=(column, key, kind), placeholder="any text")
+
+
+def _range(collection: str, column: str, of: str, kind: type[Between]) -> None:
     """How the numbers or dates lie, and from where to where they may."""
     spread = cache.spread(collection, column)
     chosen = _asked(column, Between) or _asked(column, OneOf) or OneOf(column)
     low, high = (chosen.low, chosen.high) if isinstance(chosen, Between) else (None, None)
     if spread is not None:
-        st.html(_drawn(spread, low, high))
+        st.html(markup.histogram(spread, low, high))
         ends = st.columns(2)
         for place, name, end, limit in zip(ends, ("From", "To"), (low, high), (spread.low, spread.high), strict=True):
             key = f"filter_{name.lower()}"
             written = "" if end is None else str(end)
             place.text_input(
                 name,
-                key=_kept(key, written, column),
+                key=_prefilled(key, written, column),
                 on_change=_ranged,
-                args=(column, kind),
+                args=(column, of),
                 placeholder=f"{limit}",
             )
         _unfit("filter_from", column)
         _unfit("filter_to", column)
     missing = spread.missing if spread else 0
     if isinstance(chosen, OneOf) and chosen.values:
-        st.caption(f"Chosen by the link: {words.plain(filters.said(chosen))}.")
+        st.caption(f"Chosen by the link: {words.plain(filters.sentence(chosen))}.")
     if missing or chosen.missing:
         st.session_state["filter_missing"] = chosen.missing
         label = f"Those with no value ({missing:,})"
-        st.checkbox(label, key="filter_missing", on_change=_ranged, args=(column, kind))
+        st.checkbox(label, key="filter_missing", on_change=_ranged, args=(column, of))
 
 
-def _drawn(spread: Spread, low: Any, high: Any) -> str:
-    """The bins of a spread as bars, those in the range dark, and its ends below."""
-    most = max(spread.counts)
-    bars = ""
-    for count, start, end in zip(spread.counts, spread.edges, spread.edges[1:], strict=False):
-        inside = (low is None or end > low) and (high is None or start <= high)
-        title = html.escape(f"{start} to {end}: {count:,}")
-        side = ' class="ba-in"' if inside else ""
-        bars += f'<span{side} style="height: {100 * count / most:.1f}%" title="{title}"></span>'
-    ends = f"<span>{html.escape(str(spread.low))}</span><span>{html.escape(str(spread.high))}</span>"
-    spoken = f"How often from {spread.low} to {spread.high}, in {len(spread.counts)} of at most {BINS} steps"
-    return (
-        f'{_STYLE}<div class="ba-spread" role="img" aria-label="{html.escape(spoken)}">{bars}</div>'
-        f'<div class="ba-limits">{ends}</div>'
-    )
+_CONTROLS: dict[str, Callable[[str, str, str, Any], None]] = {"values": _values, "range": _range, "text": _text}
 
 
 def unique(texts: Iterable[str]) -> dict[str, str]:
@@ -297,8 +283,8 @@ def _chose(column: str, key: str) -> None:
     _put(OneOf(column, tuple(value for value in chosen if value is not _NONE), _NONE in chosen))
 
 
-def _contains(column: str) -> None:
-    _put(Contains(column, (st.session_state["filter_contains"] or "").strip()))
+def _typed(column: str, key: str, kind: type[Templated]) -> None:
+    _put(kind(column, (st.session_state[key] or "").strip()))
 
 
 def _ranged(column: str, kind: str) -> None:
@@ -314,10 +300,9 @@ def _ranged(column: str, kind: str) -> None:
     state[_UNFIT] = unfit
     if unfit:
         return
-    if None not in ends and ends[0] > ends[1]:
-        ends.reverse()
+    low, high = ordered(*ends)
     missing = bool(state.get("filter_missing"))
-    _put(OneOf(column, (), missing) if ends == [None, None] else Between(column, *ends, missing))
+    _put(OneOf(column, (), missing) if low is None and high is None else Between(column, low, high, missing))
 
 
 def _typed_sql() -> None:
@@ -329,7 +314,7 @@ def _typed_sql() -> None:
         _set_sql(sql)
 
 
-def _kept(key: str, value: str, column: str = "") -> str:
+def _prefilled(key: str, value: str, column: str = "") -> str:
     """The key of a control that shows `value`, or what was typed there and cannot be used."""
     _, typed, of = st.session_state.get(_UNFIT, {}).get(key, ("", value, column))
     st.session_state[key] = typed if of == column else value

@@ -85,12 +85,12 @@ def meant_page(word: str) -> str | None:
     return next((known[each] for each in near if each in known), None)
 
 
-def arrive() -> None:
+def read_from_url() -> None:
     """Take over what is new in the address. To be called before the pickers."""
     state = st.session_state
     for key in KEYS:
         value = st.query_params.get(key)
-        if url.news(key) and value is not None:
+        if url.changed_in_url(key) and value is not None:
             state.setdefault(_ASKED, {})[key] = value
             if key == "db" or is_id(value):
                 state[key] = value if key == "db" else int(value)
@@ -104,7 +104,7 @@ def is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 19
 
 
-def settle(key: str, options: list, missing: Callable[[str, Any], str]) -> bool:
+def clamp(key: str, options: list, missing: Callable[[str, Any], str]) -> bool:
     """Before a picker is drawn: make its value one of the options, the first if it is not. False if there are none.
 
     What the address asks for in vain is said at the top of the page: `missing` makes a sentence of its word and of what
@@ -125,7 +125,7 @@ def asked(key: str) -> str | None:
     return st.session_state.get(_ASKED, {}).get(key)
 
 
-def leave() -> None:
+def write_to_url() -> None:
     """Write what is in view into the address. To be called after the pickers."""
     values = parameters()
     for key in KEYS:
@@ -141,9 +141,9 @@ def parameters(**other: Any) -> dict[str, str]:
 def query(**other: Any) -> list[tuple[str, str]]:
     """The query of a link to what is in view, with some values replaced or added, and with the filter: every address
     of ours carries it, so that one without it means that there is none."""
-    state, said = st.session_state, st.query_params
-    entries = filters.to_address(state["f"]) if "f" in state else said.get_all("f")
-    where = state["where"] if "where" in state else said.get("where")
+    state, address = st.session_state, st.query_params
+    entries = filters.to_address(state["f"]) if "f" in state else address.get_all("f")
+    where = state["where"] if "where" in state else address.get("where")
     return [*parameters(**other).items(), *(("f", entry) for entry in entries), *([("where", where)] if where else [])]
 
 
@@ -162,5 +162,5 @@ def choose(key: str, value: Any, page: str | None = None) -> None:
 
 def link(page: str, label: str, image_id: int | None = None, icon: str | None = None) -> None:
     """A link to a page of ours, with what is in view or with another image, and with the filter that pages share."""
-    said = query() if image_id is None else query(image=image_id)
-    st.page_link(script_of(page), label=label, icon=icon, query_params=said, width="stretch")
+    parameters = query() if image_id is None else query(image=image_id)
+    st.page_link(script_of(page), label=label, icon=icon, query_params=parameters, width="stretch")

@@ -54,9 +54,9 @@ def watched():
     above = st.container()
     yield
     now = url.current()
-    for key, said in url.asked().items():
+    for key, texts in url.asked().items():
         if key not in OTHERS:
-            _compare(key, said, now.get(key, []))
+            _compare(key, texts, now.get(key, []))
     with above:
         show()
 
@@ -72,13 +72,13 @@ def show() -> None:
             st.button("Close", key="not_found_close", on_click=notes.clear, type="tertiary")
 
 
-def _compare(key: str, said: list[str], now: list[str]) -> None:
-    """Whether a control took over what the address `said` of it: `now` is what the address is going to say."""
+def _compare(key: str, texts: list[str], now: list[str]) -> None:
+    """Whether a control took over the `texts` that the address had for it; `now` is what the address will say."""
     value = st.session_state.get(key)
-    parts = [part for text in said for part in (text.split(",") if key in LISTS else [text])]
+    parts = [part for text in texts for part in (text.split(",") if key in LISTS else [text])]
     there = [*now, *(part for text in now for part in text.split(",")), *_texts(value)]
     vain = [part for part in dict.fromkeys(parts) if not any(_same(part, other) for other in there)]
-    if vain and not (now and said == now):
+    if vain and not (now and texts == now):
         noun = NOUNS.get(key, key.replace("_", " "))
         instead = "" if key in BY_ID else filters.short(", ".join(now or _texts(value)), LONGEST)
         sentence = f"The address asks for the {noun} {' and '.join(map(quoted, vain[:3]))}, which is not to be had here"

@@ -1,12 +1,16 @@
 """The pickers for database, run and image in the sidebar, which every page shares."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard.compute import words
+from dashboard.compute.rows import row
 from dashboard.data import cache
 from dashboard.state import filter_bar, filters, navigation, not_found
+from store.records import RunRecord
 
 MANY = 2000  # images; a longer list in the picker would be sent to the browser at every click
 MATCHES = 200
@@ -16,7 +20,7 @@ CAPTION = 200  # characters
 def database() -> None:
     """The picker of the database, where there is more than one to choose from."""
     names = [path.name for path in cache.databases()]
-    if navigation.settle("db", names, missing_database) and len(names) > 1:
+    if navigation.clamp("db", names, missing_database) and len(names) > 1:
         st.selectbox("Database", names, key="db")
     else:
         st.session_state.pop("db", None)
@@ -27,43 +31,44 @@ def run_and_image(filtered: bool = False) -> None:
     """The pickers of run and image, each only where there is something to pick. Where `filtered`, the images are those
     that the filter leaves, and the one in view."""
     runs = cache.runs()
-    ids = [int(run_id) for run_id in reversed(runs["run_id"].tolist())]
+    ids = [run.run_id for run in reversed(runs)]
     follow_image(runs)
-    if navigation.settle("run", ids, missing_run):
+    if navigation.clamp("run", ids, missing_run):
         labels = run_labels()
         st.selectbox(
             "Run",
             ids,
-            format_func=labels.get,
+            format_func=words.named(labels),
             key="run",
             help="A run is one network with fixed settings over one collection.",
         )
     run = cache.current_run()
-    images = cache.images(run["collection"] if run else None)
+    images = cache.images(run.collection if run else None)
     left = filter_bar.current(run).ids if filtered and run else None
     offered = images if left is None or not len(left) else images[images.index.isin(left)]
     options = search(offered) if len(offered) > MANY else offered["image_id"].tolist()
     current = cache.current_image()
-    if current in images.index and current not in options:
+    if current is not None and current in images.index and current not in options:
         options = [current, *options]
-    if not navigation.settle("image", options, missing_image):
+    if not navigation.clamp("image", options, missing_image):
         return
     labels = image_labels(images.loc[options])
-    st.selectbox("Image", options, format_func=labels.get, key="image")
-    image_id = cache.current_image()
+    st.selectbox("Image", options, format_func=words.named(labels), key="image")
+    image_id = cache.image_in_view()
+    shown = row(images, image_id)
     turn(image_id, offered.index.to_numpy())
     if small := cache.thumbnail(image_id):
-        width, height = images.loc[image_id, ["width", "height"]]
+        width, height = shown["width"], shown["height"]
         # A tall scroll would push all else off the sidebar.
         st.image(
             small,
-            alt=images.at[image_id, "alt"],
+            alt=shown["alt"],
             width="stretch" if height < 2 * width else round(480 * width / height),
         )
-    st.caption(words.plain(filters.short(images.at[image_id, "caption"], CAPTION)))
+    st.caption(words.plain(filters.short(shown["caption"], CAPTION)))
 
 
-def follow_image(runs: pd.DataFrame) -> None:
+def follow_image(runs: Sequence[RunRecord]) -> None:
     """A link that names a picture and no run means the newest run over the picture's collection."""
     if navigation.asked("image") is None or navigation.asked("run") is not None:
         return
@@ -71,9 +76,9 @@ def follow_image(runs: pd.DataFrame) -> None:
     if st.session_state.get("image") not in known.index:
         return
     collection = known.at[st.session_state["image"], "collection"]
-    fitting = runs.loc[runs["collection"] == collection, "run_id"].tolist()
+    fitting = [run.run_id for run in runs if run.collection == collection]
     if fitting and st.session_state.get("run") not in fitting:
-        st.session_state["run"] = int(fitting[-1])
+        st.session_state["run"] = fitting[-1]
 
 
 def missing_database(name: str, shown: str | None) -> str:
@@ -96,14 +101,13 @@ def missing_image(number: str, shown: int | None) -> str:
         return f"There is no picture {not_found.quoted(number)}: this collection has none."
     images, run = cache.images(), cache.current_run()
     if navigation.is_id(number) and int(number) in images.index:
-        there, here = images.at[int(number), "collection"], run["collection"] if run else ""
-        runs = cache.runs()
-        fitting = runs.loc[runs["collection"] == there, "run_id"].tolist()
+        there, here = images.at[int(number), "collection"], run.collection if run else ""
+        fitting = [each.run_id for each in cache.runs() if each.collection == there]
         way = f"choose run {fitting[-1]} to see it" if fitting else "no network has been run on that collection yet"
         sentence = f"Picture {number} is in the collection {there}, and this run is over {here}: {way}"
     else:
         sentence = f"There is no picture {not_found.quoted(number)} in this database"
-    return f"{sentence}; shown is picture {shown}, {filters.short(images.at[shown, 'title'])}."
+    return f"{sentence}; shown is picture {shown}, {filters.short(str(images.at[shown, 'title']))}."
 
 
 def turn(image_id: int, ids: np.ndarray) -> None:
@@ -141,12 +145,8 @@ def search(images: pd.DataFrame) -> list[int]:
 def run_labels() -> dict[int, str]:
     """What each run is called in the picker; the collection is named where there are several."""
     runs = cache.runs()
-    several = runs["collection"].nunique() > 1
-    labels = {}
-    for run_id, collection in zip(runs["run_id"].tolist(), runs["collection"], strict=True):
-        title = cache.run(run_id)["title"]
-        labels[run_id] = f"{run_id}: {title}, {collection}" if several else f"{run_id}: {title}"
-    return labels
+    several = len({run.collection for run in runs}) > 1
+    return {run.run_id: f"{run.run_id}: {run.title}" + (f", {run.collection}" if several else "") for run in runs}
 
 
 def image_labels(images: pd.DataFrame) -> dict[int, str]:

@@ -77,13 +77,13 @@ def finish() -> None:
     for key, param in state.loaded.items():
         param.save(state)
         _remember(state, key, param.words())
-    for key, said in state.written.items():
-        _remember(state, key, said)
+    for key, texts in state.written.items():
+        _remember(state, key, texts)
     state.origin, state.read = Origin.OURS, set()
 
 
 @contextmanager
-def kept(page: str) -> Iterator[None]:
+def bound(page: str) -> Iterator[None]:
     """Around a rerun: `begin` and, unless another rerun takes its place, `finish`."""
     begin(page)
     try:
@@ -100,7 +100,7 @@ def current() -> dict[str, list[str]]:
     """The address as it will be written: what stands there, with what this rerun has said of it so far."""
     state = _state()
     loaded = {key: param.words() for key, param in state.loaded.items()}
-    return {key: said for key, said in {**_stands(), **state.written, **loaded}.items() if said}
+    return {key: texts for key, texts in {**_stands(), **state.written, **loaded}.items() if texts}
 
 
 def words(key: str) -> list[str]:
@@ -110,13 +110,13 @@ def words(key: str) -> list[str]:
 
 def is_new(key: str) -> bool:
     """Whether the address says something new under a key, or on Back and Forward nothing any more."""
-    state, said = _state(), words(key)
+    state, texts = _state(), words(key)
     if state.origin is Origin.OURS:
-        return bool(said) and said not in state.seen.get(key, [])
-    return key not in state.read and (bool(said) or state.origin is Origin.HISTORY)
+        return bool(texts) and texts not in state.seen.get(key, [])
+    return key not in state.read and (bool(texts) or state.origin is Origin.HISTORY)
 
 
-def news(*keys: str) -> bool:
+def changed_in_url(*keys: str) -> bool:
     """Whether one of these keys `is_new`. What has been asked for here is none any more."""
     state, new = _state(), [key for key in keys if is_new(key)]
     for key in keys:
@@ -126,9 +126,9 @@ def news(*keys: str) -> bool:
     return bool(new)
 
 
-def put(key: str, said: Sequence[str]) -> None:
+def put(key: str, texts: Sequence[str]) -> None:
     """Write these words under a key at the end of the rerun; none take it out."""
-    _state().written[key] = list(said)
+    _state().written[key] = list(texts)
 
 
 def asked() -> dict[str, list[str]]:
@@ -157,10 +157,10 @@ class Param(Generic[T]):
         """Before the control is drawn: the value in the session is what is new in the address, else what it was, be it
         before another page was opened, else `first`."""
         state, session = _state(), st.session_state
-        linked = self.shared and state.origin is Origin.LINK and self.key not in state.read and bool(words("run"))
-        if news(self.key) or linked:
-            said = words(self.key)
-            value = self.read(said) if said else self.first
+        from_link = self.shared and state.origin is Origin.LINK and self.key not in state.read and bool(words("run"))
+        if changed_in_url(self.key) or from_link:
+            texts = words(self.key)
+            value = self.read(texts) if texts else self.first
             if value is not None:
                 session[self.key] = value
         if self.key not in session:
@@ -201,8 +201,8 @@ def _is_history_navigation() -> bool:
     return bool(context and context.is_history_navigation)
 
 
-def _remember(state: UrlState, key: str, said: list[str]) -> None:
+def _remember(state: UrlState, key: str, texts: list[str]) -> None:
     seen = state.seen.setdefault(key, [])
-    if said not in seen:
-        seen.append(said)
+    if texts not in seen:
+        seen.append(texts)
         del seen[:-REMEMBERED]

@@ -62,9 +62,9 @@ def prune(db: Path, as_json: bool, collection: str | None, yes: bool) -> None:
     report = Report(as_json)
     row, _, gone = changes.prunable(db, collection)
     for name in gone[:20]:
-        report.tell(name)
+        report.log(name)
     if len(gone) > 20:
-        report.tell(f"… and {len(gone) - 20} more")
+        report.log(f"… and {len(gone) - 20} more")
     if gone and not yes:
         click.confirm(f"Forget {counted(len(gone), 'picture')} of {row['name']}?", abort=True, err=True)
     found = changes.prune(db, row["name"])

@@ -28,7 +28,7 @@ def export(file: Path, db: Path, as_json: bool, run_id: int | None, raw: bool) -
     from ingest.export import export_features
     from ingest.runs import newest_run
 
-    run_id = newest_run(db, run_id)["run_id"]
+    run_id = newest_run(db, run_id).run_id
     count = export_features(db, run_id, file, raw)
     kind = "as the network gave them" if raw else "brought to length 1 (--raw: as the network gave them)"
     found = {"features": count, "file": str(file), "raw": raw}

@@ -20,6 +20,7 @@ from ingest.cli.options import (
 from ingest.cli.plain import PlainCommand, failed
 from ingest.notation import step
 from ingest.report import Report
+from ingest.vision.colour_maps import COLOUR_MAPS
 from store.counts import counted
 
 SETTINGS = ("model", "weights", "fit", "size", "device", "batch_size", "target")
@@ -59,7 +60,7 @@ SETTINGS = ("model", "weights", "fit", "size", "device", "batch_size", "target")
 )
 @click.option(
     "--colours",
-    type=click.Choice(["inferno", "viridis", "magma", "cividis", "turbo", "greys"]),
+    type=click.Choice(list(COLOUR_MAPS)),
     default="inferno",
     show_default=True,
     help="The colours of the map.",
@@ -86,10 +87,10 @@ def film(
     **options: Any,
 ) -> None:
     """Draw what a network attends to over every frame of a film."""
-    from ingest.film import Drawing, check_output, describe, draw_film, open_eye
+    from ingest.film import Drawing, check_output, describe, draw_film, open_film_model
     from ingest.frame_folder import check_folder
     from ingest.runs import Settings
-    from ingest.vision.film import survey
+    from ingest.vision.film import scan_film
 
     report = Report(as_json)
     settings = {name: options.pop(name) for name in SETTINGS}
@@ -100,14 +101,14 @@ def film(
         out = Path(f"{source.stem}-{drawing.method}.mp4")
     if out:
         check_output(out, source)
-    found = survey(source)
+    found = scan_film(source)
     if found.complaint:
-        report.tell(f"{source.name}: {found.complaint}")
-    eye = None
+        report.log(f"{source.name}: {found.complaint}")
+    film_model = None
     if drawing.view != "original":
-        eye, drawing = open_eye(db, Settings(**settings), drawing, report, run_id)
+        film_model, drawing = open_film_model(db, Settings(**settings), drawing, report, run_id)
     try:
-        made = draw_film(found, out, drawing, eye, report, folder)
+        made = draw_film(found, out, drawing, film_model, report, folder)
     except KeyboardInterrupt:
         words = "stopped; no film was written"
         if folder:
@@ -121,5 +122,5 @@ def film(
     rate = f"{counted(made['frames'], 'frame')}{damaged}, {made['fps']:.5g} a second"
     report.finish(
         f"{rate} · {describe(made)} → {'; '.join(places)}",
-        made | ({"model": eye.backbone.key, "backbone": eye.backbone.title} if eye else {}),
+        made | ({"model": film_model.backbone.key, "backbone": film_model.backbone.title} if film_model else {}),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ingest.cli.options import db_option, json_option, layouts_option
-from ingest.cli.plain import PlainCommand, leave
+from ingest.cli.plain import PlainCommand, exit_with
 from ingest.report import Report
 
 
@@ -25,29 +25,31 @@ def project(db: Path, as_json: bool, run_id: int | None, layouts: tuple[str, ...
 
     report = Report(as_json)
     check_layouts(layouts)
-    run_id = newest_run(db, run_id)["run_id"]
+    run_id = newest_run(db, run_id).run_id
     if extend:
         _extend(report, db, run_id, list(layouts))
         return
-    done = lay_out(db, run_id, list(layouts), report.tell)
-    said = [f"{what} {', '.join(names)}" for what, names in (("made", done.made), ("failed", done.failed)) if names]
+    done = lay_out(db, run_id, list(layouts), report.log)
+    sentences = [
+        f"{what} {', '.join(names)}" for what, names in (("made", done.made), ("failed", done.failed)) if names
+    ]
     report.finish(
-        f"run {run_id}: {'; '.join(said) or 'all layouts are there already'}",
+        f"run {run_id}: {'; '.join(sentences) or 'all layouts are there already'}",
         {"run_id": run_id, "projections": done.made, "projections_failed": done.failed},
     )
-    leave(0, len(done.failed))
+    exit_with(0, len(done.failed))
 
 
 def _extend(report: Report, db: Path, run_id: int, layouts: list[str]) -> None:
     from ingest.extending import extend
 
-    done = extend(db, run_id, layouts, report.tell)
+    done = extend(db, run_id, layouts, report.log)
     parts = [f"{each.placed} placed into {each.method} by {each.rule}" for each in done.made]
-    said = [*parts, "no other image has moved"] if parts else []
+    sentences = [*parts, "no other image has moved"] if parts else []
     if done.failed:
-        said.append(f"failed: {', '.join(done.failed)}")
+        sentences.append(f"failed: {', '.join(done.failed)}")
     report.finish(
-        f"run {run_id}: {'; '.join(said) or 'every image has its place already'}",
+        f"run {run_id}: {'; '.join(sentences) or 'every image has its place already'}",
         {"run_id": run_id, "extended": [vars(each) for each in done.made], "projections_failed": done.failed},
     )
-    leave(0, len(done.failed))
+    exit_with(0, len(done.failed))

@@ -10,7 +10,7 @@ from ingest.report import Report
 
 
 @click.command(cls=PlainCommand)
-@click.option("--describe", "key", metavar="KEY", help="Open this model and tell what is measured of it.")
+@click.option("--describe", "key", metavar="KEY", help="Open this model and report what is measured of it.")
 @weights_option
 @json_option
 def models(as_json: bool, key: str | None, weights: str | None) -> None:

@@ -203,7 +203,7 @@ explained_option = click.option(
 class LayoutsOption(click.Option):
     """An option whose default are the usual projections: who asks for it has time to look for them."""
 
-    def get_default(self, context: click.Context, call: bool = True) -> str:
+    def get_default(self, ctx: click.Context, call: bool = True) -> str:
         from ingest.vision.projections import projections
 
         return ",".join(key for key, each in projections().items() if each.usual)

@@ -38,12 +38,12 @@ class PlainCommand(click.Command):
         super().__init__(*args, **kwargs)
         self.params.append(click.Option(["-v", "--verbose"], is_flag=True, help="Show the traceback of an error."))
 
-    def invoke(self, context: click.Context) -> Any:
-        verbose = context.params.pop("verbose", False)
-        if begins := BEGINNINGS.get(self.name):
-            click.echo(begins.format_map({name: _shown(value) for name, value in context.params.items()}), err=True)
+    def invoke(self, ctx: click.Context) -> Any:
+        verbose = ctx.params.pop("verbose", False)
+        if begins := BEGINNINGS.get(self.name or ""):
+            click.echo(begins.format_map({name: _shown(value) for name, value in ctx.params.items()}), err=True)
         try:
-            return super().invoke(context)
+            return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
@@ -57,10 +57,10 @@ class PlainCommand(click.Command):
 class SourceCommand(PlainCommand):
     """A command that reads a source: it has the options of every kind of source, after those that all share."""
 
-    def get_params(self, context: click.Context) -> list[click.Parameter]:
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         from ingest.sources import registry
 
-        shared = super().get_params(context)
+        shared = super().get_params(ctx)
         place = 1 + [each.name for each in shared].index("limit")
         return [*shared[:place], *registry.options(), *shared[place:]]
 
@@ -74,14 +74,18 @@ def _shown(value: Any) -> Any:
     return shown(str(value))
 
 
+class WrongUsage(click.ClickException):
+    """Ends a command that was asked for what does not go together."""
+
+    exit_code = 2
+
+
 def failed(sentence: str, code: int) -> click.ClickException:
     """What ends a command with this sentence and exit code."""
-    failure = click.ClickException(sentence)
-    failure.exit_code = code
-    return failure
+    return WrongUsage(sentence) if code == 2 else click.ClickException(sentence)
 
 
-def leave(good: int, bad: int) -> None:
+def exit_with(good: int, bad: int) -> None:
     """Ends a command: a collection with some damaged files is done, one in which nothing could be read has failed."""
     if bad and not good:
         sys.exit(1)
@@ -111,8 +115,8 @@ def finish(report: Report, counts: dict[str, Any]) -> None:
         counts["next"] = dashboard_command(Path(counts["db"]))
         line += f" · see it with: {counts['next']}"
     report.finish(line, counts)
-    leave(counts["new"] + counts["already"], counts["failed"])
-    leave(0, len(counts.get("projections_failed") or ()))
+    exit_with(counts["new"] + counts["already"], counts["failed"])
+    exit_with(0, len(counts.get("projections_failed") or ()))
 
 
 def dashboard_command(db: Path) -> str:

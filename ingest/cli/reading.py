@@ -24,7 +24,7 @@ from ingest.cli.options import (
     source_options,
     where_option,
 )
-from ingest.cli.plain import PlainCommand, SourceCommand, finish, leave
+from ingest.cli.plain import PlainCommand, SourceCommand, exit_with, finish
 from ingest.report import Report
 
 
@@ -63,7 +63,7 @@ def run(
     counts |= pruned
     counts |= {"lists": report_lists(db, listing.collection, report), "projections": [], "projections_failed": {}}
     if counts["run_id"] is not None:  # else no picture has been through the network
-        done = project(db, counts["run_id"], list(layouts), report.tell)
+        done = project(db, counts["run_id"], list(layouts), report.log)
         counts |= {"projections": done.made, "projections_failed": done.failed}
     finish(report, counts)
 
@@ -96,7 +96,7 @@ def scan(source: Any, db: Path, as_json: bool, workers: int | None) -> None:
     }
     line = f"{listing.collection}: {counts.done} new, {already} already there, {counts.failed} failed → {db}"
     report.finish(line, found)
-    leave(counts.done + already, counts.failed)
+    exit_with(counts.done + already, counts.failed)
 
 
 @click.command(cls=PlainCommand)

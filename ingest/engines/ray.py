@@ -21,9 +21,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingest.engines.parts import Parts, from_table, key_of, mark_of, to_table
+from ingest.engines.shards import Shards, fingerprint_of, from_table, key_of, to_table
 from ingest.errors import SourceError
-from ingest.pipeline import Counts, Failure, Plan, Prepared, Writer, looked, prepared_pictures
+from ingest.pipeline import Counts, Failure, Plan, Prepared, Writer, prepared_pictures, processed
 from ingest.sources import registry
 from ingest.sources.iiif.tasks import is_address
 from ingest.task import Task
@@ -45,7 +45,7 @@ class ClusterError(OSError):
 class RayEngine:
     """A cluster that does what `pipeline.process` does.
 
-    `parts` is where parts are kept until they are in the database, a path or an address for fsspec that all machines
+    `shards` is where parts are kept until they are in the database, a path or an address for fsspec that all machines
     see: beside the database unless given. `workers` networks are loaded, each with a GPU of its own if `on_gpus` and
     with so many CPUs; the other CPUs read.
     """
@@ -53,7 +53,7 @@ class RayEngine:
     workers: int
     on_gpus: bool
     cpus_each: float = 1.0
-    parts: str | None = None
+    shards: str | None = None
     batch_size: int | None = None
     part_images: int = PART_IMAGES
 
@@ -71,27 +71,27 @@ class RayEngine:
             return torch.float32
         return getattr(torch, ray.get(ray.remote(num_gpus=1)(_precision_of_gpu).remote()))
 
-    def process(self, plan: Plan, tasks: list[Task], advance: Callable[[int], None] = lambda n: None) -> Counts:
+    def process(self, plan: Plan, tasks: list[Task], advance: Callable[[int], object] = lambda n: None) -> Counts:
         """As `ingest.pipeline.process`."""
-        parts = Parts(self.parts or f"{plan.db.resolve()}.parts", mark_of(plan))
+        shards = Shards(self.shards or f"{plan.db.resolve()}.parts", fingerprint_of(plan))
         counts = Counts()
-        loading = _Loading(parts, {key_of(task) for task in tasks}, advance)
+        loading = _Loading(shards, {key_of(task) for task in tasks}, advance)
         with Writer(plan, counts, loading.committed) as writer:
-            for name in parts.names():
+            for name in shards.names():
                 if not loading.load(name, writer):
-                    parts.remove(name)
+                    shards.remove(name)
             left = [(place, task) for place, task in enumerate(tasks) if key_of(task) in loading.wanted]
-            for name in self._made(plan, parts, left) if left else ():
+            for name in self._made(plan, shards, left) if left else ():
                 if not loading.load(name, writer):
                     raise ClusterError(
-                        f"a worker has written {name} to {parts.address}, but it is not to be found from here: "
+                        f"a worker has written {name} to {shards.address}, but it is not to be found from here: "
                         "name a place that all machines see with --parts, such as s3://bucket/folder"
                     )
         loading.committed(0)  # parts of which nothing was wanted any more
-        parts.close()
+        shards.close()
         return counts
 
-    def _made(self, plan: Plan, parts: Parts, tasks: list[tuple[int, Task]]) -> Iterator[str]:
+    def _made(self, plan: Plan, shards: Shards, tasks: list[tuple[int, Task]]) -> Iterator[str]:
         """The names of the parts, as workers finish them."""
         import ray
 
@@ -120,10 +120,10 @@ class RayEngine:
                 memory=READ_MEMORY,
             )
             .map_batches(
-                Looker,
+                Processor,
                 batch_size=self.part_images,
                 batch_format="pyarrow",
-                fn_constructor_args=(bare, network, self.on_gpus, self.batch_size, parts),
+                fn_constructor_args=(bare, network, self.on_gpus, self.batch_size, shards),
                 compute=ray.data.ActorPoolStrategy(size=min(self.workers, len(groups))),
                 num_cpus=self.cpus_each,
                 num_gpus=1 if self.on_gpus else 0,
@@ -153,7 +153,7 @@ def refuse_tasks(tasks: Iterable[Task]) -> None:
 @contextmanager
 def open_cluster(
     address: str | None = None,
-    parts: str | None = None,
+    shards: str | None = None,
     device: str = "auto",
     batch_size: int | None = None,
     workers: int | None = None,
@@ -193,7 +193,7 @@ def open_cluster(
         on_gpus = gpus > 0 and device != "cpu"
         workers = workers or (gpus if on_gpus else max(1, cpus // 2))
         cpus_each = min(1.0, max(0.01, round(cpus / workers / 2, 2)))  # half of the CPUs at least are left to read
-        yield RayEngine(workers, on_gpus, cpus_each, parts, batch_size)
+        yield RayEngine(workers, on_gpus, cpus_each, shards, batch_size)
     finally:
         if joined:
             ray.shutdown()
@@ -221,38 +221,38 @@ class _Network:
         return backbone.to(device, getattr(torch, self.precision.removeprefix("torch.")))
 
 
-class Looker:
+class Processor:
     """A worker with its network: tables of read pictures become parts."""
 
-    def __init__(self, plan: Plan, network: _Network, on_gpu: bool, batch_size: int | None, parts: Parts) -> None:
+    def __init__(self, plan: Plan, network: _Network, on_gpu: bool, batch_size: int | None, shards: Shards) -> None:
         from ingest.models import choose_batch_size
 
         backbone = network.load("cuda" if on_gpu else "cpu")
         batch_size = batch_size or choose_batch_size(backbone, plan.size or backbone.rule.size)
         self.plan = replace(plan, backbone=backbone, batch_size=batch_size)
-        self.parts = parts
+        self.shards = shards
 
     def __call__(self, table: pa.Table) -> pa.Table:
         rows = sorted(table.to_pylist(), key=lambda row: row["place"])
         tasks = {row["path"]: (row["key"], row["place"]) for row in rows}
         pictures = (_at(place, pickle.loads(row["picture"])) for place, row in enumerate(rows))
-        found = list(looked(self.plan, pictures))
+        found = list(processed(self.plan, pictures))
         failures = [each for each in found if isinstance(each, Failure)]
         done = [each for each in found if not isinstance(each, Failure)]
-        return pa.table({"part": [self.parts.write(to_table(done, failures, tasks))]})
+        return pa.table({"part": [self.shards.write(to_table(done, failures, tasks))]})
 
 
 class _Loading:
     """Parts on their way into the database: loaded once each, removed when what they hold is committed."""
 
-    def __init__(self, parts: Parts, wanted: set[str], advance: Callable[[int], None]) -> None:
-        self.parts, self.wanted, self.advance = parts, wanted, advance
+    def __init__(self, shards: Shards, wanted: set[str], advance: Callable[[int], object]) -> None:
+        self.shards, self.wanted, self.advance = shards, wanted, advance
         self.put, self.done = 0, 0
         self.waiting: deque[tuple[int, str]] = deque()  # how much is to be committed before the part may go
 
     def load(self, name: str, writer: Writer) -> bool:
         """Hand what is wanted of a part to the writer; False if the part cannot be read."""
-        table = self.parts.read(name)
+        table = self.shards.read(name)
         if table is None:
             return False
         keys = table["key"].to_pylist()
@@ -268,7 +268,7 @@ class _Loading:
         """Called by the writer when so many more pictures are in the database."""
         self.done += count
         while self.waiting and self.waiting[0][0] <= self.done:
-            self.parts.remove(self.waiting.popleft()[1])
+            self.shards.remove(self.waiting.popleft()[1])
         self.advance(count)
 
 
@@ -324,8 +324,8 @@ def _knock(address: str) -> None:
 
 def _innermost(error: BaseException | None) -> str:
     """The last sentence of an error that has travelled from one machine to another."""
-    said = type(error).__name__
+    sentence = type(error).__name__
     while error is not None:
-        said = str(error).strip() or said
+        sentence = str(error).strip() or sentence
         error = getattr(error, "cause", None) or error.__cause__
-    return re.sub(r"^[\w.]*(Error|Exception): ", "", said.splitlines()[-1].strip())
+    return re.sub(r"^[\w.]*(Error|Exception): ", "", sentence.splitlines()[-1].strip())

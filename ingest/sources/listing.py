@@ -19,14 +19,14 @@ from ingest.task import Task
 from ingest.vision.paths import printable
 from store import read, tables, write
 from store.connection import writing
-from store.records import Held, TableRows
+from store.records import StoredImage, TableRows
 
 
 class Already(NamedTuple):
     """What a database holds of a source before it is listed: pictures by name, what tables have said of them, and
     which tables."""
 
-    known: dict[str, Held]
+    known: dict[str, StoredImage]
     table_rows: dict[str, TableRows]
     tables: list[str]
 
@@ -39,7 +39,7 @@ class Listing:
     collection: str
     collection_id: int
     tasks: list[Task]
-    known: dict[str, Held]
+    known: dict[str, StoredImage]
     skipped: int = 0
     table: Joined | None = None
     moved: dict[str, str] = field(default_factory=dict)
@@ -75,13 +75,13 @@ def list_tasks(
     with writing(db) as con:
         collection_id = claim_folder(con, name, folder, file)
         write.clear_failures(con, collection_id, [printable(file)] if file else [])
-        held = stored_already(con, collection_id)
-        merge = merge_of(table, held, str(folder))
-        tasks = described(tasks, {path: each.metadata for path, each in held.known.items()}, merge)
+        present = stored_already(con, collection_id)
+        merge = merge_of(table, present, str(folder))
+        tasks = described(tasks, {path: each.metadata for path, each in present.known.items()}, merge)
         write.set_metadata(con, collection_id, {task.name: task.metadata for task in tasks})
-        merge.store(con, collection_id, table and table.stored())
+        merge.store(con, collection_id, table.stored() if table else None)
         known = read.known(con, collection_id)
-    tell_table(report, table, merge, bool(request.limit))
+    report_table(report, table, merge, bool(request.limit))
     return Listing(name, collection_id, tasks, known, table=table, merge=merge)
 
 
@@ -91,25 +91,27 @@ def joined(request: Request, tasks: Iterable[Task], table: Path | str | None = N
     table = request.table or table
     if not table:
         return None
-    with fetched_table(table) if is_remote(table) else nullcontext(Path(table).expanduser()) as file:
+    with fetched_table(str(table)) if is_remote(table) else nullcontext(Path(table).expanduser()) as file:
         names = [task.name for task in tasks]
         return join(file, names, request.file_column, request.table_options, table if is_remote(table) else None)
 
 
 def merge_of(
-    table: Joined | None, held: Already, folder: str | None = None, moved: Mapping[str, str] | None = None
+    table: Joined | None, present: Already, folder: str | None = None, moved: Mapping[str, str] | None = None
 ) -> Merge:
     """What the table that was read, if any, means for what tables have said so far of the pictures of a source; these
     may have `moved` from old names to new ones. A `folder`'s own table that is there no more says nothing."""
     names = moved or {}
-    gone = [source for source in own_tables(held.tables) if folder is not None and not (Path(folder) / source).exists()]
+    gone = [
+        source for source in own_tables(present.tables) if folder is not None and not (Path(folder) / source).exists()
+    ]
     return Merge(
         key_of_table(table.table, folder) if table else None,
         table.rows if table else {},
         frozenset(table.unread_pictures if table else ()),
         frozenset(gone),
         frozenset(names.values()),
-        {names.get(name, name): rows for name, rows in held.table_rows.items()},
+        {names.get(name, name): rows for name, rows in present.table_rows.items()},
         keeps_equal=folder is None,
     )
 
@@ -121,10 +123,10 @@ def described(tasks: Iterable[Task], stored: Mapping[str, Cells], merge: Merge) 
     ]
 
 
-def tell_table(report: Report, table: Joined | None, merge: Merge, limited: bool) -> None:
+def report_table(report: Report, table: Joined | None, merge: Merge, limited: bool) -> None:
     """Says at once whom the table describes, and for the end how it was read and what has gone with it."""
     if table:
-        report.tell(table.line(limited))
+        report.log(table.line(limited))
     for line in [*(table.notes(limited) if table else ()), *merge.lines()]:
         report.note(line)
 
@@ -148,14 +150,14 @@ def stored_already(con: Any, collection_id: int) -> Already:
 
 
 def claim(
-    con: Any, name: str, source: str, noun: str = "one", may_follow: Callable[[str], bool] = lambda held: False
+    con: Any, name: str, source: str, noun: str = "one", may_follow: Callable[[str], bool] = lambda source: False
 ) -> int:
     """The id of the collection of this name, made if it is new. One that was made from another source may be gone on
     with from this one where `may_follow` says so of the other; else SourceError, which calls this source a `noun`."""
-    held = next((row for row in read.collections(con).to_pylist() if row["name"] == name), None)
-    if held and held["source"] not in (None, source) and not may_follow(held["source"]):
+    row = next((row for row in read.collections(con).to_pylist() if row["name"] == name), None)
+    if row and row["source"] not in (None, source) and not may_follow(row["source"]):
         raise SourceError(
-            f"the collection {name!r} was made from {held['source']}; "
+            f"the collection {name!r} was made from {row['source']}; "
             f"give this {noun} a name of its own with --collection NAME"
         )
     return write.add_collection(con, name, source)
@@ -165,9 +167,9 @@ def claim_folder(con: Any, collection: str, folder: Path, film: str = "") -> int
     """The id of the collection of a folder, or of a film in it. A collection follows its folder to another place, once
     nothing is left at the old one; SourceError as long as there is."""
 
-    def has_left(held: str) -> bool:
-        return "://" not in held and not (Path(held) / film).exists()
+    def is_gone(source: str) -> bool:
+        return "://" not in source and not (Path(source) / film).exists()
 
-    collection_id = claim(con, collection, str(folder), "film" if film else "folder", has_left)
+    collection_id = claim(con, collection, str(folder), "film" if film else "folder", is_gone)
     write.move_collection(con, collection_id, str(folder))
     return collection_id

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # a kind of source is light: the command line asks all of the
     from ingest.report import Report
     from ingest.sources.listing import Listing
     from ingest.task import Task
-    from store.records import Held
+    from store.records import StoredImage
 
 
 class Source(Protocol):
@@ -56,7 +56,7 @@ class StoredCollection:
     asked are in `allow_hosts`; what is to be closed when all is read goes into `closing`."""
 
     source: str
-    known: Mapping[str, Held]
+    known: Mapping[str, StoredImage]
     sizes: Mapping[str, tuple[int, int, bool]] = field(default_factory=dict)
     allow_hosts: tuple[str, ...] = ()
     closing: ExitStack = field(default_factory=ExitStack)

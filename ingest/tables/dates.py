@@ -14,7 +14,7 @@ import re
 import unicodedata
 
 from ingest.tables import date_words as words
-from ingest.tables.edtf_dates import ABOUT, Span, edtf_span
+from ingest.tables.edtf_dates import ABOUT, Span, Years, edtf_span
 
 LONGEST = 80  # characters of a date
 LATEST = 2100
@@ -48,7 +48,10 @@ def span(text: str) -> Span | None:
     found = _read(text) or (edtf_span(text) if re.fullmatch(r"[0-9]{4}-[2-4][0-9]", text) else None)
     if found is None or any(year is not None and year > LATEST for year in found):
         return None
-    return _widened(found, text) if doubtful or about else found
+    first, last = found
+    if first is None or last is None or not (doubtful or about):
+        return found
+    return _widened((first, last), text)
 
 
 def is_undated(text: str) -> bool:
@@ -103,10 +106,10 @@ def _without_about(text: str) -> tuple[str, bool]:
     return text, about
 
 
-def _widened(found: Span, text: str) -> Span:
+def _widened(found: Years, text: str) -> Years:
     # Where the source gives two years, it has said how uncertain it is; about a day or a month is in its year.
     first, last = found
-    exact = first is not None and first == last and not _day(text)
+    exact = first == last and not _day(text)
     return (first - ABOUT, first + ABOUT) if exact else found
 
 
@@ -114,7 +117,7 @@ def _read(text: str) -> Span | None:
     return _abbreviated(text) or _one(text) or _open(text) or _range(text)
 
 
-def _abbreviated(text: str) -> Span | None:
+def _abbreviated(text: str) -> Years | None:
     """1520-25, unless it goes back: 1889-03 is a month."""
     if match := re.fullmatch(rf"({_YEAR}) ?[-/] ?([0-9]{{1,2}})", text):
         first, tail = match[1], match[2]
@@ -123,7 +126,7 @@ def _abbreviated(text: str) -> Span | None:
     return None
 
 
-def _one(text: str) -> Span | None:
+def _one(text: str) -> Years | None:
     """A year, decade, century or day, or a part of one."""
     for pattern, era in words.ERAS:
         if match := re.fullmatch(pattern, text):
@@ -135,7 +138,7 @@ def _one(text: str) -> Span | None:
     return _decade(text) or _century(text) or _day(text) or _part(text, 1)
 
 
-def _of_era(text: str, era: int) -> Span | None:
+def _of_era(text: str, era: int) -> Years | None:
     """What is said to be before (-1) or after Christ, where numbers may be short: AD 79, 500-480 BC."""
     text, _ = _without_about(text)
     text = re.sub(r"(?<=[0-9]),(?=[0-9]{3}\b)", "", text)  # 12,000 BC
@@ -152,7 +155,7 @@ def _of_era(text: str, era: int) -> Span | None:
     return decade or _century(text, era) or (_day(text) if era > 0 else None) or _part(text, era)
 
 
-def _part(text: str, era: int) -> Span | None:
+def _part(text: str, era: int) -> Years | None:
     """The beginning, a half, a quarter of a century, decade or year."""
     for pattern, low, high in words.PARTS:
         rest = words.CONNECTING
@@ -166,14 +169,14 @@ def _part(text: str, era: int) -> Span | None:
     return None
 
 
-def _whole(text: str, era: int) -> Span | None:
+def _whole(text: str, era: int) -> Years | None:
     if era < 0:
         return _century(text, era)
     year = (int(text), int(text)) if re.fullmatch(_YEAR, text) and int(text) else None
     return year or _decade(text) or _century(text)
 
 
-def _decade(text: str) -> Span | None:
+def _decade(text: str) -> Years | None:
     match = re.fullmatch(
         rf"(?:the |{words.CONNECTING})?(?:(?:{_DECADE_WORDS}) )?([0-9]{{2,3}})0 ?(?:s|er|er jahren?)", text
     )
@@ -189,7 +192,7 @@ def _decade(text: str) -> Span | None:
     return None
 
 
-def _century(text: str, era: int = 1) -> Span | None:
+def _century(text: str, era: int = 1) -> Years | None:
     text = re.sub(rf"^{words.CONNECTING}", "", text)
     text = re.sub(r"\s+", " ", re.sub(r"(?<=[0-9])\.(?=[ /-]|$)", "", text)).strip()
     if match := re.fullmatch(rf"([0-9]{{1,2}}|{words.ORDINALS}){words.ORDINAL_END}[ -]?{words.MILLENNIUM}", text):
@@ -212,7 +215,7 @@ def _century(text: str, era: int = 1) -> Span | None:
     return None
 
 
-def _hundreds(first: int, last: int, era: int, length: int = 100) -> Span | None:
+def _hundreds(first: int, last: int, era: int, length: int = 100) -> Years | None:
     """From the first year of one century, or millennium, to the last of another."""
     if era < 0:
         return (-first * length, -(last - 1) * length - 1) if 99 >= first >= last >= 1 else None
@@ -228,7 +231,7 @@ def _number(text: str) -> int:
     return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
 
 
-def _day(text: str) -> Span | None:
+def _day(text: str) -> Years | None:
     """A day or a month of a year, in any order. 1978.10 is a number, and 10.1940 may be one: months have two digits."""
     text = re.sub(r"[t ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?z|[+-][0-9:]+)?$", "", text)
     shapes = (
@@ -257,7 +260,7 @@ def _open(text: str) -> Span | None:
         if match := re.fullmatch(pattern, text):
             inner, about = _without_about(match[1].strip(" ,"))
             found = _one(inner) or _abbreviated(inner) or _range(inner)
-            if found is None or None in found:
+            if found is None:
                 continue
             first, last = _widened(found, inner) if about else found
             if first != last and not inclusive and not about:  # before the 16th century is before its first year
@@ -273,17 +276,17 @@ def _open(text: str) -> Span | None:
     return None
 
 
-def _range(text: str) -> Span | None:
+def _range(text: str) -> Years | None:
     text = re.sub(rf"^{words.BETWEEN} ", "", text)
     for match in re.finditer(rf" ?{_TO} ?", text):
         before, _ = _without_about(text[: match.start()].strip(" ,"))
         after, _ = _without_about(text[match.end() :].strip(" ,"))
         last = _one(after)
-        if last is None or None in last or not before:
+        if last is None or not before:
             continue
         for candidate in _completed(before, after):
             first = _one(candidate)
-            if first and None not in first and first[0] <= last[1]:
+            if first and first[0] <= last[1]:
                 return first[0], last[1]
     return None
 

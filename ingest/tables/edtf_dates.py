@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-Span = tuple[int | None, int | None]
+Years = tuple[int, int]
+Span = Years | tuple[int | None, int | None]  # None for an open end
 
 ABOUT = 5  # years to either side of a year that is approximate or uncertain
 FARTHEST = 10**12  # years; what is beyond is no date of a picture
@@ -40,12 +41,11 @@ def edtf_span(text: str) -> Span | None:
         return _moment(text)
     if text[0] in "[{":
         return None
-    ends = [(None, None) if end in _OPEN else _moment(end) for end in (first, last)]
-    if None in ends or (first in _OPEN and last in _OPEN):
+    ends = _end(first), _end(last)
+    if ends[0] is None or ends[1] is None or (first in _OPEN and last in _OPEN):
         return None
-    # 1984~/2004: two years are given, which says how uncertain they are.
-    low, high = (_written(end, found) for end, found in zip((first, last), ends, strict=True))
-    return (low[0], high[1]) if None in (low[0], high[1]) or low[0] <= high[1] else None
+    low, high = ends[0][0], ends[1][1]
+    return (low, high) if low is None or high is None or low <= high else None
 
 
 def _moment(text: str) -> Span | None:
@@ -64,9 +64,14 @@ def _moment(text: str) -> Span | None:
     return _by_package(text)
 
 
-def _written(end: str, found: Span) -> Span:
-    """An end without what its mark widened."""
-    return (int(match[1]),) * 2 if (match := _YEAR.fullmatch(end)) else found
+def _end(text: str) -> Span | None:
+    """An end of an interval. 1984~/2004: two years are given, which says how uncertain they are, so a mark of one end
+    widens nothing."""
+    if text in _OPEN:
+        return None, None
+    if match := _YEAR.fullmatch(text):
+        return int(match[1]), int(match[1])
+    return _moment(text)
 
 
 @lru_cache(maxsize=4096)
@@ -85,8 +90,8 @@ def _by_package(text: str) -> Span | None:
         return None
     if any(abs(year) > FARTHEST for year in (first, last) if year is not None) or first is last is None:
         return None
-    if None not in (first, last) and first > last:
+    if first is not None and last is not None and first > last:
         return None
-    if about and first == last and "-" not in text[1:]:  # of a month or day the year is sure
+    if about and first is not None and first == last and "-" not in text[1:]:  # of a month or day the year is sure
         return first - ABOUT, first + ABOUT
     return first, last

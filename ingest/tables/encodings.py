@@ -65,7 +65,7 @@ class Text:
 def decoded(name: str, data: bytes, encoding: str | None = None) -> Text:
     """The text of a file of this name, in `encoding` if that is known. SourceError if it is no text, or if the user's
     encoding does not fit."""
-    found = _as_told(name, data, encoding) if encoding else _as_it_looks(data)
+    found = _as_given(name, data, encoding) if encoding else _as_it_looks(data)
     zeros = found.text.count("\0")
     if zeros * _STRAY > max(len(found.text), 2 * _STRAY):
         raise SourceError(f"{name} is not a text file: save the table as 'CSV UTF-8'.")
@@ -84,7 +84,7 @@ def title(encoding: str) -> str:
     return TITLES.get(encoding, encoding)
 
 
-def _as_told(name: str, data: bytes, encoding: str) -> Text:
+def _as_given(name: str, data: bytes, encoding: str) -> Text:
     try:
         codec = codecs.lookup(encoding)
         text = data.decode(encoding)  # LookupError for what is a codec, but not of text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import unquote, unquote_to_bytes
 
 from ingest.files import PICTURE_SUFFIXES
@@ -18,6 +18,9 @@ _IIIF = re.compile(  # an address of the IIIF Image API: identifier, region, siz
     r"/([^/]+)/(?:full|square|(?:pct:)?[0-9.,]+)/[^/]+/!?[0-9.]+/(?:default|native|color|gray|bitonal)\.[a-z0-9]+$"
 )
 
+# How a text is compared, and the paths and their ends that it may be.
+Variant = tuple[Callable[[str], str], dict, dict]
+
 
 class NameIndex:
     """Finds the picture that a cell of the table names; of a file with many pages or frames also the file itself, which
@@ -29,7 +32,7 @@ class NameIndex:
         plain = {name: unicodedata.normalize("NFC", name) for name in names}
         stems = {name: _without_suffix(text) for name, text in plain.items()}
         # In the order of trust; each has three levels: see `_in`.
-        self._variants = [
+        self._variants: list[Variant] = [
             (_as_it_is, *_paths_and_tails(plain, _as_it_is)),
             (str.casefold, *_paths_and_tails(plain, str.casefold)),
             (_as_it_is, *_paths_and_tails(stems, _as_it_is)),
@@ -37,7 +40,9 @@ class NameIndex:
         ]
         # Files that are themselves called as in an address: Caf%C3%A9.jpg.
         escaped = {name: text for name, old in plain.items() if (text := unescaped(old)) != old}
-        self._escaped = [(form, *_paths_and_tails(escaped, form)) for form in (_as_it_is, str.casefold) if escaped]
+        self._escaped: list[Variant] = [
+            (form, *_paths_and_tails(escaped, form)) for form in (_as_it_is, str.casefold) if escaped
+        ]
         texts = (*plain.values(), *stems.values(), *escaped.values())
         self._last = {text.rpartition("/")[2].casefold() for text in texts}
 
@@ -53,7 +58,7 @@ class NameIndex:
     def look_up(self, value: str) -> tuple[str, int] | None:
         """(name, level) of the one picture or file that the value names, level 0 the surest; None for none or many."""
         name, level = self._found(value)
-        return None if name is None else (name, level)
+        return None if name is None or level is None else (name, level)
 
     def is_ambiguous(self, value: str) -> bool:
         """Whether the value fits several pictures, so that it names none."""

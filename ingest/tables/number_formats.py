@@ -53,13 +53,14 @@ def day_text(value: date, code: str) -> str | None:
 
 
 def _day(value: date, code: str) -> str:
-    parts = []
+    parts: list[str | list[str]] = []
     for kind, text in _tokens(code.split(";")[0]):
         if kind != "sign" or not text.isalpha():
             parts.append(text)
         elif text.lower() in "ymd":
-            if parts and isinstance(parts[-1], list) and parts[-1][0] == text.lower():
-                parts[-1].append(text.lower())
+            last = parts[-1] if parts else ""
+            if isinstance(last, list) and last[0] == text.lower():
+                last.append(text.lower())
             else:
                 parts.append([text.lower()])
         elif text.lower() in "hs" and isinstance(value, datetime):
@@ -71,7 +72,8 @@ def _day(value: date, code: str) -> str:
         "mm": f"{value.month:02}", "d": str(value.day), "dd": f"{value.day:02}",
     }  # fmt: skip
     texts = [part if isinstance(part, str) else known.get("".join(part)) for part in parts]
-    return "" if None in texts else "".join(texts).strip()
+    found = [text for text in texts if text is not None]
+    return "".join(found).strip() if len(found) == len(texts) else ""
 
 
 def _number(value: Decimal, code: str) -> str:

@@ -42,20 +42,20 @@ class Reading:
 
     def line(self) -> str:
         """What was assumed, in a line."""
-        said = [f"read as {self.kind}"]
+        sentences = [f"read as {self.kind}"]
         if self.encoding:
-            said.append(f"in {title(self.encoding)}" + " as it seems (else: --encoding)" * self.detected)
+            sentences.append(f"in {title(self.encoding)}" + " as it seems (else: --encoding)" * self.detected)
         if self.delimiter:
-            said.append(f"delimiter {self.delimiter}")
+            sentences.append(f"delimiter {self.delimiter}")
         if self.sheet is not None:
-            said.append(f"sheet {self.sheet}" + ", which is hidden" * self.hidden)
+            sentences.append(f"sheet {self.sheet}" + ", which is hidden" * self.hidden)
         if self.other_sheets:
-            said.append(f"not read: {', '.join(map(_other, self.other_sheets))} (--sheet takes another)")
+            sentences.append(f"not read: {', '.join(map(_other, self.other_sheets))} (--sheet takes another)")
         if self.headline > 1:
-            said.append(f"names of the columns in {self.unit} {self.headline}")
+            sentences.append(f"names of the columns in {self.unit} {self.headline}")
         if self.decimal_comma:
-            said.append(f"decimal commas in {some(self.decimal_comma)}")
-        return f"{', '.join(said)}; files named by {' and '.join(self.columns)}"
+            sentences.append(f"decimal commas in {some(self.decimal_comma)}")
+        return f"{', '.join(sentences)}; files named by {' and '.join(self.columns)}"
 
     def odd_lines(self) -> list[str]:
         """The odd rows, those that are odd alike in one sentence."""

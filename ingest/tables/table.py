@@ -52,7 +52,7 @@ def best_table(names: Iterable[str]) -> str | None:
     tables = [path for path in map(Path, names) if path.stem.lower() == "metadata" and path.suffix.lower() in SUFFIXES]
     tables.sort(key=lambda path: path.name, reverse=True)  # metadata.csv before METADATA.CSV
     best = min(tables, key=lambda path: SUFFIXES.index(path.suffix.lower()), default=None)
-    return best and best.name
+    return best.name if best else None
 
 
 def other_tables(folder: str | Path) -> list[str]:
@@ -116,11 +116,12 @@ def _described(best: Match, names: list[str], index: NameIndex, others: list[Oth
     used = {row for _, row in best.found.values()}
     odd = sorted([*sheet.odd, *((sheet.numbers[row], why) for row, why in best.refused.items())])
     unread = _unread(sheet, names, index) - matched.keys()
+    known = matched.keys() | unread
     return Metadata(
         rows=matched,
         column=" and ".join(best.columns),
         unmatched_rows=[row[best.places[0]] for number, row in enumerate(sheet.rows) if number not in used],
-        unmatched_files=sorted((name for name in names if name not in {*matched, *unread}), key=natural_key),
+        unmatched_files=sorted((name for name in names if name not in known), key=natural_key),
         unread_files=sorted(unread, key=natural_key),
         reading=reading_of(sheet, best.columns, cells, odd, others),
         unread_dates=unread_dates,

@@ -86,8 +86,9 @@ def _formats(styles: bytes) -> dict[int, str]:
     codes, found = dict(BUILT_IN), {}
     root = ElementTree.fromstring(styles)
     for each in root.iter():
-        if each.tag.endswith("}numFmt") and (each.get("numFmtId") or "").isdecimal():
-            codes[int(each.get("numFmtId"))] = each.get("formatCode", "")
+        number = each.get("numFmtId") or ""
+        if each.tag.endswith("}numFmt") and number.isdecimal():
+            codes[int(number)] = each.get("formatCode", "")
     used = next((each for each in root.iter() if each.tag.endswith("}cellXfs")), ())
     for number, each in enumerate(used):
         code = int(each.get("numFmtId") or 0)

@@ -91,11 +91,10 @@ def _filters(backbone: Backbone) -> Tensor:
     """All filters (width, patch, patch, 3): of a convolution, or of a linear layer on patches flattened row by row."""
     patch = backbone.patch
     for name, part in backbone.network.module.named_modules():
-        weight = getattr(part, "weight", None)
-        if isinstance(part, nn.Conv2d) and tuple(weight.shape[1:]) == (3, patch, patch):
-            return weight.detach().permute(0, 2, 3, 1)
-        if isinstance(part, nn.Linear) and "patch" in name and weight.shape[1] == 3 * patch * patch:
-            return weight.detach().view(-1, patch, patch, 3)
+        if isinstance(part, nn.Conv2d) and tuple(part.weight.shape[1:]) == (3, patch, patch):
+            return part.weight.detach().permute(0, 2, 3, 1)
+        if isinstance(part, nn.Linear) and "patch" in name and part.weight.shape[1] == 3 * patch * patch:
+            return part.weight.detach().view(-1, patch, patch, 3)
     raise AnatomyError(
         f"{backbone.title} cuts its patches by several layers, as XCiT does: there is no single filter to show"
     )

@@ -45,14 +45,14 @@ def to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         image.info = {key: value for key, value in described.items() if key != "transparency"}
         assumed += [RANGE] * stretched
     if image.mode == "LAB":
-        picture = ImageCms.applyTransform(image, _from_lab())
+        picture = _from_lab().apply(image)
         picture.info = {}
         return picture
     image, alpha = _apart(image)
     if image.mode not in _SPACES:
         image = image.convert("L" if image.mode == "1" else "RGB")
     try:
-        picture = _with_profile(image, bytes(profile)) if profile else _as_told(image)
+        picture = _with_profile(image, bytes(profile)) if profile else _as_declared(image)
     except _Unusable:
         picture = None
         assumed.append(PROFILE)
@@ -92,7 +92,7 @@ def _with_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
         raise _Unusable from error
 
 
-def _as_told(image: Image.Image) -> Image.Image | None:
+def _as_declared(image: Image.Image) -> Image.Image | None:
     """The picture by the chunks gAMA and cHRM of its PNG, which browsers follow where there is neither a profile nor a
     chunk sRGB."""
     info = image.info

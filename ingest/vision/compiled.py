@@ -11,13 +11,13 @@ def umap_class() -> type:
     """The class `umap.UMAP`. Its library has numba compile some fifty functions anew in each process, which takes half
     a minute of a processor at its first fit; here what was compiled once is kept on disk, where numba keeps such code
     (beside the library, or in the user's cache folder, or in NUMBA_CACHE_DIR), and loaded in less than a second."""
-    with _kept_on_disk():
+    with _cached_on_disk():
         from umap import UMAP
     return UMAP
 
 
 @contextmanager
-def _kept_on_disk() -> Iterator[None]:
+def _cached_on_disk() -> Iterator[None]:
     """What is declared with `numba.njit` meanwhile is cached, as if its author had asked for that."""
     import numba
 

@@ -100,10 +100,10 @@ def start_of(container: Any, stream: Any) -> float:
 
 def rate_of(stream: Any, times: Any = None) -> Fraction:
     """Frames a second: as the file says, unless the frames' times (seconds) say something quite different."""
-    told = stream.average_rate or stream.guessed_rate or Fraction(0)
+    declared = stream.average_rate or stream.guessed_rate or Fraction(0)
     span = max(times) - min(times) if times else 0
     if span > 0:
         measured = Fraction((len(times) - 1) / span).limit_denominator(1001)
-        if not measured / 2 < told < measured * 2:
+        if not measured / 2 < declared < measured * 2:
             return measured
-    return told or Fraction(25)
+    return declared or Fraction(25)

@@ -13,19 +13,19 @@ def sentences(measured: dict[str, Any], patches: int) -> list[str]:
     """One for each thing that was measured, of a grid of so many patches."""
     first = measured["before"]
     order = "in reading order" if measured["reading_order"] else "in an order of its own, which is put right for maps"
-    said = [f"Patches: tokens {first}–{first + patches - 1} of {patches + measured['special']}, {order}"]
+    notes = [f"Patches: tokens {first}–{first + patches - 1} of {patches + measured['special']}, {order}"]
     if not measured["reading_order"]:
-        said = [f"Patches: {patches} of {patches + measured['special']} tokens, {order}"]
+        notes = [f"Patches: {patches} of {patches + measured['special']} tokens, {order}"]
     special = measured["special"]
     if special and measured["cls"] is not None:
         others = f" and {special - 1} other{'s' * (special > 2)}" if special > 1 else ""
-        said.append(f"special tokens: CLS{others}")
+        notes.append(f"special tokens: CLS{others}")
     else:
-        said.append(f"special tokens: {special}, none of them CLS" if special else "no special tokens, so no CLS")
-    said.append(f"summary read from {_read(measured, 'summary')}")
+        notes.append(f"special tokens: {special}, none of them CLS" if special else "no special tokens, so no CLS")
+    notes.append(f"summary read from {_read(measured, 'summary')}")
     if measured["score"] is not None:
-        said.append(f"classes read from {_read(measured, 'score')}")
-    return [*said, "two passes agree", f"takes {SIZES[measured['sizes']]}"]
+        notes.append(f"classes read from {_read(measured, 'score')}")
+    return [*notes, "two passes agree", f"takes {SIZES[measured['sizes']]}"]
 
 
 def _read(measured: dict[str, Any], what: str) -> str:
@@ -44,11 +44,10 @@ def one_line(measured: dict[str, Any], patches: int) -> str:
     return "; ".join([*sentences(measured, patches), *measured["notes"]]) + "."
 
 
-def has_cls(run: dict[str, Any]) -> bool:
+def has_cls(measured: dict[str, Any] | None, prefix_tokens: int) -> bool:
     """Whether a run's network has a CLS token: as measured, or for runs made before that was, if it has special
     tokens."""
-    measured = (run.get("settings") or {}).get("measured")
-    return measured["cls"] is not None if measured else bool(run["prefix_tokens"])
+    return measured["cls"] is not None if measured else bool(prefix_tokens)
 
 
 def warning(measured: dict[str, Any] | None, method: str) -> str:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ingest.vision.backbones import Backbone
+from ingest.vision.backbones import Backbone, BackboneError
 from ingest.vision.explaining import Asked, Explanation, explain_pictures
 from ingest.vision.geometry import Frame, fit_image
 
@@ -44,7 +44,10 @@ def embed(
     features = np.empty((len(fitted), backbone.dim), np.float32)
     for places in alike([pixels.shape for pixels in fitted]):
         batch = torch.from_numpy(np.stack([fitted[place] for place in places]))
-        features[places] = observe(backbone, batch).features.numpy()
+        found = observe(backbone, batch).features
+        if found is None:
+            raise BackboneError(f"{backbone.title} has given no features")
+        features[places] = found.numpy()
     return features
 
 

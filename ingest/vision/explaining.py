@@ -96,7 +96,7 @@ def explain_pictures(
     for each in asked:
         refuse_unsuited(each.method, backbone, target is not None)
     if target is None:
-        return _look(backbone, batch, asked, picture_cells, statistics)
+        return _process(backbone, batch, asked, picture_cells, statistics)
     image_ids = [None] * len(batch) if image_ids is None else image_ids
     answer, capture = capture_target(backbone, backbone.pixels(batch), target, picture_cells, image_ids)
     with torch.no_grad():
@@ -167,19 +167,19 @@ def overflowing(found: Explanation) -> set[int]:
 
 
 @torch.inference_mode()
-def _look(
+def _process(
     backbone: Backbone, batch: Tensor, asked: Sequence[Asked], picture_cells: Tensor | None, statistics: bool
 ) -> Explanation:
     pixels = backbone.pixels(batch)
     if not asked and not statistics:
         rows, cols = (side // backbone.patch for side in pixels.shape[2:])
-        features, norms = unit(backbone.look(pixels).features)
+        features, norms = unit(backbone.process(pixels).features)
         return Explanation(features.cpu(), rows, cols, [], norms=norms.cpu())
     wants_rows = statistics or any(each.key not in ("cls", "pooling") for each in asked)
     features, capture = backbone.capture(pixels, picture_cells, wants_rows, values=False, residual=statistics)
     maps, numbers = _read(capture, asked, statistics)
     tokens = {name: value.cpu() for name, value in token_statistics(capture).items()} if statistics else {}
-    norms = capture.norms.cpu()
+    norms = None if capture.norms is None else capture.norms.cpu()
     return Explanation(features.cpu(), capture.rows, capture.cols, maps, numbers, tokens, norms=norms)
 
 

@@ -1,25 +1,22 @@
-"""Does a map show what the network goes by? Curves of taking patches away, and maps of networks that forget.
+"""Does a map show what the network goes by? Curves of taking patches away.
 
-Both checks are about the network, not about taste. Deletion and insertion (Petsiuk et al. 2018, RISE) take patches away
-in the order of a map and watch the network's answer; a map that explains nothing does no better than a random order. No
-pixels are invented for that: a vision transformer can do without patches, so a patch that is taken away is made
-invisible to all tokens, which equals dropping its token after the embedding with all other positions kept. The
-randomisation test (Adebayo et al. 2018) replaces the network's weights by noise, last blocks first: a map that does not
-change explains the picture, not the network.
+Deletion and insertion (Petsiuk et al. 2018, RISE) take patches away in the order of a map and watch the network's
+answer; a map that explains nothing does no better than a random order. No pixels are invented for that: a vision
+transformer can do without patches, so a patch that is taken away is made invisible to all tokens, which equals dropping
+its token after the embedding with all other positions kept.
 """
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from ingest.vision.backbones import Backbone
@@ -28,7 +25,6 @@ BATCH = 8  # pictures with different patches taken away that go through the netw
 LEAK = 1e-2  # distance of two unit features from which on hidden pixels are said to shine through
 
 Score = Callable[[Tensor], Tensor]
-Explain = Callable[[Backbone, Tensor], Any]
 
 
 class FaithfulnessError(Exception):
@@ -38,7 +34,7 @@ class FaithfulnessError(Exception):
 # ---- taking patches away ------------------------------------------------------------------------------------------
 
 
-class Veil(TorchFunctionMode):
+class TokenMask(TorchFunctionMode):
     """Hides patches from all tokens in this thread while it is entered: `with Veil(visible, prefix): model(x)`.
 
     `visible` bool (batch, patches) says which patches are left; `prefix` is the number of special tokens before them,
@@ -247,7 +243,7 @@ def _scores(backbone: Backbone, pixels: Tensor, masks: np.ndarray, score: Score)
     masks, which = np.unique(masks, axis=0, return_inverse=True)
     found = []
     for visible in torch.from_numpy(masks).to(pixels.device).split(BATCH):
-        with Veil(visible, backbone.prefix_tokens, backbone.order(*backbone.grid(pixels))):
+        with TokenMask(visible, backbone.prefix_tokens, backbone.order(*backbone.grid(pixels))):
             found.append(score(pixels.expand(len(visible), -1, -1, -1)).double().cpu().numpy())
     return np.concatenate(found)[which.ravel()]
 
@@ -266,138 +262,8 @@ def _check(backbone: Backbone, pixels: Tensor) -> bool:
     other = pixels.clone()
     other[..., : shines.shape[2], : shines.shape[3]] *= torch.where(shines, 1, -1)
     order = backbone.order(rows, cols)
-    with Veil(visible.expand(2, -1), backbone.prefix_tokens, order) as veil:
+    with TokenMask(visible.expand(2, -1), backbone.prefix_tokens, order) as token_mask:
         one, two = backbone.forward(torch.cat([pixels, other]))
     if (one - two).norm() > LEAK:
         raise mixes
-    return backbone.prefix_tokens == 0 or veil.averaged
-
-
-# ---- networks that forget -----------------------------------------------------------------------------------------
-
-
-class Swap(TorchFunctionMode):
-    """Lets the operations in this thread meet other tensors in place of a network's own while it is entered: the
-    network, which other threads may be using, stays as it is. `tensors` goes from the id of one to the other."""
-
-    def __init__(self, tensors: dict[int, Tensor]) -> None:
-        super().__init__()
-        self.tensors = tensors
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        return func(*self._other(args), **{key: self._other(value) for key, value in (kwargs or {}).items()})
-
-    def _other(self, value: Any) -> Any:
-        if isinstance(value, Tensor):
-            return self.tensors.get(id(value), value)
-        if type(value) in (tuple, list):
-            return type(value)(map(self._other, value))
-        return value
-
-
-def block_parameters(module: nn.Module) -> list[list[str]]:
-    """The names of each block's parameters, first block to last, found by the number in their names.
-
-    The blocks are the numbered list that holds most of the weights. What the network registers after them (further
-    blocks of class attention, the final norm, a pooling head) is put with the last block. Raises FaithfulnessError for
-    a network without such a list.
-    """
-    names, lists, sizes = [], {}, {}
-    for name, parameter in module.named_parameters():
-        names.append(name)
-        parts = name.split(".")
-        at = next((i for i, part in enumerate(parts) if part.isdecimal()), None)
-        if at is not None:
-            where = ".".join(parts[:at])
-            lists.setdefault(where, {}).setdefault(int(parts[at]), []).append(name)
-            sizes[where] = sizes.get(where, 0) + parameter.numel()
-    if not lists:
-        raise FaithfulnessError("no numbered blocks were found in this network, so they cannot be drawn anew")
-    blocks = lists[max(sizes, key=sizes.get)]
-    found = [blocks[number] for number in sorted(blocks)]
-    found[-1] = names[min(map(names.index, found[-1])) :]
-    return found
-
-
-def randomised(backbone: Backbone, blocks: int, seed: int = 20) -> Backbone:
-    """The backbone with the weights of its last `blocks` blocks, and of what follows them, drawn anew.
-
-    Each tensor comes from the normal distribution of its own mean and deviation. The same seed draws the same weights
-    for the last block whatever `blocks` is, as cascading randomisation wants it (Adebayo et al. 2018, Sanity Checks for
-    Saliency Maps). The given backbone stays as it is; what is not drawn is shared with it. ValueError for more blocks
-    than there are.
-    """
-    module, network = backbone.network.module, backbone.network
-    every = block_parameters(module)
-    if not 0 <= blocks <= len(every):
-        raise ValueError(f"the network has {len(every)} blocks, so 0 to {len(every)} can be drawn anew, not {blocks}")
-    if blocks == 0:
-        return backbone
-    own, generator = dict(module.named_parameters()), torch.Generator().manual_seed(seed)
-    drawn = {}
-    for name in reversed([name for names in every[-blocks:] for name in names]):
-        drawn[id(own[name])] = _drawn(own[name], generator)
-    kept = {id(parameter): parameter for parameter in own.values()}
-    return replace(
-        backbone,
-        network=replace(
-            network,
-            module=copy.deepcopy(module, {**kept, **drawn}),
-            forward=_swapped(network.forward, drawn),
-            classify=network.classify and _swapped(network.classify, drawn),
-            title=f"{network.title}, its last {blocks} blocks random",
-        ),
-        weights_sha256="",
-    )
-
-
-def _drawn(parameter: Tensor, generator: torch.Generator) -> nn.Parameter:
-    with torch.no_grad():
-        values = parameter.detach().float()
-        noise = torch.randn(values.shape, generator=generator).to(values.device)
-        fresh = values.mean() + values.std(correction=0) * noise
-    return nn.Parameter(fresh.to(parameter.dtype), requires_grad=parameter.requires_grad)
-
-
-def _swapped(call: Callable[..., Any], tensors: dict[int, Tensor]) -> Callable[..., Any]:
-    def swapped(*args: Any, **kwargs: Any) -> Any:
-        with Swap(tensors):
-            return call(*args, **kwargs)
-
-    return swapped
-
-
-@dataclass(frozen=True)
-class Randomisation:
-    """How a map changes with its network: `blocks` (n,) drawn anew, counted from the end of the network, and
-    `correlations` (n,) float64, Spearman's rank correlation with the original map; NaN where a map is constant."""
-
-    blocks: tuple[int, ...]
-    correlations: np.ndarray
-
-
-def randomisation(
-    backbone: Backbone, pixels: Tensor, explain: Explain, steps: Sequence[int] | None = None, seed: int = 20
-) -> Randomisation:
-    """The randomisation test of a map: `explain(backbone, pixels)` gives weights (rows, cols), and is asked again for
-    networks of which 0, 1, … all blocks are drawn anew (or those numbers of blocks that `steps` names).
-
-    A map that stays much the same does not explain the network (Adebayo et al. 2018).
-    """
-    numbers = tuple(range(len(block_parameters(backbone.network.module)) + 1)) if steps is None else tuple(steps)
-    original = torch.as_tensor(explain(backbone, pixels)).cpu()
-    maps = (torch.as_tensor(explain(randomised(backbone, number, seed), pixels)).cpu() for number in numbers)
-    return Randomisation(numbers, np.array([rank_correlation(original, other) for other in maps]))
-
-
-def rank_correlation(one: Any, other: Any) -> float:
-    """Spearman's rank correlation of two maps of one shape; equal weights share their mean rank. NaN for a constant."""
-    one, other = (_ranks(np.asarray(values, np.float64).ravel()) for values in (one, other))
-    spread = np.sqrt((one @ one) * (other @ other))
-    return float(one @ other / spread) if spread else float("nan")
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks with their mean taken away."""
-    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[which] - (len(values) + 1) / 2
+    return backbone.prefix_tokens == 0 or token_mask.averaged

@@ -24,7 +24,7 @@ from ingest.vision.containers import BadFilm, is_counted, opened, packets, pictu
 from ingest.vision.encode import encode_gif, encode_mp4
 
 __all__ = [
-    "BadFilm", "Film", "Reel", "encode_gif", "encode_mp4", "frame_at", "frame_name", "named_frame", "survey",
+    "BadFilm", "Film", "FrameReader", "encode_gif", "encode_mp4", "frame_at", "frame_name", "named_frame", "scan_film",
     "timecode",
 ]  # fmt: skip
 
@@ -73,7 +73,7 @@ class Film:
         return float(self.times[max(0, int(np.searchsorted(self.times, seconds + _EARLY, side="right")) - 1)])
 
 
-def survey(path: str | Path) -> Film:
+def scan_film(path: str | Path) -> Film:
     """Look through a film from end to end; only its first frame is decoded.
 
     Damage is told in the `complaint`. BadFilm if there is nothing to see: no such file, no film, sound alone, no frame
@@ -82,7 +82,7 @@ def survey(path: str | Path) -> Film:
     path = Path(path)
     with opened(path) as container:
         stream = pictures(container)
-        found = _look_through(path, container, stream)
+        found = _scan(path, container, stream)
         if not found.times:
             raise BadFilm("The film has no frames.")
         counted = is_counted(container, stream, found.times)
@@ -99,10 +99,10 @@ def survey(path: str | Path) -> Film:
 
 def frame_at(path: str | Path, seconds: float) -> Image.Image:
     """The upright RGB picture on screen at a moment. BadFilm if it cannot be had, or not without decoding thousands."""
-    with Reel(path) as reel:
-        if reel.counted and seconds * reel.fps > _PATIENCE:
+    with FrameReader(path) as reader:
+        if reader.counted and seconds * reader.fps > _PATIENCE:
             raise BadFilm("The film has no time stamps to jump to, and this frame is too far from its beginning.")
-        return reel.at(seconds)
+        return reader.at(seconds)
 
 
 def timecode(seconds: float) -> str:
@@ -122,11 +122,11 @@ def named_frame(name: str) -> tuple[str, float] | None:
     return (match[1], float(match[2])) if match else None
 
 
-class Reel:
+class FrameReader:
     """A film that is being read.
 
     Asked for moments in ascending order it decodes each frame once at most, and jumps where the next moment is far.
-    With the `film` that `survey` found, a damaged frame is told from one that stays on screen for long. One thread
+    With the `film` that `scan_film` found, a damaged frame is told from one that stays on screen for long. One thread
     at a time.
     """
 
@@ -137,7 +137,7 @@ class Reel:
         self._rewind()
         self.fps = film.fps if film else rate_of(self._stream)
 
-    def __enter__(self) -> Reel:
+    def __enter__(self) -> FrameReader:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -264,13 +264,13 @@ class _Found:
 
 
 def _is_cut(container: Any, found: _Found, fps: Fraction) -> bool:
-    return bool(found.broken) or _told(container) - found.end > _SLACK or found.missing > _SLACK * fps
+    return bool(found.broken) or _declared(container) - found.end > _SLACK or found.missing > _SLACK * fps
 
 
 def _complaint(container: Any, stream: Any, found: _Found, fps: Fraction, end: float) -> str:
-    told = _told(container)
-    if told - found.end > _SLACK:
-        return f"The film is cut short: it should last {timecode(told)}, and its pictures end at {timecode(end)}."
+    declared = _declared(container)
+    if declared - found.end > _SLACK:
+        return f"The film is cut short: it should last {timecode(declared)}, and its pictures end at {timecode(end)}."
     if found.missing > _SLACK * fps:
         return f"The film is cut short: {found.missing} of its {stream.frames} frames are missing."
     if found.damaged:
@@ -278,7 +278,7 @@ def _complaint(container: Any, stream: Any, found: _Found, fps: Fraction, end: f
     return f"The film is damaged: {found.broken}." if found.broken else ""
 
 
-def _told(container: Any) -> float:
+def _declared(container: Any) -> float:
     """When the film ends, as its header says; 0 if it says nothing."""
     return ((container.duration or 0) + (container.start_time or 0)) / 1e6
 
@@ -295,7 +295,7 @@ def _missing(path: Path, container: Any, stream: Any, found: _Found) -> int:
         return stream.frames - sum(1 for packet in packets(whole, pictures(whole)) if packet.size)
 
 
-def _look_through(path: Path, container: Any, stream: Any) -> _Found:
+def _scan(path: Path, container: Any, stream: Any) -> _Found:
     found, latest = _Found(), -math.inf
     in_order_of_decoding = "mp4" in container.format.name.split(",")
     for packet in packets(container, None, found):

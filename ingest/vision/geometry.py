@@ -81,7 +81,8 @@ class InputRule:
     def shape(self) -> tuple[int, int]:
         """(height, width) in whole patches of the input that the network's own processor makes: the square where each
         picture has a shape of its own."""
-        return tuple(max(1, side // self.patch) * self.patch for side in self.preprocessing.output or (self.size,) * 2)
+        height, width = self.preprocessing.output or (self.size, self.size)
+        return max(1, height // self.patch) * self.patch, max(1, width // self.patch) * self.patch
 
     @property
     def ground(self) -> list[int]:
@@ -113,15 +114,6 @@ class Frame:
             raise IndexError(f"cell ({row}, {col}) lies outside the grid of {self.rows} × {self.cols}")
         xs, ys = self.column_edges(), self.row_edges()
         return float(xs[col]), float(ys[row]), float(xs[col + 1]), float(ys[row + 1])
-
-    def cell_at(self, x: float, y: float) -> tuple[int, int] | None:
-        """The (row, col) of the patch that covers a point of the original, None if it was not seen."""
-        if not (self.x0 <= x < self.x1 and self.y0 <= y < self.y1):
-            return None
-        # Looked up in the edges, not divided, so that it agrees with cell_box to the last bit.
-        row = int(np.searchsorted(self.row_edges(), y, side="right")) - 1
-        col = int(np.searchsorted(self.column_edges(), x, side="right")) - 1
-        return min(row, self.rows - 1), min(col, self.cols - 1)
 
     def picture_cells(self, width: float, height: float) -> np.ndarray:
         """bool (rows, cols): patches centred in a picture of `width` × `height`; the rest is padding.
@@ -328,5 +320,5 @@ def _pad(image: Image.Image, rule: InputRule, side: int, short: int):
     array = np.empty((side, side, 3), np.uint8)
     array[:] = rule.ground
     picture = image.resize((width, height), _FILTERS[rule.interpolation])
-    array[top : top + height, left : left + width] = picture
+    array[top : top + height, left : left + width] = np.asarray(picture)
     return array, (-left, -top), (width, height)

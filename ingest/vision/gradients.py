@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ingest.vision.tap import AttentionCall
+from ingest.vision.tap import AttentionCall, captured
 
 
 def read_by_token(gradients: Sequence[Tensor]) -> Tensor | None:
@@ -25,7 +25,7 @@ def with_gradients(
     score: Tensor, calls: Sequence[AttentionCall], pooling: AttentionCall | None
 ) -> tuple[tuple[AttentionCall, ...], bool]:
     """The calls with the gradients of a score, and whether it depends on the pooling head's call."""
-    outputs = [call.output for call in calls]
+    outputs = [captured(call.output) for call in calls]
     asked = [pooling.output] if pooling is not None and pooling.output is not None else []
     # A feature taken from an inner layer does not depend on the blocks above it: their gradients are 0.
     found = torch.autograd.grad(score, [*outputs, *asked], allow_unused=True)

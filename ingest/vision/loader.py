@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ingest.vision import pages, tiff, uncommon
 from ingest.vision.bad_image import BadImage, TooLarge
@@ -66,11 +67,11 @@ def thumbnail(image: Image.Image, side: int = 256) -> tuple[bytes, int, int]:
     """A JPEG of at most `side` × `side` pixels, never enlarged: (bytes, width, height). `image` stays as it
     is."""
     scale = min(1, side / max(image.size))
-    size = tuple(max(1, round(edge * scale)) for edge in image.size)
-    small = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    width, height = (max(1, round(edge * scale)) for edge in image.size)
+    small = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
     buffer = io.BytesIO()
     small.convert("RGB").save(buffer, "JPEG", quality=82)
-    return buffer.getvalue(), *size
+    return buffer.getvalue(), width, height
 
 
 def _read(path: Path) -> bytes:
@@ -100,7 +101,7 @@ def _decoded(content: bytes, pixels: int) -> Image.Image:
 
     def usual() -> Image.Image:
         with open_picture(content, pixels) as image:
-            if image.format == "TIFF":
+            if isinstance(image, TiffImageFile):
                 image.seek(tiff.pages(image)[0])
                 tiff.set_right(image)
             return upright(lab.coloured(image) if lab else image)

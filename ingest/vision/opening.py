@@ -81,7 +81,7 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
+def readable_errors() -> Iterator[None]:
     """Whatever decoders raise on damaged files, which is nearly anything, becomes a BadImage."""
     try:
         yield
@@ -96,7 +96,7 @@ def told_plainly() -> Iterator[None]:
 def else_uncommon(usual: Callable[[], Image.Image], other: Callable[[], Image.Image | None]) -> Image.Image:
     """The picture that Pillow reads, else the one that `ingest.vision.uncommon` does. BadImage, which calls what is
     sound but of an unknown kind by its name."""
-    with told_plainly():
+    with readable_errors():
         try:
             return usual()
         except (TooLarge, MemoryError):
@@ -152,9 +152,10 @@ def _orientation(image: Image.Image) -> int:
 
 def _profile_within(image: Image.Image) -> bytes | None:
     """The colour profile of a JPEG 2000 file, which Pillow passes over: the box `colr` inside the box `jp2h`."""
-    if image.format != "JPEG2000" or not isinstance(image.fp, io.BytesIO):
+    file = getattr(image, "fp", None)
+    if image.format != "JPEG2000" or not isinstance(file, io.BytesIO):
         return None
-    header = _box(image.fp.getbuffer(), b"jp2h")
+    header = _box(file.getbuffer(), b"jp2h")
     colour = header and _box(header, b"colr")
     return bytes(colour[3:]) if colour and colour[0] == 2 else None
 

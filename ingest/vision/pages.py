@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ingest.vision import tiff, uncommon
 from ingest.vision.bad_image import BadImage, TooLarge
-from ingest.vision.opening import MAX_PIXELS, check_size, else_uncommon, open_picture, told_plainly, upright
+from ingest.vision.opening import MAX_PIXELS, check_size, else_uncommon, open_picture, readable_errors, upright
 from ingest.vision.signatures import HEAD, is_pdf
 
 SIDE = 2000  # pixels of the long side of a PDF's page
@@ -55,7 +56,7 @@ class Document(ABC):
 
     def picture(self, page: int, pixels: int = MAX_PIXELS) -> Image.Image:
         """The upright RGB picture of a page; BadImage if it cannot be read or there is no such page."""
-        with self._lock, told_plainly():
+        with self._lock, readable_errors():
             if not 1 <= page <= len(self):
                 raise BadImage(f"There is no page {page}: the file has {len(self)}.")
             return self._picture(page, pixels)
@@ -71,11 +72,12 @@ class Document(ABC):
         """The SHA-256 of the whole file, hexadecimal."""
         with self._lock:
             self._file.seek(0)
-            return hashlib.file_digest(self._file, "sha256").hexdigest()
+            digest = hashlib.file_digest(self._file, "sha256")  # pyrefly: ignore[no-matching-overload]  (BinaryIO's stub)
+            return digest.hexdigest()
 
-    def mark(self, page: int) -> str:
+    def fingerprint(self, page: int) -> str:
         """What a page is known by; a file's only page by the SHA-256 of the file."""
-        return self.sha256 if len(self) == 1 else mark(self.sha256, page)
+        return self.sha256 if len(self) == 1 else fingerprint(self.sha256, page)
 
     @abstractmethod
     def _picture(self, page: int, pixels: int) -> Image.Image: ...
@@ -128,9 +130,9 @@ class _Pdf(Document):
 class _Tiff(Document):
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
-        with told_plainly():
+        with readable_errors():
             try:
-                self._image = open_picture(file)
+                self._image = _as_tiff(open_picture(file))
                 self._places = tiff.pages(self._image, others=lambda: uncommon.tiff_places(file))
             except TooLarge:
                 raise
@@ -156,6 +158,12 @@ class _Tiff(Document):
         return else_uncommon(usual, lambda: uncommon.tiff_page(self._file, place, partial(check_size, pixels=pixels)))
 
 
+def _as_tiff(image: Image.Image) -> TiffImageFile:
+    if not isinstance(image, TiffImageFile):
+        raise BadImage("The file begins as TIFF, but is something else.")
+    return image
+
+
 def _places(file: BinaryIO) -> list[int]:
     try:
         return uncommon.tiff_places(file)
@@ -176,7 +184,7 @@ def opened(source: bytes | Path | BinaryIO) -> Document:
         raise
 
 
-def mark(sha256: str, page: int) -> str:
+def fingerprint(sha256: str, page: int) -> str:
     """What one of many pages is known by: the SHA-256 of that of its file and its number."""
     return hashlib.sha256(f"{sha256} {page}".encode()).hexdigest()
 
@@ -224,16 +232,18 @@ def _drawn(sheet: Any, pixels: int) -> Image.Image:
     if not (min(points) > 0 and max(points) < 1e9):
         raise BadImage("The page of the PDF has no size.")
     scale = min(SIDE / max(points), DENSEST)
-    size = tuple(max(1, round(edge * scale)) for edge in points)
-    check_size(size, pixels)
-    bitmap = pypdfium2.PdfBitmap.new_native(*size, raw.FPDFBitmap_BGRx)
+    width, height = (max(1, round(edge * scale)) for edge in points)
+    check_size((width, height), pixels)
+    bitmap = pypdfium2.PdfBitmap.new_native(width, height, raw.FPDFBitmap_BGRx)
     try:
-        bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
+        bitmap.fill_rect((255, 255, 255, 255), 0, 0, width, height)
         until = time.monotonic() + PATIENCE
         pause = raw.IFSDK_PAUSE(version=1)
         asked = type(pause.NeedToPauseNow)(lambda _: time.monotonic() > until)
         pause.NeedToPauseNow = asked
-        state = raw.FPDF_RenderPageBitmap_Start(bitmap, sheet, 0, 0, *size, 0, raw.FPDF_ANNOT, ctypes.byref(pause))
+        state = raw.FPDF_RenderPageBitmap_Start(
+            bitmap, sheet, 0, 0, width, height, 0, raw.FPDF_ANNOT, ctypes.byref(pause)
+        )
         raw.FPDF_RenderPage_Close(sheet)
         if state == raw.FPDF_RENDER_TOBECONTINUED:
             raise BadImage(f"To draw this page of the PDF takes more than {PATIENCE:.0f} seconds.")

@@ -117,9 +117,10 @@ class Preprocessing:
     @staticmethod
     def from_dict(stored: dict[str, Any]) -> Preprocessing:
         """The Preprocessing of `as_dict`."""
-        return Preprocessing(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
-        )
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
+        }
+        return Preprocessing(**fields)
 
     def _resized(self, width: int, height: int, patch: int) -> tuple[int, int]:
         if self.resize == "none":

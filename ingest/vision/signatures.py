@@ -198,7 +198,8 @@ def _marked_up(text: str) -> str | None:
         return _DRAWING.format(maker or "a PostScript drawing")
     if not text.startswith("<"):
         return None
-    element = _ELEMENT.match(text, _PROLOG.match(text).end())
+    prolog = _PROLOG.match(text)
+    element = _ELEMENT.match(text, prolog.end() if prolog else 0)
     name = element[1].lower() if element else ""
     kind = re.search(r"<!DOCTYPE\s+(\w+)", text, re.IGNORECASE)
     if name == "svg" or (not name and kind and kind[1].lower() == "svg"):

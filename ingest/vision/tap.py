@@ -71,11 +71,13 @@ class AttentionCall:
         bias = self.bias
         if bias is not None:
             bias = bias[samples, :, queries]
-        return _softmax_rows(self.query[samples, :, queries], self.key[samples], bias, self.scale, workspace)
+        return _softmax_rows(
+            captured(self.query)[samples, :, queries], captured(self.key)[samples], bias, self.scale, workspace
+        )
 
     def detached(self, gradient: Tensor) -> AttentionCall:
         """The same call without its graph, and with the gradient of its output."""
-        return replace(self, output=self.output.detach(), gradient=gradient)
+        return replace(self, output=captured(self.output).detach(), gradient=gradient)
 
     def ordered(self, order: Tensor) -> AttentionCall:
         """The same call with its tokens in another order: their places now, the first one first. `first` stays the row
@@ -83,13 +85,14 @@ class AttentionCall:
         asks = order if self.queries == self.tokens else None
 
         def moved(tensor: Tensor | None, *dims: tuple[int, Tensor | None]) -> Tensor | None:
-            for dim, places in dims if tensor is not None else ():
-                tensor = tensor if places is None else tensor.index_select(dim, places)
+            for dim, places in dims:
+                if tensor is not None and places is not None:
+                    tensor = tensor.index_select(dim, places)
             return tensor
 
         return replace(
             self,
-            first=moved(self.first, (2, order)),
+            first=self.first.index_select(2, order),
             bias=moved(self.bias, (2, asks), (3, order)),
             query=moved(self.query, (2, asks)),
             key=moved(self.key, (2, order)),
@@ -103,8 +106,15 @@ class AttentionCall:
     ) -> Tensor:
         """What the score changes by with each attention weight, ∂s/∂A = (∂s/∂z) vᵀ, float32 (samples, heads, queries,
         tokens); with `positive` only the positive part of ∂s/∂z is taken, channel by channel."""
-        gradient = self.gradient[samples, :, queries].float()
-        return (gradient.relu() if positive else gradient) @ self.value[samples].float().transpose(2, 3)
+        gradient = captured(self.gradient)[samples, :, queries].float()
+        return (gradient.relu() if positive else gradient) @ captured(self.value)[samples].float().transpose(2, 3)
+
+
+def captured(part: Tensor | None) -> Tensor:
+    """A part of a call that its tap was asked to keep. LookupError if it was not."""
+    if part is None:
+        raise LookupError("the tap has not kept this part of the call")
+    return part
 
 
 # Devices on which one sample's product fills the machine; on the others many samples go into one.
@@ -121,10 +131,10 @@ class Workspace:
     def take(self, name: str, shape: tuple[int, ...], device: torch.device) -> Tensor:
         """A float32 tensor of this shape; what it held under this name before is lost."""
         size = math.prod(shape)
-        held = self.memory.get(name)
-        if held is None or held.numel() < size or held.device != device:
-            held = self.memory[name] = torch.empty(size, device=device)
-        return held[:size].view(shape)
+        buffer = self.memory.get(name)
+        if buffer is None or buffer.numel() < size or buffer.device != device:
+            buffer = self.memory[name] = torch.empty(size, device=device)
+        return buffer[:size].view(shape)
 
 
 def _softmax_rows(
@@ -182,8 +192,8 @@ class Tap(TorchFunctionMode):
         output, weights = func(*args, **{**kwargs, "need_weights": True, "average_attn_weights": False})
         queries, tokens = weights.shape[2:]
         if queries == 1 and tokens > 1:
-            kept = {"output": output} if self.gradients else {}
-            self.pooling = AttentionCall(weights[:, :, 0].detach().float(), queries, scale=1.0, **kept)
+            parts = {"output": output} if self.gradients else {}
+            self.pooling = AttentionCall(weights[:, :, 0].detach().float(), queries, scale=1.0, **parts)
         if not wanted:
             return output, None
         return output, weights.mean(dim=1) if mean else weights
@@ -219,10 +229,10 @@ class Tap(TorchFunctionMode):
         at = self.first if self.first < query.shape[2] else 0  # in class attention one token alone asks
         row = slice(at, at + 1)
         first = _softmax_rows(query[:, :, row], key, bias if bias is None else bias[:, :, row], scale)[:, :, 0]
-        kept = {"query": query, "key": key} if self.tokens else {}
+        parts = {"query": query, "key": key} if self.tokens else {}
         if self.values:
-            kept |= {"value": value, "output": output}
-        return AttentionCall(first, query.shape[2], scale, bias if self.tokens else None, **kept)
+            parts |= {"value": value, "output": output}
+        return AttentionCall(first, query.shape[2], scale, bias if self.tokens else None, **parts)
 
 
 @dataclass(frozen=True)
@@ -308,10 +318,11 @@ class Capture:
         queries = self.evidence_queries
         if queries == (0,):
             return self.summary_query()
-        if queries is None and (self.read is None or not (self.read[:, : self.prefix_tokens] > UNREAD).any()):
+        read = self.read
+        if read is None or (queries is None and not (read[:, : self.prefix_tokens] > UNREAD).any()):
             pooling = self.pooling if self.through_pooling else None
             return replace(self, has_cls=False, pooling=pooling).summary_query()
-        return self.read
+        return read
 
 
 UNREAD = 1e-6  # of the gradient: a share that is rounding

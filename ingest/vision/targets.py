@@ -1,8 +1,8 @@
 """Targets: what a target-dependent map explains.
 
     class:281, class:tabby, class:predicted   a class of a classifier, its logit
-    neighbours:20                             the likeness to the centroid of the nearest neighbours in the run
-    image:57                                  the likeness to another picture: why are these two similar
+    neighbours:20                             the similarity to the centroid of the nearest neighbours in the run
+    image:57                                  the similarity to another picture: why are these two similar
     label:artist=Hokusai                      the decision of a logistic regression fitted on the stored features
     vote:artist                               DAAM's own rule for self-supervised networks (Liao et al. 2025)
 
@@ -11,7 +11,6 @@ A target asks a network about a batch and answers with one score a picture, from
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -46,13 +45,13 @@ class Bank:
     def matrix(self) -> Tensor:
         return torch.from_numpy(np.array(self.vectors, dtype=np.float32))
 
-    def likeness(self, features: Tensor, image_ids: Sequence[int | None]) -> Tensor:
+    def similarity(self, features: Tensor, image_ids: Sequence[int | None]) -> Tensor:
         """Cosine of unit features (batch, dim) with all of the bank (batch, n), on the CPU; a picture is never its own
         neighbour."""
-        likeness = features.detach().float().cpu() @ self.matrix.T
+        similarity = features.detach().float().cpu() @ self.matrix.T
         for row, image_id in enumerate(image_ids):
-            likeness[row, torch.from_numpy(self.ids == (-1 if image_id is None else image_id))] = -torch.inf
-        return likeness
+            similarity[row, torch.from_numpy(self.ids == (-1 if image_id is None else image_id))] = -torch.inf
+        return similarity
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Target(Protocol):
     text: str
     positive: bool
 
-    def held(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> Target: ...
+    def fixed(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> Target: ...
 
     def ask(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> Answer: ...
 
@@ -96,19 +95,19 @@ class ClassTarget:
     number: int | None
     positive: bool = True
 
-    def held(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> ClassTarget:
+    def fixed(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> ClassTarget:
         """The same target with the class that is predicted for these pictures now, whatever network is asked next.
         ValueError for pictures of several classes."""
         if self.number is not None:
             return self
         with torch.no_grad():
-            found = set(backbone.network.classify(pixels).argmax(dim=1).tolist())
+            found = set(backbone.logits(pixels).argmax(dim=1).tolist())
         if len(found) > 1:
             raise ValueError("one predicted class can be held, not several")
         return replace(self, number=found.pop())
 
     def ask(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> Answer:
-        logits = backbone.network.classify(pixels).float()
+        logits = backbone.logits(pixels).float()
         problem, names = backbone.network.problem, backbone.network.classes
         found = scores_of(problem, logits.detach())
         likeliest = found.argmax(dim=1).tolist()
@@ -134,16 +133,16 @@ class DirectionTarget:
     positive: bool = False
 
     def ask(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> Answer:
-        features = backbone.look(pixels).features.float()
+        features = backbone.process(pixels).features.float()
         unit = normalize(features, dim=-1)
         direction = self.direction(unit.detach(), image_ids).to(unit.device, torch.float32)
         scores = ((features if self.raw else unit) * direction).sum(dim=1)
         return Answer(scores, (self.text,) * len(pixels))
 
-    def held(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> DirectionTarget:
+    def fixed(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> DirectionTarget:
         """The same target with the directions that it has for these pictures now, whatever network is asked next."""
         with torch.no_grad():
-            directions = self.direction(normalize(backbone.look(pixels).features.float(), dim=-1), image_ids)
+            directions = self.direction(normalize(backbone.process(pixels).features.float(), dim=-1), image_ids)
         return replace(self, direction=lambda features, ids: directions)
 
 
@@ -166,11 +165,11 @@ class LabelProbe:
 
     def sentence(self) -> str:
         """How far the probe can be trusted."""
-        told = f"{self.pictures} of {self.of} pictures have this label"
+        summary = f"{self.pictures} of {self.of} pictures have this label"
         if self.accuracy is None:
-            return f"{told}: too few to test the probe, so its map is an illustration at most."
+            return f"{summary}: too few to test the probe, so its map is an illustration at most."
         return (
-            f"{told}. In {self.folds}-fold cross-validation the probe is right for {self.accuracy:.0%} of pictures "
+            f"{summary}. In {self.folds}-fold cross-validation the probe is right for {self.accuracy:.0%} of pictures "
             f"(always saying the more frequent: {self.baseline:.0%}) and, with both kinds counted alike, for "
             f"{self.balanced_accuracy:.0%} (chance: 50%)."
         )
@@ -193,9 +192,9 @@ def fit_probe(vectors: np.ndarray, has: np.ndarray) -> LabelProbe:
     folds = min(5, kinds)
     accuracy = balanced = None
     if folds > 1:
-        said = cross_val_predict(model, vectors, has, cv=StratifiedKFold(folds, shuffle=True, random_state=20))
-        accuracy = float((said == has).mean())
-        balanced = float(((said & has).sum() / has.sum() + (~said & ~has).sum() / (~has).sum()) / 2)
+        predicted = cross_val_predict(model, vectors, has, cv=StratifiedKFold(folds, shuffle=True, random_state=20))
+        accuracy = float((predicted == has).mean())
+        balanced = float(((predicted & has).sum() / has.sum() + (~predicted & ~has).sum() / (~has).sum()) / 2)
     baseline = max(has.mean(), 1 - has.mean())
     direction /= np.linalg.norm(direction)
     return LabelProbe(direction, accuracy, balanced, float(baseline), folds, int(has.sum()), len(has))
@@ -254,17 +253,17 @@ def label_probe(text: str, bank: Bank, labels: Labels) -> LabelProbe:
     return fit_probe(bank.vectors[known], has[known])
 
 
-def vote_coefficients(feature: Tensor, likeness: Tensor, bank: Tensor, classes: Sequence[str]) -> tuple[Tensor, str]:
+def vote_coefficients(feature: Tensor, similarity: Tensor, bank: Tensor, classes: Sequence[str]) -> tuple[Tensor, str]:
     """DAAM's coefficients c (dim,) for a unit feature (dim,), in 0..1, and the class that its neighbours vote for.
 
-    The VOTERS nearest of the bank (n, dim) vote for their classes (n,) with exp(likeness / TEMPERATURE); c is the mean
-    of f ⊙ m over those m that are of the winning class, stretched from its least to its greatest entry.
+    The VOTERS nearest of the bank (n, dim) vote for their classes (n,) with exp(similarity / TEMPERATURE); c is the
+    mean of f ⊙ m over those m that are of the winning class, stretched from its least to its greatest entry.
     """
-    near = torch.topk(likeness, min(VOTERS, int(torch.isfinite(likeness).sum()))).indices.tolist()
+    near = torch.topk(similarity, min(VOTERS, int(torch.isfinite(similarity).sum()))).indices.tolist()
     votes: dict[str, float] = {}
     for i in near:
-        votes[classes[i]] = votes.get(classes[i], 0.0) + float(torch.exp(likeness[i] / TEMPERATURE))
-    winner = max(votes, key=votes.get)
+        votes[classes[i]] = votes.get(classes[i], 0.0) + float(torch.exp(similarity[i] / TEMPERATURE))
+    winner = max(votes, key=votes.__getitem__)
     centroid = bank[[i for i in near if classes[i] == winner]].mean(dim=0)
     product = feature * centroid
     spread = product.max() - product.min()
@@ -308,8 +307,8 @@ def _neighbours(text: str, rest: str, bank: Bank) -> DirectionTarget:
     count = int(rest)
 
     def direction(features: Tensor, image_ids: Sequence[int | None]) -> Tensor:
-        likeness = bank.likeness(features, image_ids)
-        near = torch.topk(likeness, min(count, len(bank.ids) - 1), dim=1).indices
+        similarity = bank.similarity(features, image_ids)
+        near = torch.topk(similarity, min(count, len(bank.ids) - 1), dim=1).indices
         return normalize(bank.matrix[near].mean(dim=1), dim=-1)
 
     return DirectionTarget(text, direction)
@@ -332,14 +331,9 @@ def _vote(text: str, column: str, bank: Bank, labels: Labels) -> DirectionTarget
     classes = [next(iter(values)) for values in sets if len(values) == 1]
 
     def direction(features: Tensor, image_ids: Sequence[int | None]) -> Tensor:
-        likeness, own = voters.likeness(features, image_ids), features.cpu()
+        similarity, own = voters.similarity(features, image_ids), features.cpu()
         return torch.stack(
-            [vote_coefficients(f, s, voters.matrix, classes)[0] for f, s in zip(own, likeness, strict=True)]
+            [vote_coefficients(f, s, voters.matrix, classes)[0] for f, s in zip(own, similarity, strict=True)]
         )
 
     return DirectionTarget(text, direction, raw=True)
-
-
-def is_target(text: str) -> bool:
-    """Whether the text is written as a target is."""
-    return re.match(r"(class|neighbours|image|label|vote):.", text) is not None

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ingest.vision.bad_image import BadImage
 
@@ -42,7 +43,7 @@ class Lab:
         return Image.frombytes("LAB", image.size, values.tobytes())
 
 
-def pages(image: Image.Image, at_most: int = MAX_PAGES, others: Callable[[], list[int]] | None = None) -> list[int]:
+def pages(image: TiffImageFile, at_most: int = MAX_PAGES, others: Callable[[], list[int]] | None = None) -> list[int]:
     """Which of the pictures in an opened TIFF are pages, by their places in the file: not the smaller copies and the
     masks that many programs add. Never empty. Where Pillow meets one that it does not know, `others` tells the rest."""
     found: list[int] = []
@@ -75,7 +76,7 @@ def lab(content: bytes) -> Lab | None:
     return Lab(bytes(patched), colours == _CIELAB)
 
 
-def set_right(image: Image.Image) -> None:
+def set_right(image: TiffImageFile) -> None:
     """What Pillow would misread without complaint, where a TIFF keeps its channels apart: mended, else BadImage."""
     if image.tag_v2.get(_COMPRESSION) in _NOT_BUILT_IN:
         raise BadImage("This TIFF is packed in a way that cannot be read here.")
@@ -85,10 +86,17 @@ def set_right(image: Image.Image) -> None:
     two_bytes = 16 in bits and all(tile.codec_name == "raw" for tile in image.tile)
     if channels not in (1, 3, 4) or (two_bytes and image.mode == "CMYK"):
         raise BadImage(f"This TIFF keeps its {channels} channels apart, which cannot be read here: save it in RGB.")
-    plain = all(";" not in tile.args[0] for tile in image.tile if tile.codec_name == "raw")
+    plain = all(";" not in _arguments(tile)[0] for tile in image.tile if tile.codec_name == "raw")
     if two_bytes and plain and image.mode in ("RGB", "RGBA"):  # Pillow would take each byte for a pixel
         order = "L" if image.tag_v2.prefix == b"II" else "B"
-        image.tile = [tile._replace(args=(f"{tile.args[0]};16{order}", *tile.args[1:])) for tile in image.tile]
+        for place, tile in enumerate(image.tile):
+            mode, *others = _arguments(tile)
+            image.tile[place] = tile._replace(args=(f"{mode};16{order}", *others))
+
+
+def _arguments(tile: Any) -> tuple[Any, ...]:
+    """What Pillow gives a tile's decoder; of a raw one first the order of its bits."""
+    return tile.args
 
 
 def numbers(image: Image.Image) -> tuple[np.ndarray, int | None, tuple[float, float] | None, bool] | None:

@@ -105,7 +105,7 @@ def patch_tokens(
     Special tokens are left out. `original` as for `fit_image`. Raises BackboneError where the family gives no tokens.
     """
     pixels, frame = fit_image(picture, backbone.rule, fit, size, original)
-    tokens = backbone.look(backbone.pixels(torch.from_numpy(pixels.copy())[None]), tokens=True).tokens
+    tokens = backbone.process(backbone.pixels(torch.from_numpy(pixels.copy())[None]), tokens=True).tokens
     if tokens is None:
         raise BackboneError(f"{backbone.title} keeps its patch tokens to itself, so they cannot be shown")
     patches = tokens[0, -frame.rows * frame.cols :]

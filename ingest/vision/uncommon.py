@@ -139,9 +139,8 @@ def _picture(page: Any, values: np.ndarray, kind: str) -> Image.Image:
 
 
 def _stated(tags: dict) -> tuple[float, float] | None:
-    ends = [tags.get(_LOWEST), tags.get(_HIGHEST)]
-    ends = [end[0] if isinstance(end, tuple) and end else end for end in ends]
-    return tuple(map(float, ends)) if all(isinstance(end, int | float) for end in ends) else None
+    low, high = (end[0] if isinstance(end, tuple) and end else end for end in (tags.get(_LOWEST), tags.get(_HIGHEST)))
+    return (float(low), float(high)) if isinstance(low, int | float) and isinstance(high, int | float) else None
 
 
 def photoshop(content: bytes, check: Any) -> Image.Image:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ingest.vision.backbones import load, look_at
+from ingest.vision.backbones import load, make_backbone
 from ingest.vision.backbones.from_transformers import network_of, published_config, published_rule
 from ingest.vision.backbones.registry import PUBLISHED
 from ingest.vision.embedding import observe
@@ -51,7 +51,7 @@ def on_gpu() -> str:
         config = published_config(published)
         module = transformers.Dinov2Model._from_config(config, attn_implementation=implementation)
         network = network_of(module, published_rule(published), "ViT-B/14")
-        return look_at("bench", network, "").to("cuda", torch.bfloat16)
+        return make_backbone("bench", network, "").to("cuda", torch.bfloat16)
 
     backbone, eager = build("sdpa"), build("eager")
     rows = []

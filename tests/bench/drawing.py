@@ -8,10 +8,11 @@ import statistics
 import numpy as np
 from PIL import Image
 
-from dashboard.drawing import panels
-from dashboard.drawing.panels import Look, Maps, Scene
+from dashboard.drawing import map_values, panels
+from dashboard.drawing.panels import Look, Scene
 from ingest.vision.geometry import Frame
 from tests.bench.timing import ratio, table, take_turns
+from tests.support.maps import shown_maps
 
 SIDE = 320
 
@@ -20,7 +21,7 @@ def measure() -> str:
     """Milliseconds for 4 × 4 panels of 320 px, as the page draws them at each move of a control."""
     weights = np.random.default_rng(0).dirichlet(np.full(256, 0.2), 16).reshape(16, 16, 16).astype(np.float32)
     layers, heads = zip(*[(layer, head) for layer in range(4) for head in range(4)], strict=True)
-    maps = Maps(layers, heads, tuple(map(panels.title, layers, heads)), weights)
+    maps = shown_maps(layers, heads, tuple(map(map_values.title, layers, heads)), weights)
     picture = Image.effect_noise((SIDE, SIDE), 60).convert("RGB")
     scene = Scene(picture, (SIDE, SIDE), Frame(20, 20, 300, 300, 16, 16), "noise")
     cases = {

@@ -43,7 +43,7 @@ def measure(model: str = "packaged", rounds: int = ROUNDS) -> str:
         [fit, *_against(seen, fit, ".1%"), *_against(found, fit, ".1%"), *_against(rates, fit, ".1f")] for fit in FITS
     ]
     counted = sum(artists.count(artist) > 1 for artist in artists)
-    said = (
+    texts = (
         f"{backbone.title}, {len(rows)} paintings. Seen: the share of a picture's area, mean. Same artist: of the {K} "
         f"nearest by cosine, or as many as the artist has other pictures here, the share by the same artist; mean over "
         f"the {counted} pictures whose artist has another. Images a second: `run` with cls, rollout and head_stats over "
@@ -51,7 +51,7 @@ def measure(model: str = "packaged", rounds: int = ROUNDS) -> str:
         f"{' and '.join(TIMED)} take turns; not measured for the others, whose input is as large as that of crop."
     )
     head = ["fit", "seen", "to crop", f"same artist at {K}", "to crop", "images/s", "to crop"]
-    return f"## What the network sees\n\n{said}\n\n" + table(head, lines)
+    return f"## What the network sees\n\n{texts}\n\n" + table(head, lines)
 
 
 def _against(values: dict[str, float], fit: str, pattern: str) -> list[str]:
@@ -70,9 +70,9 @@ def seen_share(frame: Frame, width: int, height: int) -> float:
 def same_artist(vectors: np.ndarray, artists: Sequence[str], k: int = K) -> float:
     """Precision at k of vectors (n, dim), L2-normalised: mean over the pictures whose artist has another one. An artist
     with fewer than k others is asked for as many as there are, so that 1 can be reached."""
-    likeness = vectors @ vectors.T
-    np.fill_diagonal(likeness, -np.inf)
-    order = np.argsort(-likeness, axis=1, kind="stable")
+    similarity = vectors @ vectors.T
+    np.fill_diagonal(similarity, -np.inf)
+    order = np.argsort(-similarity, axis=1, kind="stable")
     names = np.array(artists)
     shares = []
     for place, name in enumerate(names):

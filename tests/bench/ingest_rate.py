@@ -30,7 +30,7 @@ FILES = 500
 class Quiet(Report):
     """Says nothing."""
 
-    def tell(self, line: str) -> None:
+    def log(self, line: str) -> None:
         pass
 
     @contextmanager

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from store import search, vectors, write
+from store import vectors, write
 from store.connection import reading, writing
-from store.records import ImageRecord, Results, RunRecord
+from store.records import ImageRecord, Results, Run
 from tests.bench.report import update
 from tests.bench.timing import ratio, table, take_turns
+from tests.support.search import nearest_to
 
 DIM, K, ROUNDS = 384, 50, 15
 SIZES = (10_000, 100_000)
@@ -38,11 +39,11 @@ def measure(sizes: tuple[int, ...] = SIZES) -> str:
             del os.environ["XDG_CACHE_HOME"]
             if before is not None:
                 os.environ["XDG_CACHE_HOME"] = before
-    said = (
+    texts = (
         f"The {K} images most like one of n, vectors of {DIM} float32. Recall: the share of NumPy's {K} images that a "
         "case finds. The SQL case includes opening the database."
     )
-    return f"## Search\n\n{said}\n\n" + table(["n", "case", "ms", "ratio to numpy", "recall"], rows)
+    return f"## Search\n\n{texts}\n\n" + table(["n", "case", "ms", "ratio to numpy", "recall"], rows)
 
 
 def _rows(path: Path, size: int) -> list[list[str]]:
@@ -83,7 +84,7 @@ def _cases(path: Path, run: int, ids: np.ndarray, matrix: np.ndarray) -> dict[st
 
     def sql(place: int) -> np.ndarray:
         with reading(path) as con:
-            return search.nearest_to(con, run, matrix[place], K)["image_id"].to_numpy()
+            return nearest_to(con, run, matrix[place], K)["image_id"].to_numpy()
 
     return {
         "numpy": numpy,
@@ -105,7 +106,7 @@ def _database(path: Path, size: int) -> int:
     with writing(path) as con:
         collection = write.add_collection(con, "search", "/nowhere")
         write.add_images(con, collection, [ImageRecord("a.jpg", "a", 1, 1, 1, 0.0, {}, b"", 1, 1)])
-        run = write.add_run(con, collection, RunRecord("b", "w", 12, 6, DIM, 14, 1, "crop", 224, {}, {}))
+        run = write.add_run(con, collection, Run("b", "w", 12, 6, DIM, 14, 1, "crop", 224, {}, {}))
         for start in range(0, size, CHUNK):
             ids = np.arange(start, min(start + CHUNK, size)) + 1
             found = centres[random.integers(0, 100, len(ids))] + random.standard_normal((len(ids), DIM), np.float32)

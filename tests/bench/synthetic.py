@@ -14,7 +14,7 @@ from PIL import Image, ImageEnhance
 
 from ingest import atlas
 from store import connection, results, write
-from store.records import FrameRecord, HeadStats, ImageRecord, Results, RunRecord
+from store.records import FrameRecord, HeadStats, ImageRecord, Results, Run
 
 PAINTINGS = Path(__file__).parents[2] / "examples" / "paintings"
 VARIANTS = 12  # of each painting
@@ -40,7 +40,7 @@ def make(db: Path, n: int, seed: int = 0, stats: bool = False) -> float:
     thumbs = variants(random)
     centres, which, xy = clusters(n, random)
     directions = random.normal(size=(len(centres), DIM))
-    run = RunRecord("none", "0" * 64, LAYERS, HEADS, DIM, 14, 1, "crop", 224, {"title": "synthetic"}, {})
+    run = Run("none", "0" * 64, LAYERS, HEADS, DIM, 14, 1, "crop", 224, {"title": "synthetic"}, {})
     with connection.writing(db) as con:
         collection = write.add_collection(con, "synthetic", "/nowhere")
         number = write.add_run(con, collection, run)

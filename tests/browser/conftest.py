@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.browser.windows import PATIENCE, Windows
+from tests.support import PAINTINGS, ROOT, commands
+from tests.support.databases import once
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PATIENCE = 60_000  # milliseconds that a page may take on a busy machine
 # No network but the test's own server: the browser's own errands are switched off.
 ARGUMENTS = [
     "--no-sandbox",
@@ -28,12 +30,11 @@ ARGUMENTS = [
 ]
 
 
-def serve(db: Path, port: int | None = None) -> tuple[subprocess.Popen, str]:
+def serve(db: Path) -> tuple[subprocess.Popen, str]:
     """Starts the dashboard as a user does, and waits until it answers; returns the process and its address."""
-    if port is None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     words = ["-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port), "--server.address", "127.0.0.1"]
     environment = {**os.environ, "BILDERATLAS_DB": str(db), "HF_HUB_OFFLINE": "1"}
     process = subprocess.Popen(
@@ -68,18 +69,19 @@ def served(db: Path) -> Iterator[str]:
 
 
 def ingest(folder: Path, db: Path, *words: str) -> None:
-    """Runs the command line as a user does."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-m", "ingest", "run", str(folder), "--db", str(db), *words]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    """Runs the command line, in this process."""
+    assert commands.run("run", folder, *words, db=db).code == 0
 
 
 @pytest.fixture(scope="session")
 def paintings(tmp_path_factory) -> Path:
     """The sample collection, ingested with the packaged weights by the command line; cut, so that pages show edges."""
-    db = tmp_path_factory.mktemp("paintings") / "paintings.duckdb"
-    ingest(ROOT / "examples" / "paintings", db, "--model", "packaged", "--fit", "crop")
-    return db
+    made = once(
+        tmp_path_factory,
+        "paintings.duckdb",
+        lambda db: ingest(PAINTINGS, db, "--model", "packaged", "--fit", "crop"),
+    )
+    return Path(shutil.copy(made, tmp_path_factory.mktemp("paintings")))
 
 
 @pytest.fixture(scope="session")
@@ -101,39 +103,29 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def windows(browser) -> Windows:
+    return Windows(browser)
+
+
 @pytest.fixture
-def open_page(browser):
-    """Opens pages that remember what the browser reports: the test fails on any console error or failed request."""
-    contexts, problems = [], []
+def open_page(windows, request):
+    """Opens pages, each in a window of its own: the test fails on any console error or failed request."""
+    failed = request.session.testsfailed
+    with windows.lent() as lender:
 
-    def watch(response) -> None:
-        # Opened below its root, Streamlit's own page tries where the server's root may be: these are its misses.
-        if response.status >= 400 and "_stcore" not in response.url:
-            problems.append(f"{response.status} {response.url}")
+        def make(address: str, width: int = 1400, color_scheme: str = "light", **settings):
+            page = lender.show(address, width, color_scheme, **settings)
+            idle(page)
+            return page
 
-    def hear(message) -> None:
-        if message.type == "error" and not message.text.startswith("Failed to load resource"):
-            problems.append(message.text)
-
-    def make(address: str, width: int = 1400, **settings):
-        context = browser.new_context(viewport={"width": width, "height": 1000}, accept_downloads=True, **settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("response", watch)
-        page.on("console", hear)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(address)
-        settled(page)
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
+        yield make
+        problems = lender.problems
+        lender.spoilt = bool(problems) or request.session.testsfailed > failed
     assert not problems, problems
 
 
-def settled(page) -> None:
+def idle(page) -> None:
     """Waits until Streamlit has finished a run and shows no exception."""
     page.wait_for_selector("[data-testid=stApp]")
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
@@ -146,5 +138,5 @@ def settled(page) -> None:
 
 def address_of(page) -> str:
     """The address once it says what is on the page: it is written when a run ends."""
-    settled(page)
+    idle(page)
     return page.url

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, ROOT, ingest, serve, settled
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, ROOT, idle, ingest, serve
 
 OUT = ROOT / "docs" / "screenshots"
 # File, path, what the picture should be about
@@ -45,7 +45,7 @@ def main(names: Sequence[str] = ()) -> None:
             for name, path, height in (shot for shot in SHOTS if not names or shot[0] in names):
                 page = browser.new_page(viewport={"width": 1400, "height": height}, color_scheme="light")
                 page.goto(f"{address}/{path}")
-                settled(page)
+                idle(page)
                 page.wait_for_timeout(1500)
                 page.screenshot(path=OUT / f"{name}.png")
                 page.close()

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settled
+from tests.browser.conftest import idle
 from tests.browser.picture_map import PictureMap
 from tests.browser.test_map import POINTS, map_address, planted  # noqa: F401
 
@@ -32,7 +32,7 @@ def test_a_tap_selects_and_a_drag_does_not(touched):
     x, y = canvas.place(*POINTS[4])
     touch("Start", (x, y))
     touch("End")
-    settled(page)
+    idle(page)
     assert canvas["selected"] == 1
     before = canvas["x"]
     touch("Start", (x + 200, y))
@@ -52,7 +52,7 @@ def test_a_finger_that_rests_sees_the_card_and_selects_nothing(touched):
     expect(card.locator(".title")).to_have_text("Mona Lisa")
     expect(card).to_be_visible()
     touch("End")
-    settled(page)
+    idle(page)
     expect(card).to_be_visible()
     assert canvas["selected"] == 0
     touch("Start", (x - 150, y - 150))
@@ -88,7 +88,7 @@ def test_a_box_can_be_drawn_with_a_finger(touched):
     for part in (0.3, 0.6, 1.0):
         touch("Move", (x + part * (right - x), y + part * (bottom - y)))
     touch("End")
-    settled(page)
+    idle(page)
     assert canvas["selected"] == 3
 
 

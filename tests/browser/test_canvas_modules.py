@@ -12,14 +12,14 @@ from dashboard.data.layouts import packed
 from store.atlas import Layout
 
 pytestmark = pytest.mark.browser
-NAMES = "encodeRanges, decodeRanges, unpacked, Thinning, nearer, between, viewOf, ticks"
+NAMES = "encodeRanges, decodeRanges, unpacked, LevelOfDetail, nearer, between, viewOf, ticks"
 
 
 @pytest.fixture(scope="module")
 def javascript(browser):
     """Evaluates an expression with the modules' functions and an argument at hand."""
     page = browser.new_page()
-    text = f"{canvas.script(('ranges', 'camera', 'thinning', 'layout', 'ticks'))}\nexport {{ {NAMES} }};"
+    text = f"{canvas.script(('ranges', 'camera', 'level_of_detail', 'layout', 'ticks'))}\nexport {{ {NAMES} }};"
     address = f"data:text/javascript;base64,{base64.b64encode(text.encode()).decode()}"
 
     def evaluate(expression: str, given=None):
@@ -53,8 +53,8 @@ def layout(n: int, seed: int = 0) -> Layout:
 def load(made: Layout) -> str:
     return (
         "const bytes = Uint8Array.from(atob(given.packed), c => c.charCodeAt(0));"
-        "const made = unpacked(bytes.buffer), thinning = new Thinning(made);"
-        "thinning.emphasise(Uint8Array.from(given.emphasis)); const found = new Uint32Array(made.n);"
+        "const made = unpacked(bytes.buffer), levelOfDetail = new LevelOfDetail(made);"
+        "levelOfDetail.emphasise(Uint8Array.from(given.emphasis)); const found = new Uint32Array(made.n);"
     )
 
 
@@ -74,7 +74,7 @@ def test_one_picture_stands_for_each_square_and_more_of_them_further_in(javascri
     emphasis = np.random.default_rng(3).integers(0, 3, 1500) if emphasised else np.ones(1500, int)
     script = load(made) + (
         "return [0, 1, 2, 4, 6, 9, 17].map(depth => Array.from("
-        "found.subarray(0, thinning.visible({x0: -9, y0: -9, x1: 9, y1: 9}, depth, found))));"
+        "found.subarray(0, levelOfDetail.visible({x0: -9, y0: -9, x1: 9, y1: 9}, depth, found))));"
     )
     given = {"packed": base64.b64encode(packed(made)).decode(), "emphasis": emphasis.tolist()}
     shown = [set(found) for found in javascript(script, given)]
@@ -87,7 +87,7 @@ def test_one_picture_stands_for_each_square_and_more_of_them_further_in(javascri
 def test_only_what_lies_in_the_box_is_visible(javascript):
     made = layout(1500)
     script = load(made) + (
-        "return Array.from(found.subarray(0, thinning.visible({x0: 0.5, y0: -1, x1: 2, y1: 0.25}, 17, found)));"
+        "return Array.from(found.subarray(0, levelOfDetail.visible({x0: 0.5, y0: -1, x1: 2, y1: 0.25}, 17, found)));"
     )
     given = {"packed": base64.b64encode(packed(made)).decode(), "emphasis": [1] * 1500}
     x, y = made.xy.T
@@ -153,8 +153,8 @@ def test_dates_are_marked_by_years_months_or_days(javascript, low, high, texts):
     assert set(texts) <= set(found) and 2 <= len(found) <= 16
     for text, x in found.items():
         day = date(*(int(part) for part in [*text.split("-"), "1", "1"][:3]))
-        said = (day.toordinal() - date(1970, 1, 1).toordinal() - days[0]) / (days[1] - days[0]) * 1000
-        assert x == pytest.approx(said, abs=0.5)
+        expected = (day.toordinal() - date(1970, 1, 1).toordinal() - days[0]) / (days[1] - days[0]) * 1000
+        assert x == pytest.approx(expected, abs=0.5)
 
 
 def test_an_axis_of_one_value_has_that_mark(javascript):

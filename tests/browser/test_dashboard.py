@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT, address_of, serve, settled
+from tests.browser.conftest import ROOT, address_of, idle, serve
 from tests.browser.picture_map import PictureMap
 
 pytestmark = pytest.mark.browser
@@ -25,7 +25,7 @@ def heading(page) -> str:
 def go(page, title: str) -> None:
     page.locator("[data-testid=stSidebar]").get_by_role("link", name=title, exact=False).first.click()
     page.wait_for_function("title => document.querySelector('[data-testid=stMain] h1')?.innerText === title", arg=title)
-    settled(page)
+    idle(page)
 
 
 def pieces(page):
@@ -38,7 +38,7 @@ def pick_image(page, title: str) -> None:
     picker.click()
     picker.fill(title)  # the list holds only the options in view
     page.get_by_role("option", name=title).first.click()
-    settled(page)
+    idle(page)
 
 
 def query(page) -> dict[str, str]:
@@ -48,7 +48,7 @@ def query(page) -> dict[str, str]:
 def part(page, name: str) -> None:
     """Goes to one of the things to do with a selection."""
     page.locator("[data-testid=stMain]").get_by_role("radio", name=name).click()
-    settled(page)
+    idle(page)
 
 
 def download(page, name: str) -> bytes:
@@ -99,7 +99,7 @@ def test_a_box_on_the_map_becomes_a_gallery_and_a_table(open_page, address, pain
     page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] - 3, steps=8)
     page.mouse.up()
     pieces(page).first.wait_for()
-    settled(page)
+    idle(page)
     chosen = int(page.locator("[data-testid=stMain] .wall").get_attribute("data-pictures"))
     assert 0 < chosen < 29 and canvas["selected"] == chosen
     part(page, "Files")
@@ -112,7 +112,7 @@ def test_a_box_on_the_map_becomes_a_gallery_and_a_table(open_page, address, pain
         surely, perhaps = ({i for (i,) in con.execute(asked, [middle + d]).fetchall()} for d in (-pixel, pixel))
     assert surely <= set(table["image_id"]) <= perhaps
     page.get_by_text("t-SNE", exact=True).click()
-    settled(page)
+    idle(page)
     canvas.still()
     assert (canvas["drawn"], canvas["selected"]) == (29, chosen)
 
@@ -146,7 +146,7 @@ def test_similar_goes_on_from_picture_to_picture(open_page, address):
     before = query(page)["image"]
     first.click()
     page.wait_for_function("before => !location.search.includes('image=' + before)", arg=before)
-    settled(page)
+    idle(page)
     assert name in page.locator("[data-testid=stMain]").inner_text()
     assert query(page)["image"] != before
 
@@ -161,7 +161,7 @@ def test_an_uploaded_picture_is_compared_live(open_page, address, tmp_path):
         seek(document); return found.includes('The Great Wave'); }""",
         timeout=60_000,
     )
-    settled(page)
+    idle(page)
 
 
 def test_attention_changes_with_its_controls_and_prints(open_page, address):
@@ -172,7 +172,7 @@ def test_attention_changes_with_its_controls_and_prints(open_page, address):
     before = panels.nth(3).get_attribute("src")
     page.get_by_text("smooth", exact=True).click()
     expect(panels.nth(3)).not_to_have_attribute("src", before, timeout=30_000)
-    settled(page)
+    idle(page)
     assert all("Mona Lisa" in (panels.nth(n).get_attribute("alt") or "") for n in range(16))
     with Image.open(io.BytesIO(download(page, "Figure as PNG, 300 dpi"))) as image:
         assert image.format == "PNG" and min(image.size) > 1000
@@ -183,7 +183,7 @@ def test_attention_changes_with_its_controls_and_prints(open_page, address):
     picker.click()
     picker.fill("rollout")
     page.get_by_role("option", name="Attention rollout by depth").click()
-    settled(page)
+    idle(page)
     expect(page.locator("[data-testid=stMain] .title", has_text="Depth 11")).to_be_visible()
 
 
@@ -193,7 +193,7 @@ def test_sql_answers_and_refuses(open_page, address):
     editor.fill("SELECT image_id, title FROM catalogue WHERE artist = 'Katsushika Hokusai' ORDER BY title")
     editor.press("Control+Enter")
     page.wait_for_function("() => location.search.includes('sql_query')")
-    settled(page)
+    idle(page)
     expect(pieces(page)).to_have_count(7)
     table = page.get_by_test_id("stDataFrame").first
     table.scroll_into_view_if_needed()
@@ -203,7 +203,7 @@ def test_sql_answers_and_refuses(open_page, address):
     editor.fill("COPY (SELECT 42) TO '/tmp/stolen.csv'")
     page.get_by_test_id("stBaseButton-primaryFormSubmit").click()
     page.locator("[data-testid=stAlert]").first.wait_for()
-    settled(page)
+    idle(page)
     expect(pieces(page)).to_have_count(0)
 
 
@@ -211,7 +211,7 @@ def test_a_link_reproduces_the_view(open_page, address):
     page = open_page(f"{address}/attention")
     pick_image(page, "Lion")
     page.get_by_text("shared", exact=True).click()
-    settled(page)
+    idle(page)
     page.wait_for_timeout(300)
     other = open_page(address_of(page))
     assert "Lion" in other.locator("[data-testid=stMain] figure img").first.get_attribute("alt")
@@ -225,7 +225,7 @@ def test_the_wall_obeys_the_keyboard(open_page, address):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.wait_for_function("() => new URLSearchParams(location.search).get('image') === '2'")
-    settled(page)
+    idle(page)
 
 
 def test_without_a_database_the_page_says_what_to_type(open_page, tmp_path):
@@ -234,6 +234,6 @@ def test_without_a_database_the_page_says_what_to_type(open_page, tmp_path):
         page = open_page(address)
         assert "python -m ingest run" in page.locator("[data-testid=stMain]").inner_text()
         page.goto(f"{address}/map")
-        settled(page)
+        idle(page)
     finally:
         process.kill()

@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from tests.browser.conftest import address_of, served, settled
+from tests.browser.conftest import address_of, idle, served
 from tests.browser.picture_map import PictureMap
 from tests.pages import hostile
 
@@ -24,7 +24,7 @@ def bad_address(tmp_path_factory) -> str:
 def go(page, name: str) -> None:
     page.locator("[data-testid=stSidebar]").get_by_role("link", name=name, exact=True).click()
     page.get_by_role("heading", name=name, exact=True).wait_for()
-    settled(page)
+    idle(page)
 
 
 def bar(page):
@@ -39,13 +39,13 @@ def asked(page) -> list[str]:
 def filter_from_1503(page) -> None:
     """Filters by year in the panel, which stays open."""
     bar(page).get_by_role("button", name="Filter").click()
-    settled(page)
+    idle(page)
     page.get_by_role("combobox", name="Column").fill("year")
     page.keyboard.press("Enter")
     page.get_by_label("From", exact=True).fill("1503")
     page.keyboard.press("Enter")
     bar(page).get_by_role("button", name="year from 1503").wait_for()
-    settled(page)
+    idle(page)
 
 
 def test_a_filter_is_made_shared_and_taken_off(open_page, bad_address):
@@ -64,7 +64,7 @@ def test_a_filter_is_made_shared_and_taken_off(open_page, bad_address):
     colleague = open_page(link)
     assert "7 of 16 pictures" in bar(colleague).inner_text()
     bar(colleague).get_by_role("button", name="year 1503–1510").click()
-    settled(colleague)
+    idle(colleague)
     assert asked(colleague) == [] and "pictures" not in bar(colleague).inner_text()
     assert "7 of 16 pictures" in bar(page).inner_text()  # everybody's own
 
@@ -75,11 +75,11 @@ def test_going_back_takes_the_filter_off_and_forward_brings_it_again(open_page, 
     assert asked(page) == ["year:1503.."]
     page.go_back()
     page.wait_for_function("() => !location.search.includes('f=')")
-    settled(page)
+    idle(page)
     assert asked(page) == [] and "pictures" not in bar(page).inner_text()
     page.go_forward()
     bar(page).get_by_role("button", name="year from 1503").wait_for()
-    settled(page)
+    idle(page)
     assert asked(page) == ["year:1503.."]
 
 
@@ -99,7 +99,7 @@ def test_only_what_the_filter_leaves_can_be_selected_on_the_map(open_page, bad_a
     page.mouse.move(box["x"] + box["width"] - 3, box["y"] + box["height"] - 3, steps=4)
     page.mouse.up()
     page.wait_for_timeout(500)
-    settled(page)
+    idle(page)
     assert canvas["selected"] == count
 
 
@@ -110,7 +110,7 @@ def test_bad_words_are_words_on_every_page(open_page, bad_address):
     dialogs = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     page.get_by_role("button", name="Clear", exact=True).click()
-    settled(page)
+    idle(page)
     for name in ("Map", "Similar", "Heads", "Attention", "Aggregate", "Overview"):
         go(page, name)
         page.wait_for_timeout(300)

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import address_of, settled
+from tests.browser.conftest import address_of, idle
 from tests.browser.test_dashboard import download, heading, query
 
 pytestmark = pytest.mark.browser
@@ -32,10 +32,10 @@ def test_a_click_on_a_point_or_a_cell_opens_its_head_and_the_address_says_so(ope
     for _ in range(2):  # the second click finds the point selected already
         point(page, 3 * 6 + 4).click(force=True)
         expect(title(page)).to_have_text("Layer 3 · head 4")
-        settled(page)
+        idle(page)
     page.mouse.click(*cell(page, 7, 1))
     expect(title(page)).to_have_text("Layer 7 · head 1")
-    settled(page)
+    idle(page)
     assert (query(page)["head_layer"], query(page)["head_number"]) == ("7", "1")
     again = open_page(address_of(page))
     expect(title(again)).to_have_text("Layer 7 · head 1")
@@ -52,10 +52,10 @@ def test_a_name_is_stored_and_a_picture_leads_to_the_heads_map(open_page, addres
     other.get_by_label("Name", exact=True).fill("")
     other.get_by_role("button", name="Save").click()
     expect(title(other)).to_have_text("Layer 5 · head 2")
-    settled(other)
+    idle(other)
     other.locator("[data-testid=stMain] .wall .piece").first.click()
     other.wait_for_function("document.querySelector('[data-testid=stMain] h1')?.innerText === 'Attention'")
-    settled(other)
+    idle(other)
     assert heading(other) == "Attention"
     assert (query(other)["layer"], query(other)["head"]) == ("5", "2")
 

@@ -5,10 +5,10 @@ import pytest
 from playwright.sync_api import expect
 
 from dashboard.data import layouts
-from dashboard.data.layouts import Wish
+from dashboard.data.layouts import LayoutOptions
 from ingest import clusters
 from store import connection, search, write
-from tests.browser.conftest import address_of, served, settled
+from tests.browser.conftest import address_of, idle, served
 from tests.browser.picture_map import HARMFUL, PictureMap, plant
 from tests.pages import database
 from tests.pages.test_map import unpacked
@@ -39,7 +39,7 @@ def paintings_db(tmp_path_factory):
     plant(path, NAMES, np.array(xy), japan)
     with connection.reading(path) as con:
         features = search.features(con, 1)
-    clusters.make(path, 1, *features, tell=lambda line: None)
+    clusters.make(path, 1, *features, log=lambda line: None)
     return path
 
 
@@ -73,7 +73,7 @@ def test_each_layout_opens_by_its_link_and_looks_different(open_page, map_addres
     seen, page = {}, open_page(map_address)
     for name, query in LINKS.items():
         page.goto(f"{map_address}?{query}")
-        settled(page)
+        idle(page)
         canvas = PictureMap(page)
         assert canvas["drawn"] == len(NAMES)
         axis, blocks = page.locator(".map .axis"), page.locator(".map .block")
@@ -88,7 +88,7 @@ def test_pictures_fly_to_another_layout_and_the_selection_goes_with_them(open_pa
     canvas = PictureMap(page)
     page.get_by_role("button", name="Select with a box").click()
     canvas.draw(((-2.5, 2.5), (2.5, -2.5)))
-    settled(page)
+    idle(page)
     chosen = some(canvas)
     assert len(chosen) == canvas["selected"] == 9
     for label, option in (("Layout", "time line"), ("Layout", "groups"), ("By", "country"), ("Layout", "grid")):
@@ -99,12 +99,12 @@ def test_pictures_fly_to_another_layout_and_the_selection_goes_with_them(open_pa
         )
         choose(page, label, option)
         page.wait_for_function("() => window.moved.includes('1') && window.moved.at(-1) === '0'")
-        settled(page)
+        idle(page)
         canvas.still()
         assert some(canvas) == chosen, option
     assert "layout=grid" in address_of(page)
     page.get_by_text("t-SNE", exact=True).click()
-    settled(page)
+    idle(page)
     canvas.still()
     assert some(canvas) == chosen and "layout=grid" in address_of(page)
 
@@ -115,7 +115,7 @@ def test_a_picture_lies_where_its_year_says_on_the_axis(open_page, map_address, 
     marks = page.locator(".map .axis .mark").evaluate_all("all => all.map(e => [Number(e.textContent), e.style.left])")
     years, places = zip(*((year, float(left.removesuffix("px"))) for year, left in marks), strict=True)
     assert len(years) >= 3
-    points = unpacked_points(layouts.points(paintings_db, 1, Wish("time", "year")))
+    points = unpacked_points(layouts.points(paintings_db, 1, LayoutOptions("time", "year")))
     box = canvas.stage.bounding_box()
     for name, title in (("leonardo-mona-lisa-1503.jpg", "Mona Lisa"), ("arcimboldo-spring-1573.jpg", "Spring")):
         year = database.metadata()[name]["year"]
@@ -158,18 +158,18 @@ def test_a_pile_is_counted_and_selected_as_a_whole(open_page, pile_address):
         page.mouse.wheel(0, -240)
     canvas.still()
     canvas.click(0, 0)
-    settled(page)
+    idle(page)
     assert some(canvas) == [1, 2, 3, 4, 5]
     expect(page.get_by_text("5 of 8 pictures")).to_be_visible()
     page.get_by_role("button", name="The whole map").click()
     canvas.still()
     page.keyboard.down("Shift")
     canvas.click(4, 0)
-    settled(page)
+    idle(page)
     assert some(canvas) == [1, 2, 3, 4, 5, 6]
     canvas.click(0, 0)
     page.keyboard.up("Shift")
-    settled(page)
+    idle(page)
     assert some(canvas) == [6]
     page.mouse.move(*canvas.place(4, 3))
     expect(page.locator(".map .card .stack")).to_have_text("")
@@ -180,10 +180,10 @@ def test_a_map_with_everything_at_one_place_is_drawn(open_page, pile_address):
     canvas = PictureMap(page)
     assert canvas["drawn"] == 8 and canvas["scale"] > 0
     canvas.click(0, 0)
-    settled(page)
+    idle(page)
     assert canvas["selected"] == 8
     choose(page, "Layout", "grid")
-    settled(page)
+    idle(page)
     canvas.still()
     assert canvas["drawn"] == 8 and canvas["selected"] == 8
 
@@ -220,7 +220,7 @@ def test_clusters_are_outlined_named_and_can_be_chosen(open_page, map_address):
     page.get_by_text("Clusters", exact=True).click()
     labels = page.locator(".map .label")
     expect(labels.first).to_be_visible()
-    settled(page)
+    idle(page)
     assert "clusters=true" in address_of(page)
     assert labels.count() >= 2
     texts = labels.locator(".name").all_inner_texts()
@@ -228,7 +228,7 @@ def test_clusters_are_outlined_named_and_can_be_chosen(open_page, map_address):
     dutch = labels.filter(has_text="Netherlands").first
     count = int(dutch.locator(".count").inner_text().split()[0])
     dutch.click()
-    settled(page)
+    idle(page)
     assert canvas["selected"] == count >= 7
     page.mouse.move(*canvas.place(6, 4))
     before, zoom = outlined(page), canvas["zoom"]
@@ -288,15 +288,15 @@ def test_a_label_works_from_the_keyboard_and_outlines_belong_to_the_projection(o
     expect(label).to_be_visible()
     label.focus()
     page.keyboard.press("Enter")
-    settled(page)
+    idle(page)
     chosen = some(canvas)
     assert chosen
     choose(page, "Layout", "grid")
-    settled(page)
+    idle(page)
     canvas.still()
     assert page.locator(".map .label").count() == 0
     choose(page, "Layout", "as projected")
-    settled(page)
+    idle(page)
     canvas.still()
     expect(label).to_be_visible()
     assert some(canvas) == chosen

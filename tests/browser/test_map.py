@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from store import connection
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, address_of, served, settled
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, address_of, idle, served
 from tests.browser.picture_map import HARMFUL, PictureMap, plant
 from tests.browser.test_dashboard import download, part, pieces, query
 from tests.pages import database
@@ -43,7 +43,7 @@ def titles(page) -> list[str]:
 def group(page) -> None:
     """Waits until the planted group is in the gallery."""
     expect(pieces(page)).to_have_count(3)
-    settled(page)
+    idle(page)
 
 
 def test_a_lasso_round_a_group_gives_its_gallery_and_statistics_of_nothing_else(open_page, map_address):
@@ -97,12 +97,12 @@ def test_the_link_reproduces_the_view_and_the_projection(open_page, map_address)
     page = open_page(map_address)
     canvas = PictureMap(page)
     page.get_by_text("t-SNE", exact=True).click()
-    settled(page)
+    idle(page)
     canvas.still()
     page.mouse.move(*canvas.place(-20, -10))
     page.mouse.wheel(0, -400)
     page.wait_for_function("() => location.search.includes('map_view')")
-    settled(page)
+    idle(page)
     canvas.still()
     page.wait_for_timeout(400)
     assert query(page)["projection"] == "t-SNE"
@@ -120,7 +120,7 @@ def test_the_address_keeps_the_view_through_a_rerun(open_page, map_address):
     before, frames = query(page)["map_view"], canvas["frames"]
     canvas.click(*POINTS[4])
     expect(pieces(page)).to_have_count(1)
-    settled(page)
+    idle(page)
     page.wait_for_timeout(500)
     assert query(page)["map_view"] == before
     assert canvas["frames"] > frames and canvas.root.get_attribute("data-painter") == "webgl2"
@@ -144,17 +144,17 @@ def test_everything_works_from_the_keyboard(open_page, map_address):
         " if (e.classList?.contains('said')) t = e.textContent; if (e.shadowRoot) seek(e.shadowRoot); } };"
         " seek(document); return t.length > 0; }"
     )
-    settled(page)
+    idle(page)
     canvas.stage.focus()
     page.keyboard.press("Escape")
     expect(pieces(page)).to_have_count(0)
-    settled(page)
+    idle(page)
     page.keyboard.press("0")
     canvas.still()
     assert canvas["zoom"] == pytest.approx(1)
     page.keyboard.press("Enter")
     page.get_by_role("dialog").wait_for()
-    settled(page)
+    idle(page)
 
 
 def test_a_double_click_opens_the_picture(open_page, map_address):
@@ -186,14 +186,14 @@ def test_a_selection_survives_another_layout_and_another_page(open_page, map_add
     canvas.draw((AROUND[0], AROUND[2]))
     group(page)
     page.get_by_text("t-SNE", exact=True).click()
-    settled(page)
+    idle(page)
     canvas.still()
     assert canvas["selected"] == 3
     page.get_by_role("button", name="Closer to the selection").click()
     canvas.still()
     assert canvas["x"] == pytest.approx(-20.5, abs=0.3) and canvas["zoom"] > 2
     page.locator("[data-testid=stSidebar]").get_by_role("link", name="SQL").click()
-    settled(page)
+    idle(page)
     page.locator("[data-testid=stSidebar]").get_by_role("link", name="Map").click()
     group(page)
     assert PictureMap(page)["selected"] == 3
@@ -206,7 +206,7 @@ def test_what_a_choice_by_metadata_leaves_out_fades_and_cannot_be_lassoed(open_p
     page.get_by_role("button", name="Select with a box").click()
     canvas.draw((AROUND[0], AROUND[2]))
     page.wait_for_timeout(500)
-    settled(page)
+    idle(page)
     assert canvas["selected"] == 2  # of three in the box: the third is Van Gogh's
 
 
@@ -265,7 +265,7 @@ def test_without_webgl_the_map_is_drawn_flat_and_a_box_selects(map_address):
             page, problems = flat.new_page(viewport={"width": 1200, "height": 900}), []
             page.on("pageerror", lambda error: problems.append(str(error)))
             page.goto(map_address)
-            settled(page)
+            idle(page)
             canvas = PictureMap(page)
             page.get_by_role("button", name="Select with a box").click()
             canvas.draw((AROUND[0], AROUND[2]))

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT, address_of, ingest, serve, settled
+from tests.browser.conftest import ROOT, address_of, idle, ingest, serve
 
 pytestmark = pytest.mark.browser
 MAIN = "[data-testid=stMain]"
@@ -22,7 +22,7 @@ def query(page) -> dict[str, list[str]]:
 
 
 def stages(page):
-    """The pictures with a cursor: the original, the maps, and the large one of the closer look."""
+    """The pictures with a cursor: the original, the maps, and the large one of the detail view."""
     return page.locator(f"{MAIN} .stage")
 
 
@@ -92,7 +92,7 @@ def test_a_click_asks_where_a_patch_looks(open_page, address):
     box = stages(page).nth(2).bounding_box()
     stages(page).nth(2).click(position={"x": box["width"] * 0.5, "y": box["height"] * 0.4})
     page.wait_for_function("() => location.search.includes('query')", timeout=SLOW)
-    settled(page)
+    idle(page)
     token = query(page)["method"][0]
     assert token.startswith("query(token=r")
     until(page, lambda: stages(page).nth(2).locator("img").get_attribute("src") != before, SLOW)
@@ -102,7 +102,7 @@ def test_a_click_asks_where_a_patch_looks(open_page, address):
     assert "Computed now in" in page.locator(MAIN).inner_text()
     page.get_by_role("button", name="Back to the whole picture").click()
     page.wait_for_function("() => !location.search.includes('query')")
-    settled(page)
+    idle(page)
     until(page, lambda: stages(page).nth(2).locator("img").get_attribute("src") == before)
 
 
@@ -122,7 +122,7 @@ def test_the_keyboard_does_what_the_mouse_does(open_page, address):
     assert cursors(page)[1]["top"] > 5  # the edge of what the network saw, not of the picture
     page.keyboard.press("Enter")
     page.wait_for_function("() => location.search.includes('query')", timeout=SLOW)
-    settled(page)
+    idle(page)
     assert query(page)["method"][0].startswith("query(token=r0c")
 
 
@@ -130,7 +130,7 @@ def test_a_map_of_blocks_is_played_and_taken_away(open_page, address):
     page = open_page(f"{address}/attention?image=1&method=daam&target=neighbours:5")
     player = page.locator(f"{MAIN} .player")
     player.wait_for(timeout=SLOW)
-    settled(page)
+    idle(page)
     slider, caption = player.get_by_role("slider"), player.locator("figcaption")
     expect(caption).to_have_text("Accumulated to block 11")
     last = player.locator("img").get_attribute("src")
@@ -186,10 +186,10 @@ def test_maps_of_two_networks_share_a_cursor_by_the_pictures_own_places(open_pag
 def test_what_is_compared_can_be_shared_as_a_link(open_page, two_runs):
     page = open_page(f"{two_runs}/attention?image=2")
     page.get_by_role("radio", name="compare", exact=True).click()
-    settled(page)
+    idle(page)
     expect(stages(page)).to_have_count(2)
     page.get_by_role("radio", name="4", exact=True).click()
-    settled(page)
+    idle(page)
     expect(stages(page)).to_have_count(4)
     page.wait_for_function("() => new URLSearchParams(location.search).getAll('column').length === 4")
     other = open_page(address_of(page))
@@ -206,7 +206,7 @@ def test_the_probe_looks_at_a_picture_of_ones_own(open_page, address):
     picture = ROOT / "examples" / "paintings" / "hokusai-great-wave-1829.jpg"
     page.set_input_files("input[type=file]", str(picture))
     stages(page).nth(16).wait_for(timeout=SLOW)
-    settled(page)
+    idle(page)
     assert "nothing of it is stored" in page.locator(MAIN).inner_text()
     hover(page, 2, 0.5, 0.5)
     until(page, lambda: cursors(page)[0] is not None)

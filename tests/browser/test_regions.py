@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from dashboard.compute import packing
-from tests.browser.conftest import ROOT, ingest, served, settled
+from tests.browser.conftest import ROOT, idle, ingest, served
 
 pytestmark = pytest.mark.browser
 
@@ -32,12 +32,12 @@ def test_a_region_is_drawn_kept_and_taken_away_as_an_annotation(small, open_page
     note.fill("The claws")
     note.press("Enter")
     expect(page.get_by_text("The claws")).to_be_visible()
-    settled(page)
+    idle(page)
     page = open_page(f"{small}/similar?image=2")
     expect(page.locator(".stage .box")).to_be_hidden()
     page.get_by_role("button", name="Show").click()
     expect(page.locator(".stage .box")).to_be_visible()
-    settled(page)
+    idle(page)
     marked = packing.pack(np.array([1, 2]))
     page = open_page(
         f"{small}/map?selection_part=files&marked={marked}&iiif_folder=https://m.example/scans&iiif_peaks=2"

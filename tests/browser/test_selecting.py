@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from ingest import atlas
 from store import connection, read, selections, write
 from store.records import ImageRecord
-from tests.browser.conftest import address_of, serve, settled
+from tests.browser.conftest import address_of, idle, serve
 from tests.browser.picture_map import PictureMap
 from tests.browser.test_dashboard import download, part, pieces, query
 from tests.pages import database
@@ -60,16 +60,16 @@ def many(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served():
-    """Starts a server for a database, and ends them all."""
-    processes = []
+    """Starts a server for a database, unless one is running, and ends them all."""
+    running = {}
 
-    def start(path, port: int | None = None):
-        process, address = serve(path, port)
-        processes.append(process)
-        return process, address
+    def start(path):
+        if path not in running or running[path][0].poll() is not None:
+            running[path] = serve(path)
+        return running[path]
 
     yield start
-    for process in processes:
+    for process, _ in running.values():
         process.terminate()
         process.wait(10)
 
@@ -79,7 +79,7 @@ def lasso(page) -> PictureMap:
     page.get_by_role("button", name="Select with a lasso").click()
     canvas.draw(AROUND)
     expect(pieces(page)).to_have_count(3)
-    settled(page)
+    idle(page)
     return canvas
 
 
@@ -105,7 +105,7 @@ def test_a_lasso_gives_a_gallery_a_tag_and_a_link_and_the_tag_outlasts_the_serve
     page.get_by_placeholder("why, or where you read it").fill("room 4")
     page.get_by_role("button", name="Tag 3 pictures").click()
     expect(page.get_by_text("by the sea · 3 of 3 · room 4")).to_be_visible()
-    settled(page)
+    idle(page)
     link = address_of(page)
     assert query(page)["marked"] and query(page)["selection_part"] == "tags"
     page.close()
@@ -116,9 +116,9 @@ def test_a_lasso_gives_a_gallery_a_tag_and_a_link_and_the_tag_outlasts_the_serve
     expect(again.get_by_text("by the sea · 3 of 3 · room 4")).to_be_visible()
     assert PictureMap(again)["selected"] == 3
     again.get_by_role("button", name="Clear selection", exact=True).click()
-    settled(again)
+    idle(again)
     again.get_by_role("button", name="Select", exact=True).first.click()
-    settled(again)
+    idle(again)
     assert PictureMap(again)["selected"] == 3
     with connection.reading(planted) as con:
         assert read.labels(con, "tag", [1, 2, 3, 4]) == [{"by the sea"}] * 3 + [frozenset()]
@@ -138,7 +138,7 @@ def test_files_of_a_selection_open(open_page, planted, served):
     assert len(names) == 4 and names[-1] == "pictures.csv"
     part(page, "SQL")
     page.locator("[data-testid=stMain]").get_by_role("link", name="Open it on the SQL page").click()
-    settled(page)
+    idle(page)
     assert query(page)["sql_query"].startswith("SELECT * FROM catalogue")
     expect(pieces(page)).to_have_count(3)
 
@@ -201,7 +201,7 @@ def test_a_large_gallery_has_few_elements_and_is_walked_by_the_keyboard(open_pag
     place = int(focused(page).split()[1])
     assert place > 2 * columns and (place - 1) % columns == 0
     page.keyboard.press("Enter")
-    settled(page)
+    idle(page)
     expect(page.get_by_role("dialog")).to_contain_text(f"Number {place}")
     assert query(page)["image"] == str(place)
 

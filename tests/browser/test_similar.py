@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import address_of, settled
+from tests.browser.conftest import address_of, idle
 from tests.browser.test_dashboard import query
 
 pytestmark = pytest.mark.browser
@@ -40,14 +40,14 @@ def test_plus_and_minus_by_mouse_and_by_key_and_the_link_says_so(open_page, addr
     found(page).nth(2).hover()
     found(page).nth(2).get_by_role("button", name="More like").click()
     expect(examples(page)).to_have_count(1)
-    settled(page)
+    idle(page)
     assert first[2] not in titles(page)
     second = titles(page)[1]
     found(page).nth(0).locator(".piece").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("-")
     expect(examples(page)).to_have_count(2)
-    settled(page)
+    idle(page)
     assert second not in titles(page)
     assert {"like", "unlike"} <= query(page).keys()
     again = open_page(address_of(page))
@@ -55,7 +55,7 @@ def test_plus_and_minus_by_mouse_and_by_key_and_the_link_says_so(open_page, addr
     shows(again, titles(page))
     examples(page).first.click()
     expect(examples(page)).to_have_count(1)
-    settled(page)
+    idle(page)
     assert "like" not in query(page)
 
 
@@ -68,19 +68,19 @@ def test_a_box_by_mouse_is_searched_with_and_the_link_reproduces_it(open_page, a
     page.mouse.move(edges["x"] + 0.5 * edges["width"], edges["y"] + 0.6 * edges["height"], steps=4)
     page.mouse.up()
     expect(page.get_by_text("The part in the box went through the network")).to_be_visible(timeout=60_000)
-    settled(page)
+    idle(page)
     x0, y0, x1, y1 = map(float, query(page)["crop"].split(","))
     assert (x0, y0, x1, y1) == pytest.approx((0.1, 0.1, 0.5, 0.6), abs=0.02)
     part = titles(page)
     assert part != whole
     again = open_page(address_of(page))
     expect(again.get_by_text("The part in the box went through the network")).to_be_visible(timeout=60_000)
-    settled(again)
+    idle(again)
     shows(again, part)
     expect(stage(again).locator(".box")).to_be_visible()
     stage(page).click(position={"x": 5, "y": 5})
     expect(stage(page).locator(".box")).to_be_hidden()
-    settled(page)
+    idle(page)
     expect(found(page)).to_have_count(12)
     shows(page, whole)
     page.wait_for_function("() => !location.search.includes('crop')")
@@ -95,7 +95,7 @@ def test_a_box_by_key(open_page, address):
     assert "crop" not in query(page)
     page.keyboard.press("Enter")
     expect(page.get_by_text("The part in the box went through the network")).to_be_visible(timeout=60_000)
-    settled(page)
+    idle(page)
     assert tuple(map(float, query(page)["crop"].split(","))) == (0.27, 0.25, 0.77, 0.77)
     stage(page).focus()
     page.keyboard.press("Escape")
@@ -116,5 +116,5 @@ def test_near_duplicates_and_the_least_typical_by_link(open_page, address):
     expect(page.locator("[data-testid=stMain] .piece")).to_have_count(5)
     page.locator("[data-testid=stMain] .piece").first.click()
     expect(found(page).first).to_be_visible()
-    settled(page)
+    idle(page)
     assert query(page).get("find", "neighbours") == "neighbours"

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import expect
 
 from dashboard.compute import packing
-from tests.browser.conftest import served, settled
+from tests.browser.conftest import idle, served
 from tests.browser.picture_map import PictureMap, plant
 from tests.browser.test_dashboard import pieces, query
 from tests.pages import database
@@ -44,13 +44,13 @@ def check_quick_clicks(page, pause: int) -> None:
     canvas = PictureMap(page)
     select(page, canvas, FOUR, pause)
     expect(pieces(page)).to_have_count(4)
-    settled(page)
+    idle(page)
     expect(pieces(page)).to_have_count(4)
     assert selected(page) == list(FOUR)
     canvas.still()
     canvas.click(*BESIDE)
     expect(pieces(page)).to_have_count(0)
-    settled(page)
+    idle(page)
     assert selected(page) == []
 
 
@@ -73,16 +73,16 @@ def test_back_and_forward_go_through_what_was_selected(open_page, map_address):
     for number, image in enumerate(FOUR[:3], 1):
         select(page, canvas, [image], 0)
         expect(pieces(page)).to_have_count(number)
-        settled(page)
+        idle(page)
     for count in (2, 1, 0):
         page.go_back()
         expect(pieces(page)).to_have_count(count)
-        settled(page)
+        idle(page)
         assert selected(page) == list(FOUR[:count])
     for count in (1, 2, 3):
         page.go_forward()
         expect(pieces(page)).to_have_count(count)
-        settled(page)
+        idle(page)
         assert selected(page) == list(FOUR[:count])
 
 
@@ -93,14 +93,14 @@ def test_back_takes_a_colour_away_and_leaves_its_name_in_the_box(open_page, map_
     colour.click()
     page.get_by_role("option", name="artist", exact=True).click()
     page.wait_for_function("() => location.search.includes('map_colour=artist')")
-    settled(page)
+    idle(page)
     page.go_back()
     page.wait_for_function("() => !location.search.includes('map_colour')")
-    settled(page)
+    idle(page)
     assert page.get_by_label("Frame colour").input_value() == "none"
     page.go_forward()
     page.wait_for_function("() => location.search.includes('map_colour=artist')")
-    settled(page)
+    idle(page)
     assert page.get_by_label("Frame colour").input_value() == "artist"
 
 
@@ -110,9 +110,9 @@ def test_a_picture_chosen_and_a_page_opened_at_once_are_both_kept(open_page, map
     select(page, canvas, FOUR, 100)
     page.locator("[data-testid=stSidebar]").get_by_role("link", name="Similar").click()
     page.wait_for_function("() => location.pathname.endsWith('/similar')")
-    settled(page)
+    idle(page)
     page.locator("[data-testid=stSidebar]").get_by_role("link", name="Map").click()
     page.wait_for_function("() => location.pathname.endsWith('/map')")
-    settled(page)
+    idle(page)
     expect(pieces(page)).to_have_count(4)
     assert selected(page) == list(FOUR)

@@ -33,7 +33,7 @@ def fail(vectors: np.ndarray, settings: dict) -> None:
     raise ValueError("these\nvectors are no good")
 
 
-def leave(vectors: np.ndarray, settings: dict) -> None:
+def exit_early(vectors: np.ndarray, settings: dict) -> None:
     """An end without a signal."""
     os._exit(3)
 

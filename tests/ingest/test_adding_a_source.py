@@ -109,8 +109,8 @@ def test_a_table_describes_its_pictures_and_leaves_what_it_says_itself(listed, f
     assert titles == [("Picture 2", 1), ("Picture 1", 2), ("Picture 4", 3)]
     table.write_text("file,title\np2.jpg,Another\n")
     assert command("metadata", table, "--replace").code == 0
-    ((said,),) = ask(command.db, "SELECT metadata FROM images WHERE path = 'p2.jpg'")
-    assert json.loads(said) == {"line": 1, "title": "Another"}
+    ((texts,),) = ask(command.db, "SELECT metadata FROM images WHERE path = 'p2.jpg'")
+    assert json.loads(texts) == {"line": 1, "title": "Another"}
 
 
 def test_its_pictures_are_read_again_by_itself_and_others_as_files(listed, folder, command):

@@ -103,12 +103,12 @@ def test_what_is_no_such_address():
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
+    ("option", "sentence"),
     [
         (("--every", "2"), "--every is for films, and memory://scans is not a film"),
         (("--side", "900"), "are for IIIF manifests, and memory://scans is none"),
     ],
 )
-def test_options_of_other_sources_are_refused(option, said, command):
+def test_options_of_other_sources_are_refused(option, sentence, command):
     result = command("scan", "memory://scans", *option)
-    assert result.code == 2 and said in result.err and not command.db.exists()
+    assert result.code == 2 and sentence in result.err and not command.db.exists()

@@ -10,7 +10,7 @@ from ingest import atlas as pages
 from ingest.projections import project
 from store import atlas, write
 from store.connection import reading, writing
-from store.records import ImageRecord, Results, RunRecord
+from store.records import ImageRecord, Results, Run
 
 
 def image(number: int, colour: tuple[int, int, int], jpeg: bytes | None = None) -> ImageRecord:
@@ -29,7 +29,7 @@ def made(path, count: int, broken: int | None = None) -> int:
         collection = write.add_collection(con, "c", None)
         records = [image(i, colour(i), b"no picture" if i == broken else None) for i in range(count)]
         ids = np.array(list(write.add_images(con, collection, records).values()))
-        run = write.add_run(con, collection, RunRecord("b", "w", 1, 1, 4, 14, 1, "crop", 56, {}, {}))
+        run = write.add_run(con, collection, Run("b", "w", 1, 1, 4, 14, 1, "crop", 56, {}, {}))
         vectors = np.random.default_rng(0).normal(size=(count, 4)).astype(np.float32)
         write.add_results(con, run, Results(ids, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)))
     return run
@@ -84,10 +84,10 @@ def test_a_broken_thumbnail_leaves_its_cell_empty(tmp_path):
 
 
 def test_an_atlas_is_made_again_only_for_other_pictures(tmp_path):
-    path, said = tmp_path / "a.duckdb", []
+    path, texts = tmp_path / "a.duckdb", []
     run = made(path, 4)
-    project(path, run, ["pca"], said.append)
-    assert any("4 small pictures" in line for line in said)
+    project(path, run, ["pca"], texts.append)
+    assert any("4 small pictures" in line for line in texts)
     assert not pages.make(path, run)
     with writing(path) as con:
         write.set_metadata(con, 1, {"0.jpg": {"title": "a name"}})

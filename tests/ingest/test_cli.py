@@ -131,6 +131,9 @@ def test_status_tells_what_is_there(folder, command):
     assert "collection scans: 9 images, 1 failure," in out
     assert "run 1: tiny:dinov2 over scans, 9 images" in out and "cls (54 maps)" in out and "pca" in out
     assert "failed: bad.jpg" in out
+    (run,) = command("status", "--json").counts["runs"]
+    assert (run["run_id"], run["collection"], run["images"], len(run["weights_sha256"])) == (1, "scans", 9, 64)
+    assert json.loads(run["settings"])["model"] == "tiny:dinov2" and "torch" in json.loads(run["versions"])
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "npz", "pkl", "txt"])
@@ -176,7 +179,7 @@ def test_raw_vectors_are_what_the_network_gives(folder, command, tmp_path, model
     for path, vector in pickle.loads(file.read_bytes()).items():
         pixels, _ = fit_image(decode(folder / path).image, backbone.rule, "crop")
         with torch.inference_mode():
-            expected = backbone.look(backbone.pixels(torch.from_numpy(pixels[None]))).features[0].numpy()
+            expected = backbone.process(backbone.pixels(torch.from_numpy(pixels[None]))).features[0].numpy()
         assert vector.dtype == np.float32 and np.linalg.norm(expected) != pytest.approx(1, abs=0.01)
         # A batch of another size may round the last digit of a sum otherwise: so much is allowed beside 1e-6.
         np.testing.assert_allclose(vector, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())

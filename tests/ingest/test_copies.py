@@ -242,10 +242,10 @@ def test_a_layout_that_crashes_is_a_sentence_and_the_others_are_made(crash, comm
     monkeypatch.setitem(projections(), "tsne", replace(projections()["tsne"], lay_out=crash))
     result = command("project", "--methods", "tsne,pca", "--json")
     assert result.code == 1 and result.counts["projections"] == ["pca"]
-    said = result.counts["projections_failed"]["tsne"]
-    assert said.startswith("t-SNE was not made: ") and "\n" not in said and "Traceback" not in result.err
-    assert said.endswith(f"to try again: python -m ingest project --run {run} --methods tsne") and said in result.err
-    assert failures(command.db) == [(f"tsne of run {run}", said)]
+    texts = result.counts["projections_failed"]["tsne"]
+    assert texts.startswith("t-SNE was not made: ") and "\n" not in texts and "Traceback" not in result.err
+    assert texts.endswith(f"to try again: python -m ingest project --run {run} --methods tsne") and texts in result.err
+    assert failures(command.db) == [(f"tsne of run {run}", texts)]
     monkeypatch.undo()
     result = command("project", "--methods", "tsne,pca")
     assert result.code == 0 and result.out.strip() == f"run {run}: made tsne" and failures(command.db) == []

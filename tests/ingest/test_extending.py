@@ -145,8 +145,8 @@ def test_the_command_says_what_it_placed_by_which_rule(command):
     run, _ = grown(command.db, "umap", 30, 32)
     result = command("project", "--extend")
     assert result.code == 0
-    said = f"run {run}: 2 placed into umap by umap-learn's transform; no other image has moved"
-    assert result.out.strip().splitlines()[-1] == said
+    texts = f"run {run}: 2 placed into umap by umap-learn's transform; no other image has moved"
+    assert result.out.strip().splitlines()[-1] == texts
     result = command("project", "--extend", "--json")
     assert result.code == 0 and result.counts == {"run_id": run, "extended": [], "projections_failed": {}}
     assert command("project", "--extend").out.strip().endswith("every image has its place already")

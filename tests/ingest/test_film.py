@@ -17,8 +17,9 @@ from ingest import film as drawing
 from ingest.notation import parse_step
 from ingest.vision.attention import Maps
 from ingest.vision.backbones import load
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.encode import Encoder
-from ingest.vision.film import Reel, frame_at, survey
+from ingest.vision.film import FrameReader, frame_at, scan_film
 from ingest.vision.geometry import fit_image
 from tests.support import ROOT
 from tests.support.commands import TINY
@@ -88,13 +89,13 @@ def test_scan_limit_and_other_steps_for_a_stored_film(film, command):
 def test_slides_that_stand_longer_than_a_step_are_counted_as_both(tmp_path, command):
     slides = write_film(tmp_path / "slides.mp4", map(grey, range(2)), fps=1)
     result = command("scan", slides, "--every", "0.5s")
-    assert f"2 frames to look at, at {len(paths(command.db))} moments" in result.err and len(paths(command.db)) > 2
+    assert f"2 frames to process, at {len(paths(command.db))} moments" in result.err and len(paths(command.db)) > 2
 
 
 def test_frames_are_read_in_the_films_order_by_several_workers(film, command, monkeypatch):
     command("run", film, *TINY, "--every", "0.5")
-    asked, real = [], Reel.at
-    monkeypatch.setattr(Reel, "at", lambda reel, seconds: asked.append(seconds) or real(reel, seconds))
+    asked, real = [], FrameReader.at
+    monkeypatch.setattr(FrameReader, "at", lambda reader, seconds: asked.append(seconds) or real(reader, seconds))
     command("run", film, *TINY, "--every", "0", "--workers", "4", "--batch-size", "3")
     command("embed", "--model", "tiny:vit", "--workers", "4")  # the database holds the halves of seconds first
     first, second = asked[1:33], asked[34:]
@@ -119,7 +120,7 @@ def test_a_film_cut_short_gives_its_frames_and_a_failure(tmp_path, command):
     assert 10 < counts["new"] < 40 and counts["failed"] >= 1
     failures = dict(ask(command.db, "SELECT path, error FROM failures"))
     assert "cut short" in failures.pop("film.mp4") and len(failures) == counts["failed"] - 1
-    assert counts["new"] + len(failures) == len(survey(film).times)
+    assert counts["new"] + len(failures) == len(scan_film(film).times)
     again = command("run", film, *TINY, "--every", "0.1", "--json").counts
     assert (again["new"], again["already"], again["failed"]) == (0, counts["new"], counts["failed"])
     film.write_bytes(whole)
@@ -273,13 +274,13 @@ def test_a_film_of_a_network_is_what_its_maps_say(tmp_path, command):
     backbone = load("tiny:vit")
     fitted = [fit_image(frame_at(film, number / 10), backbone.rule) for number in range(5)]
     batch = torch.from_numpy(np.stack([pixels for pixels, _ in fitted]))
-    maps = drawing._observe(drawing.Eye(backbone), batch.numpy(), "cls", fitted[0][1], (144, 80))
+    maps = drawing._observe(drawing.FilmModel(backbone), batch.numpy(), "cls", fitted[0][1], (144, 80))
     which = [at for at in range(len(maps.layers)) if (maps.layers[at], maps.heads[at]) == (1, 1)]
     weights = maps.weights[:, which].numpy().reshape(5, 4, 4)
     low, high = float(weights.min()), float(weights.max())
     assert result.counts["limits"] == pytest.approx([low, high], rel=1e-5)
     assert f"one scale for the film, {low:.3g} to {high:.3g}" in command(*words).out
-    lut = drawing._colour_table("inferno")
+    lut = colour_table("inferno")
     for number, picture in enumerate(pictures_of(out)):
         values = (weights[number] - low) / (high - low)
         expected = overlay(frame_at(film, number / 10), values, fitted[0][1], (144, 80), lut, 1.0, dim=drawing.DIM)
@@ -338,8 +339,8 @@ def test_daam_accumulates_and_one_block_is_drawn_on_request(tmp_path, command, w
     result = command("film", film, *target, *words, "--out", tmp_path / "out.mp4", "--json")
     backbone = load(model)
     fitted = [fit_image(frame_at(film, number / 10), backbone.rule) for number in range(3)]
-    eye = drawing.Eye(backbone, target=make_target("class:3", backbone))
-    maps = drawing._observe(eye, np.stack([pixels for pixels, _ in fitted]), "daam", fitted[0][1], (64, 64))
+    film_model = drawing.FilmModel(backbone, target=make_target("class:3", backbone))
+    maps = drawing._observe(film_model, np.stack([pixels for pixels, _ in fitted]), "daam", fitted[0][1], (64, 64))
     sums = maps.weights[:, blocks].double().sum(dim=1)
     assert result.counts["limits"] == pytest.approx([float(sums.min()), float(sums.max())], rel=1e-5)
     assert (result.counts["accumulated"], result.counts["layer"]) == ("--alone" not in words, blocks[-1])
@@ -438,7 +439,7 @@ def test_a_film_as_gif_under_the_name_that_is_offered(film, command, tmp_path, m
 
 def test_a_film_cut_short_is_drawn_as_far_as_it_goes(tmp_path, command):
     film = write_film(tmp_path / "film.mp4", map(grey, range(40)), mux={"movflags": "faststart"}, g="10")
-    whole = len(survey(cut(film, 0.8)).times)
+    whole = len(scan_film(cut(film, 0.8)).times)
     result = command("film", film, *VIT, "--out", tmp_path / "out.mp4", "--json")
     assert result.code == 0 and "cut short" in result.err
     assert result.counts["frames"] + result.counts["damaged"] == whole < 40 and result.counts["damaged"] < 4
@@ -529,7 +530,7 @@ def test_memory_does_not_grow_with_the_length_of_the_film(tmp_path):
         frames = (np.roll(pattern, number, axis=1) for number in range(25 * seconds))
         film = write_film(tmp_path / f"{seconds}.mp4", frames, 25, preset="ultrafast")
         peaks[seconds] = peak_of("film", film, *VIT, "--out", tmp_path / "out.mp4", "--db", tmp_path / "no.duckdb")
-        assert len(survey(tmp_path / "out.mp4").times) == 25 * seconds
+        assert len(scan_film(tmp_path / "out.mp4").times) == 25 * seconds
     print(f"peak memory: {peaks[10]:.0f} MB for 10 s, {peaks[60]:.0f} MB for 60 s")
     assert peaks[60] <= 1.3 * peaks[10]
     # Most of it is torch: beside that, not even a fifth of the further frames would have found room.

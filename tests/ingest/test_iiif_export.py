@@ -221,7 +221,7 @@ def test_a_selection(shelf, command, tmp_path, words, count):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "sentence"),
     [
         (("--images", "77"), "holds no such image 77"),
         (("--images", "x"), "expects ids such as 3,5,7"),
@@ -240,9 +240,9 @@ def test_a_selection(shelf, command, tmp_path, words, count):
         (("--regions", "/nowhere.csv"), "could not be read"),
     ],
 )
-def test_what_cannot_be_exported(shelf, command, tmp_path, words, said):
+def test_what_cannot_be_exported(shelf, command, tmp_path, words, sentence):
     result = command("export-iiif", tmp_path / "out.json", *words)
-    assert result.code == 2 and said in result.err, result.err
+    assert result.code == 2 and sentence in result.err, result.err
     assert not (tmp_path / "out.json").exists()
 
 

@@ -30,7 +30,7 @@ def test_the_first_line_comes_before_any_library_is_loaded_and_not_where_json_go
 
 
 @pytest.mark.parametrize(
-    ("number", "noun", "said"),
+    ("number", "noun", "sentence"),
     [
         (1, "picture", "1 picture"),
         (0, "picture", "0 pictures"),
@@ -38,8 +38,8 @@ def test_the_first_line_comes_before_any_library_is_loaded_and_not_where_json_go
         (2, "entry", "2 entries"),
     ],
 )
-def test_counts(number, noun, said):
-    assert counted(number, noun) == said
+def test_counts(number, noun, sentence):
+    assert counted(number, noun) == sentence
 
 
 def test_the_last_line_says_what_to_type_next(command, folder):
@@ -54,7 +54,7 @@ def test_the_last_line_says_what_to_type_next(command, folder):
 
 
 @pytest.mark.parametrize(
-    ("at_home", "make", "db", "said"),
+    ("at_home", "make", "db", "sentence"),
     [
         (True, True, "bilderatlas.duckdb", "make dashboard"),
         (True, True, "my own.duckdb", "make dashboard DB='my own.duckdb'"),
@@ -63,11 +63,11 @@ def test_the_last_line_says_what_to_type_next(command, folder):
         (False, True, "a.duckdb", "cd {root} && BILDERATLAS_DB={db} streamlit run dashboard/app.py"),
     ],
 )
-def test_the_command_fits_what_there_is(monkeypatch, tmp_path, at_home, make, db, said):
+def test_the_command_fits_what_there_is(monkeypatch, tmp_path, at_home, make, db, sentence):
     monkeypatch.delenv("BILDERATLAS_DB", raising=False)
     monkeypatch.chdir(plain.ROOT if at_home else tmp_path)
     monkeypatch.setattr(plain.shutil, "which", lambda name: None if name == "make" and not make else f"/bin/{name}")
-    assert plain.dashboard_command(Path(db)) == said.format(db=Path(db).absolute(), root=plain.ROOT)
+    assert plain.dashboard_command(Path(db)) == sentence.format(db=Path(db).absolute(), root=plain.ROOT)
 
 
 @pytest.mark.parametrize("name", sorted(main.commands))

@@ -235,10 +235,10 @@ def test_few_documents_are_open_at_a_time(tmp_path):
     for number in range(12):
         made.append(tmp_path / f"{number}.pdf")
         made[-1].write_bytes(pdf([RED, GREEN]))
-    shelf = source.Shelf(room=3)
+    cache = source.DocumentCache(source.pages.opened, room=3)
     for path in made * 2:
-        shelf.page(path, 2)
-        assert len(shelf.documents) <= 3
+        cache.page(path, 2)
+        assert len(cache.documents) <= 3
     with pytest.raises(Exception, match="no page 3"):
-        shelf.page(made[0], 3)
-    assert not any(shelf.readers.values())
+        cache.page(made[0], 3)
+    assert not any(cache.readers.values())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ingest import pipeline
-from ingest.engines.parts import Parts
+from ingest.engines.shards import Shards
 from ingest.pipeline import Plan
 from ingest.vision.backbones import load
 from ingest.vision.explaining import Asked
@@ -112,7 +112,7 @@ def workers_of_this_test() -> list[int]:
             pid = parents[pid]
         return False
 
-    return [pid for pid, name in names.items() if name.startswith(b"ray::") and b"Looker" in name and mine(pid)]
+    return [pid for pid, name in names.items() if name.startswith(b"ray::") and b"Processor" in name and mine(pid)]
 
 
 def test_two_workers_make_what_one_process_makes(engine, scans, undisturbed, tmp_path):
@@ -165,8 +165,8 @@ def test_what_a_stopped_run_has_left_is_not_computed_again(engine, scans, undist
     assert left
     left[0].write_bytes(left[0].read_bytes()[:-9])  # cut short in writing
     times = {part.name: part.stat().st_mtime_ns for part in left[1:]}
-    written, write = [], Parts.remove
-    monkeypatch.setattr(Parts, "remove", lambda self, name: (written.append((name, (folder / name).stat().st_mtime_ns)), write(self, name)))  # fmt: skip
+    written, write = [], Shards.remove
+    monkeypatch.setattr(Shards, "remove", lambda self, name: (written.append((name, (folder / name).stat().st_mtime_ns)), write(self, name)))  # fmt: skip
     counts = engine.process(plan, tasks)
     assert counts.failed <= 1 and counts.done <= IMAGES
     assert dict(written).items() >= times.items(), "a part that was there has been written again"

@@ -120,12 +120,12 @@ def test_an_older_database_knows_no_rows_and_learns_them(read, folder, command):
 
 def test_what_a_manifest_said_comes_back():
     """A table says another word and the same word; then its row is deleted, and nobody asks the manifest again."""
-    said = {"Creator": "Theirs", "Note": "same", "iiif_id": "x"}
+    texts = {"Creator": "Theirs", "Note": "same", "iiif_id": "x"}
     merge = Merge("t.csv", {"c1": {"Creator": "Mine", "Note": "same", "Room": "1"}}, keeps_equal=True)
-    now = merge.metadata("c1", said, {})
+    now = merge.metadata("c1", texts, {})
     assert now == {"Creator": "Mine", "Note": "same", "Room": "1", "iiif_id": "x"}
     later = Merge("t.csv", {}, before=merge.after, keeps_equal=True)
-    assert later.metadata("c1", now, {}) == said and later.lost == {"t.csv": ["c1"]}
+    assert later.metadata("c1", now, {}) == texts and later.lost == {"t.csv": ["c1"]}
 
 
 def test_how_a_table_was_read_stands_in_the_last_lines_and_in_the_database(folder, command):

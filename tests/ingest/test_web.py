@@ -143,18 +143,18 @@ def test_a_refusal_is_taken_at_its_word(museum, client, status):
     assert error.value.status == status and len(museum.asked) == 1
 
 
-@pytest.mark.parametrize("said", ["1", "date"])
-def test_retry_after_is_honoured_by_all_threads(museum, client, said, monkeypatch):
+@pytest.mark.parametrize("after", ["1", "date"])
+def test_retry_after_is_honoured_by_all_threads(museum, client, after, monkeypatch):
     resting = heard(monkeypatch, web._Host, "rest", after=True)
     museum.put("/b", b"b")
-    wait = formatdate(time.time() + 2, usegmt=True) if said == "date" else said
+    wait = formatdate(time.time() + 2, usegmt=True) if after == "date" else after
     address = museum.stumbling("/a", 1, 429, {"Retry-After": wait}, b"a")
     threads = [threading.Thread(target=client.get, args=(address,))]
     threads[0].start()
     assert resting.wait(20)
     client.get(museum.url("/b"))
     threads[0].join()
-    assert min(museum.times[1:]) - museum.times[0] > (0.9 if said == "1" else 0.2)
+    assert min(museum.times[1:]) - museum.times[0] > (0.9 if after == "1" else 0.2)
 
 
 def test_a_server_that_wants_an_hour_is_left_for_later(museum, client):
@@ -165,7 +165,7 @@ def test_a_server_that_wants_an_hour_is_left_for_later(museum, client):
 
 def test_retry_after():
     assert retry_after("7") == 7
-    assert [retry_after(said) for said in (None, "soon", "", "-3", "1.5", "²", "9" * 400)] == [None] * 7
+    assert [retry_after(text) for text in (None, "soon", "", "-3", "1.5", "²", "9" * 400)] == [None] * 7
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     assert 50 < retry_after(formatdate(time.time() + 60, usegmt=True)) <= 60
 
@@ -288,7 +288,7 @@ def test_packed_json(museum, client):
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "sentence"),
     [
         (b"<!DOCTYPE html><html>", "a web page, no IIIF manifest: look there for"),
         (b"\xef\xbb\xbf\n<html>", "a web page"),
@@ -299,8 +299,8 @@ def test_packed_json(museum, client):
         (b"", "no JSON document"),
     ],
 )
-def test_what_is_no_json(data, said):
-    with pytest.raises(WebError, match=said):
+def test_what_is_no_json(data, sentence):
+    with pytest.raises(WebError, match=sentence):
         parse_json(data, "x")
 
 

@@ -30,19 +30,19 @@ def test_it_answers_whatever_a_library_prints(own):
 
 
 @pytest.mark.parametrize(
-    ("crash", "said"),
+    ("crash", "sentence"),
     [
         (crashes.segfault, "its process ended with SIGSEGV (a segmentation fault in native code)"),
         (crashes.killed, "its process ended with SIGKILL (the system killed it, as it does when memory runs out)"),
         (crashes.abort, "its process ended with SIGABRT (native code that gave up): terminate called after throwing"),
-        (crashes.leave, "its process ended with exit code 3"),
+        (crashes.exit_early, "its process ended with exit code 3"),
         (crashes.fail, "ValueError: these vectors are no good"),
     ],
 )
-def test_what_ends_a_computation_is_a_clause_and_the_next_one_runs(own, crash, said):
+def test_what_ends_a_computation_is_a_clause_and_the_next_one_runs(own, crash, sentence):
     with pytest.raises(WorkerError) as caught:
         own.call(crash, np.zeros((2, 2)), {})
-    assert str(caught.value).startswith(said) and "\n" not in str(caught.value)
+    assert str(caught.value).startswith(sentence) and "\n" not in str(caught.value)
     assert own.call(crashes.whisper, "on") == "ON"
 
 

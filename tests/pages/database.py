@@ -3,13 +3,15 @@
 import csv
 import hashlib
 import io
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from store import connection, write
-from store.records import FrameRecord, HeadStats, ImageRecord, MapBlock, Results, RunRecord
+from store.records import FrameRecord, HeadStats, ImageRecord, Results, Run, RunRecord
+from tests.support.maps import stored_maps
 
 PAINTINGS = Path(__file__).parents[2] / "examples" / "paintings"
 NAMES = (
@@ -53,7 +55,7 @@ MEASURED |= {"summary": "patches", "summary_special": 0.0, "score": None, "score
 MEASURED |= {"notes": []}
 
 
-def run_record(**other) -> RunRecord:
+def run_record(**other) -> Run:
     """A run of an invented network."""
     settings = {
         "title": "Tiny test network",
@@ -67,7 +69,13 @@ def run_record(**other) -> RunRecord:
         settings["measured"] = MEASURED | {"special": 0, "before": 0, "cls": None, "summary": "patches"}
     values = {"backbone": "tiny", "weights_sha256": "ab" * 32, "layers": LAYERS, "heads": HEADS, "dim": DIM}
     values |= {"patch": 14, "prefix_tokens": 1, "fit": "crop", "size": 84}
-    return RunRecord(**(values | {"settings": settings, "versions": {"torch": "2.15.0"}} | other))
+    return Run(**(values | {"settings": settings, "versions": {"torch": "2.15.0"}} | other))
+
+
+def stored_run(number: int, **other) -> RunRecord:
+    """The same as it is read from a database."""
+    run = run_record(**other)
+    return RunRecord(**vars(run), run_id=number, collection="c", created_at=datetime(2026, 1, 1), images=1)
 
 
 def results(ids: np.ndarray, sizes: list[tuple[int, int]], seed: int = 0) -> Results:
@@ -91,8 +99,8 @@ def results(ids: np.ndarray, sizes: list[tuple[int, int]], seed: int = 0) -> Res
         FrameRecord(int(i), 0.0, 0.0, float(w), float(h), ROWS, COLS) for i, (w, h) in zip(ids, sizes, strict=True)
     ]
     maps = [
-        MapBlock("cls", "", ROWS, COLS, image, layer, head, weights),
-        MapBlock("rollout", "", ROWS, COLS, depth_image, depth, None, rolled),
+        stored_maps("cls", "", ROWS, COLS, image, layer, head, weights),
+        stored_maps("rollout", "", ROWS, COLS, depth_image, depth, None, rolled),
     ]
     return Results(ids, vectors, frames, maps, [HeadStats(image, layer, head, values)])
 

@@ -5,9 +5,11 @@ import pytest
 
 from dashboard.data import cache
 from store import connection, write
-from store.records import MapBlock, Results
+from store.records import Results
 from tests.pages import database
-from tests.pages.test_attention import panes, said, titles, walls
+from tests.pages.test_attention import panes, titles
+from tests.support.maps import stored_maps
+from tests.support.pages import html_of, walls
 
 TARGET = "neighbours:5"
 LAYERS, ROWS, COLS = database.LAYERS, 4, 6
@@ -18,7 +20,7 @@ def add_blocks(db, layers=range(LAYERS), images=(1, 4)) -> None:
     count = len(layers)
     weights = np.random.default_rng(5).gamma(2, 1, (len(images) * count, ROWS * COLS)).astype(np.float32)
     ids = np.repeat(np.array(images), count)
-    block = MapBlock("daam", TARGET, ROWS, COLS, ids, np.tile(np.array(layers), len(images)), None, weights)
+    block = stored_maps("daam", TARGET, ROWS, COLS, ids, np.tile(np.array(layers), len(images)), None, weights)
     with connection.writing(db) as con:
         write.add_results(con, 1, Results(np.array(images), maps=[block]))
 
@@ -44,7 +46,7 @@ def test_the_wall_shows_the_sum_of_all_blocks_up_to_each(blocks, open_page):
     assert not at.exception and titles(at) == [f"Accumulated to block {n}" for n in range(LAYERS)]
     for pane, sums in zip(panes(at), blocks.cumsum(axis=0), strict=True):
         np.testing.assert_allclose(multiples(pane["values"]), drawn(sums), atol=0.051)
-    assert f"Accumulated to blocks 0, 1, {LAYERS - 1}, each the sum of all blocks up to it" in said(at)
+    assert f"Accumulated to blocks 0, 1, {LAYERS - 1}, each the sum of all blocks up to it" in html_of(at)
     assert "frames" not in at.query_params
 
 
@@ -52,7 +54,7 @@ def test_one_depth_alone_on_the_wall_is_still_the_sum_of_those_before(blocks, op
     at = open_page("attention", image=1, method="daam", target=TARGET, layer=2)
     (pane,) = panes(at)
     assert pane["title"] == "Accumulated to block 2"
-    assert "Accumulated to block 2, the sum of all blocks up to it, counted from 0" in said(at)
+    assert "Accumulated to block 2, the sum of all blocks up to it, counted from 0" in html_of(at)
     np.testing.assert_allclose(multiples(pane["values"]), drawn(blocks.sum(axis=0)), atol=0.051)
     assert [shot["caption"] for shot in walls(at)["player"]["shots"]] == [
         f"Accumulated to block {n}" for n in range(LAYERS)
@@ -66,7 +68,7 @@ def test_each_block_alone_is_shown_on_request_and_by_links_of_before(blocks, ope
     for pane, weights in zip(panes(at), blocks, strict=True):
         np.testing.assert_allclose(multiples(pane["values"]), drawn(weights), atol=0.051)
     assert [shot["caption"] for shot in walls(at)["player"]["shots"]] == [f"Block {n} alone" for n in range(LAYERS)]
-    assert "alone, without those before" in said(at)
+    assert "alone, without those before" in html_of(at)
     assert at.query_params["frames"] in ("alone", ["alone"])
 
 

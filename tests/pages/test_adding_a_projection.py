@@ -48,8 +48,8 @@ def command(*words: str):
 
 def test_one_file_adds_a_projection(added, db, open_page):
     assert "[default: umap,tsne,pca,first]" in command("project", "--help")[1]
-    said = command("project", "--methods", "nothing")[0].stderr
-    assert "there is no layout 'nothing'; there are umap, tsne, pca, first" in said
+    texts = command("project", "--methods", "nothing")[0].stderr
+    assert "there is no layout 'nothing'; there are umap, tsne, pca, first" in texts
     result, out = command("project", "--methods", "first")
     assert result.exit_code == 0 and out.strip() == "run 1: made first"
 

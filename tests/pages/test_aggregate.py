@@ -13,8 +13,10 @@ from dashboard.compute import contrast
 from dashboard.data import cache
 from dashboard.views.aggregate import comparison
 from store import connection, write
-from store.records import FrameRecord, ImageRecord, MapBlock, Results
+from store.records import FrameRecord, ImageRecord, Results
 from tests.pages import database
+from tests.support.maps import stored_maps
+from tests.support.pages import choose
 
 ROWS, COLS, LAYERS, HEADS = 5, 4, 2, 2
 PLANTED = (4, 1)  # the patch that portraits draw attention to, in layer 1
@@ -51,8 +53,8 @@ def plant(path, count: int = 30, fit: str = "crop") -> list[int]:
         weights[portrait, PLANTED[0] * COLS + PLANTED[1]] += 0.2
         depths = random.dirichlet(np.full(ROWS * COLS, 3.0), count).astype(np.float32)
         maps = [
-            MapBlock("cls", "", ROWS, COLS, image, layer, head, weights),
-            MapBlock("rollout", "", ROWS, COLS, np.array(ids), np.ones(count, int), None, depths),
+            stored_maps("cls", "", ROWS, COLS, image, layer, head, weights),
+            stored_maps("rollout", "", ROWS, COLS, np.array(ids), np.ones(count, int), None, depths),
         ]
         frames = [FrameRecord(i, 80.0, 0.0, 560.0, 480.0, ROWS, COLS) for i in ids]
         write.add_results(con, run, Results(np.array(ids), frames=frames, maps=maps))
@@ -78,22 +80,13 @@ def panels(at) -> list[tuple[str, str, str, np.ndarray]]:
     return found
 
 
-def choose(at, key: str, value):
-    """Sets the control of this key and runs the page."""
-    controls = (*at.get("button_group"), *at.multiselect, *at.selectbox, *at.number_input, *at.date_input, *at.toggle)
-    for widget in controls:
-        if widget.key == key:
-            return widget.set_value(value).run()
-    raise AssertionError(f"there is no control {key}")
-
-
 def address(at, key: str) -> str:
     """The one word that the address says under this key."""
     value = at.query_params[key]
     return value if isinstance(value, str) else value[-1]
 
 
-def said(at) -> str:
+def texts(at) -> str:
     """All words of the page."""
     parts = [*at.main.markdown, *at.main.caption, *at.main.info, *at.main.warning]
     return " ".join([*(part.value for part in parts), *(html.value for html in at.main.html)])
@@ -110,7 +103,7 @@ def test_finds_what_was_planted_and_where(planted, open_page):
     assert a[1].startswith("15 pictures · peak") and b[1].startswith("15 pictures · peak")
     assert "1 of 20 patches with p &lt; 0.05" in difference[1]
     assert "at the bottom left" in difference[2] and "where A has more" in difference[2]
-    assert "**The groups differ** (p = 0.0005), in 1 of 20 patches" in said(at)
+    assert "**The groups differ** (p = 0.0005), in 1 of 20 patches" in texts(at)
     table = at.main.table[0].value
     assert table.iloc[1, 0] == f"Clearest difference, row {PLANTED[0]}, column {PLANTED[1]}"
     assert table.iloc[0, 1:3].tolist() == ["15", "15"] and table.iloc[1, 4] == "0.0005"
@@ -119,7 +112,7 @@ def test_finds_what_was_planted_and_where(planted, open_page):
 
 def test_finds_nothing_where_nothing_is(planted, open_page):
     at = open_page("aggregate", aggregate_a="genre", aggregate_a_is_genre="portrait", aggregate_layer=0)
-    assert "No difference beyond chance" in said(at) and "0 of 20 patches" in panels(at)[2][1]
+    assert "No difference beyond chance" in texts(at) and "0 of 20 patches" in panels(at)[2][1]
 
 
 def test_at_first_compares_the_commonest_value_with_all_others(planted, open_page):
@@ -142,7 +135,7 @@ def test_ranges_of_years_and_several_columns(planted, open_page):
         "B: year 1700 to 1800, without A",
     ]
     assert [part[1].split(" ·")[0] for part in panels(at)[:2]] == ["8 pictures", "8 pictures"]
-    assert "In both, and counted in A alone: 3 pictures." in said(at)
+    assert "In both, and counted in A alone: 3 pictures." in texts(at)
 
 
 @pytest.mark.parametrize(("column", "first"), [("seen", date(2001, 1, 1)), ("length", 0.5)])
@@ -158,16 +151,16 @@ def test_ranges_of_dates_and_fractions(planted, open_page, column, first):
 
 def test_pictures_of_which_nothing_is_known_are_in_neither_group(planted, open_page):
     at = open_page("aggregate", aggregate_a="year", aggregate_a_to_year=1700)
-    assert "does not say whether they belong to A: 1 picture." in said(at)
+    assert "does not say whether they belong to A: 1 picture." in texts(at)
     assert [part[1].split(" ·")[0] for part in panels(at)[:2]] == ["11 pictures", "18 pictures"]
 
 
 def test_both_groups_come_from_what_the_filter_leaves(planted, open_page):
     at = open_page("aggregate", aggregate_a="genre", aggregate_a_is_genre="portrait", f="year:1600..1700")
     assert not at.exception
-    assert "**11** of 30 pictures: both groups come from these alone" in said(at)
+    assert "**11** of 30 pictures: both groups come from these alone" in texts(at)
     assert [note.partition(" · ")[0] for _, note, _, _ in panels(at)][:2] == ["5 pictures", "6 pictures"]
-    assert "Both groups are of 11 images with year 1600–1700." in said(at)
+    assert "Both groups are of 11 images with year 1600–1700." in texts(at)
 
 
 def test_a_filter_that_leaves_pictures_without_metadata_is_a_sentence(planted, open_page):
@@ -175,7 +168,7 @@ def test_a_filter_that_leaves_pictures_without_metadata_is_a_sentence(planted, o
         write.set_metadata(con, 1, {"3.jpg": {}})
     at = open_page("aggregate", where="path = '3.jpg'")
     assert not at.exception and not panels(at)
-    assert "there is none about these pictures. Remove a condition of the filter" in said(at)
+    assert "there is none about these pictures. Remove a condition of the filter" in texts(at)
 
 
 def test_a_link_reproduces_the_view(planted, open_page):
@@ -195,7 +188,7 @@ def test_a_link_reproduces_the_view(planted, open_page):
     assert [part[:3] for part in panels(fresh)] == [part[:3] for part in panels(at)]
     assert all(np.array_equal(one[3], other[3]) for one, other in zip(panels(at), panels(fresh), strict=True))
     for part in ("seed 5", "head 1", "year 1750 to 1860, without A", "Maps as the method gave them"):
-        assert part in said(at) and part in said(fresh)
+        assert part in texts(at) and part in texts(fresh)
 
 
 def test_a_column_that_is_given_up_leaves_the_address(planted, open_page):
@@ -239,11 +232,11 @@ def test_each_control_changes_what_it_should(planted, open_page, key, value, cha
 
 def test_units_and_weights_are_said(planted, open_page):
     at = open_page("aggregate", aggregate_a="genre")
-    assert "Times uniform" in said(at) and "Each map divided by its sum over the patches." in said(at)
+    assert "Times uniform" in texts(at) and "Each map divided by its sum over the patches." in texts(at)
     choose(at, "aggregate_unit", "share")
     choose(at, "aggregate_weights", "raw")
-    assert "Share of a token's attention" in said(at).replace("&#x27;", "'")
-    assert "Maps as the method gave them." in said(at)
+    assert "Share of a token's attention" in texts(at).replace("&#x27;", "'")
+    assert "Maps as the method gave them." in texts(at)
 
 
 def test_rollout_has_depths_and_no_heads(planted, open_page):
@@ -266,7 +259,7 @@ def test_says_what_the_maps_are(planted, open_page):
         "run 1 of planted",
         "in the frame of what the network saw, the centre of each picture",
     ):
-        assert part in said(at), part
+        assert part in texts(at), part
 
 
 def test_few_pictures_get_a_caution(db, open_page):
@@ -275,7 +268,7 @@ def test_few_pictures_get_a_caution(db, open_page):
     warnings = [warning.value for warning in at.main.warning]
     assert any("Group A holds only 2 pictures" in warning for warning in warnings)
     assert any("only 15 ways" in warning and "smaller than 0.067" in warning for warning in warnings)
-    assert "all 15 divisions" in said(at)
+    assert "all 15 divisions" in texts(at)
 
 
 def test_a_group_of_none_is_a_sentence(planted, open_page):
@@ -295,9 +288,9 @@ def test_pictures_without_maps_are_counted(planted, open_page):
         con.execute("UPDATE stored_map SET rows = 4, cols = 5 WHERE image_id = 4")
         con.execute("UPDATE stored_map SET scale = 0, minimum = 0 WHERE image_id IN (5, 6)")
     at = open_page("aggregate", aggregate_a="genre", aggregate_a_is_genre="portrait")
-    assert "Left out without such a map: 3 pictures." in said(at)
-    assert "The pictures have 2 grids" in said(at) and "brought onto one of 5 × 5 patches" in said(at)
-    assert "Left out with an empty map: 2 pictures." in said(at)
+    assert "Left out without such a map: 3 pictures." in texts(at)
+    assert "The pictures have 2 grids" in texts(at) and "brought onto one of 5 × 5 patches" in texts(at)
+    assert "Left out with an empty map: 2 pictures." in texts(at)
     assert [part[1].split(" ·")[0] for part in panels(at)[:2]] == ["13 pictures", "12 pictures"]
     with connection.writing(planted) as con:
         con.execute("DELETE FROM stored_map WHERE image_id % 2 = 0")
@@ -335,7 +328,7 @@ def test_of_too_many_pictures_some_are_drawn_by_lot(planted, open_page, monkeypa
     at = open_page("aggregate", aggregate_a="genre", aggregate_a_is_genre="portrait", aggregate_layer=1)
     assert not at.exception
     assert [part[1].split(" ·")[0] for part in panels(at)[:2]] == ["10 pictures", "10 pictures"]
-    assert "by lot" in said(at) and "The groups differ" in said(at)
+    assert "by lot" in texts(at) and "The groups differ" in texts(at)
 
 
 def test_a_second_look_compares_nothing_again(planted, open_page, monkeypatch):
@@ -356,7 +349,7 @@ def test_padded_runs_compare_pictures_only(tmp_path, monkeypatch, open_page):
         con.execute("UPDATE frame SET x0 = 0, x1 = 640, y0 = -80, y1 = 560")
     monkeypatch.setenv("BILDERATLAS_DB", str(path))
     at = open_page("aggregate", aggregate_a="genre")
-    assert not at.exception and "on a plain ground, which counts as 0" in said(at)
+    assert not at.exception and "on a plain ground, which counts as 0" in texts(at)
     top, middle = (panels(at)[0][3][place].mean() for place in (slice(5, 60), slice(200, 400)))
     assert top < middle / 3
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import re
 import zipfile
 
@@ -15,8 +14,8 @@ from PIL import Image
 from dashboard.components import map_wall
 from dashboard.components.patches import Patch
 from dashboard.data import cache
-from dashboard.drawing import figure, panels
-from dashboard.drawing.panels import Look, Maps, Scene
+from dashboard.drawing import figure, map_values, panels
+from dashboard.drawing.panels import Look, Scene
 from dashboard.drawing.text import warnings
 from dashboard.views.attention import comparison, frames
 from ingest.vision import loader
@@ -26,15 +25,11 @@ from ingest.vision.embedding import embed, observe
 from ingest.vision.explaining import Asked, explain_pictures
 from ingest.vision.geometry import Frame, fit_image
 from store import connection, write
+from store.maps import AttentionMaps
 from store.records import FrameRecord, Results
 from tests.pages import database
-
-HARMFUL = '<img src=x onerror="alert(1)"> & $x_1$ **bold**'
-
-
-def walls(at) -> dict[str, dict]:
-    """What each component on the page was given, by its key."""
-    return {e.proto.id.rsplit("-", 1)[1]: json.loads(e.proto.json) for e in at.get("bidi_component")}
+from tests.support.maps import shown_maps
+from tests.support.pages import HARMFUL, choose, html_of, walls
 
 
 def panes(at, key: str = "maps") -> list[dict]:
@@ -52,19 +47,6 @@ def decoded(source: str) -> np.ndarray:
 
 def titles(at) -> list[str]:
     return [pane["title"] for pane in panes(at)]
-
-
-def said(at) -> str:
-    """All HTML on the page."""
-    return "".join(html.value for html in at.main.html)
-
-
-def choose(at, key: str, *values):
-    """Sets a segmented control, a multiselect or whatever has this key, and runs the page."""
-    for widget in (*at.get("button_group"), *at.multiselect, *at.selectbox, *at.slider, *at.toggle):
-        if widget.key == key:
-            return widget.set_value(list(values) if widget in at.multiselect else values[0]).run()
-    raise AssertionError(f"there is no control {key}")
 
 
 @pytest.fixture
@@ -87,7 +69,7 @@ def test_shows_only_the_chosen_layers_and_heads_and_reads_no_others(page, monkey
     choose(page, "layer", 2)
     choose(page, "head", 1)
     assert titles(page) == ["Layer 2 · head 1"]
-    assert "Layer 2, head 1, counted from 0" in said(page)
+    assert "Layer 2, head 1, counted from 0" in html_of(page)
     assert asked[-1] == (1, 1, "cls", "", (2,), (1,))
 
 
@@ -128,7 +110,7 @@ def test_the_mask_keeps_fewer_patches_the_smaller_the_share(page):
     choose(page, "share", 20)
     fewest = kept()
     assert len(fewest) == 6 and all(0 < few < many for few, many in zip(fewest, most, strict=True))
-    assert "20\u00a0%" in said(page)
+    assert "20\u00a0%" in html_of(page)
 
 
 def test_the_mean_of_heads_is_one_map_a_layer(page):
@@ -194,20 +176,20 @@ def test_the_method_in_the_address_is_followed_until_another_is_picked(db, open_
 )
 def test_the_legend_states_the_scale(page, scale, words):
     choose(page, "scale", scale)
-    assert words in said(page)
+    assert words in html_of(page)
 
 
 def test_says_what_the_maps_are(page):
-    said = next(html.value for html in page.main.html if "Network:" in html.value)
+    sentence = next(html.value for html in page.main.html if "Network:" in html.value)
     for part in ("Attention: CLS attention by head", "A[l, h, CLS, patch]", "Tiny test network", "abababab", "run 1"):
-        assert part in said
+        assert part in sentence
 
 
 def test_a_cut_picture_is_dimmed_outside_and_says_how_much_was_seen(db, open_page):
     with connection.writing(db) as con:
         con.execute("UPDATE frame SET x0 = 200, x1 = 400 WHERE image_id = 1")
     at = open_page("attention", image=1)
-    assert "The network saw the central 30\u00a0% of the picture" in said(at)  # 200 of 665 columns
+    assert "The network saw the central 30\u00a0% of the picture" in html_of(at)  # 200 of 665 columns
     original = pictures(at)[0].astype(float)
     scale = original.shape[1] / 665
     whole = np.asarray(cache.picture(1)[0].resize(original.shape[1::-1]), float)
@@ -217,14 +199,14 @@ def test_a_cut_picture_is_dimmed_outside_and_says_how_much_was_seen(db, open_pag
 
 
 def test_a_picture_seen_whole_says_so(page):
-    assert "The network saw the whole picture" in said(page)
+    assert "The network saw the whole picture" in html_of(page)
 
 
 def test_without_the_original_file_the_thumbnail_stands_in(db, open_page):
     with connection.writing(db) as con:
         con.execute("UPDATE collection SET source = '/nowhere/at/all'")
     at = open_page("attention", image=1)
-    assert "this is its thumbnail" in said(at)
+    assert "this is its thumbnail" in html_of(at)
     assert len(pictures(at)) == 7
 
 
@@ -331,13 +313,13 @@ def network(db) -> int:
 
 
 def computed_now(at) -> bool:
-    return "Computed now in" in said(at)
+    return "Computed now in" in html_of(at)
 
 
 def test_a_method_that_is_not_stored_is_computed_now_and_says_how_to_store_it(network, open_page):
     at = open_page("attention", image=1, run=network, method="rollout(fusion=max)")
     assert not at.exception and titles(at) == ["Depth 0", "Depth 1", "Depth 2"]
-    assert f"python -m ingest explain --run {network} --methods &#x27;rollout(fusion=max)&#x27;" in said(at)
+    assert f"python -m ingest explain --run {network} --methods &#x27;rollout(fusion=max)&#x27;" in html_of(at)
     assert at.query_params["method"] == ["rollout(fusion=max)"] or at.query_params["method"] == "rollout(fusion=max)"
 
 
@@ -374,7 +356,7 @@ def test_attention_and_attribution_are_never_offered_together(network, open_page
     offered["attribution"] = at.selectbox(key="method").options
     assert not set(offered["attention"]) & set(offered["attribution"])
     assert any("DAAM" in title for title in offered["attribution"])
-    assert "Attribution:" in said(at) and not at.exception
+    assert "Attribution:" in html_of(at) and not at.exception
 
 
 @pytest.mark.parametrize(
@@ -392,7 +374,7 @@ def test_each_kind_of_target_is_explained_and_kept_in_the_address(network, open_
     at = open_page("attention", image=1, run=network, method="daam", target=target)
     assert not at.exception and computed_now(at)
     assert at.query_params["target"] in (target, [target])
-    explained = re.search(r"Explained: ([^(]*?)(?: \(.*?\))?\. Accumulated to blocks", said(at))[1]
+    explained = re.search(r"Explained: ([^(]*?)(?: \(.*?\))?\. Accumulated to blocks", html_of(at))[1]
     assert explained == target or (target == "class:predicted" and re.fullmatch(r"class:\d", explained))
 
 
@@ -405,8 +387,8 @@ def test_another_target_gives_another_map(network, open_page):
 def test_a_pair_is_explained_on_both_pictures_with_their_similarity(network, open_page):
     at = open_page("attention", image=1, run=network, method="daam", target="image:4")
     ids, vectors = cache.features(network)
-    likeness = float(vectors[ids == 1][0] @ vectors[ids == 4][0])
-    assert any(f"**{likeness:.3f}**" in text.value for text in at.main.markdown)
+    similarity = float(vectors[ids == 1][0] @ vectors[ids == 4][0])
+    assert any(f"**{similarity:.3f}**" in text.value for text in at.main.markdown)
     assert len(panes(at, "other")) == len(panes(at)) and walls(at)["other"]["group"] != walls(at)["maps"]["group"]
     other = open_page("attention", image=4, run=network, method="daam", target="image:1")
     assert [pane["src"] for pane in panes(at, "other")] == [pane["src"] for pane in panes(other)]
@@ -414,8 +396,10 @@ def test_a_pair_is_explained_on_both_pictures_with_their_similarity(network, ope
 
 def test_a_label_says_how_far_its_probe_can_be_trusted(network, open_page):
     at = open_page("attention", image=1, run=network, method="daam", target="label:artist=Katsushika Hokusai")
-    assert "2 of 6 pictures have this label" in said(at)
-    assert "cross-validation the probe is right for" in said(at) and "always saying the more frequent: 67%" in said(at)
+    assert "2 of 6 pictures have this label" in html_of(at)
+    assert "cross-validation the probe is right for" in html_of(
+        at
+    ) and "always saying the more frequent: 67%" in html_of(at)
 
 
 def test_without_a_classifier_no_class_is_offered(db, open_page):
@@ -498,7 +482,7 @@ def test_maps_of_two_runs_stand_beside_each_other_on_one_scale(db, network, open
     assert one["title"].startswith("Layer 2 · head 1") and two["title"].startswith("Layer 1 · mean of 2 heads")
     assert (one["rows"], one["cols"], two["rows"], two["cols"]) == (4, 6, 4, 4)
     assert walls(at)["compare_0"]["group"] == walls(at)["compare_1"]["group"]
-    assert "as multiples of each map" in said(at)
+    assert "as multiples of each map" in html_of(at)
     assert at.query_params["column"] == columns
 
 
@@ -530,8 +514,8 @@ def test_columns_are_read_as_they_are_written():
 
 def test_one_scale_over_grids_of_two_sizes():
     picture = Image.new("RGB", (64, 64), (90, 90, 90))
-    coarse = Maps((0,), (0,), ("A",), np.array([[[0.0, 1.0], [1.0, 2.0]]], np.float32), "uniform")
-    fine = Maps((0,), (0,), ("B",), np.linspace(0, 4, 16, dtype=np.float32).reshape(1, 4, 4), "uniform")
+    coarse = shown_maps((0,), (0,), ("A",), np.array([[[0.0, 1.0], [1.0, 2.0]]], np.float32), "uniform")
+    fine = shown_maps((0,), (0,), ("B",), np.linspace(0, 4, 16, dtype=np.float32).reshape(1, 4, 4), "uniform")
     scenes = [Scene(picture, (64, 64), Frame(0, 0, 64, 64, side, side)) for side in (2, 4)]
     (one, other), bar = panels.scaled(list(zip((coarse, fine), scenes, strict=True)), Look(scale="shared"))
     assert one.ravel() == pytest.approx([0, 0.25, 0.25, 0.5]) and other.max() == 1
@@ -544,7 +528,7 @@ def test_one_scale_over_grids_of_two_sizes():
 def trusted(weights, prefix: int = 1, method: str = "cls", frame: Frame | None = None, outliers=None) -> list[str]:
     weights = np.asarray(weights, np.float32)
     frame = frame or Frame(0, 0, 40, 40, *weights.shape[1:])
-    maps = Maps((0,) * len(weights), (0,) * len(weights), ("A",) * len(weights), weights)
+    maps = shown_maps((0,) * len(weights), (0,) * len(weights), ("A",) * len(weights), weights)
     return warnings.warnings(
         methods()[method], maps, Scene(Image.new("RGB", (40, 40)), (40, 40), frame), prefix, outliers
     )
@@ -582,10 +566,10 @@ def test_outliers_that_the_database_knows_are_said(db, open_page):
 # ---- frames -------------------------------------------------------------------------------------------------------
 
 
-def blocks() -> Maps:
+def blocks() -> AttentionMaps:
     weights = np.zeros((3, 2, 2), np.float32)
     weights[0, 0, 0], weights[1, 0, 1], weights[2, 1, 1] = 1, 2, 5
-    return Maps((0, 1, 2), (None,) * 3, ("Block 0", "Block 1", "Block 2"), weights, "evidence")
+    return shown_maps((0, 1, 2), (None,) * 3, ("Block 0", "Block 1", "Block 2"), weights, "evidence")
 
 
 def test_frames_on_one_scale_add_up_and_never_fade():
@@ -644,10 +628,10 @@ def scene(width: int = 600, height: int = 400) -> Scene:
     return Scene(Image.fromarray(pixels), (width, height), Frame(100, 0, 500, 400, 16, 16), "The Lion")
 
 
-def grid(count: int = 16) -> Maps:
+def grid(count: int = 16) -> AttentionMaps:
     weights = np.random.default_rng(2).dirichlet(np.full(256, 0.2), count).reshape(-1, 16, 16).astype(np.float32)
     heads = tuple(range(count))
-    return Maps((0,) * count, heads, tuple(panels.title(0, head) for head in heads), weights)
+    return shown_maps((0,) * count, heads, tuple(map_values.title(0, head) for head in heads), weights)
 
 
 def test_a_single_map_of_several_keeps_their_shared_scale():
@@ -660,7 +644,7 @@ def test_a_single_map_of_several_keeps_their_shared_scale():
 def test_notes_say_peak_and_mass():
     weights = np.full((1, 16, 16), 0.5 / 256, np.float32)
     weights[0, 15, 0] += 0.25
-    (panel,), _ = panels.draw(Maps((3,), (1,), ("Layer 3 · head 1",), weights), scene(), Look())
+    (panel,), _ = panels.draw(shown_maps((3,), (1,), ("Layer 3 · head 1",), weights), scene(), Look())
     assert panel.note == "peak ×64 · 75\u00a0% on patches"  # 256 · (0.25 + 0.5 / 256)
     assert panel.alt == "The Lion, layer 3 · head 1: the attention peaks at the bottom left of what the network saw."
 
@@ -682,15 +666,15 @@ def test_spread_goes_from_the_first_to_the_last(count, wanted, found):
 
 
 @pytest.mark.parametrize(
-    ("frame", "fit", "said"),
+    ("frame", "fit", "sentence"),
     [
         (Frame(0, 0, 600, 400, 4, 4), "stretch", "squeezed into a square"),
         (Frame(0, -100, 600, 500, 4, 4), "pad", "on a ground of a plain colour"),
         (Frame(100, 0, 500, 400, 4, 4), "crop", "the central 67\u00a0%"),
     ],
 )
-def test_what_the_network_saw_is_said_in_a_sentence(frame, fit, said):
-    assert said in panels.seen_sentence(Scene(Image.new("RGB", (60, 40)), (600, 400), frame), fit)
+def test_what_the_network_saw_is_said_in_a_sentence(frame, fit, sentence):
+    assert sentence in panels.seen_sentence(Scene(Image.new("RGB", (60, 40)), (600, 400), frame), fit)
 
 
 def test_padding_is_named_where_masses_leave_something_over():

@@ -13,7 +13,9 @@ from dashboard.drawing.panels import Scene
 from dashboard.drawing.text import inputs
 from ingest.cli import main
 from ingest.vision.geometry import Frame
-from tests.pages.test_attention import panes, said, walls
+from tests.pages.database import run_record
+from tests.pages.test_attention import panes
+from tests.support.pages import html_of, walls
 from tests.support.pictures import save_picture
 
 SHAPES = {"a tall": (60, 90), "b broad": (90, 60), "c scroll": (320, 40), "d tower": (40, 320)}
@@ -41,28 +43,28 @@ def page(shapes, monkeypatch, open_page):
 def test_captions_tell_the_input_of_this_very_picture(page):
     at = page(run=1, image=1)
     assert not at.exception
-    assert "input of 42 × 56 px, 4 rows × 3 columns of patches, fit aspect" in said(at)
+    assert "input of 42 × 56 px, 4 rows × 3 columns of patches, fit aspect" in html_of(at)
     at = page(run=2, image=1)
-    assert "input of 56 × 56 px, 4 rows × 4 columns of patches, fit crop" in said(at)
+    assert "input of 56 × 56 px, 4 rows × 4 columns of patches, fit crop" in html_of(at)
 
 
 @pytest.mark.parametrize(
     ("run", "words"),
     [
         (
-            {"fit": "aspect", "size": 224, "patch": 14},
+            run_record(fit="aspect", size=224),
             "input in the shape of each picture with 256 patches at most",
         ),
-        ({"fit": "crop", "size": 224, "patch": 14}, "input of 224 × 224 px, fit crop"),
+        (run_record(fit="crop", size=224), "input of 224 × 224 px, fit crop"),
     ],
 )
 def test_of_many_pictures_what_holds_for_all_is_told(run, words):
     assert inputs.of_run(run).startswith(words)
-    assert ("224" in inputs.shape_of_run(run)) == (run["fit"] == "crop")
+    assert ("224" in inputs.shape_of_run(run)) == (run.fit == "crop")
 
 
 def test_one_row_of_patches_is_one_row():
-    run = {"fit": "aspect", "size": 56, "patch": 14}
+    run = run_record(fit="aspect", size=56)
     assert "14 px, 1 row × 16 columns" in inputs.of_picture(run, Frame(0, 0, 320, 4, 1, 16))
 
 
@@ -87,8 +89,8 @@ def test_networks_of_different_grids_and_fits_are_compared(page):
     one, other = (walls(at)[f"compare_{number}"]["panes"][0] for number in range(2))
     assert (one["rows"], one["cols"], one["frame"]) == (4, 3, [0, 0, 1, 1])
     assert (other["rows"], other["cols"]) == (4, 4) and other["frame"][1] > 0
-    assert "(1) The network saw the whole picture." in said(at)
-    assert "(2) The network saw the central " in said(at)
+    assert "(1) The network saw the whole picture." in html_of(at)
+    assert "(2) The network saw the central " in html_of(at)
 
 
 def test_long_pictures_get_as_many_pixels_as_others():

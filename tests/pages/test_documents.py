@@ -5,6 +5,7 @@ from click.testing import CliRunner
 
 from dashboard.data import cache
 from ingest.cli import main
+from tests.support.pages import html_of
 from tests.support.pdfs import pdf
 
 
@@ -32,17 +33,13 @@ def test_where_the_file_is_gone_its_thumbnail_is_shown(papers):
     assert not original and max(picture.size) == 256
 
 
-def said(page) -> str:
-    return "".join(html.value for html in page.main.html)
-
-
 def test_the_attention_of_a_page_lies_on_the_page(papers, open_page):
     page = open_page("attention", image=2)
-    assert not page.exception and "The network saw" in said(page)
-    assert "this is its thumbnail" not in said(page)
+    assert not page.exception and "The network saw" in html_of(page)
+    assert "this is its thumbnail" not in html_of(page)
 
 
 def test_without_the_file_its_thumbnail_stands_in(papers, open_page):
     (papers / "box.pdf").unlink()
     page = open_page("attention", image=2)
-    assert not page.exception and "this is its thumbnail" in said(page)
+    assert not page.exception and "this is its thumbnail" in html_of(page)

@@ -40,11 +40,11 @@ def alone():
     from dashboard.data import cache
     from dashboard.state import filter_bar, navigation, pickers, url
 
-    with url.kept("alone"):
-        navigation.arrive()
+    with url.bound("alone"):
+        navigation.read_from_url()
         with st.sidebar:
             pickers.run_and_image()
-        navigation.leave()
+        navigation.write_to_url()
         st.code(filter_bar.bar(cache.current_run()).where)
 
 
@@ -67,7 +67,7 @@ def count(at: AppTest) -> str:
     return next((each.value for each in at.main.markdown if "** of " in each.value), "")
 
 
-def said(at: AppTest, key: str) -> list[str]:
+def in_address(at: AppTest, key: str) -> list[str]:
     """What the address says of a key; with one word AppTest gives it alone."""
     value = at.query_params.get(key, [])
     return value if isinstance(value, list) else [value]
@@ -97,8 +97,8 @@ ROUND_TRIPS = [
 
 @pytest.mark.parametrize("conditions", ROUND_TRIPS, ids=str)
 def test_conditions_survive_the_address(conditions):
-    said = filters.to_address(conditions)
-    travelled = parse_qs(urlencode({"f": said}, doseq=True), keep_blank_values=True)["f"]
+    entries = filters.to_address(conditions)
+    travelled = parse_qs(urlencode({"f": entries}, doseq=True), keep_blank_values=True)["f"]
     assert filters.from_address(travelled, KINDS) == (conditions, [])
     assert all(filters.fits(each, KINDS) for each in conditions)
 
@@ -106,7 +106,7 @@ def test_conditions_survive_the_address(conditions):
 def test_the_address_can_be_read():
     conditions = (OneOf("artist", ("Hokusai",), missing=True), Between("year", 1500, 1600), Contains("title", "ship"))
     assert filters.to_address(conditions) == ["artist:Hokusai", "artist:", "year:1500..1600", "title~ship"]
-    assert [filters.said(each) for each in conditions] == [
+    assert [filters.sentence(each) for each in conditions] == [
         "artist Hokusai or no value",
         "year 1500–1600",
         "title containing “ship”",
@@ -150,9 +150,9 @@ def test_a_second_range_of_a_column_is_none():
 
 
 def test_many_values_are_counted_in_words():
-    said = filters.said(OneOf("artist", tuple("abcdefg"), missing=True))
-    assert said == "artist a or b or c or d or 3 others or no value"
-    assert len(filters.said(Contains("x" * 500, "y" * 500))) < 120
+    sentence = filters.sentence(OneOf("artist", tuple("abcdefg"), missing=True))
+    assert sentence == "artist a or b or c or d or 3 others or no value"
+    assert len(filters.sentence(Contains("x" * 500, "y" * 500))) < 120
 
 
 # ---- the bar and its panel -----------------------------------------------------------------------------------------
@@ -164,10 +164,10 @@ def test_a_link_filters_every_page_and_clear_leaves_a_button_and_nothing_else(op
     assert not at.exception
     assert chips(at) == ["artist Katsushika Hokusai", "year 1500–1829", "the condition image_id < 3"]
     assert count(at).startswith("**1** of 6 pictures: ")
-    assert said(at, "f") == ["artist:Katsushika Hokusai", "year:1500..1829"]
+    assert in_address(at, "f") == ["artist:Katsushika Hokusai", "year:1500..1829"]
     at.button(key="filter_clear").click().run()
     assert not at.exception and not chips(at) and not count(at) and at.get("popover")
-    assert not said(at, "f") and not said(at, "where")
+    assert not in_address(at, "f") and not in_address(at, "where")
     assert "filter_clear" not in [each.key for each in at.button]
 
 
@@ -177,7 +177,7 @@ def test_one_filter_goes_from_page_to_page(opened):
         at.switch_page(f"views/{page}/{page}.py").run()
         assert not at.exception
         if page in PAGES:
-            assert count(at).startswith("**2** of 6") and said(at, "f") == ["artist:Katsushika Hokusai"]
+            assert count(at).startswith("**2** of 6") and in_address(at, "f") == ["artist:Katsushika Hokusai"]
 
 
 def test_going_back_to_an_address_without_the_filter_takes_it_off(opened, history_navigation):
@@ -185,9 +185,9 @@ def test_going_back_to_an_address_without_the_filter_takes_it_off(opened, histor
     assert count(at).startswith("**2** of 6")
     history_navigation()
     del at.query_params["where"]
-    assert count(at.run()).startswith("**2** of 6") and not said(at, "where") and said(at, "f")
+    assert count(at.run()).startswith("**2** of 6") and not in_address(at, "where") and in_address(at, "f")
     del at.query_params["f"]
-    assert not count(at.run()) and not said(at, "f") and not at.exception
+    assert not count(at.run()) and not in_address(at, "f") and not at.exception
     at.query_params["f"] = "artist:Vincent van Gogh"
     assert count(at.run()).startswith("**1** of 6")
 
@@ -196,9 +196,9 @@ def test_an_address_that_has_not_caught_up_is_not_taken_for_another(opened):
     at = panel(opened())
     at = panel(at, lambda: at.selectbox(key="filter_column").set_value("artist"))
     at = panel(at, lambda: at.multiselect(key="filter_values").set_value(["Katsushika Hokusai"]))
-    assert said(at, "f") == ["artist:Katsushika Hokusai"]
+    assert in_address(at, "f") == ["artist:Katsushika Hokusai"]
     del at.query_params["f"]  # as the browser says it until it hears of the new one
-    assert count(at.run()).startswith("**2** of 6") and said(at, "f") == ["artist:Katsushika Hokusai"]
+    assert count(at.run()).startswith("**2** of 6") and in_address(at, "f") == ["artist:Katsushika Hokusai"]
 
 
 @pytest.mark.parametrize("page", ["map", "overview"])
@@ -228,11 +228,11 @@ def test_those_without_a_value_are_a_choice_too(opened, db):
     at = panel(opened())
     panel(at, lambda: at.selectbox(key="filter_column").set_value("year"))
     panel(at, lambda: at.checkbox(key="filter_missing").check())
-    assert left(at) == [6] and chips(at) == ["year no value"] and said(at, "f") == ["year:"]
+    assert left(at) == [6] and chips(at) == ["year no value"] and in_address(at, "f") == ["year:"]
     panel(at, lambda: at.text_input(key="filter_to").set_value("1503"))
     assert left(at) == [5, 6] and chips(at) == ["year up to 1503 or no value"]
     panel(at, lambda: at.checkbox(key="filter_missing").uncheck())
-    assert left(at) == [5] and said(at, "f") == ["year:..1503"]
+    assert left(at) == [5] and in_address(at, "f") == ["year:..1503"]
 
 
 def test_a_range_is_typed_and_what_is_none_is_said_and_kept(opened):
@@ -253,13 +253,13 @@ def test_text_is_searched_whatever_its_accents(opened):
     at = panel(opened())
     panel(at, lambda: at.selectbox(key="filter_column").set_value("title"))
     panel(at, lambda: at.text_input(key="filter_contains").set_value("CÁFE"))
-    assert left(at) == [3] and said(at, "f") == ["title~CÁFE"]
+    assert left(at) == [3] and in_address(at, "f") == ["title~CÁFE"]
 
 
 def test_a_part_is_taken_off_by_its_chip(opened):
     at = opened(f=["artist:Katsushika Hokusai", "year:1830.."], where="image_id > 1")
     at.button(key="filter_off_0").click().run()
-    assert chips(at) == ["year from 1830", "the condition image_id > 1"] and said(at, "f") == ["year:1830.."]
+    assert chips(at) == ["year from 1830", "the condition image_id > 1"] and in_address(at, "f") == ["year:1830.."]
     at.button(key="filter_off_where").click().run()
     assert chips(at) == ["year from 1830"] and "where" not in at.query_params
 
@@ -271,7 +271,7 @@ def test_a_condition_in_sql_is_tried_before_it_counts(opened):
     assert at.text_area(key="filter_sql").value == "no_such_column = 1"  # to be corrected
     assert "no\\_such\\_column" in at.main.error[0].value and "LINE" not in at.main.error[0].value
     panel(at, lambda: at.text_area(key="filter_sql").set_value("year % 2 = 0 -- even"))
-    assert count(at).startswith("**3** of 6") and said(at, "where") == ["year % 2 = 0 -- even"]
+    assert count(at).startswith("**3** of 6") and in_address(at, "where") == ["year % 2 = 0 -- even"]
     assert any("year % 2 = 0 -- even\n)" in each.value for each in at.code)
 
 
@@ -302,7 +302,7 @@ def test_nonsense_in_a_link_is_passed_over_with_a_notice(opened):
     at = opened(f=["year:abc", "artist:Katsushika Hokusai", "zz:1", ""])
     assert not at.exception
     assert "year\\:abc".replace(":", ":\u2060") in at.main.warning[0].value
-    assert chips(at) == ["artist Katsushika Hokusai"] and said(at, "f") == ["artist:Katsushika Hokusai"]
+    assert chips(at) == ["artist Katsushika Hokusai"] and in_address(at, "f") == ["artist:Katsushika Hokusai"]
     at.run()
     assert at.main.warning  # until something is done about the filter
     at.button(key="filter_off_0").click().run()
@@ -349,7 +349,7 @@ def test_the_picker_of_attention_goes_through_what_is_left_and_keeps_what_is_in_
     assert any("not one of them" in each.value for each in at.main.caption)
     assert at.button(key="image_next").disabled
     at.button(key="image_previous").click().run()
-    assert at.session_state["image"] == 3 and said(at, "image") == ["3"]
+    assert at.session_state["image"] == 3 and in_address(at, "image") == ["3"]
     assert len(at.sidebar.selectbox(key="image").options) == 3
     at.button(key="image_previous").click().run()
     at.button(key="image_previous").click().run()

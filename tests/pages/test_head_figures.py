@@ -64,7 +64,7 @@ def test_numbers_have_the_digits_that_matter(key, value, words):
     ("target", "words"),
     [
         ("class:predicted", "the class that is predicted for each image"),
-        ("neighbours:20", "likeness to the 20 nearest neighbours"),
+        ("neighbours:20", "similarity to the 20 nearest neighbours"),
         ("label:artist=Hokusai", "artist=Hokusai against the rest"),
         ("something else", "something else"),
     ],

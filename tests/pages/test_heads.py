@@ -1,6 +1,7 @@
 """The page Heads: its numbers against pandas, what opens a head, names, and what it says where something is missing."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def html(at) -> str:
     return "".join(element.value for element in at.main.html)
 
 
-def said(at) -> str:
+def texts(at) -> str:
     return " ".join(caption.value for caption in at.main.caption)
 
 
@@ -92,7 +93,7 @@ def test_a_point_and_a_cell_for_each_head_with_its_mean_over_all_images(page, db
     matrix = next(trace for trace in spec(page)["data"] if trace["type"] == "heatmap")
     for (layer, head), mean in by_pandas(db).items():
         assert matrix["z"][matrix["y"].index(head)][matrix["x"].index(layer)] == pytest.approx(mean)
-    assert "Means over all 6 images" in said(page)
+    assert "Means over all 6 images" in texts(page)
 
 
 def test_only_statistics_that_the_run_has_are_offered(page, db, open_page):
@@ -104,7 +105,7 @@ def test_only_statistics_that_the_run_has_are_offered(page, db, open_page):
     page.selectbox(key="statistic").set_value("entropy").run()
     assert points(page) == pytest.approx(by_pandas(db, "entropy"))
     assert page.query_params["statistic"] == "entropy"
-    assert "the attention of the CLS token is spread over all tokens" in said(page)
+    assert "the attention of the CLS token is spread over all tokens" in texts(page)
     linked = open_page("heads", statistic="entropy")
     assert points(linked) == points(page)
 
@@ -121,17 +122,17 @@ def test_importances_are_shown_by_their_score(db, open_page, wall):
     assert not at.exception
     wanted = {(layer, head): values[0, layer, head] for layer in range(LAYERS) for head in range(HEADS)}
     assert points(at) == pytest.approx(wanted)
-    assert "likeness to the 20 nearest neighbours" in said(at)
+    assert "similarity to the 20 nearest neighbours" in texts(at)
     at.selectbox(key="score").set_value("image:2").run()
     assert points(at)[0, 0] == pytest.approx(values[1, 0, 0])
-    assert "single image" in said(at)
+    assert "single image" in texts(at)
 
 
 def test_images_are_chosen_by_metadata_and_the_link_keeps_them(page, db, open_page):
     linked = open_page("heads", f="artist:Katsushika Hokusai")
     assert not linked.exception
     assert points(linked) == pytest.approx(by_pandas(db, ids=[1, 2]))
-    assert "Means over 2 images with artist Katsushika Hokusai" in said(linked)
+    assert "Means over 2 images with artist Katsushika Hokusai" in texts(linked)
     linked.button(key="filter_clear").click().run()
     assert points(linked) == points(page) == pytest.approx(by_pandas(db))
 
@@ -148,7 +149,7 @@ def test_a_single_image_has_no_spread_but_numbers(db, open_page, wall):
     page = open_page("heads", f="year:1503..1503")
     assert not page.exception
     assert points(page) == pytest.approx(by_pandas(db, ids=[5]))
-    assert "single image" in said(page)
+    assert "single image" in texts(page)
     assert "standard deviation" not in spec(page)["data"][1]["hovertext"][0]
 
 
@@ -242,7 +243,7 @@ def test_maps_of_several_grids_are_said_to_be_brought_onto_one(db, open_page, wa
 def test_the_heads_that_look_alike_come_nearest_first_and_open(page, db, wall):
     open_head(page, 1, 0)
     with connection.reading(db) as con:
-        found = stored.likeness(con, 1, "cls")
+        found = stored.similarity(con, 1, "cls")
         stored_names = stored.names(con, 1)
     assert stored_names.num_rows == 0
     here = 1 * HEADS
@@ -331,7 +332,7 @@ def bare_run(db, maps: str | None = None, **record) -> int:
         found = database.results(np.arange(1, 7), [(300, 200)] * 6, seed=8)
         values = found.head_stats[0].values | {"mass_cls": np.zeros(6 * LAYERS * HEADS, np.float32)}
         numbers = HeadStats(*(getattr(found.head_stats[0], key) for key in ("image_ids", "layers", "heads")), values)
-        blocks = [] if maps is None else [type(found.maps[0])(maps, *list(vars(found.maps[0]).values())[1:])]
+        blocks = [] if maps is None else [replace(found.maps[0], method=maps)]
         write.add_results(con, run, Results(found.image_ids, None, found.frames, blocks, [numbers]))
     return run
 
@@ -363,12 +364,12 @@ def test_a_network_without_cls_is_shown_by_what_patches_receive(db, open_page, w
     at = open_page("heads", run=run)
     assert not at.exception
     assert "Mass on the CLS token" not in at.selectbox(key="statistic").options
-    assert "the attention that each patch receives" in said(at)
+    assert "the attention that each patch receives" in texts(at)
     assert "padding counts too" in html(at)
     assert all(item["src"].startswith("data:") for item in wall.items["head_peaks"])
     assert len(wall.items["heads_alike"]) == LAYERS * HEADS - 1
     at.selectbox(key="statistic").set_value("entropy").run()
-    assert "the attention of the average patch" in said(at)
+    assert "the attention of the average patch" in texts(at)
 
 
 def test_a_smaller_network_takes_no_head_that_it_has_not(db, open_page, wall):

@@ -135,9 +135,9 @@ def check(at: AppTest) -> None:
 
 @pytest.mark.parametrize("title", [title for title in hostile.TITLES if title])
 def test_plain_words_are_not_alive_and_lose_nothing(title):
-    said = words.plain(title)
-    assert live(said) is None
-    shown = re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", said).replace("\u2060", "")
+    shown_texts = words.plain(title)
+    assert live(shown_texts) is None
+    shown = re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", shown_texts).replace("\u2060", "")
     assert shown == re.sub(r"[\n\r\t\u2028]+", " ", title).strip()
 
 
@@ -267,12 +267,14 @@ def test_fifty_thousand_values_are_searched_and_not_sent(crowd, monkeypatch):
 
 
 def bar():
+    from types import SimpleNamespace
+
     import streamlit as st
 
     from dashboard.state import filter_bar, url
 
-    with url.kept("alone"):
-        st.write(filter_bar.bar({"collection": "crowd"}).count)
+    with url.bound("alone"):
+        st.write(filter_bar.bar(SimpleNamespace(collection="crowd")).count)
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from dashboard import app
 from dashboard.data import layouts
-from dashboard.data.layouts import CLUSTER, Wish
+from dashboard.data.layouts import CLUSTER, LayoutOptions
 from store import clusters as stored
 from store import connection, write
 from tests.pages import database
@@ -40,7 +40,7 @@ def parts(data: bytes) -> tuple[dict[str, np.ndarray], dict]:
     return unpacked(data[:at]), json.loads(data[at:])
 
 
-def wish_of(at) -> dict[str, str]:
+def layout_options_of(at) -> dict[str, str]:
     """What the address of the points asks for."""
     query = {name: value for name, (value,) in parse_qs(urlsplit(given(at)["points"]).query).items()}
     return {name: query[name] for name in ("layout", "by") if name in query}
@@ -48,22 +48,25 @@ def wish_of(at) -> dict[str, str]:
 
 def test_the_address_names_the_layout_and_its_column(db, open_page):
     at = open_page("map")
-    assert wish_of(at) == {} and "layout" not in at.query_params
+    assert layout_options_of(at) == {} and "layout" not in at.query_params
     at.selectbox(key="layout").set_value("time").run()
-    assert wish_of(at) == {"layout": "time", "by": "year"}
+    assert layout_options_of(at) == {"layout": "time", "by": "year"}
     assert at.query_params["layout"] == "time"
     at.selectbox(key="layout").set_value("groups").run()
     at.selectbox(key="layout_by").set_value("country").run()
-    assert wish_of(at) == {"layout": "groups", "by": "country"}
+    assert layout_options_of(at) == {"layout": "groups", "by": "country"}
     assert (at.query_params["layout"], at.query_params["layout_by"]) == ("groups", "country")
     at.selectbox(key="layout").set_value("grid").run()
-    assert wish_of(at) == {"layout": "grid"} and not at.exception
+    assert layout_options_of(at) == {"layout": "grid"} and not at.exception
 
 
 def test_a_link_opens_a_layout_and_a_wrong_one_opens_the_projection(db, open_page):
-    assert wish_of(open_page("map", layout="groups", layout_by="movement")) == {"layout": "groups", "by": "movement"}
-    assert wish_of(open_page("map", layout="spiral", layout_by="movement")) == {}
-    assert wish_of(open_page("map", layout="time", layout_by="artist")) == {"layout": "time", "by": "year"}
+    assert layout_options_of(open_page("map", layout="groups", layout_by="movement")) == {
+        "layout": "groups",
+        "by": "movement",
+    }
+    assert layout_options_of(open_page("map", layout="spiral", layout_by="movement")) == {}
+    assert layout_options_of(open_page("map", layout="time", layout_by="artist")) == {"layout": "time", "by": "year"}
 
 
 def test_each_layout_says_what_near_means_in_it(db, open_page):
@@ -87,7 +90,7 @@ def test_the_route_answers_for_each_layout_and_nothing_else(db, client):
 
 
 def test_a_time_line_goes_by_the_catalogue_and_names_what_is_missing(db):
-    points, notes = parts(layouts.points(db, 1, Wish("time", "year")))
+    points, notes = parts(layouts.points(db, 1, LayoutOptions("time", "year")))
     facts = database.metadata()
     years = {number: facts[name].get("year") for number, name in enumerate(database.NAMES, 1)}
     known = [number for number in sorted(years, key=lambda i: years[i] or 0) if years[number]]
@@ -95,8 +98,8 @@ def test_a_time_line_goes_by_the_catalogue_and_names_what_is_missing(db):
     assert x == sorted(x)
     axis = notes["axis"]
     assert (axis["kind"], axis["low"], axis["high"]) == ("number", 1503, 1894)
-    said = [axis["low"] + place / axis["x1"] * (axis["high"] - axis["low"]) for place in x]
-    assert said == pytest.approx([years[number] for number in known], abs=0.01)
+    texts = [axis["low"] + place / axis["x1"] * (axis["high"] - axis["low"]) for place in x]
+    assert texts == pytest.approx([years[number] for number in known], abs=0.01)
     assert [(block["text"], block["count"]) for block in notes["blocks"]] == [("no year", 6 - len(known))]
 
 
@@ -115,7 +118,7 @@ def test_dates_are_laid_out_by_their_ranges_with_open_ends(db, open_page):
         date_to=["1610", "1750", None, None, "1600", "1905"],
     )
     for by, at in (("date", 1605), ("date_from", 1600), ("date_to", 1610)):
-        points, notes = parts(layouts.points(db, 1, Wish("time", by)))
+        points, notes = parts(layouts.points(db, 1, LayoutOptions("time", by)))
         axis, ids = notes["axis"], points["ids"].tolist()
         years = {
             number: axis["low"] + points["x"][ids.index(number)] / axis["x1"] * (axis["high"] - axis["low"])
@@ -125,12 +128,15 @@ def test_dates_are_laid_out_by_their_ranges_with_open_ends(db, open_page):
         assert {ids[place]: side for place, side in notes["open"]} == {2: -1, 3: 1}
         assert [(block["text"], block["count"]) for block in notes["blocks"]] == [(f"no {by}", 1)]
     page = open_page("map", layout="time", layout_by="date")
-    assert wish_of(page) == {"layout": "time", "by": "date"} and "an arrow to the side" in page.main.caption[0].value
+    assert (
+        layout_options_of(page) == {"layout": "time", "by": "date"}
+        and "an arrow to the side" in page.main.caption[0].value
+    )
 
 
 def test_blocks_and_colours_go_by_the_parts_of_lists(db, open_page):
     described(db, subject=["sea; sky", "sky", "ship; sea", "ship", "sky; sea", None])
-    _, notes = parts(layouts.points(db, 1, Wish("groups", "subject")))
+    _, notes = parts(layouts.points(db, 1, LayoutOptions("groups", "subject")))
     assert sorted((block["text"], block["count"]) for block in notes["blocks"]) == [
         ("no subject", 1), ("sea (3 in all)", 1), ("ship", 2), ("sky (3 in all)", 2),
     ]  # fmt: skip
@@ -141,7 +147,7 @@ def test_blocks_and_colours_go_by_the_parts_of_lists(db, open_page):
 
 
 def test_blocks_go_by_the_catalogue(db):
-    _, notes = parts(layouts.points(db, 1, Wish("groups", "artist")))
+    _, notes = parts(layouts.points(db, 1, LayoutOptions("groups", "artist")))
     assert (notes["blocks"][0]["text"], notes["blocks"][0]["count"]) == ("Katsushika Hokusai", 2)
     assert sum(block["count"] for block in notes["blocks"]) == 6
 
@@ -150,7 +156,7 @@ def test_a_column_of_any_name_can_be_asked_for(db, client, open_page):
     with connection.writing(db) as con:
         write.set_metadata(con, 1, {name: {STRANGE: number % 2} for number, name in enumerate(database.NAMES)})
     at = open_page("map", layout="groups", layout_by=STRANGE)
-    assert wish_of(at) == {"layout": "groups", "by": STRANGE}
+    assert layout_options_of(at) == {"layout": "groups", "by": STRANGE}
     _, notes = parts(client.get(given(at)["points"]).content)
     assert [block["count"] for block in notes["blocks"]] == [3, 3]
 
@@ -173,8 +179,8 @@ def test_clusters_are_offered_where_they_are_known(clustered, client, open_page)
     at = open_page("map")
     assert given(at)["clusters"] == ""
     at.toggle(key="clusters").set_value(True).run()
-    said = client.get(given(at)["clusters"]).json()
-    assert [(group["number"], group["count"], group["image"]) for group in said["groups"]] == [(1, 2, 2)]
+    texts = client.get(given(at)["clusters"]).json()
+    assert [(group["number"], group["count"], group["image"]) for group in texts["groups"]] == [(1, 2, 2)]
     assert "Outlines are clusters that HDBSCAN" in at.main.caption[0].value
     at.selectbox(key="layout").set_value("grid").run()
     assert given(at)["clusters"] == ""  # outlines belong to the projection
@@ -196,4 +202,4 @@ def test_without_clusters_there_is_no_toggle_and_no_colour(db, open_page):
 
 
 def test_positions_of_the_projection_itself_are_sent_without_notes(db):
-    assert layouts.points(db, 1) == layouts.points(db, 1, Wish()) == layouts.packed(layout_of(db))
+    assert layouts.points(db, 1) == layouts.points(db, 1, LayoutOptions()) == layouts.packed(layout_of(db))

@@ -80,10 +80,10 @@ def test_a_database_that_is_not_there_is_named(db, made, open_page):
     ],
 )
 def test_what_a_page_does_not_have_is_named(db, open_page, page, query):
-    at = open_page(page, **{key: said for key, (said, _, _) in query.items()})
+    at = open_page(page, **{key: texts for key, (texts, _, _) in query.items()})
     assert not at.exception
-    for said, noun, instead in query.values():
-        wrong = said.rpartition(",")[2]
+    for texts, noun, instead in query.values():
+        wrong = texts.rpartition(",")[2]
         assert f"The address asks for the {noun} “{wrong}”, which is not to be had here" in warned(at)
         assert not instead or f"not to be had here; shown is {instead}" in warned(at)
 

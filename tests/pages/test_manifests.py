@@ -50,27 +50,28 @@ def offered(at) -> bool:
     return "Download the IIIF manifest" in [button.proto.label for button in at.get("download_button")]
 
 
-def said(at) -> str:
+def texts(at) -> str:
     return "\n".join(caption.value for caption in at.main.caption)
 
 
 def test_what_is_left_out_is_told(museum, files):
     at = files([1, 2, 3])
     assert offered(at)
-    assert "2 pictures. 1 picture without an address on the web is left out. The manifest’s address is made up" in said(
-        at
+    assert (
+        "2 pictures. 1 picture without an address on the web is left out. The manifest’s address is made up"
+        in texts(at)
     )
     at.text_input(key="iiif_folder").set_value("https://m.example/scans").run()
-    assert "3 pictures. The manifest’s address is made up" in said(at)
+    assert "3 pictures. The manifest’s address is made up" in texts(at)
     at.text_input(key="iiif_uri").set_value("https://m.example/m.json").run()
-    assert "made up" not in said(at) and "3 pictures." in said(at)
+    assert "made up" not in texts(at) and "3 pictures." in texts(at)
 
 
 def test_pictures_of_a_folder_alone_need_its_address(museum, files):
     at = files([3, 4])
-    assert not offered(at) and "None of these pictures has an address on the web" in said(at)
+    assert not offered(at) and "None of these pictures has an address on the web" in texts(at)
     at.text_input(key="iiif_folder").set_value("javascript:1").run()
-    assert not offered(at) and "it should begin with https://" in said(at)
+    assert not offered(at) and "it should begin with https://" in texts(at)
     assert offered(files([3, 4], iiif_folder="https://m.example/scans"))
 
 
@@ -78,7 +79,7 @@ def test_kept_regions_are_counted(museum, files):
     with connection.writing(museum) as con:
         regions.add(con, 1, (0, 0, 0.5, 0.5), "sky")
         regions.add(con, 3, (0, 0, 0.5, 0.5), "of a picture that is left out")
-    assert "1 picture, 1 region. 1 picture without" in said(files([1, 3]))
+    assert "1 picture, 1 region. 1 picture without" in texts(files([1, 3]))
 
 
 def test_peaks_are_those_of_a_stored_map(museum, files):
@@ -92,7 +93,7 @@ def test_peaks_are_those_of_a_stored_map(museum, files):
 def test_too_many_for_a_viewer(museum, files, monkeypatch):
     monkeypatch.setattr(manifest, "MOST", 2)
     at = files([1, 2, 3])
-    assert not offered(at) and "select 2 pictures at most" in said(at)
+    assert not offered(at) and "select 2 pictures at most" in texts(at)
 
 
 @pytest.mark.parametrize(("method", "head", "words"), [("cls", "mean", ", mean of all heads"), ("rollout", None, "")])

@@ -272,7 +272,7 @@ def test_a_map_of_pictures_at_one_place_opens_and_says_how_it_was_made(db, open_
     assert "numpy 2.4.6" in told and "made_by" not in told
     for layout in ("grid", "groups"):
         points = unpacked_arrangement(
-            layouts.points(db, 1, layouts.Wish(layout, "artist" if layout == "groups" else ""))
+            layouts.points(db, 1, layouts.LayoutOptions(layout, "artist" if layout == "groups" else ""))
         )
         assert len(np.unique(points, axis=0)) == len(ids)  # each has a cell of its own
 

@@ -4,8 +4,10 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from dashboard.compute import rows, words
 from dashboard.data import cache
 from dashboard.data.cache import memory
 from store import connection, write
@@ -27,7 +29,7 @@ SAYINGS = {
     "save": lambda: cache.save_selection("paintings", "new", np.array([1, 2]), ""),
     "rename": lambda: cache.rename_selection("paintings", "kept", "other", ""),
     "delete": lambda: cache.delete_selection("paintings", "kept"),
-    "region": lambda: cache.keep_region(1, (0.1, 0.1, 0.5, 0.5), "why"),
+    "region": lambda: cache.save_region(1, (0.1, 0.1, 0.5, 0.5), "why"),
     "head": lambda: cache.name_head(1, 0, 0, "horizon", ""),
 }
 
@@ -42,7 +44,7 @@ def title() -> str:
 
 
 @pytest.fixture
-def said(db):
+def annotated(db):
     """A database in which people have said something."""
     cache.add_tags(np.array([1]), ["sea"], "")
     cache.save_selection("paintings", "kept", np.array([1, 3]), "")
@@ -50,13 +52,13 @@ def said(db):
 
 
 @pytest.mark.parametrize("say", SAYINGS.values(), ids=SAYINGS)
-def test_what_people_say_leaves_the_other_answers_as_they_are(said, say):
+def test_what_people_say_leaves_the_other_answers_as_they_are(annotated, say):
     def answers():
         return cache.features(1)[1], cache.layout(2), cache.remembered(object, "anything"), cache.thumbnail(1)
 
-    before, version, state = answers(), cache.version(), connection.state(said)
+    before, version, state = answers(), cache.version(), connection.state(annotated)
     say()
-    assert connection.state(said) != state and cache.version() == version
+    assert connection.state(annotated) != state and cache.version() == version
     assert all(one is other for one, other in zip(before, answers(), strict=True))
 
 
@@ -84,7 +86,7 @@ def test_what_people_say_is_seen_at_once(db):
     assert cache.saved_selections("paintings")["name"].tolist() == ["yours"]
     cache.delete_selection("paintings", "yours")
     assert cache.selection_members("paintings", "yours") is None
-    cache.keep_region(1, (0.1, 0.1, 0.5, 0.5), "why")
+    cache.save_region(1, (0.1, 0.1, 0.5, 0.5), "why")
     assert cache.regions([1])["note"].tolist() == ["why"]
     cache.delete_region(int(cache.regions([1])["region_id"][0]))
     assert cache.regions([1]).empty
@@ -93,10 +95,10 @@ def test_what_people_say_is_seen_at_once(db):
 
 
 def test_a_network_looks_again_since_what_is_explained_may_be_a_tag(db):
-    before = cache.looked(object, "anything")
-    assert cache.looked(object, "anything") is before
+    before = cache.computed(object, "anything")
+    assert cache.computed(object, "anything") is before
     cache.add_tags(np.array([1]), ["sea"], "")
-    assert cache.looked(object, "anything") is not before
+    assert cache.computed(object, "anything") is not before
 
 
 def test_what_another_process_writes_is_seen_before_between_and_after(db):
@@ -115,23 +117,50 @@ def test_what_another_process_writes_is_seen_before_between_and_after(db):
 
 
 def test_a_writer_who_comes_right_after_us_is_not_taken_for_us(db, monkeypatch):
-    real = connection.settle
+    real = connection.commit_to_file
     title()
 
     def then(con, path):
         real(con, path)
         write.set_metadata(con, 1, {database.NAMES[0]: {"title": "theirs"}})
 
-    monkeypatch.setattr(connection, "settle", then)  # so that the file changes after its state was noted
+    monkeypatch.setattr(connection, "commit_to_file", then)  # so that the file changes after its state was noted
     cache.add_tags(np.array([1]), ["sea"], "")
     assert title() == "theirs"
 
 
-def test_a_change_that_is_undone_hides_nothing(said):
-    before = title(), memory.settled(said)
+def test_a_change_that_is_undone_hides_nothing(annotated):
+    before = title(), memory.cache_token(annotated)
     with pytest.raises(StoreError):
         cache.save_selection("paintings", "kept", np.array([1]), "")
-    assert (title(), memory.settled(said)) == before
-    with connection.writing(said) as con:
+    assert (title(), memory.cache_token(annotated)) == before
+    with connection.writing(annotated) as con:
         write.set_metadata(con, 1, {database.NAMES[0]: {"title": "mine"}})
     assert title() == "mine"
+
+
+def test_what_is_gone_is_a_sentence(db):
+    assert cache.run(1).run_id == cache.image_row(1)["image_id"] == 1
+    with pytest.raises(StoreError, match="There is no run 99 in this database"):
+        cache.run(99)
+    with pytest.raises(StoreError, match="There is no picture 99 in this database"):
+        cache.image_row(99)
+    with pytest.raises(StoreError, match="Neither the original nor a thumbnail"):
+        cache.original(99)
+    with pytest.raises(StoreError, match="No run is in view"):
+        cache.run_in_view()
+    with pytest.raises(StoreError, match="No picture is in view"):
+        cache.image_in_view()
+
+
+def test_rows_of_a_frame_are_plain():
+    frame = pd.DataFrame({"image_id": [3, 4], "title": ["a", "b"]}, index=[3, 4])
+    assert rows.records(frame) == [{"image_id": 3, "title": "a"}, {"image_id": 4, "title": "b"}]
+    assert rows.row(frame, 4) == {"image_id": 4, "title": "b"}
+    with pytest.raises(KeyError):
+        rows.row(frame, 5)
+
+
+def test_an_option_without_a_label_is_called_as_it_is():
+    called = words.named({1: "one", None: "no value"})
+    assert (called(1), called(None), called(2)) == ("one", "no value", "2")

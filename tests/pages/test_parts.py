@@ -11,16 +11,16 @@ from PIL import Image
 from dashboard import components
 from dashboard.components import patches
 from dashboard.data import cache
-from dashboard.drawing import anatomy, figure, panels
+from dashboard.drawing import anatomy, figure
 from dashboard.drawing.panels import Scene
 from dashboard.views.parts import patch_colours
 from dashboard.views.parts.patch_colours import Coloured, Palette, Style
 from ingest.vision.backbones import load
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.geometry import Frame
 from store import connection, write
 from tests.pages import database
-
-HARMFUL = '<img src=x onerror="alert(1)"> & $x_1$ **bold**'
+from tests.support.pages import HARMFUL, choose
 
 
 class Stand:
@@ -72,15 +72,8 @@ def live(db) -> int:
     return add(db, "tiny:dinov2")
 
 
-def said(at) -> str:
+def texts(at) -> str:
     return "".join(element.value for element in [*at.main.html, *at.main.markdown, *at.main.caption])
-
-
-def choose(at, key: str, *values):
-    for widget in (*at.get("button_group"), *at.multiselect, *at.selectbox, *at.slider, *at.toggle, *at.number_input):
-        if widget.key == key:
-            return widget.set_value(list(values) if widget in at.multiselect else values[0]).run()
-    raise AssertionError(f"there is no control {key}")
 
 
 # ---- pictures -------------------------------------------------------------------------------------------------------
@@ -94,7 +87,7 @@ def test_shows_the_picture_in_view_and_its_nearest_neighbours(live, wall, open_p
     assert wall.ids == [3, *cache.nearest(live, 3, 2)["image_id"].tolist()]
     choose(at, "parts_count", 1)
     assert not at.exception and wall.ids == [3]
-    assert "1 picture went through the network" in said(at)
+    assert "1 picture went through the network" in texts(at)
 
 
 def test_pictures_are_the_first_that_the_filter_leaves(live, wall, open_page):
@@ -107,8 +100,8 @@ def test_pictures_are_the_first_that_the_filter_leaves(live, wall, open_page):
     hokusai = catalogue.loc[catalogue["artist"] == "Katsushika Hokusai", "image_id"].tolist()
     at = open_page("parts", run=live, image=3, parts_of="first", f="artist:Katsushika Hokusai")
     assert wall.ids == sorted(hokusai) and len(hokusai) == 2
-    assert "patches of 2 pictures together" in said(at)
-    assert "**2** of 6 pictures: the pictures below come from these alone" in said(at)
+    assert "patches of 2 pictures together" in texts(at)
+    assert "**2** of 6 pictures: the pictures below come from these alone" in texts(at)
 
 
 def test_neighbours_come_from_what_the_filter_leaves(live, wall, open_page):
@@ -148,12 +141,12 @@ def test_each_control_changes_the_colours_but_not_the_picture(live, wall, open_p
 def test_the_network_looks_once(live, wall, open_page, monkeypatch):
     from ingest.vision import token_pca
 
-    real, looked = token_pca.patch_tokens, []
-    monkeypatch.setattr(token_pca, "patch_tokens", lambda *args: looked.append(args[2:4]) or real(*args))
+    real, computed = token_pca.patch_tokens, []
+    monkeypatch.setattr(token_pca, "patch_tokens", lambda *args: computed.append(args[2:4]) or real(*args))
     at = open_page("parts", run=live, image=5, parts_count=4)
     choose(at, "parts_foreground", True)
     choose(at, "parts_opacity", 20)
-    assert looked == [("crop", 56)] * 4
+    assert computed == [("crop", 56)] * 4
 
 
 def test_says_what_was_done(live, wall, open_page):
@@ -166,10 +159,10 @@ def test_says_what_was_done(live, wall, open_page):
         "Network tiny:dinov2",
         f"run {live} of paintings, input of 56 × 56 px, fit crop",
     ):
-        assert part in said(at)
-    assert "Foreground" not in said(at)
+        assert part in texts(at)
+    assert "Foreground" not in texts(at)
     choose(at, "parts_foreground", True)
-    assert "of the patches count as foreground" in said(at) and "the foreground patches of 6" in said(at)
+    assert "of the patches count as foreground" in texts(at) and "the foreground patches of 6" in texts(at)
 
 
 def test_a_click_goes_on_from_that_picture(live, wall, open_page):
@@ -192,7 +185,7 @@ def test_without_the_originals_the_network_sees_thumbnails_and_the_page_says_so(
         con.execute("DELETE FROM thumbnail WHERE image_id = 3")
     at = open_page("parts", run=live, image=3)
     assert not at.exception and 3 not in wall.ids and len(wall.ids) == 5
-    assert "1 could not be read" in said(at) and "Of 5 the original file is not where it was" in said(at)
+    assert "1 could not be read" in texts(at) and "Of 5 the original file is not where it was" in texts(at)
 
 
 def test_without_any_picture_there_is_a_sentence(db, live, wall, open_page):
@@ -221,7 +214,7 @@ def test_hostile_titles_are_text(db, wall, open_page):
     run = add(db, "tiny:vit")
     at = open_page("parts", run=run, image=3)
     assert not at.exception and wall.given[0]["title"] == HARMFUL
-    assert "<img src=x" not in said(at)
+    assert "<img src=x" not in texts(at)
 
 
 # ---- drawing, without the page ----------------------------------------------------------------------------------------
@@ -309,7 +302,7 @@ def test_shows_filters_and_positions(live, pane, open_page):
     at = open_page("parts", run=live, image=3, show="network")
     assert not at.exception and not at.main.error
     assert [header.value for header in at.main.header] == ["Patch filters", "Positions"]
-    assert "The first 32 of" in said(at) and "their own grid of 4 × 4" in said(at)
+    assert "The first 32 of" in texts(at) and "their own grid of 4 × 4" in texts(at)
     (shown,) = pane.given
     assert (shown.rows, shown.cols) == (4, 4) and shown.title == "Row 2, column 2"
     from ingest.vision.anatomy import position_similarity
@@ -375,7 +368,7 @@ def test_each_cell_of_the_grid_is_the_map_of_its_place(rows, cols):
         top, left = at[0] * (rows + 1), at[1] * (cols + 1)
         cell = small[top : top + rows, left : left + cols]
         values = similarity[i * cols + j].reshape(rows, cols)
-        expected = panels.colour_table(anatomy.COLOURS)[np.rint(255 * values).astype(np.uint8)]
+        expected = colour_table(anatomy.COLOURS)[np.rint(255 * values).astype(np.uint8)]
         assert (cell[..., :3] == expected).all() and (cell[..., 3] == 255).all()
 
 

@@ -1,16 +1,15 @@
 """The probe: a picture of one's own before any network, with a database, an empty one, or none."""
 
 import io
-import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
 from dashboard.views.probe import networks
 from ingest.vision.backbones import load
 from tests.pages import database
+from tests.support.pages import html_of, walls
 
 PICTURE = database.PAINTINGS / database.NAMES[0]
 
@@ -27,16 +26,8 @@ def tiny(monkeypatch):
     return offer
 
 
-def walls(at) -> dict[str, dict]:
-    return {e.proto.id.rsplit("-", 1)[1]: json.loads(e.proto.json) for e in at.get("bidi_component")}
-
-
 def bring(at, data: bytes | None = None, name: str = "wave.jpg"):
     return at.get("file_uploader")[0].set_value((name, data or PICTURE.read_bytes(), "image/jpeg")).run()
-
-
-def said(at) -> str:
-    return "".join(html.value for html in at.main.html)
 
 
 def test_a_picture_is_looked_at_without_any_database(tmp_path, monkeypatch, open_page, tiny):
@@ -44,7 +35,7 @@ def test_a_picture_is_looked_at_without_any_database(tmp_path, monkeypatch, open
     at = bring(open_page("probe"))
     assert not at.exception
     assert [pane["title"] for pane in walls(at)["maps"]["panes"]][:2] == ["Layer 0 · head 0", "Layer 0 · head 1"]
-    assert "nothing of it is stored" in said(at)
+    assert "nothing of it is stored" in html_of(at)
     assert not list(tmp_path.iterdir())  # looking writes nothing
 
 
@@ -73,8 +64,8 @@ def test_a_file_that_is_no_picture_is_a_sentence(db, open_page, tiny):
 
 def test_a_class_is_explained_and_the_prediction_named(db, open_page, tiny):
     at = bring(open_page("probe", method="daam", target="class:3"))
-    assert not at.exception and "Explained: class:3 (" in said(at)
-    assert "The network takes this for: " in said(at)
+    assert not at.exception and "Explained: class:3 (" in html_of(at)
+    assert "The network takes this for: " in html_of(at)
     backbone = load("tiny:vit-classifier")
     assert at.selectbox(key="target_kind").options == ["the class that the network predicts", "a class"]
     assert len(at.selectbox(key="target_class").options) == len(backbone.network.classes)
@@ -143,13 +134,14 @@ def test_a_link_with_a_fit_wins_over_the_usual_one(db, open_page, monkeypatch):
 
 def test_networks_bring_the_fit_of_their_runs_and_the_run_in_view_comes_first(db, open_page, monkeypatch):
     monkeypatch.setattr(networks, "_published", lambda: [])
-    runs = {number: {"run_id": number, "title": "T", "settings": {"model": "m"}, "size": 56} for number in (1, 2)}
-    runs[1]["fit"], runs[2]["fit"] = "pad", "aspect"
-    monkeypatch.setattr(networks.cache, "runs", lambda: pd.DataFrame({"run_id": [1, 2]}))
-    monkeypatch.setattr(networks.cache, "run", runs.get)
+    runs = [
+        database.stored_run(1, fit="pad", settings={"model": "m"}),
+        database.stored_run(2, fit="aspect", settings={"model": "m"}),
+    ]
+    monkeypatch.setattr(networks.cache, "runs", lambda: runs)
     monkeypatch.setattr(networks.cache, "current_run", lambda: None)
     assert [(each.key, each.fit) for each in networks.choices()] == [("run2", "aspect"), ("packaged", "aspect")]
-    monkeypatch.setattr(networks.cache, "current_run", lambda: runs[1])
+    monkeypatch.setattr(networks.cache, "current_run", lambda: runs[0])
     assert [(each.key, each.fit) for each in networks.choices()] == [("run1", "pad"), ("packaged", "aspect")]
 
 

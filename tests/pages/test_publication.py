@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dashboard.components import canvas
-from dashboard.data.layouts import Wish
+from dashboard.data.layouts import LayoutOptions
 from dashboard.views.map import publication
 from store import atlas, connection
 
@@ -27,7 +27,9 @@ def view(db):
     looks = {"kept": np.arange(n) < 4, "marked": np.arange(n) == 2}
     words = (f"t {HARMFUL}", [f"made by {HARMFUL}"])
     source = canvas.Source(n, "/points", "/thumb/{id}", "/about/{id}", "")
-    return publication.View(*words, 1, Wish(), source, layout, None, looks, pd.DataFrame(known, index=layout.ids))
+    return publication.View(
+        *words, 1, LayoutOptions(), source, layout, None, looks, pd.DataFrame(known, index=layout.ids)
+    )
 
 
 def inside(page: bytes) -> dict:

@@ -41,7 +41,7 @@ def urls(at) -> list[str]:
     return [button.proto.url for button in at.get("link_button")]
 
 
-def said(at) -> str:
+def texts(at) -> str:
     return "\n".join(element.value for element in [*at.main.caption, *at.main.markdown])
 
 
@@ -54,7 +54,7 @@ def test_a_box_on_a_picture_from_a_manifest_has_an_address(page):
 
 def test_a_box_on_another_picture_has_pixels(page):
     at = page(image=2, **BOX)
-    assert not at.code and "The box in pixels of the original: x " in said(at)
+    assert not at.code and "The box in pixels of the original: x " in texts(at)
 
 
 def test_without_a_box_there_is_nothing_to_keep(page):
@@ -68,13 +68,13 @@ def test_a_region_is_kept_listed_shown_again_and_deleted(db, page):
     at.button(key="region_keep").click().run()
     assert stored(db) == [(1, 133, 180, 399, 360, "The *claws*")]
     assert at.text_input(key="region_note").value == ""
-    assert r"The \*claws\*" in said(at) and "266 × 180 px" in said(at)
+    assert r"The \*claws\*" in texts(at) and "266 × 180 px" in texts(at)
     other = page()  # without a box in the address
     other.button(key="region_show_1").click().run()
     assert not other.exception and other.session_state["crop"] == (0.2, 0.4, 0.6, 0.8)
     assert other.code[0].value == f"{CANVAS}#xywh=1330,1800,2660,1800"
     other.button(key="region_delete_1").click().run()
-    assert stored(db) == [] and "266 × 180 px" not in said(other)
+    assert stored(db) == [] and "266 × 180 px" not in texts(other)
 
 
 def test_the_same_box_with_another_note_is_one_region(db, page):
@@ -102,4 +102,4 @@ def test_two_people_delete_the_same_region(db, page):
     with connection.writing(db) as con:
         regions.delete(con, 1)
     at.button(key="region_delete_1").click().run()
-    assert not at.exception and "sky" not in said(at)
+    assert not at.exception and "sky" not in texts(at)

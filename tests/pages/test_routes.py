@@ -84,7 +84,7 @@ def test_the_part_of_a_map_that_somebody_has_in_view_is_kept_for_them(client):
 
 
 def test_parts_are_kept_for_a_bounded_number_of_people(client, monkeypatch):
-    monkeypatch.setattr(projected, "PEOPLE", 2)
+    monkeypatch.setattr(projected, "SESSIONS", 2)
     for name in ("a", "b", "c"):
-        assert cache.keep_part(name, "1,2,3")
+        assert cache.save_part(name, "1,2,3")
     assert [cache.part_in_view(name) for name in ("a", "b", "c")] == ["", "1,2,3", "1,2,3"]

@@ -57,7 +57,7 @@ def marked(at) -> list[int]:
     return list(at.session_state["_map_marked"])
 
 
-def said(at) -> str:
+def texts(at) -> str:
     return " ".join(text.value for text in (*at.markdown, *at.caption, *at.warning))
 
 
@@ -71,7 +71,7 @@ def rows(db, query: str) -> list[tuple]:
 
 def test_nothing_selected_says_how_to_select(db, open_page):
     at = open_page("map")
-    assert "Nothing is selected yet" in said(at)
+    assert "Nothing is selected yet" in texts(at)
     assert "selection_part" not in at.session_state
 
 
@@ -79,7 +79,7 @@ def test_the_gallery_is_given_ids_and_addresses_alone(open_part):
     at = open_part("pictures", [1, 3, 4, 99])
     given = wall(at)
     assert decoded(given["ids"]) == [1, 3, 4]
-    assert "1 picture of the selection is not in this run" in said(at)
+    assert "1 picture of the selection is not in this run" in texts(at)
     assert given["thumb"].startswith("/thumb/{id}?v=") and given["about"].startswith("/atlas/abouts/{ids}?v=")
     assert set(given) == {"ids", "thumb", "about", "size", "selected"}
 
@@ -109,11 +109,11 @@ def test_what_is_typical_is_said_with_its_caveat(db, open_page, open_part):
     with connection.writing(db) as con:
         write.set_metadata(con, 1, facts)
     at = open_part("typical", [1, 2, 3])
-    assert "could well be so by chance" in said(at)  # 1 in 20 pickings of three would have them all
+    assert "could well be so by chance" in texts(at)  # 1 in 20 pickings of three would have them all
     table = "".join(html.proto.body for html in at.get("html"))
     assert "3 of 3" in table and "only here" in table
-    assert "not why" in said(at) and "no random sample" in said(at)
-    assert "no rest to compare" in said(open_part("typical", [1, 2, 3, 4, 5, 6]))
+    assert "not why" in texts(at) and "no random sample" in texts(at)
+    assert "no rest to compare" in texts(open_part("typical", [1, 2, 3, 4, 5, 6]))
 
 
 def test_findings_are_escaped_and_sentences_are_no_markdown():
@@ -136,7 +136,7 @@ def test_tags_are_added_to_all_selected_pictures_with_a_note(db, open_part):
         (i, tag, "room 4") for i in (2, 3) for tag in ("Mount Fuji", "sea")
     ]
     assert at.text_input(key="tag_note").value == "" and at.multiselect(key="tag_words").value == []
-    assert "**sea** · 2 of 2 · *room 4*" in said(at)
+    assert "**sea** · 2 of 2 · *room 4*" in texts(at)
 
 
 def test_a_tag_is_removed_from_the_selection_alone(db, open_part):
@@ -165,7 +165,7 @@ def test_all_pictures_of_a_tag_can_be_selected(db, open_part):
     at = open_part("pictures", [])
     at.button(key="tag_pick_do").click().run()
     assert marked(at) == [2, 5]
-    assert "**2** of 6 pictures" in said(at)
+    assert "**2** of 6 pictures" in texts(at)
 
 
 def test_while_the_database_is_busy_a_sentence_says_so_and_what_was_typed_stays(db, open_part, monkeypatch):
@@ -217,7 +217,7 @@ def test_a_taken_name_is_replaced_only_when_asked(db, open_part):
         selections.save(con, "paintings", "Waves", [5])
     at = save(open_part("saved", [1, 4]), "Waves")
     assert rows(db, "SELECT image_id FROM selections") == [(5,)]
-    assert "already" in said(at)
+    assert "already" in texts(at)
     at.button(key="saved_replace").click().run()
     assert rows(db, "SELECT image_id FROM selections ORDER BY 1") == [(1,), (4,)]
 
@@ -268,7 +268,7 @@ def test_the_address_holds_an_unsaved_selection_and_drops_a_name_that_no_longer_
 )
 def test_a_link_that_leads_nowhere_says_so(db, open_page, query, sentence):
     at = open_page("map", **query)
-    assert not at.exception and sentence in said(at)
+    assert not at.exception and sentence in texts(at)
 
 
 def test_the_selection_stays_when_another_page_was_open(db, open_part):
@@ -365,8 +365,8 @@ def test_the_files_are_offered(db, open_part):
 
 
 def test_words_for_many_pictures_come_at_once(db):
-    said = json.loads(captions.abouts(db, "1,3,99"))
-    assert set(said) == {"1", "3"}
-    assert said["1"]["title"] == "The Great Wave off Kanagawa" and "Hokusai" in said["1"]["caption"]
+    texts = json.loads(captions.captions(db, "1,3,99"))
+    assert set(texts) == {"1", "3"}
+    assert texts["1"]["title"] == "The Great Wave off Kanagawa" and "Hokusai" in texts["1"]["caption"]
     for bad in ("", "1,", "a", "1;2", "-1", ",".join(["1"] * 201), "9" * 30):
-        assert captions.abouts(db, bad) is None
+        assert captions.captions(db, bad) is None

@@ -16,7 +16,7 @@ from tests.pages import database
 from tests.pages.conftest import TIMEOUT
 
 
-def said(at: AppTest) -> str:
+def texts(at: AppTest) -> str:
     """All words of a page."""
     kinds = (at.title, at.markdown, at.caption, at.info, at.error, at.code)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
@@ -74,10 +74,10 @@ def test_a_picture_is_put_in_view_from_anywhere(db, where):
         from dashboard import components
         from dashboard.state import navigation, pickers, url
 
-        with url.kept("alone"):
-            navigation.arrive()
+        with url.bound("alone"):
+            navigation.read_from_url()
             pickers.run_and_image()
-            navigation.leave()
+            navigation.write_to_url()
             if where == "callback":
                 st.button("go", on_click=components.open_image, args=(4,))
             elif st.button("go"):
@@ -144,7 +144,7 @@ def test_no_database_says_what_to_type(tmp_path, monkeypatch, open_page):
     assert not at.exception
     assert at.title[0].value == "There is no database yet"
     assert at.code[0].value == "python -m ingest run FOLDER"
-    assert str(path) in said(at)
+    assert str(path) in texts(at)
 
 
 def test_another_database_than_the_usual_one_is_named_in_the_command(db, open_page):
@@ -190,7 +190,7 @@ def test_pictures_without_a_run_are_shown_and_the_other_pages_say_what_is_missin
     assert at.title[0].value == "Overview"
     at.switch_page("views/map/map.py").run()
     assert not at.exception
-    assert "No model has been run" in said(at)
+    assert "No model has been run" in texts(at)
 
 
 def test_the_newest_run_comes_first_and_another_can_be_linked(db, open_page):
@@ -262,7 +262,7 @@ def test_thumbnails_keep_a_bounded_number_and_answer_while_a_writer_works(db):
     first = small.get(db, 1)
     assert first == small.get(db, 1)
     small.get(db, 5)
-    assert len(small.held) == 1
+    assert len(small.cached) == 1
     picture = small.get(db, 5)
     with connection.writing(db) as con:
         write.add_collection(con, "other", "")

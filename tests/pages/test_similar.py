@@ -7,10 +7,11 @@ import pytest
 
 from dashboard.components import crop, paste, ranking
 from dashboard.data import cache
-from store import connection, read, search, write
+from store import connection, read, write
 from tests.pages import database
 from tests.pages.test_uploads import png
 from tests.pages.walls import Wall, html, ranked, stand_in, vectors_of
+from tests.support.search import nearest
 
 HARMFUL = '<img src=x onerror="alert(1)"> & $x_1$'
 
@@ -48,7 +49,7 @@ def network(monkeypatch):
         ids, matrix = cache.features(1)
         return matrix[ids == 4]
 
-    monkeypatch.setattr(cache, "backbone", lambda run: f"network of run {run['run_id']}")
+    monkeypatch.setattr(cache, "backbone", lambda run: f"network of run {run.run_id}")
     monkeypatch.setattr("ingest.vision.embedding.embed", embed)
     return calls
 
@@ -61,9 +62,9 @@ def test_shows_the_image_its_metadata_and_its_neighbours_with_scores(db, open_pa
     at = open_page("similar", image=1)
     assert not at.exception
     with connection.reading(db) as con:
-        nearest = search.nearest(con, 1, 1, 12).to_pylist()
-    assert wall.ids == [row["image_id"] for row in nearest]
-    assert [item["caption"][:5] for item in wall.items] == [f"{row['similarity']:.3f}"[:5] for row in nearest]
+        expected = nearest(con, 1, 1, 12).to_pylist()
+    assert wall.ids == [row["image_id"] for row in expected]
+    assert [item["caption"][:5] for item in wall.items] == [f"{row['similarity']:.3f}"[:5] for row in expected]
     page = html(at)
     for part in ("The Great Wave off Kanagawa", "Katsushika Hokusai", "hokusai-great-wave-1829.jpg", "665 × 450 px"):
         assert part in page
@@ -174,7 +175,7 @@ def test_a_pasted_picture_stays_until_put_aside(db, open_page, wall, network, mo
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "sentence"),
     [
         (b"", "The file is empty."),
         (b"GIF89a", "begins as GIF"),
@@ -182,11 +183,11 @@ def test_a_pasted_picture_stays_until_put_aside(db, open_page, wall, network, mo
         (png()[:60], "damaged or cut short"),
     ],
 )
-def test_what_is_no_picture_is_a_sentence(db, open_page, wall, network, data, said):
+def test_what_is_no_picture_is_a_sentence(db, open_page, wall, network, data, sentence):
     at = open_page("similar", image=1)
     upload(at, data)
     assert not at.exception and not network
-    assert said in at.main.error[0].value
+    assert sentence in at.main.error[0].value
     assert len(wall.ids) == 5  # and the collection's image is searched with meanwhile
 
 
@@ -226,9 +227,9 @@ def test_plus_and_minus_make_examples_which_the_address_keeps(db, open_page, wal
     assert wall.ids == ranked(vector, {1, 2, 4})
     score = vectors_of(wall.ids[0])[0] @ vector / np.linalg.norm(vector)
     assert wall.items[0]["caption"].startswith(f"{score:.3f}")
-    said = html(at)
-    assert "the mean of 2 features, those of the picture and the examples minus that of the counter-example" in said
-    assert "made of length 1 again" in said
+    page = html(at)
+    assert "the mean of 2 features, those of the picture and the examples minus that of the counter-example" in page
+    assert "made of length 1 again" in page
 
 
 def test_a_link_opens_with_its_examples_and_unknown_ones_are_left_out(db, open_page, wall):

@@ -12,7 +12,7 @@ def script():
     from dashboard.state import controls, url
 
     page = st.session_state.get("page", "first")
-    with url.kept(page):
+    with url.bound(page):
         if page == "second":
             st.write("another page")
         else:
@@ -27,8 +27,8 @@ def script():
             controls.number_input("Seed", 0, 2**31, 0, key="seed")
             controls.text_input("Folder", key="folder")
             controls.pagination(9, key="part")
-        for key, said in url.asked().items():
-            st.caption(f"{key} asked for {said}")
+        for key, texts in url.asked().items():
+            st.caption(f"{key} asked for {texts}")
 
 
 FIRST = {"layer": 11, "scale": "map", "heads": [0, 1], "mask": False, "share": 60, "size": 1.0, "seed": 0, "folder": ""}

@@ -10,7 +10,8 @@ import pytest
 
 from store import write
 from store.connection import writing
-from store.records import FrameRecord, HeadStats, ImageRecord, MapBlock, Results, RunRecord
+from store.records import FrameRecord, HeadStats, ImageRecord, Results, Run
+from tests.support.maps import stored_maps
 
 LAYERS, HEADS, DIM, ROWS, COLS = 3, 2, 8, 3, 5  # a grid that is not square tells rows from columns
 
@@ -29,10 +30,10 @@ def image(path: str, metadata: dict | None = None, content: str | None = None, *
     )
 
 
-def run_record(**changes) -> RunRecord:
+def run_record(**changes) -> Run:
     facts = {"backbone": "tiny", "weights_sha256": "0" * 64, "layers": LAYERS, "heads": HEADS, "dim": DIM, "patch": 14}
     more = {"prefix_tokens": 1, "fit": "crop", "size": 70, "settings": {"model": "tiny"}, "versions": {"torch": "2"}}
-    return RunRecord(**facts | more | changes)
+    return Run(**facts | more | changes)
 
 
 def softmax(rng: np.random.Generator, count: int, cells: int, peak: float = 2.0) -> np.ndarray:
@@ -49,9 +50,9 @@ def results(ids, seed: int = 0, rows: int = ROWS, cols: int = COLS) -> Results:
     each = np.repeat(ids, LAYERS * HEADS)
     layers = np.tile(np.repeat(np.arange(LAYERS), HEADS), len(ids))
     heads = np.tile(np.arange(HEADS), LAYERS * len(ids))
-    cls = MapBlock("cls", "", rows, cols, each, layers, heads, softmax(rng, len(each), rows * cols))
+    cls = stored_maps("cls", "", rows, cols, each, layers, heads, softmax(rng, len(each), rows * cols))
     depth = np.tile(np.arange(LAYERS), len(ids))
-    rollout = MapBlock(
+    rollout = stored_maps(
         "rollout", "", rows, cols, np.repeat(ids, LAYERS), depth, None, softmax(rng, len(depth), rows * cols)
     )
     values = {"entropy": rng.random(len(each), dtype=np.float32), "peak": rng.random(len(each), dtype=np.float32)}

@@ -6,8 +6,10 @@ import pytest
 from ingest.vision.attention import methods
 from store import aggregate, grids, read, write
 from store.connection import reading, writing
-from store.records import MapBlock, Results
+from store.maps import AttentionMaps
+from store.records import Results
 from tests.store.conftest import COLS, HEADS, LAYERS, ROWS
+from tests.support.maps import stored_maps
 
 
 def one_by_one(con, run: int, ids, method: str, layer: int, head) -> np.ndarray:
@@ -29,10 +31,10 @@ def test_gives_each_image_its_map(filled, method, layer, head):
     with reading(filled.path) as con:
         found = aggregate.group_maps(con, filled.run, ids[::-1], method, "", layer, head)
         wanted = one_by_one(con, filled.run, ids, method, layer, head)
-    assert found.ids.tolist() == ids and found.weights.dtype == np.float32
+    assert found.image_ids.tolist() == ids and found.weights.dtype == np.float32
     assert found.weights.shape == (5, ROWS, COLS)
     np.testing.assert_allclose(found.weights, wanted, rtol=1e-6)
-    assert len(found.without) == 0 and found.grids_before == 1
+    assert found.grids == 1
 
 
 def test_is_true_to_what_was_written(filled):
@@ -42,7 +44,7 @@ def test_is_true_to_what_was_written(filled):
         found = aggregate.group_maps(con, filled.run, block.image_ids[chosen], "cls", "", 1, 0)
     order = np.argsort(block.image_ids[chosen])
     bound = 0.004 * block.weights.max()  # of the code in which maps are stored
-    np.testing.assert_allclose(found.weights.reshape(5, -1), block.weights[chosen][order], atol=bound)
+    np.testing.assert_allclose(found.weights, block.weights[chosen][order], atol=bound)
 
 
 def test_many_batches_give_the_same(filled, monkeypatch):
@@ -57,7 +59,7 @@ def test_reads_only_the_images_that_were_asked_for(filled):
     some = sorted(filled.ids.values())[1:3]
     with reading(filled.path) as con:
         found = aggregate.group_maps(con, filled.run, np.array([*some, some[0]]), "cls", "", 0, 0)
-    assert found.ids.tolist() == some
+    assert found.image_ids.tolist() == some
 
 
 def test_tells_images_without_maps_and_brings_grids_onto_one(filled, make):
@@ -69,8 +71,8 @@ def test_tells_images_without_maps_and_brings_grids_onto_one(filled, make):
         found = aggregate.group_maps(con, filled.run, [*ids, *more], "cls", "", 0, "mean")
         turned = aggregate.group_maps(con, filled.run, more[:1], "cls", "", 0, "mean")
         own = aggregate.group_maps(con, filled.run, ids, "cls", "", 0, "mean")
-    assert found.ids.tolist() == [*ids, more[0]] and found.without.tolist() == more[1:]
-    assert (found.grids_before, own.grids_before, turned.grids_before) == (2, 1, 1)
+    assert found.image_ids.tolist() == [*ids, more[0]]
+    assert (found.grids, own.grids, turned.grids) == (2, 1, 1)
     assert turned.weights.shape == (1, COLS, ROWS) and own.weights.shape[1:] == (ROWS, COLS)
     side = found.weights.shape[1]
     assert found.weights.shape[2] == side
@@ -83,16 +85,15 @@ def test_no_such_maps_are_no_maps(filled, asked):
     method, layer, head = asked
     with reading(filled.path) as con:
         found = aggregate.group_maps(con, filled.run, filled.ids.values(), method, "", layer, head)
-    assert len(found.ids) == len(found.weights) == 0
-    assert found.without.tolist() == sorted(filled.ids.values())
+    assert len(found.image_ids) == len(found.weights) == 0
 
 
 def test_a_target_chooses_maps_and_none_takes_each_images_own(filled):
     one, other = sorted(filled.ids.values())[:2]
     weights = np.eye(3, ROWS * COLS, dtype=np.float32)
 
-    def block(target: str, ids: list[int], rows: np.ndarray) -> MapBlock:
-        return MapBlock("daam", target, ROWS, COLS, np.array(ids), np.zeros(len(ids), int), None, rows)
+    def block(target: str, ids: list[int], rows: np.ndarray) -> AttentionMaps:
+        return stored_maps("daam", target, ROWS, COLS, np.array(ids), np.zeros(len(ids), int), None, rows)
 
     with writing(filled.path) as con:
         blocks = [block("class:1", [one], weights[:1]), block("class:2", [one, other], weights[1:])]
@@ -100,7 +101,7 @@ def test_a_target_chooses_maps_and_none_takes_each_images_own(filled):
     with reading(filled.path) as con:
         first = aggregate.group_maps(con, filled.run, [one, other], "daam", "class:1", 0)
         own = aggregate.group_maps(con, filled.run, [one, other], "daam", None, 0)
-    assert first.ids.tolist() == [one] and first.without.tolist() == [other]
+    assert first.image_ids.tolist() == [one]
     np.testing.assert_allclose(own.weights.reshape(2, -1), [weights[:2].mean(axis=0), weights[2]])
 
 
@@ -127,10 +128,10 @@ def test_maps_that_accumulate_are_added_up_to_a_layer_and_the_view_says_the_same
     weights = {key: rng.random((4, ROWS * COLS)).astype(np.float32) for key in ("class:1", "class:2", "class:3")}
     ids = {"class:1": [one] * 4, "class:2": [one] * 4, "class:3": [other] * 4}
     blocks = [
-        MapBlock("daam", target, ROWS, COLS, np.array(ids[target]), np.arange(4), None, weights[target])
+        stored_maps("daam", target, ROWS, COLS, np.array(ids[target]), np.arange(4), None, weights[target])
         for target in weights
     ]
-    short = MapBlock("daam", "class:1", ROWS, COLS, np.array([third]), np.array([0]), None, weights["class:1"][:1])
+    short = stored_maps("daam", "class:1", ROWS, COLS, np.array([third]), np.array([0]), None, weights["class:1"][:1])
     with writing(filled.path) as con:
         write.add_results(con, filled.run, Results(np.array([one, other, third]), maps=[*blocks, short]))
     with reading(filled.path) as con:
@@ -144,7 +145,7 @@ def test_maps_that_accumulate_are_added_up_to_a_layer_and_the_view_says_the_same
         assert [row[:3] for row in rows] == plain.fetchall()
     np.testing.assert_array_equal(single.weights[0], stored["class:1"][2])
     np.testing.assert_allclose(sums.weights[0], stored["class:1"][:3].sum(axis=0), rtol=1e-6)
-    assert sums.ids.tolist() == [one] and sums.without.tolist() == [other, third]
+    assert sums.image_ids.tolist() == [one]
     both = (stored["class:1"][:3] + stored["class:2"][:3]).sum(axis=0) / 2
     np.testing.assert_allclose(own.weights, [both, stored["class:3"][:3].sum(axis=0)], rtol=1e-6)
     for image_id, target, layer, found in rows:
@@ -157,7 +158,7 @@ def test_the_view_of_sums_has_the_methods_that_accumulate_and_no_others(filled):
     (image, *_), found = sorted(filled.ids.values()), methods()
     names = [*found, *(f"{key}(option=1)" for key in found)]
     weights = np.ones((1, ROWS * COLS), np.float32)
-    maps = [MapBlock(name, "", ROWS, COLS, np.array([image]), np.array([0]), None, weights) for name in names]
+    maps = [stored_maps(name, "", ROWS, COLS, np.array([image]), np.array([0]), None, weights) for name in names]
     with writing(filled.path) as con:
         write.add_results(con, filled.run, Results(np.array([image]), maps=maps))
     with reading(filled.path) as con:

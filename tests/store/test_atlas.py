@@ -5,7 +5,7 @@ import pytest
 
 from store import atlas, write
 from store.connection import reading, writing
-from store.records import ImageRecord, RunRecord
+from store.records import ImageRecord, Run
 
 
 def image(number: int, sha: str = "") -> ImageRecord:
@@ -19,7 +19,7 @@ def db(tmp_path):
     with writing(path) as con:
         collection = write.add_collection(con, "c", None)
         ids = np.array(list(write.add_images(con, collection, map(image, range(6))).values()))
-        run = write.add_run(con, collection, RunRecord("b", "w", 1, 1, 2, 14, 1, "crop", 56, {}, {}))
+        run = write.add_run(con, collection, Run("b", "w", 1, 1, 2, 14, 1, "crop", 56, {}, {}))
         write.add_projection(con, run, "umap", {}, ids[[0, 2, 3, 5]], np.array([[0, 0], [1, 0], [0, 1], [4, 4.0]]))
     return path
 

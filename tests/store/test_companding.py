@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 from store import companding, migrate, read, write
 from store.connection import reading, writing
 from store.errors import StoreError
-from store.records import MapBlock, Results
+from store.records import Results
+from tests.support.maps import stored_maps
 
 OF_MAXIMUM, OF_RANGE = 0.005, 0.01  # what every stored map keeps to
 RNG = np.random.default_rng(7)
@@ -132,7 +133,7 @@ def test_every_way_to_read_a_map_gives_the_same(filled):
     image = filled.ids["folder/c.jpg"]
     weights = np.concatenate([KINDS[kind][:1, :15] for kind in ("ripple of 0.001", "peaked", "even")])
     weights = weights.astype(np.float32)
-    block = MapBlock("hackathon", "", 3, 5, np.full(3, image), np.arange(3), np.zeros(3), weights)
+    block = stored_maps("hackathon", "", 3, 5, np.full(3, image), np.arange(3), np.zeros(3), weights)
     with writing(filled.path) as con:
         write.add_results(con, filled.run, Results(np.array([image]), maps=[block]))
     with reading(filled.path) as con:

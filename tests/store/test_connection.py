@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from store import read, write
@@ -206,7 +207,7 @@ def test_two_ingests_of_one_folder_make_no_doubles(tmp_path):
     processes = [python(INGEST, path, stderr=subprocess.PIPE) for _ in range(2)]
     assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0), ("", 0)]
     with reading(path) as con:
-        assert read.collections(con).num_rows == read.runs(con).num_rows == 1
+        assert read.collections(con).num_rows == len(read.runs(con)) == 1
         assert sorted(read.images(con)["image_id"].to_pylist()) == list(range(1, 41))
         assert len(read.done(con, 1, ["cls", "rollout"])) == 40
         assert [row["maps"] for row in read.methods(con, 1).to_pylist()] == [240, 120]
@@ -257,3 +258,27 @@ def test_a_reader_can_change_nothing_and_reach_no_file(filled, tmp_path):
         with pytest.raises(StoreError), reading(filled.path) as con:
             con.execute(statement)
     assert sorted(os.listdir(tmp_path)) == ["filled.duckdb", "secret.csv"]
+
+
+def test_threads_that_open_at_the_same_moment_can_all_read_arrow_tables(filled):
+    """DuckDB gives an instance its Python functions after it has handed it out."""
+    table, errors = pa.table({"image_id": [1, 2]}), []
+
+    def read_with_table(together: threading.Barrier) -> None:
+        together.wait()
+        try:
+            with reading(filled.path) as con:
+                con.register("asked", table)
+                query = "SELECT count(*) FROM images JOIN asked USING (image_id)"
+                assert con.sql(query).fetchall() == [(2,)]
+        except Exception as error:
+            errors.append(error)
+
+    for _ in range(40):
+        together = threading.Barrier(4)
+        threads = [threading.Thread(target=read_with_table, args=(together,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert errors == []

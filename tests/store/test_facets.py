@@ -108,9 +108,9 @@ def test_matching_is_what_plain_python_finds_and_the_statement_gives_the_same(ma
     wanted = [image_id for image_id, row in zip(ids, rows, strict=True) if all(holds(each, row) for each in conditions)]
     with reading(path) as con:
         found = facets.matching(con, "c", conditions)
-        said = con.execute(facets.statement(con, "c", conditions)).fetchall()
+        rows = con.execute(facets.statement(con, "c", conditions)).fetchall()
     assert found.tolist() == wanted and found.dtype == np.int64
-    assert sorted(image_id for (image_id,) in said) == wanted
+    assert sorted(image_id for (image_id,) in rows) == wanted
 
 
 def test_the_conditions_choose_some_and_not_all(many):
@@ -122,12 +122,12 @@ def test_the_conditions_choose_some_and_not_all(many):
 
 def test_a_statement_takes_a_typed_condition_whatever_it_ends_with(many):
     with reading(many[0]) as con:
-        said = facets.statement(con, "c", (Between("year", 0, None),), "year < 100 OR year > 1900 -- so")
-        assert con.execute(f"SELECT count(*) FROM ({said}) WHERE image_id <= 50").fetchone()[0] == 0  # the other's
+        statement = facets.statement(con, "c", (Between("year", 0, None),), "year < 100 OR year > 1900 -- so")
+        assert con.execute(f"SELECT count(*) FROM ({statement}) WHERE image_id <= 50").fetchone()[0] == 0  # the other's
         wanted = con.execute(
             "SELECT count(*) FROM catalogue WHERE collection = 'c' AND year >= 0 AND (year < 100 OR year > 1900)"
         ).fetchone()[0]
-        assert 0 < wanted == len(con.execute(said).fetchall())
+        assert 0 < wanted == len(con.execute(statement).fetchall())
 
 
 def test_categories_are_counted_and_the_most_frequent_come_first(many):

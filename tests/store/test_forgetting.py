@@ -53,7 +53,7 @@ def test_a_forgotten_image_leaves_nothing_and_the_others_all(filled):
         for image_id in (gone, kept):
             con.execute("INSERT INTO tag VALUES (?, 'x', NULL, now())", [image_id])
         before = held(con, kept)
-        write.forget_images(con, [gone, 999_999])
+        write.delete_images(con, [gone, 999_999])
         assert held(con, gone) == {}
         assert held(con, kept) == before and {"tag", "feature", "stored_map", "point", "thumbnail", "image"} <= set(
             before
@@ -65,7 +65,7 @@ def test_columns_that_only_a_forgotten_image_had_go_with_it(filled):
     with writing(filled.path) as con:
         write.set_metadata(con, filled.collection, {"folder/a.jpg": {"painter": "Anna"}})
         assert "painter" in read.metadata_columns(con)
-        write.forget_images(con, [filled.ids["folder/a.jpg"]])
+        write.delete_images(con, [filled.ids["folder/a.jpg"]])
     with reading(filled.path) as con:
         assert "painter" not in read.metadata_columns(con)
 
@@ -73,5 +73,5 @@ def test_columns_that_only_a_forgotten_image_had_go_with_it(filled):
 @pytest.mark.parametrize("ids", [[], (), iter([])])
 def test_nothing_to_forget(filled, ids):
     with writing(filled.path) as con:
-        write.forget_images(con, ids)
+        write.delete_images(con, ids)
         assert len(read.known(con, filled.collection)) == 5

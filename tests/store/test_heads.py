@@ -8,8 +8,9 @@ from store import grids, heads, read, write
 from store.connection import reading, writing
 from store.errors import StoreError
 from store.heads import Head
-from store.records import FrameRecord, HeadStats, MapBlock, Results
+from store.records import FrameRecord, HeadStats, Results
 from tests.store.conftest import COLS, HEADS, LAYERS, ROWS
+from tests.support.maps import stored_maps
 
 CELLS = ROWS * COLS
 
@@ -176,8 +177,8 @@ def test_the_mean_map_is_the_mean_of_the_maps(filled, ids, batch, monkeypatch):
     found = ask(filled.path, "mean_map", Head(filled.run, 2, 0, "cls"), ids)
     wanted = stack(filled.path, ids or range(1, 6))[:, 2 * HEADS].mean(0)
     np.testing.assert_allclose(found.weights.ravel(), wanted, rtol=1e-5)
-    assert found.weights.shape == (ROWS, COLS)
-    assert (found.images, found.grids_before) == (len(ids or range(5)), 1)
+    assert found.weights.shape == (1, ROWS, COLS)
+    assert (found.images, found.grids) == (len(ids or range(5)), 1)
 
 
 def on_one_grid(path, ids) -> np.ndarray:
@@ -192,20 +193,20 @@ def test_maps_of_several_grids_are_brought_onto_one(filled, make):
     another_grid(filled, make, [2, 5])
     found = ask(filled.path, "mean_map", Head(filled.run, 0, 1, "cls"))
     np.testing.assert_allclose(found.weights.ravel(), on_one_grid(filled.path, range(1, 6))[:, 1].mean(0), rtol=1e-5)
-    assert (found.images, found.grids_before) == (5, 2)
+    assert (found.images, found.grids) == (5, 2)
 
 
 def test_without_maps_there_is_no_mean(filled):
     assert ask(filled.path, "mean_map", Head(filled.run, 0, 0, "received")) is None
     assert ask(filled.path, "mean_map", Head(filled.run, 0, 0, "cls"), []) is None
-    assert ask(filled.path, "likeness", filled.run, "received") is None
-    assert ask(filled.path, "likeness", filled.run, "cls", [99]) is None
+    assert ask(filled.path, "similarity", filled.run, "received") is None
+    assert ask(filled.path, "similarity", filled.run, "cls", [99]) is None
 
 
 def test_methods_and_targets_do_not_mix(filled, make):
     weights = make.softmax(np.random.default_rng(5), 1, CELLS)
     one = [np.array([1]), np.array([0]), np.array([0]), weights]
-    blocks = [MapBlock("received", "", ROWS, COLS, *one), MapBlock("daam_heads", "class:7", ROWS, COLS, *one)]
+    blocks = [stored_maps("received", "", ROWS, COLS, *one), stored_maps("daam_heads", "class:7", ROWS, COLS, *one)]
     with writing(filled.path) as con:
         write.add_results(con, filled.run, Results(np.array([1]), maps=blocks))
     assert ask(filled.path, "mean_map", Head(filled.run, 0, 0, "cls")).images == 5
@@ -222,9 +223,9 @@ def cosines(weights: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("at_a_time", [1, 2, 20])
-def test_likeness_is_the_mean_cosine_over_images(filled, at_a_time, monkeypatch):
+def test_similarity_is_the_mean_cosine_over_images(filled, at_a_time, monkeypatch):
     monkeypatch.setattr(heads, "_IMAGES", at_a_time)
-    found = ask(filled.path, "likeness", filled.run, "cls")
+    found = ask(filled.path, "similarity", filled.run, "cls")
     maps = stack(filled.path, range(1, 6))
     np.testing.assert_allclose(found.cosines, cosines(maps), atol=1e-5)
     np.testing.assert_allclose(found.means.reshape(LAYERS * HEADS, -1), maps.mean(0), rtol=1e-5)
@@ -232,29 +233,29 @@ def test_likeness_is_the_mean_cosine_over_images(filled, at_a_time, monkeypatch)
     assert found.images == 5
 
 
-def test_likeness_is_read_from_a_sample_spread_over_the_images(filled):
-    found = ask(filled.path, "likeness", filled.run, "cls", sample=3)
+def test_similarity_is_read_from_a_sample_spread_over_the_images(filled):
+    found = ask(filled.path, "similarity", filled.run, "cls", sample=3)
     assert found.images == 3
     np.testing.assert_allclose(found.cosines, cosines(stack(filled.path, [1, 3, 5])), atol=1e-5)
 
 
-def test_likeness_takes_each_image_on_its_own_grid(filled, make):
+def test_similarity_takes_each_image_on_its_own_grid(filled, make):
     another_grid(filled, make, [2, 4])
-    found = ask(filled.path, "likeness", filled.run, "cls", ids=[2, 3, 4])
+    found = ask(filled.path, "similarity", filled.run, "cls", ids=[2, 3, 4])
     per_image = [cosines(stack(filled.path, [image])) for image in (2, 3, 4)]
     np.testing.assert_allclose(found.cosines, np.mean(per_image, axis=0), atol=1e-5)
     wanted = on_one_grid(filled.path, [2, 3, 4]).mean(0)
     np.testing.assert_allclose(found.means.reshape(LAYERS * HEADS, -1), wanted, rtol=1e-5)
 
 
-def test_heads_without_a_common_image_have_no_likeness(filled, make):
+def test_heads_without_a_common_image_have_no_similarity(filled, make):
     weights = make.softmax(np.random.default_rng(6), 3, CELLS)
     weights[2] = 0
     ids, layers, numbers = np.array([1, 2, 2]), np.array([0, 1, 2]), np.zeros(3, int)
     with writing(filled.path) as con:
-        block = MapBlock("received", "", ROWS, COLS, ids, layers, numbers, weights)
+        block = stored_maps("received", "", ROWS, COLS, ids, layers, numbers, weights)
         write.add_results(con, filled.run, Results(np.array([1, 2]), maps=[block]))
-    found = ask(filled.path, "likeness", filled.run, "received")
+    found = ask(filled.path, "similarity", filled.run, "received")
     assert np.isnan(found.cosines[0, 1]) and np.isnan(found.cosines[0, 2])
     assert found.cosines[0, 0] == pytest.approx(1) and found.cosines[1, 1] == pytest.approx(1)
     assert found.cosines[1, 2] == 0  # a map of zeros points nowhere

@@ -96,6 +96,14 @@ def test_a_broken_migration_leaves_the_database_as_it_was(filled, folder):
         assert con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'more'").fetchall() == [(0,)]
 
 
+def test_a_new_database_gets_every_migration_or_none(tmp_path, folder):
+    (folder / f"{NEXT:04}_more.sql").write_text("CREATE TABLE more (a INTEGER); SELECT nonsense;")
+    with duckdb.connect(str(tmp_path / "new.duckdb")) as con:
+        with pytest.raises(duckdb.Error):
+            migrate.apply(con, tmp_path / "new.duckdb", folder)
+        assert con.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
+
+
 def test_somebody_elses_database_is_left_alone(tmp_path):
     path = tmp_path / "sales.duckdb"
     with duckdb.connect(str(path)) as con:

@@ -61,8 +61,8 @@ def test_its_views_show_the_same(old, migrated, view):
 
 def test_the_command_line_says_what_it_did(old, tmp_path):
     db = shutil.copy(old[0], tmp_path / "old.duckdb")
-    said = [CliRunner().invoke(main, ["migrate", "--db", str(db)]).output for _ in range(2)]
-    assert said == [f"{db} is up to date now\n", f"{db} was up to date already\n"]
+    texts = [CliRunner().invoke(main, ["migrate", "--db", str(db)]).output for _ in range(2)]
+    assert texts == [f"{db} is up to date now\n", f"{db} was up to date already\n"]
 
 
 def test_its_macros_give_the_same(old, migrated):

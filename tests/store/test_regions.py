@@ -60,7 +60,7 @@ def test_a_forgotten_picture_takes_its_regions_along(filled, ids):
     with writing(filled.path) as con:
         for image_id in ids[:2]:
             regions.add(con, image_id, (0, 0, 0.5, 0.5))
-        write.forget_images(con, ids[:1])
+        write.delete_images(con, ids[:1])
         assert con.execute("SELECT DISTINCT image_id FROM region").fetchall() == [(ids[1],)]
 
 

@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from store import companding, read, schema, search, write
+from store import companding, read, rows, schema, write
 from store.connection import reading, writing
 from store.errors import StoreError
-from store.records import FrameRecord, HeadStats, MapBlock, Results
+from store.maps import AttentionMaps
+from store.records import FrameRecord, HeadStats, Results
+from tests.support.search import nearest
 
 
 def test_collections(filled):
@@ -86,12 +88,19 @@ def test_runs(filled):
     with reading(filled.path) as con:
         row = read.run(con, filled.run)
         assert read.run(con, 99) is None
-        (listed,) = read.runs(con, "Gemälde").to_pylist()
-        assert read.runs(con, "other").num_rows == 0
-    assert row["settings"] == {"model": "tiny"} and row["versions"] == {"torch": "2"}
-    assert (row["backbone"], row["layers"], row["heads"], row["dim"], row["patch"]) == ("tiny", 3, 2, 8, 14)
-    assert (row["prefix_tokens"], row["fit"], row["size"], row["collection"]) == (1, "crop", 70, "Gemälde")
-    assert listed["images"] == row["images"] == 5
+        assert read.runs(con, "Gemälde") == [row]
+        assert read.runs(con, "other") == []
+    assert row.settings == {"model": "tiny"} and row.versions == {"torch": "2"}
+    assert (row.backbone, row.layers, row.heads, row.dim, row.patch) == ("tiny", 3, 2, 8, 14)
+    assert (row.prefix_tokens, row.fit, row.size, row.collection) == (1, "crop", 70, "Gemälde")
+    assert (row.images, row.title, row.measured) == (5, "tiny", None)
+
+
+def test_a_query_that_must_have_a_row_says_so_where_it_has_none(filled):
+    with reading(filled.path) as con:
+        assert rows.one(con, "SELECT count(*) FROM image WHERE path = ?", ["nowhere"]) == (0,)
+        with pytest.raises(StoreError, match="no answer"):
+            rows.one(con, "SELECT path FROM image WHERE path = ?", ["nowhere"])
 
 
 def test_frames(filled):
@@ -103,16 +112,16 @@ def test_frames(filled):
 def test_maps_of_a_grid_that_is_not_square(filled):
     block = filled.results.maps[0]
     mine = block.image_ids == 4
-    expected = companding.decode(*companding.encode(block.weights[mine])).reshape(6, 3, 5)
+    expected = companding.decode(*companding.encode(block.weights[mine].reshape(6, 15))).reshape(6, 3, 5)
     with reading(filled.path) as con:
         stack = read.maps(con, filled.run, 4, "cls")
         some = read.maps(con, filled.run, 4, "cls", layers=[0, 2], heads=[1])
         assert read.maps(con, filled.run, 4, "cls", layers=[9]) is None
         assert read.maps(con, filled.run, 4, "cls", target="class:281") is None
-    assert (stack.rows, stack.cols, stack.weights.dtype) == (3, 5, np.float32)
+    assert (*stack.grid, stack.weights.dtype) == (3, 5, np.float32)
     assert stack.layers.tolist() == [0, 0, 1, 1, 2, 2] and stack.heads.tolist() == [0, 1, 0, 1, 0, 1]
     assert (stack.weights == expected).all()
-    assert np.abs(stack.weights - block.weights[mine].reshape(6, 3, 5)).max() < 0.004
+    assert np.abs(stack.weights - block.weights[mine]).max() < 0.004
     assert (some.weights == expected[[1, 5]]).all()
 
 
@@ -181,11 +190,11 @@ def test_numpys_numbers_are_as_good_as_pythons(filled):
         write.add_results(con, run, filled.results)
         write.add_projection(con, run, "tsne", {"seed": np.int64(1)}, np.array([1, 2]), np.zeros((2, 2)))
         write.add_failures(con, np.int64(filled.collection), [("x.jpg", "decode", "cut off")])
-        assert read.run(con, run)["run_id"] == filled.run
+        assert read.run(con, run).run_id == filled.run
         assert read.frame(con, run, image).image_id == 2
         assert read.maps(con, run, image, "cls", layers=np.array([1]), heads=[np.int8(0)]).layers.tolist() == [1]
         assert read.thumbnail(con, image) == b"\xff\xd8folder/b.jpg"
-        assert search.nearest(con, run, image, np.int16(2)).num_rows == 2
+        assert nearest(con, run, image, np.int16(2)).num_rows == 2
 
 
 def test_the_list_of_what_sql_can_use(filled):
@@ -198,18 +207,19 @@ def test_the_list_of_what_sql_can_use(filled):
 
 def test_an_empty_database_answers_everything(empty):
     with reading(empty) as con:
-        for table in (read.collections, read.images, read.catalogue, read.runs, read.projections, read.failures):
+        for table in (read.collections, read.images, read.catalogue, read.projections, read.failures):
             assert table(con).num_rows == 0
         for table in (read.methods, read.head_stats, read.points):
             assert table(con, 1).num_rows == 0
+        assert read.runs(con) == []
         assert read.metadata_columns(con) == {} and read.metadata_columns(con, "c") == {}
         assert read.run(con, 1) is None and read.frame(con, 1, 1) is None and read.maps(con, 1, 1, "cls") is None
         assert read.thumbnails(con, []) == {} and read.known(con, 1) == {} and read.done(con, 1, ["cls"]) == set()
 
 
-def _block(**changes):
-    facts = {"method": "cls", "target": "", "rows": 2, "cols": 2, "image_ids": [1], "layers": [0], "heads": [0]}
-    return MapBlock(**facts | {"weights": np.full((1, 4), 0.25, np.float32)} | changes)
+def _maps(**changes):
+    one = {"weights": np.full((1, 2, 2), 0.25, np.float32), "layers": np.zeros(1), "heads": np.zeros(1)}
+    return AttentionMaps(**one | {"image_ids": np.ones(1, np.int64), "method": "cls"} | changes)
 
 
 @pytest.mark.parametrize(
@@ -218,9 +228,9 @@ def _block(**changes):
         (Results([1, 2], vectors=np.ones((1, 8))), r"expects vectors of shape \(2, 8\)"),
         (Results([1], vectors=np.ones((1, 9))), r"shape \(1, 8\); these have \(1, 9\)"),
         (Results([1], vectors=np.full((1, 8), np.nan)), "finite"),
-        (Results([1], maps=[_block(rows=3)]), r"3 × 2 need weights of shape \(1, 6\)"),
-        (Results([1], maps=[_block(image_ids=[1, 2])]), r"2 maps"),
-        (Results([1], maps=[_block(weights=np.full((1, 4), -1.0))]), "finite weights of 0 and more"),
+        (Results([1], maps=[_maps(weights=np.ones((1, 4)))]), r"'cls' have \(1, 4\), \(1,\), \(1,\) and \(1,\)"),
+        (Results([1], maps=[_maps(image_ids=np.array([1, 2]))]), r"an image; these of .* and \(2,\)"),
+        (Results([1], maps=[_maps(weights=np.full((1, 2, 2), -1.0))]), "finite weights of 0 and more"),
         (Results([1], head_stats=[HeadStats([1], [0], [0], {"sharpness": [1.0]})]), "no column for sharpness"),
     ],
 )

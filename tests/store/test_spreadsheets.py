@@ -95,7 +95,7 @@ def test_no_other_file_of_the_product_writes_a_table_for_spreadsheets():
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("csv", "openpyxl", "xlsxwriter")):
                 strange += [f"{file.name}:{node.lineno} {name.name}" for name in node.names if name.name in WRITERS]
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                said = node.value.upper()
-                if "COPY " in said and " TO " in said and ("CSV" in said or "XLSX" in said):
+                text = node.value.upper()
+                if "COPY " in text and " TO " in text and ("CSV" in text or "XLSX" in text):
                     strange.append(f"{file.name}:{node.lineno} {node.value[:40]}")
     assert not strange

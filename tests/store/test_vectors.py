@@ -10,6 +10,7 @@ import pytest
 from store import search, vectors, write
 from store.connection import reading, writing
 from store.errors import DatabaseMissing, StoreError
+from tests.support.search import nearest_to
 
 
 @pytest.fixture(autouse=True)
@@ -200,7 +201,7 @@ def test_nearest_says_what_the_macro_says(filled, make):
     ids, matrix = vectors.vectors(filled.path, filled.run)
     with reading(filled.path) as con:
         for image_id in (1, 5, 100, 405):
-            table = search.nearest_to(con, filled.run, matrix[image_id - 1], 50)
+            table = nearest_to(con, filled.run, matrix[image_id - 1], 50)
             mine, similarity = vectors.nearest(ids, matrix, matrix[image_id - 1], 50)
             assert mine.tolist() == table["image_id"].to_pylist()
             np.testing.assert_allclose(similarity, table["similarity"].to_numpy(), atol=2e-7)

@@ -7,6 +7,7 @@ import pytest
 
 from store import read, search, write
 from store.connection import reading, writing
+from store.maps import AttentionMaps
 from store.records import Results
 
 TABLES = ("images", "features", "frames", "attention", "head_stats", "projections", "points", "failures", "runs")
@@ -89,13 +90,13 @@ def test_a_touched_file_keeps_its_findings_and_learns_its_new_time(filled, make)
 
 def test_set_metadata_counts_what_it_changed(filled):
     with writing(filled.path) as con:
-        news = {
+        changed_in_url = {
             "folder/a.jpg": {"title": "Bild a", "year": 1800},
             "folder/b.jpg": {"artist": "x"},
             "nowhere.jpg": {"a": 1},
         }
-        assert write.set_metadata(con, filled.collection, news) == 1
-        assert write.set_metadata(con, filled.collection, news) == 0
+        assert write.set_metadata(con, filled.collection, changed_in_url) == 1
+        assert write.set_metadata(con, filled.collection, changed_in_url) == 0
         assert write.set_metadata(con, filled.collection, {}) == 0
         assert read.known(con, filled.collection)["folder/b.jpg"][4] == {"artist": "x"}
         assert read.catalogue(con, ids=[1, 2])["artist"].to_pylist() == [None, "x"]
@@ -127,8 +128,8 @@ def test_new_maps_replace_those_of_the_same_method_and_target_alone(filled, make
         assert rows == [("cls", "", 30), ("cls", "class:281", 12), ("rollout", "", 15)]
         replaced, kept = (read.maps(con, filled.run, image, "rollout").weights for image in (1, 3))
         assert len(read.done(con, filled.run, [])) == 5  # features stayed
-    np.testing.assert_allclose(replaced.reshape(3, 15), fresh.maps[1].weights[:3], atol=0.004)
-    np.testing.assert_allclose(kept.reshape(3, 15), filled.results.maps[1].weights[6:9], atol=0.004)
+    np.testing.assert_allclose(replaced, fresh.maps[1].weights[:3], atol=0.004)
+    np.testing.assert_allclose(kept, filled.results.maps[1].weights[6:9], atol=0.004)
 
 
 def test_blocks_of_several_grids_come_in_one_call(filled, make):
@@ -178,8 +179,7 @@ def test_maps_take_little_more_than_a_byte_a_weight(empty, make):
         with writing(empty) as con:
             run = write.add_run(con, 1, make.run())
             layers, heads = np.tile(np.repeat(np.arange(12), 6), 64), np.tile(np.arange(6), 12 * 64)
-            block = dataclasses.replace(make.results([1]).maps[0], rows=16, cols=16, image_ids=ids, weights=cells)
-            block = dataclasses.replace(block, layers=layers, heads=heads)
+            block = AttentionMaps(cells.reshape(-1, 16, 16), layers, heads, ids, "cls")
             write.add_results(con, run, Results(np.unique(ids), maps=[block]))
     assert (empty.stat().st_size - before) / (192 * 72 * 256) < 1.2
 

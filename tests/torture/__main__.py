@@ -63,19 +63,19 @@ def kills_of(folder: Path, arguments: argparse.Namespace) -> Iterator[Row]:
     for megabytes in (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.8):
         db = folder / "full.duckdb"
         ended = kills.Life(pictures, db, kills.file_limit, megabytes).end()
-        clear = "There is no room left" in ended.said or (not megabytes and not ended.said)
+        clear = "There is no room left" in ended.output or (not megabytes and not ended.output)
         if ended.code == 0:
             continue  # it fitted
         stored = db.exists()
         if stored:
             kills.check_sound(db)
         again = kills.Life(pictures, db).end()
-        assert again.code == 0, again.said
+        assert again.code == 0, again.output
         kills.check_same(db, whole)
         kills.remove(db)
         what = "a sentence" if clear and megabytes else "an end" if clear else "no sentence"
         came = f"{what}, {'a database that opens' if stored else 'no database'}; the next ingest makes it whole"
-        yield ["disk full", f"at {megabytes:g} MB", came, "none" if clear else ended.said[-200:]]
+        yield ["disk full", f"at {megabytes:g} MB", came, "none" if clear else ended.output[-200:]]
 
 
 def files_of(folder: Path, arguments: argparse.Namespace) -> Iterator[Row]:
@@ -86,7 +86,7 @@ def files_of(folder: Path, arguments: argparse.Namespace) -> Iterator[Row]:
 
     cases, db = hostile.make(folder / "files"), folder / "hostile.duckdb"
     ended = kills.Life(folder / "files", db).end()
-    assert ended.code == 0, ended.said[-500:]
+    assert ended.code == 0, ended.output[-500:]
     kills.check_sound(db)
     sizes, failures = outcomes(db)
     for wanted in (hostile.IMAGE, hostile.FAILURE, hostile.EITHER, hostile.LEFT_OUT):

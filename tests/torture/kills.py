@@ -52,7 +52,7 @@ class Ended:
     """How an ingest ended: its exit code (-9 when killed) and what it said."""
 
     code: int | None
-    said: str
+    output: str
 
 
 class Life:
@@ -165,7 +165,7 @@ def survive(
     kills: int,
     seed: int,
     seconds: float,
-    tell: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> Survived:
     """Kill ingests of a folder at so many random moments, resuming each time; `seconds` is what an undisturbed one
     takes. Whenever an ingest comes to its end its database is compared with `whole` and another is begun.
@@ -187,14 +187,14 @@ def survive(
         else:
             window *= 0.6
             _finish(folder, db, whole, survived)
-            tell(f"{survived.kills} killed, {survived.rounds} databases finished and equal")
+            log(f"{survived.kills} killed, {survived.rounds} databases finished and equal")
     _finish(folder, db, whole, survived)
     return survived
 
 
 def _finish(folder: Path, db: Path, whole: Path, survived: Survived) -> None:
     ended = Life(folder, db).end()
-    assert ended.code == 0, ended.said
+    assert ended.code == 0, ended.output
     check_same(db, whole)
     survived.rounds += 1
     remove(db)
@@ -299,5 +299,5 @@ def undisturbed(folder: Path, db: Path) -> float:
     """An ingest that nobody disturbs; returns the seconds that it took."""
     life, began = Life(folder, db), time.monotonic()
     ended = life.end()
-    assert ended.code == 0, ended.said
+    assert ended.code == 0, ended.output
     return time.monotonic() - began

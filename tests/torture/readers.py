@@ -88,11 +88,11 @@ def _write(folder: Path, db: Path, until: float, waits: Waits) -> None:
         count += AT_A_TIME
         ended = kills.Life(folder, db, telling_waits).end()
         waits.ingests += 1
-        found = [float(line.split()[1]) for line in ended.said.splitlines() if line.startswith("waited ")]
+        found = [float(line.split()[1]) for line in ended.output.splitlines() if line.startswith("waited ")]
         waits.seconds["a write, until it may begin"] += found
         waits.chunks += len(found)
         if ended.code != 0:
-            waits.problems.append(f"an ingest ended with {ended.code}: {ended.said[-300:]}")
+            waits.problems.append(f"an ingest ended with {ended.code}: {ended.output[-300:]}")
 
 
 def telling_waits() -> None:

@@ -215,22 +215,22 @@ def lay_out(folder: Path) -> None:
 def attack(db: Path, kind: str, sql: str) -> Outcome:
     """Type one statement."""
     harmless, sql = sql.startswith("*"), sql.removeprefix("*")
-    began, fault, said = time.monotonic(), "", ""
+    began, fault, texts = time.monotonic(), "", ""
     try:
         answer = sandbox.query(db, sql, SECONDS, ROWS)
-        outcome, said = "bounded", str(answer.table.to_pydict())
+        outcome, texts = "bounded", str(answer.table.to_pydict())
         if not harmless:
             fault = "it was answered"
         elif answer.table.num_rows > ROWS:
             fault = f"{answer.table.num_rows} rows came"
     except SqlRefused as error:
-        outcome, said = "refused", str(error)
+        outcome, texts = "refused", str(error)
     except SqlTimeout as error:
-        outcome, said = "stopped", str(error)
+        outcome, texts = "stopped", str(error)
     except SqlFailed as error:
-        outcome, said = "failed", str(error)
-    if SECRET in said:
+        outcome, texts = "failed", str(error)
+    if SECRET in texts:
         fault = "it told the secret"
-    if len(said) > 10_000 and outcome != "bounded":
-        fault = f"its message has {len(said)} characters"
+    if len(texts) > 10_000 and outcome != "bounded":
+        fault = f"its message has {len(texts)} characters"
     return Outcome(kind, sql, outcome, time.monotonic() - began, fault)

@@ -67,11 +67,11 @@ def test_a_full_disk_ends_in_a_sentence_and_the_next_ingest_goes_on(pictures, wh
     ended = kills.Life(pictures, db, kills.file_limit, megabytes).end()
     assert ended.code == 1
     if megabytes:  # otherwise there was no room for the sentence either
-        last = ended.said.strip().splitlines()[-1]
+        last = ended.output.strip().splitlines()[-1]
         assert re.fullmatch(
             r"Error: There is no room left for the database .*full\.duckdb\. .* same command again\.", last
         )
-    assert "Traceback" not in ended.said
+    assert "Traceback" not in ended.output
     stored = 0
     if db.exists():
         with reading(db) as con:
@@ -79,7 +79,7 @@ def test_a_full_disk_ends_in_a_sentence_and_the_next_ingest_goes_on(pictures, wh
         kills.check_sound(db)
     assert (stored > 0) == (megabytes >= 0.1)
     again = kills.Life(pictures, db).end()
-    assert again.code == 0 and f", {stored} already there" in again.said
+    assert again.code == 0 and f", {stored} already there" in again.output
     kills.check_same(db, whole)
 
 
@@ -90,7 +90,7 @@ def test_a_small_disk(pictures, whole, tmp_path):
         db = tmp_path / "disk" / "full.duckdb"
         log = tmp_path / "log"
         ended = kills.Life(pictures, db, log=log).end()
-        assert ended.code == 1 and "There is no room left for the database" in ended.said
+        assert ended.code == 1 and "There is no room left for the database" in ended.output
         with reading(db) as con:
             assert 0 < con.execute("SELECT count(*) FROM feature").fetchone()[0] < IMAGES
         with pytest.raises(NoRoom), writing(db) as con:
@@ -114,7 +114,7 @@ def test_a_folder_that_may_not_be_written(pictures, whole, tmp_path):
     for name in ("new.duckdb", "old.duckdb"):
         ended = kills.Life(pictures, folder / name, kills.unprivileged, log=tmp_path / "log").end()
         assert ended.code == 1
-        last = ended.said.strip().splitlines()[-1]
+        last = ended.output.strip().splitlines()[-1]
         assert re.fullmatch(r"Error: The database .*\.duckdb may not be written, .*folder\.", last)
     code = "import sys; from tests.torture import kills; kills.unprivileged(); from store.connection import reading\nwith reading(sys.argv[1]): print('read')"
     done = subprocess.run([sys.executable, "-c", code, str(db)], cwd=ROOT, capture_output=True, text=True)

@@ -61,7 +61,7 @@ def test_two_ingests_at_once_take_turns(tmp_path, folders):
     lives = [kills.Life(source, db, log=tmp_path / f"{n}.log") for n, source in enumerate(sources)]
     for life in lives:
         ended = life.end()
-        assert ended.code == 0, ended.said
+        assert ended.code == 0, ended.output
     kills.check_sound(db)
     good = IMAGES - 1  # one of the files is damaged
     with duckdb.connect(str(db), read_only=True) as con:

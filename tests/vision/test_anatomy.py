@@ -74,14 +74,14 @@ def test_a_table_of_another_grid_stays_on_its_own():
 
 
 def test_a_grid_that_is_not_square_is_known_by_its_name():
-    from ingest.vision.backbones import look_at
+    from ingest.vision.backbones import make_backbone
     from ingest.vision.backbones.from_timm import load_timm
 
     network = load_timm(
         "vit_tiny_patch16_224", None, pretrained=False, embed_dim=32, depth=1, num_heads=2, img_size=(32, 80)
     )
     network = replace(network, rule=replace(network.rule, size=32, resize=80))
-    backbone = look_at("timm:wide", network, "")
+    backbone = make_backbone("timm:wide", network, "")
     assert backbone.network.module.pos_embed.shape == (1, 11, 32)
     found = position_similarity(backbone)
     assert (found.rows, found.cols) == (2, 5)

@@ -101,7 +101,7 @@ def test_positions_follow_the_shape_of_the_grid(name):
 
     def features(rows, cols):
         laid = patches.view(rows, cols, 3, side, side).permute(2, 0, 3, 1, 4).reshape(1, 3, rows * side, cols * side)
-        return backbone.look(laid).features
+        return backbone.process(laid).features
 
     with torch.inference_mode():
         square, broad, tall = features(4, 4), features(2, 8), features(8, 2)

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from ingest.vision import tap
-from ingest.vision.attention import explain, methods, walk
+from ingest.vision.attention import methods, walk
 from ingest.vision.attention.statistics import HeadStatistics
 from ingest.vision.backbones import load
 from ingest.vision.embedding import cells_of, embed, methods_for, observe
 from ingest.vision.explaining import Asked, capture_target, suits
 from ingest.vision.geometry import Frame
 from ingest.vision.targets import DirectionTarget
+from tests.support.attention import explain
 from tests.vision import naive
 
 # 1, 2, 5 and 0 prefix tokens, a network that pools its patches, one with class attention alone.
@@ -185,7 +186,7 @@ def test_flow_refuses_a_large_grid():
 def test_the_pooling_heads_row_is_what_the_module_computes(name):
     backbone, pixels, capture = captured(name)
     module = backbone.network.module
-    tokens = backbone.look(pixels, tokens=True).tokens
+    tokens = backbone.process(pixels, tokens=True).tokens
     with torch.no_grad():
         if name == "siglip":
             head = module.vision_model.head if hasattr(module, "vision_model") else module.head

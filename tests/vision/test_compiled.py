@@ -31,7 +31,7 @@ def module(tmp_path, monkeypatch):
         file.write_text(MODULE)
         spec = importlib.util.spec_from_file_location(name, file)
         monkeypatch.setitem(sys.modules, name, made := importlib.util.module_from_spec(spec))
-        with compiled._kept_on_disk():
+        with compiled._cached_on_disk():
             spec.loader.exec_module(made)
         assert (made.plain(1), made.with_options(1), made.with_types(1)) == (2, 3, 4)
         return made

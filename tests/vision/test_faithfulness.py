@@ -1,4 +1,4 @@
-"""Taking patches away, against networks from which their tokens are really taken; maps of networks that forget."""
+"""Taking patches away, against networks from which their tokens are really taken."""
 
 from dataclasses import replace
 
@@ -8,19 +8,8 @@ import torch
 from torch import nn
 
 from ingest.vision import faithfulness as room
-from ingest.vision.attention import explain as attention
 from ingest.vision.backbones import load
-from ingest.vision.backbones.checkpoint import weights_sha256
-from ingest.vision.faithfulness import (
-    Curves,
-    FaithfulnessError,
-    Veil,
-    block_parameters,
-    faithfulness,
-    randomisation,
-    randomised,
-    rank_correlation,
-)
+from ingest.vision.faithfulness import Curves, FaithfulnessError, TokenMask, faithfulness
 from ingest.vision.tap import Tap
 
 TRANSFORMERS = ["vit", "deit-distilled", "dinov2", "dinov2-registers", "clip", "siglip"]
@@ -102,7 +91,7 @@ def test_hiding_patches_equals_leaving_their_tokens_out(name):
     backbone, picture = tiny(name), pixels(2)
     with torch.inference_mode():
         whole = backbone.network.forward(picture, False).features
-        with Veil(visible.expand(2, -1), backbone.prefix_tokens):
+        with TokenMask(visible.expand(2, -1), backbone.prefix_tokens):
             hidden = backbone.network.forward(picture, False).features
         shorter = without(tiny(name), visible)
         with Tap() as tap:
@@ -117,7 +106,7 @@ def test_with_a_special_token_all_patches_can_go(name):
     backbone = tiny(name)
     nothing = torch.zeros(ROWS * COLS, dtype=torch.bool)
     with torch.inference_mode():
-        with Veil(nothing.expand(1, -1), backbone.prefix_tokens):
+        with TokenMask(nothing.expand(1, -1), backbone.prefix_tokens):
             hidden = backbone.network.forward(pixels(), False).features
         dropped = without(tiny(name), nothing).network.forward(pixels(), False).features
     torch.testing.assert_close(hidden, dropped, atol=1e-5, rtol=1e-5)
@@ -129,7 +118,7 @@ def test_the_mean_of_the_patches_of_an_inner_layer_is_that_of_the_visible_ones(n
     visible = kept_patches()
     with torch.inference_mode():
         backbone = tiny(name, layer)
-        with Veil(visible.expand(1, -1), 0):
+        with TokenMask(visible.expand(1, -1), 0):
             hidden = backbone.network.forward(pixels(), False).features
         dropped = without(tiny(name, layer), visible).network.forward(pixels(), False).features
     torch.testing.assert_close(hidden, dropped, atol=1e-5, rtol=1e-5)
@@ -139,10 +128,10 @@ def test_each_picture_of_a_batch_has_patches_of_its_own_hidden():
     backbone = tiny("dinov2-registers")
     masks = torch.stack([kept_patches(3), ~kept_patches(3)])
     with torch.inference_mode():
-        with Veil(masks, 5):
+        with TokenMask(masks, 5):
             both = backbone.forward(pixels().expand(2, -1, -1, -1))
         for mask, feature in zip(masks, both, strict=True):
-            with Veil(mask[None], 5):
+            with TokenMask(mask[None], 5):
                 torch.testing.assert_close(backbone.forward(pixels())[0], feature, atol=1e-5, rtol=0)
 
 
@@ -158,7 +147,7 @@ def test_masks_that_are_there_already_are_kept(form):
             padding = torch.zeros(1, 5).masked_fill(padding, float("-inf"))
         left = torch.tensor([0, 3])
         with torch.inference_mode():
-            with Veil(visible[None], 0):
+            with TokenMask(visible[None], 0):
                 found = head(probe, tokens, tokens, key_padding_mask=padding)[0]
             expected = head(probe, tokens[:, left], tokens[:, left])[0]
     else:
@@ -168,7 +157,7 @@ def test_masks_that_are_there_already_are_kept(form):
             "boolean": (torch.rand(5, 5, generator=generator) > 0.5) | torch.eye(5, dtype=torch.bool) | visible,
             "additive": torch.randn(1, 2, 5, 5, generator=generator),
         }[form]
-        with Veil(visible[None], 0):
+        with TokenMask(visible[None], 0):
             found = nn.functional.scaled_dot_product_attention(query, key, value, mask)
         expected = nn.functional.scaled_dot_product_attention(
             query, key[:, :, visible], value[:, :, visible], mask[..., visible]
@@ -300,96 +289,6 @@ def test_on_trained_weights_a_map_that_marks_the_object_beats_chance(packaged):
     # Both are held against the same random orders.
     assert good.deletion_ratio < 0.97 and bad.deletion_area > good.random_deletion_area
     assert good.insertion_ratio > 1 and bad.insertion_area < good.random_insertion_area
-
-
-# ---- networks that forget -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", [*EVERY, "timm-xcit", "timm-cait"])
-def test_a_randomised_network_is_another_and_leaves_the_original_alone(name):
-    backbone = tiny(name)
-    side = 4 * backbone.patch
-    picture = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(6))
-    before = weights_sha256(backbone.network.module)
-    other = randomised(backbone, 1)
-    with torch.inference_mode():
-        feature, changed = backbone.forward(picture), other.forward(picture)
-        # The same weights, loaded into a network of their own, give the same feature: every tensor has been met.
-        same = tiny(name)
-        same.network.module.load_state_dict(other.network.module.state_dict())
-        torch.testing.assert_close(changed, same.forward(picture), atol=1e-6, rtol=0)
-        assert torch.equal(feature, backbone.forward(picture))
-    assert (feature - changed).abs().max() > 1e-4
-    assert weights_sha256(backbone.network.module) == before != weights_sha256(other.network.module)
-    assert randomised(backbone, 0) is backbone
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_only_the_last_blocks_and_what_follows_are_drawn(name):
-    backbone = tiny(name)
-    old = dict(backbone.network.module.named_parameters())
-    blocks = block_parameters(backbone.network.module)
-    assert len(blocks) == backbone.layers == 3
-    one, two = (dict(randomised(backbone, n).network.module.named_parameters()) for n in (1, 2))
-    for key, parameter in old.items():
-        assert (one[key] is parameter) == (key not in blocks[2])
-        assert (two[key] is parameter) == (key not in blocks[1] + blocks[2])
-        if key in blocks[2]:
-            assert torch.equal(one[key], two[key])  # the cascade only adds
-    drawn = {key: old[key] for key in blocks[2] if old[key].ndim == 2}
-    for key, parameter in drawn.items():
-        assert not torch.equal(one[key], parameter)
-        assert float(one[key].mean()) == pytest.approx(float(parameter.mean()), abs=0.1)
-        assert float(one[key].std()) == pytest.approx(float(parameter.std()), rel=0.2)
-
-
-def test_what_comes_after_the_blocks_goes_with_the_last_one():
-    after = block_parameters(tiny("siglip").network.module)[-1]
-    assert any("post_layernorm" in name for name in after) and any("head.probe" in name for name in after)
-    assert not any("embeddings" in name for block in block_parameters(tiny("vit").network.module) for name in block)
-
-
-def test_more_blocks_than_there_are_and_none_at_all_are_refused():
-    with pytest.raises(ValueError, match="0 to 3"):
-        randomised(tiny("vit"), 4)
-    with pytest.raises(FaithfulnessError, match="no numbered blocks"):
-        block_parameters(nn.Linear(2, 2))
-
-
-def cls_of(layer: int):
-    def explain(backbone, picture):
-        with torch.inference_mode():
-            (maps,) = attention(backbone.capture(picture)[1], ["cls"])
-        heads = [i for i, one in enumerate(maps.layers) if one == layer]
-        return maps.weights[0, heads].mean(0).view(4, 4)
-
-    return explain
-
-
-def test_a_map_changes_when_its_own_layer_is_drawn_anew_and_not_before():
-    backbone = tiny("dinov2")
-    first, last = (randomisation(backbone, pixels(), cls_of(layer)) for layer in (0, 2))
-    assert first.blocks == (0, 1, 2, 3)
-    np.testing.assert_allclose(first.correlations[:3], 1, atol=1e-9)
-    assert first.correlations[3] < 0.9
-    assert last.correlations[0] == pytest.approx(1) and (last.correlations[1:] < 0.9).all()
-
-
-def test_a_map_that_looks_at_the_picture_alone_is_found_out():
-    found = randomisation(tiny("vit"), pixels(), lambda _, p: p[0, 0, ::14, ::14], steps=[1, 3])
-    np.testing.assert_allclose(found.correlations, 1)
-    assert found.blocks == (1, 3)
-
-
-@pytest.mark.parametrize("ties", [False, True])
-def test_the_rank_correlation_is_spearmans(ties):
-    from scipy.stats import spearmanr
-
-    one, other = np.random.default_rng(7).normal(size=(2, 5, 6))
-    if ties:
-        one, other = one.round(), other.round()
-    assert rank_correlation(one, other) == pytest.approx(spearmanr(one.ravel(), other.ravel()).statistic)
-    assert np.isnan(rank_correlation(one, np.ones((5, 6))))
 
 
 def test_no_more_than_a_batch_goes_through_at_once(monkeypatch):

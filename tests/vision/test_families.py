@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from ingest.vision.backbones import PUBLISHED, BackboneError, load, look_at
+from ingest.vision.backbones import PUBLISHED, BackboneError, load, make_backbone
 from ingest.vision.backbones.from_timm import load_timm
 from ingest.vision.backbones.from_transformers import network_of
 from ingest.vision.explaining import Asked, explain_pictures
@@ -80,7 +80,7 @@ def test_timms_families_are_measured(name):
     special, has_cls, summary, sizes, arguments = TIMM[name]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        backbone = look_at(f"timm:{name}", load_timm(name, pretrained=False, **arguments), "")
+        backbone = make_backbone(f"timm:{name}", load_timm(name, pretrained=False, **arguments), "")
     found = backbone.measured
     assert (found.special, backbone.prefix_tokens, found.before) == (special, special, special)
     assert (backbone.has_cls, found.summary, found.sizes) == (has_cls, summary, sizes)
@@ -98,12 +98,12 @@ def test_windowed_families_are_refused_in_one_sentence(name):
     arguments = {"swin_tiny_patch4_window7_224": dict(embed_dim=24, depths=(1, 1)), "samvit_base_patch16_224": TINY}
     network = load_timm(name, pretrained=False, **arguments.get(name, {}))
     with pytest.raises(BackboneError, match="cannot be used: .*(windowed|plain vision transformer)") as refused:
-        look_at(f"timm:{name}", network, "")
+        make_backbone(f"timm:{name}", network, "")
     assert "\n" not in str(refused.value) and "Error" not in str(refused.value)
 
 
 def test_a_size_that_it_does_not_take_is_refused_for_relative_positions():
-    backbone = look_at("timm:relpos", load_timm("vit_relpos_small_patch16_224", pretrained=False, **TINY), "")
+    backbone = make_backbone("timm:relpos", load_timm("vit_relpos_small_patch16_224", pretrained=False, **TINY), "")
     with pytest.raises(BackboneError, match="does not take squares of 96 pixels .*it takes 64 × 64 pixels"):
         backbone.check_size(96)
 
@@ -167,7 +167,7 @@ def transformers_network(name: str):
 @pytest.mark.parametrize("name", TRANSFORMERS)
 def test_transformers_families_are_measured(name):
     *_, special, before, has_cls, summary, score = TRANSFORMERS[name]
-    backbone = look_at(name, transformers_network(name), "")
+    backbone = make_backbone(name, transformers_network(name), "")
     found = backbone.measured
     assert (found.special, found.before, backbone.has_cls) == (special, before, has_cls)
     assert (found.summary, found.score, found.reading_order, found.notes) == (summary, score, True, ())
@@ -208,7 +208,7 @@ def test_a_masked_autoencoder_sees_every_patch_where_it_is():
     plain = transformers.ViTModel(transformers.ViTConfig(**BASE), add_pooling_layer=False)
     missing = plain.load_state_dict(masked.module.state_dict(), strict=False)
     assert not missing.missing_keys
-    ours, theirs = (look_at("one", each, "") for each in (masked, network_of(plain, RULE, "vit")))
+    ours, theirs = (make_backbone("one", each, "") for each in (masked, network_of(plain, RULE, "vit")))
     pixels = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         (features, capture), (expected, other) = ours.capture(pixels), theirs.capture(pixels)

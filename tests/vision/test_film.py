@@ -13,13 +13,13 @@ from ingest.sources.film.frames import is_film
 from ingest.vision.encode import Encoder
 from ingest.vision.film import (
     BadFilm,
-    Reel,
+    FrameReader,
     encode_gif,
     encode_mp4,
     frame_at,
     frame_name,
     named_frame,
-    survey,
+    scan_film,
     timecode,
 )
 from ingest.vision.signatures import film_format
@@ -47,24 +47,24 @@ def film(tmp_path):
 @pytest.mark.parametrize("name, codec", KINDS, ids=lambda value: value)
 def test_every_frame_of_every_container(tmp_path, name, codec):
     quality = {"qmin": "1", "qmax": "2"} if codec == "mpeg4" else {}
-    found = survey(write_film(tmp_path / name, map(grey, range(40)), 25, codec, g="12", **quality))
+    found = scan_film(write_film(tmp_path / name, map(grey, range(40)), 25, codec, g="12", **quality))
     assert (found.width, found.height, found.fps, found.complaint) == (64, 48, 25, "")
     assert found.seconds == pytest.approx(1.6)
     assert found.moments(0) == [round(number / 25, 3) for number in range(40)]
-    with Reel(found.path, found) as reel:
-        assert [number_of(reel.at(moment)) for moment in found.moments(0)] == list(range(40))
+    with FrameReader(found.path, found) as reader:
+        assert [number_of(reader.at(moment)) for moment in found.moments(0)] == list(range(40))
         # From the last frame back to the first, and to a moment between two frames
-        assert [number_of(reel.at(moment)) for moment in (0.0, 0.22, 1.59)] == [0, 5, 39]
+        assert [number_of(reader.at(moment)) for moment in (0.0, 0.22, 1.59)] == [0, 5, 39]
 
 
 def test_mpeg_2_counts_from_its_own_start(tmp_path):
-    found = survey(write_film(tmp_path / "film.mpg", map(grey, range(40)), 25, "mpeg2video"))
-    with Reel(found.path, found) as reel:
-        assert [number_of(reel.at(moment)) for moment in found.moments(0.2)] == list(range(0, 40, 5))
+    found = scan_film(write_film(tmp_path / "film.mpg", map(grey, range(40)), 25, "mpeg2video"))
+    with FrameReader(found.path, found) as reader:
+        assert [number_of(reader.at(moment)) for moment in found.moments(0.2)] == list(range(0, 40, 5))
 
 
 def test_moments_come_at_an_even_step_and_end_with_the_film(film):
-    found = survey(film)
+    found = scan_film(film)
     assert found.moments(1) == [0, 1, 2, 3]
     assert found.moments(0.7) == [0, 0.7, 1.4, 2.1, 2.8, 3.5]
     assert found.moments(60) == [0]
@@ -74,26 +74,26 @@ def test_moments_come_at_an_even_step_and_end_with_the_film(film):
 def test_any_frame_in_any_order(film):
     moments = [number / 10 for number in range(40)]
     random.Random(3).shuffle(moments)
-    found = survey(film)
-    with Reel(film, found) as reel:
-        assert [number_of(reel.at(moment)) for moment in moments] == [round(10 * moment) for moment in moments]
+    found = scan_film(film)
+    with FrameReader(film, found) as reader:
+        assert [number_of(reader.at(moment)) for moment in moments] == [round(10 * moment) for moment in moments]
     assert [number_of(frame_at(film, moment)) for moment in moments[:8]] == [round(10 * m) for m in moments[:8]]
 
 
 def test_a_name_with_milliseconds_leads_to_its_frame(tmp_path):
     """At 24 frames a second the third begins at 0.08333 s and is called 0.083, a little before it begins."""
-    found = survey(write_film(tmp_path / "film.mp4", map(grey, range(24)), 24))
+    found = scan_film(write_film(tmp_path / "film.mp4", map(grey, range(24)), 24))
     assert found.moments(0)[1:4] == [0.042, 0.083, 0.125]
-    with Reel(found.path, found) as reel:
-        assert [number_of(reel.at(moment)) for moment in found.moments(0)] == list(range(24))
+    with FrameReader(found.path, found) as reader:
+        assert [number_of(reader.at(moment)) for moment in found.moments(0)] == list(range(24))
 
 
 def test_uneven_frames_stay_as_long_as_they_do(tmp_path):
     times = [0, 0.1, 0.5, 0.52, 2.0]
-    found = survey(write_film(tmp_path / "film.mkv", map(grey, range(5)), times=times))
+    found = scan_film(write_film(tmp_path / "film.mkv", map(grey, range(5)), times=times))
     assert found.moments(0) == times
-    with Reel(found.path, found) as reel:
-        shown = [number_of(reel.at(moment)) for moment in (0, 0.25, 0.5, 0.51, 0.75, 1, 1.99, 2)]
+    with FrameReader(found.path, found) as reader:
+        shown = [number_of(reader.at(moment)) for moment in (0, 0.25, 0.5, 0.51, 0.75, 1, 1.99, 2)]
     assert shown == [0, 1, 2, 2, 3, 3, 3, 4]
 
 
@@ -101,7 +101,7 @@ def test_a_film_that_does_not_tell_its_length(tmp_path):
     path = write_film(tmp_path / "film.webm", map(grey, range(30)), codec="libvpx-vp9", mux={"live": "1"})
     with av.open(str(path)) as container:
         assert container.duration is None
-    found = survey(path)
+    found = scan_film(path)
     assert found.seconds == pytest.approx(3) and found.complaint == ""
     assert [number_of(frame_at(path, moment)) for moment in (0, 2.9)] == [0, 29]
 
@@ -123,30 +123,30 @@ def test_a_film_that_does_not_tell_its_length(tmp_path):
 def test_what_an_edit_list_shows_is_the_film(tmp_path, edits, numbers, reordered):
     """Frames that it leaves out are in the file, but nobody sees them; nothing is cut short."""
     path = edited(write_film(tmp_path / "film.mp4", map(grey, range(40)), g="10", bf=reordered), *edits)
-    found, numbers = survey(path), list(numbers)
+    found, numbers = scan_film(path), list(numbers)
     assert found.complaint == "" and found.seconds == pytest.approx(len(numbers) / 10, abs=0.001)
     assert found.times == pytest.approx(np.arange(len(numbers)) / 10, abs=0.001)
-    with Reel(path, found) as reel:
-        assert [number_of(reel.at(moment)) for moment in found.moments(0)] == numbers
-        assert [number_of(reel.at(moment)) for moment in found.moments(0.3)[::-1]] == numbers[::3][::-1]
+    with FrameReader(path, found) as reader:
+        assert [number_of(reader.at(moment)) for moment in found.moments(0)] == numbers
+        assert [number_of(reader.at(moment)) for moment in found.moments(0.3)[::-1]] == numbers[::3][::-1]
 
 
 def test_an_edited_film_that_is_cut_short_still_says_so(tmp_path):
     whole = write_film(tmp_path / "film.mp4", map(grey, range(40)), mux={"movflags": "faststart"}, g="10")
     path = edited(whole, (3.5, 5))
-    assert survey(path).complaint == ""
-    assert "cut short" in survey(cut(path, 0.9)).complaint
+    assert scan_film(path).complaint == ""
+    assert "cut short" in scan_film(cut(path, 0.9)).complaint
 
 
 def test_frames_come_for_a_time_and_stay_for_another(tmp_path):
     """With frames that refer to later ones MP4 tells how long each takes to come: the last stays as long as the one
     that comes last, not for the pause before it."""
     times = [0, 0.1, 2.0, 2.1, 5.0]
-    found = survey(write_film(tmp_path / "film.mp4", map(grey, range(5)), times=times, bf="2"))
+    found = scan_film(write_film(tmp_path / "film.mp4", map(grey, range(5)), times=times, bf="2"))
     assert found.moments(0) == times and found.complaint == ""
     assert found.seconds == pytest.approx(5.1, abs=0.06)
-    with Reel(found.path, found) as reel:
-        assert [number_of(reel.at(moment)) for moment in found.moments(1)] == [0, 1, 2, 3, 3, 4]
+    with FrameReader(found.path, found) as reader:
+        assert [number_of(reader.at(moment)) for moment in found.moments(1)] == [0, 1, 2, 3, 3, 4]
 
 
 def test_avi_counts_places_where_the_frame_before_stays(tmp_path):
@@ -154,10 +154,10 @@ def test_avi_counts_places_where_the_frame_before_stays(tmp_path):
     path = write_film(
         tmp_path / "film.avi", map(grey, range(5)), codec="mpeg4", times=[0, 0.1, 2.0, 2.1, 5.0], qmax="2"
     )
-    found = survey(path)
+    found = scan_film(path)
     assert found.complaint == "" and found.seconds == pytest.approx(5.1, abs=0.1)
-    with Reel(path, found) as reel:
-        assert [number_of(reel.at(moment)) for moment in (0.05, 1.9, 2.05, 4.9, 5)] == [0, 1, 2, 3, 4]
+    with FrameReader(path, found) as reader:
+        assert [number_of(reader.at(moment)) for moment in (0.05, 1.9, 2.05, 4.9, 5)] == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("name, codec", [("a.mkv", "libx264"), ("a.mov", "libx264"), ("a.ts", "libx264")])
@@ -179,11 +179,11 @@ def test_pictures_that_come_later_than_the_sound(tmp_path, name, codec):
         packets += [*sound.encode(None), *pictures.encode(None)]
         for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
             container.mux(packet)
-    found = survey(path)
+    found = scan_film(path)
     assert found.complaint == "" and found.times[0] == pytest.approx(2, abs=0.15)
     assert found.moments(1)[0] in (2, 3) and found.moments(0)[-1] == pytest.approx(3.9, abs=0.15)
-    with Reel(path, found) as reel:
-        assert [number_of(reel.at(moment)) for moment in (3, 2.5, 3.5)] == pytest.approx(
+    with FrameReader(path, found) as reader:
+        assert [number_of(reader.at(moment)) for moment in (3, 2.5, 3.5)] == pytest.approx(
             [10, 5, 15], abs=2
         )  # silence that AAC puts first
 
@@ -195,7 +195,7 @@ def test_films_are_known_by_their_bytes(tmp_path, name, codec):
     path = write_film(tmp_path / name, map(grey, range(30)), 25, codec)
     plain = path.rename(tmp_path / "film")
     assert is_film(plain) and film_format(plain.read_bytes()[:1024])
-    assert len(survey(plain).times) == 30
+    assert len(scan_film(plain).times) == 30
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,11 @@ def test_films_are_shown_upright(tmp_path, rotation, corner):
     pixels[:16, :16] = 255
     path = write_film(tmp_path / "film.mp4", [pixels] * 3, rotation=rotation)
     picture = frame_at(path, 0)
-    assert picture.size == ((64, 48) if rotation in (0, 180) else (48, 64)) == (survey(path).width, survey(path).height)
+    assert (
+        picture.size
+        == ((64, 48) if rotation in (0, 180) else (48, 64))
+        == (scan_film(path).width, scan_film(path).height)
+    )
     x, y = (at * (side - 1) for at, side in zip(corner, picture.size, strict=True))
     assert picture.getpixel((x, y))[0] > 200
     assert np.asarray(picture).mean() < 60
@@ -244,22 +248,22 @@ def test_colours_of_hd_films_need_no_tag(tmp_path, tagged):
 
 def decoded_by(monkeypatch):
     """Counts the frames that reels decode from here on."""
-    counted, real = [], Reel._decoded
+    counted, real = [], FrameReader._decoded
 
-    def counting(reel):
-        for item in real(reel):
+    def counting(reader):
+        for item in real(reader):
             counted.append(item[0])
             yield item
 
-    monkeypatch.setattr(Reel, "_decoded", counting)
+    monkeypatch.setattr(FrameReader, "_decoded", counting)
     return counted
 
 
 def test_wide_steps_jump_from_key_frame_to_key_frame(tmp_path, monkeypatch):
-    found = survey(write_film(tmp_path / "film.mp4", (grey(number // 10) for number in range(400)), 2, g="4"))
+    found = scan_film(write_film(tmp_path / "film.mp4", (grey(number // 10) for number in range(400)), 2, g="4"))
     counted = decoded_by(monkeypatch)
-    with Reel(found.path, found) as reel:
-        assert [number_of(reel.at(moment)) for moment in found.moments(40)] == [0, 8, 16, 24, 32]
+    with FrameReader(found.path, found) as reader:
+        assert [number_of(reader.at(moment)) for moment in found.moments(40)] == [0, 8, 16, 24, 32]
     assert len(counted) < 50
 
 
@@ -267,28 +271,28 @@ def test_rare_key_frames_are_not_gone_back_to_for_every_picture(tmp_path, monkey
     path = write_film(
         tmp_path / "film.mp4", (grey(number // 10) for number in range(400)), 2, g="999", sc_threshold="0"
     )
-    found = survey(path)
+    found = scan_film(path)
     counted = decoded_by(monkeypatch)
-    with Reel(path, found) as reel:
+    with FrameReader(path, found) as reader:
         for moment in found.moments(11):
-            assert number_of(reel.at(moment)) == int(moment * 2) // 10
+            assert number_of(reader.at(moment)) == int(moment * 2) // 10
     assert len(counted) < 3 * 400
 
 
 def test_a_film_cut_short_gives_what_it_has_and_says_so(tmp_path):
     whole = write_film(tmp_path / "film.mp4", map(grey, range(40)), mux={"movflags": "faststart"}, g="10")
-    found = survey(cut(whole, 0.8))
+    found = scan_film(cut(whole, 0.8))
     assert 10 < len(found.times) < 40
     assert "cut short" in found.complaint and "00:00:04.000" in found.complaint
     shown, damaged = [], []
-    with Reel(whole, found) as reel:
+    with FrameReader(whole, found) as reader:
         for moment in found.moments(0):
             try:
-                shown.append(number_of(reel.at(moment)) == round(10 * moment))
+                shown.append(number_of(reader.at(moment)) == round(10 * moment))
             except BadFilm as error:
                 damaged.append(error.reason)
         with pytest.raises(BadFilm, match="ends at"):
-            reel.at(3.9)
+            reader.at(3.9)
     assert all(shown) and len(shown) >= len(found.times) - 3
     assert len(shown) + len(damaged) == len(found.times) and all("damaged" in reason for reason in damaged)
 
@@ -302,12 +306,12 @@ def test_damage_in_the_middle_is_never_covered_by_another_frame(tmp_path):
     for start, length in packets[10:20]:
         data[start : start + length] = np.random.default_rng(start).integers(0, 256, length, np.uint8).tobytes()
     path.write_bytes(data)
-    found = survey(path)
+    found = scan_film(path)
     right, damaged = [], []
-    with Reel(path, found) as reel:
+    with FrameReader(path, found) as reader:
         for number, moment in enumerate(found.moments(0)):
             try:
-                assert number_of(reel.at(moment)) == number
+                assert number_of(reader.at(moment)) == number
                 right.append(number)
             except BadFilm:
                 damaged.append(number)
@@ -337,7 +341,7 @@ def bad_files(folder):
 )
 def test_what_is_no_film_is_refused_in_a_sentence(tmp_path, name, says):
     bad_files(tmp_path)
-    for function in (survey, lambda path: frame_at(path, 0)):
+    for function in (scan_film, lambda path: frame_at(path, 0)):
         with pytest.raises(BadFilm, match=says) as caught:
             function(tmp_path / f"{name}.mp4")
         assert caught.value.reason.endswith(".") and "\n" not in caught.value.reason
@@ -395,7 +399,7 @@ def test_uneven_moments_are_kept(tmp_path):
         with Encoder(file, kind, 10, note="how it was made") as encoder:
             for picture, at in zip(PICTURES, (0, 0.1, 0.5, 0.6, 1, 1.1, 1.2, 1.3, 2), strict=True):
                 encoder.write(picture, at)
-        assert survey(file).moments(0) == [0, 0.1, 0.5, 0.6, 1, 1.1, 1.2, 1.3, 2]
+        assert scan_film(file).moments(0) == [0, 0.1, 0.5, 0.6, 1, 1.1, 1.2, 1.3, 2]
     with av.open(str(tmp_path / "film.mp4")) as container:
         assert container.metadata["comment"] == "how it was made"
 

@@ -10,21 +10,22 @@ from torch import nn
 
 from ingest.measurements import Measurements
 from ingest.vision import described
-from ingest.vision.attention import explain, methods, walk
+from ingest.vision.attention import methods, walk
 from ingest.vision.attention.daam_heads import head_importance
 from ingest.vision.attention.statistics import HeadStatistics, token_statistics
-from ingest.vision.backbones import BackboneError, load, look_at
+from ingest.vision.backbones import BackboneError, load, make_backbone
 from ingest.vision.backbones.measure import Measured
 from ingest.vision.explaining import Asked, capture_target, explain_pictures, suits
 from ingest.vision.faithfulness import faithfulness
 from ingest.vision.targets import make_target
 from ingest.vision.token_pca import patch_tokens
+from tests.support.attention import explain
 from tests.vision import naive, strangers
 from tests.vision.strangers import PoolsPatches, Stranger
 
 
 def backbone_of(module: nn.Module, **more):
-    return look_at("a stranger", strangers.network(module, **more), "")
+    return make_backbone("a stranger", strangers.network(module, **more), "")
 
 
 # ---- tokens in other places --------------------------------------------------------------------------------------
@@ -111,7 +112,7 @@ def test_what_else_is_read_of_tokens_is_that_of_the_plain_twin(twins):
 def test_a_head_that_pools_patches_in_another_order_weighs_the_right_ones():
     """Patches backwards, behind two registers that the head leaves out."""
     ours, plain = (
-        look_at(
+        make_backbone(
             "pools", replace(strangers.network(PoolsPatches(2, lay, lambda tokens: tokens[:, 2:])), has_cls=False), ""
         )
         for lay in (strangers.backwards, None)
@@ -127,7 +128,7 @@ def test_a_head_that_pools_patches_in_another_order_weighs_the_right_ones():
 
 
 def test_registers_alone_are_no_cls():
-    backbone = look_at("gap", replace(strangers.network(Stranger(2, pool="patches")), has_cls=False), "")
+    backbone = make_backbone("gap", replace(strangers.network(Stranger(2, pool="patches")), has_cls=False), "")
     assert backbone.prefix_tokens == 2 and backbone.measured.cls is None and not backbone.has_cls
 
 
@@ -175,14 +176,14 @@ def test_whatever_the_first_pass_raises_is_one_sentence():
 def test_without_weights_for_patches_the_order_is_assumed_and_told():
     network = strangers.network(Stranger(1))
     network.module.embed.weight.data.zero_()
-    measured = look_at("blind", network, "").measured
+    measured = make_backbone("blind", network, "").measured
     assert (measured.special, measured.before) == (1, 1)
     assert "assumed" in measured.notes[0] and "no patch of a picture changes a token" in measured.notes[0]
 
 
 def test_a_name_that_promises_other_tokens_is_contradicted():
     network = replace(strangers.network(Stranger(3)), special_tokens=1)
-    assert look_at("liar", network, "").measured.notes == (
+    assert make_backbone("liar", network, "").measured.notes == (
         "its name promises 1 special tokens, and 3 were measured: these count",
     )
 
@@ -204,7 +205,7 @@ def test_patches_are_found_behind_a_stem_that_mixes_them():
 def test_evidence_goes_through_the_tokens_that_the_score_is_read_from(pool, summary, queries):
     backbone = backbone_of(Stranger(1, pool=pool))
     assert (backbone.measured.summary, backbone.measured.score) == (summary, summary)
-    assert backbone.has_cls and backbone.beside_cls == (pool == "mean")
+    assert backbone.has_cls
     _, capture = capture_target(backbone, backbone.pixels(batch(3, 4)), make_target("class:2", backbone))
     assert capture.evidence_queries == queries
     names = ["daam", "daam_heads", "chefer", "gradient_rollout"]
@@ -241,7 +242,9 @@ def test_a_pooling_head_that_the_score_is_not_read_through_does_not_weigh_its_ev
     from ingest.vision.backbones.tiny import _RULE, _SHAPE
 
     config = transformers.SiglipConfig(vision_config=_SHAPE | {"patch_size": 14, "image_size": 56}, num_labels=5)
-    backbone = look_at("siglip", network_of(transformers.SiglipForImageClassification(config), _RULE, "siglip"), "")
+    backbone = make_backbone(
+        "siglip", network_of(transformers.SiglipForImageClassification(config), _RULE, "siglip"), ""
+    )
     assert backbone.pools and (backbone.measured.summary, backbone.measured.score) == ("patches", "patches")
     _, capture = capture_target(backbone, torch.randn(1, 3, 56, 56), make_target("class:1", backbone))
     assert not capture.through_pooling
@@ -267,8 +270,8 @@ def test_what_was_measured_reads_as_sentences():
     assert not described.warning(plain, "cls")
     none = load("tiny:siglip").measured.as_dict()
     assert "tokens 0–15 of 16, in reading order; no special tokens, so no CLS" in described.one_line(none, 16)
-    assert not described.has_cls({"settings": {"measured": none}, "prefix_tokens": 0})
-    assert described.has_cls({"settings": {}, "prefix_tokens": 1})
+    assert not described.has_cls(none, 0)
+    assert described.has_cls(None, 1)
 
 
 def test_a_network_is_measured_once(tmp_path, monkeypatch):

@@ -76,14 +76,14 @@ def test_a_pdf_of_one_page_is_known_by_its_file():
     decoded = decode(data)
     assert decoded.sha256 == hashlib.sha256(data).hexdigest() and decoded.bytes == len(data)
     with pages.opened(data) as document:
-        assert document.mark(1) == decoded.sha256
+        assert document.fingerprint(1) == decoded.sha256
 
 
 def test_the_pages_of_one_file_are_known_apart(tmp_path):
     (tmp_path / "a.pdf").write_bytes(pdf([RED, RED]))
     with pages.opened(tmp_path / "a.pdf") as document:
-        first, second = document.mark(1), document.mark(2)
-        assert first != second and first == pages.mark(document.sha256, 1)
+        first, second = document.fingerprint(1), document.fingerprint(2)
+        assert first != second and first == pages.fingerprint(document.sha256, 1)
 
 
 @pytest.mark.parametrize(
@@ -335,4 +335,4 @@ def test_a_document_from_memory_is_read_like_one_from_a_file(tmp_path):
     with pages.opened(buffer.getvalue()) as one, pages.opened(tmp_path / "a.tif") as other:
         for number in (1, 2, 3):
             assert one.picture(number).tobytes() == other.picture(number).tobytes()
-            assert one.mark(number) == other.mark(number)
+            assert one.fingerprint(number) == other.fingerprint(number)

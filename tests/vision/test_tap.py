@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from ingest.vision.attention.cls import cls_rows
-from ingest.vision.backbones import BackboneError, load, look_at
+from ingest.vision.backbones import BackboneError, load, make_backbone
 from ingest.vision.backbones.from_timm import load_timm
 from ingest.vision.tap import NotAVisionTransformer, Tap
 from tests.vision import naive
@@ -137,4 +137,4 @@ def test_threads_do_not_see_each_other():
 def test_windowed_attention_is_refused_with_a_sentence():
     network = load_timm("swin_tiny_patch4_window7_224", pretrained=False, embed_dim=24, depths=(1, 1, 1, 1))
     with pytest.raises(BackboneError, match="plain vision transformer|one grid"):
-        look_at("timm:swin", network, "")
+        make_backbone("timm:swin", network, "")

@@ -22,8 +22,8 @@ from store.atlas import CELLS, SIDE
 _HERE = Path(__file__).parent
 # In the order in which one needs the other.
 MODULES = (
-    "ranges", "camera", "thinning", "layout", "sheets", "webgl", "flat", "scene", "gestures", "chrome", "ticks",
-    "overlay", "main",
+    "ranges", "camera", "level_of_detail", "layout", "sprite_sheets", "webgl", "flat", "scene", "gestures", "toolbar",
+    "ticks", "overlay", "main",
 )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def described(
         "cells": list(CELLS),
         "side": SIDE,
         "alt": alt,
-        "tints": None if tints is None else base64.b64encode(np.ascontiguousarray(tints, np.uint8)).decode(),
+        "tints": None if tints is None else base64.b64encode(np.ascontiguousarray(tints, np.uint8).tobytes()).decode(),
         "legend": None if legend is None else _plain(legend),
         "kept": None if kept is None or kept.all() else ranges(kept),
         "marked": ranges(np.zeros(source.n, bool) if marked is None else marked),
@@ -110,10 +110,10 @@ def described(
 
 def selection(state: Mapping[str, Any], source: Source) -> np.ndarray | None:
     """What is selected (n,) bool, from a canvas' session state; None if that was said of other points."""
-    said = state.get("marked") or {}
-    if said.get("points") != source.points:
+    selected = state.get("marked") or {}
+    if selected.get("points") != source.points:
         return None
-    return mask(said["ranges"], source.n)
+    return mask(selected["ranges"], source.n)
 
 
 def rgb(css: Sequence[str]) -> np.ndarray:

@@ -5,7 +5,7 @@ import { encodeRanges, decodeRanges, decodeBytes } from "./ranges.js";
 import { loadLayout } from "./layout.js";
 import { Scene } from "./scene.js";
 import { listen } from "./gestures.js";
-import { Chrome } from "./chrome.js";
+import { Toolbar } from "./toolbar.js";
 import { Overlay } from "./overlay.js";
 
 const ADDRESS = "map_view"; // what part of the map is in view, in the page's address
@@ -28,8 +28,8 @@ class PictureMap {
     Object.assign(this, { root, data: null, shown: null, tool: "move", echoes: new Set(), heard: null, saving: 0, turn: 0 });
     this.stage = root.querySelector(".stage");
     this.scene = new Scene(root.querySelector(".pictures"), () => this.framed());
-    this.chrome = new Chrome(root, (name) => this.press(name));
-    this.chrome.setTool("move");
+    this.toolbar = new Toolbar(root, (name) => this.press(name));
+    this.toolbar.setTool("move");
     this.overlay = new Overlay(root, (number, adding) => this.selectCluster(number, adding), () => this.scene.ask());
     this.keyed = false;
     listen(this.stage, this.actions());
@@ -44,7 +44,7 @@ class PictureMap {
     this.watch.disconnect();
     this.screen.onchange = null;
     clearTimeout(this.saving);
-    this.chrome.point(this.scene, -1);
+    this.toolbar.point(this.scene, -1);
   }
 
   // The window may come to a screen with other pixels, its size staying the same.
@@ -66,7 +66,7 @@ class PictureMap {
     const asked = this.data?.points;
     this.data = data;
     this.stage.setAttribute("aria-label", data.alt);
-    this.chrome.legend(data.legend);
+    this.toolbar.legend(data.legend);
     this.fit();
     if (asked !== data.points) this.load(data);
     else if (this.shown?.points === data.points) {
@@ -83,24 +83,24 @@ class PictureMap {
   async load(data) {
     const turn = (this.turn += 1);
     const first = !this.scene.layout;
-    if (first) this.chrome.note("The pictures are on their way …");
+    if (first) this.toolbar.note("The pictures are on their way …");
     let layout;
     try {
       layout = await loadLayout(data.points);
     } catch {
-      if (turn === this.turn) this.chrome.note("The map could not be loaded. Reload the page to try again.");
+      if (turn === this.turn) this.toolbar.note("The map could not be loaded. Reload the page to try again.");
       return;
     }
     if (turn !== this.turn) return; // another layout was asked for meanwhile
     this.fit();
     this.scene.size = this.data.size;
-    this.chrome.forgetMini();
+    this.toolbar.forgetMini();
     this.point(-1);
     this.scene.show(layout, this.data, first ? this.linked(layout) : undefined, this.dressOf(this.data, null, layout.n));
     this.overlay.arrange(layout);
     this.outline(this.data);
     this.shown = this.data;
-    this.chrome.setSelected(this.scene.selected);
+    this.toolbar.setSelected(this.scene.selected);
     this.saveView();
   }
 
@@ -116,7 +116,7 @@ class PictureMap {
     const { tints, kept, marked } = this.dressOf(data, before, scene.layout.n);
     scene.dress(tints, kept, marked);
     this.shown = data;
-    this.chrome.setSelected(scene.selected);
+    this.toolbar.setSelected(scene.selected);
     this.saveView();
   }
 
@@ -155,7 +155,7 @@ class PictureMap {
         this.scene.ask();
       },
       clear: () => this.select(new Uint8Array(this.scene.layout.n), false),
-      outline: (points) => this.chrome.outline(points),
+      outline: (points) => this.toolbar.outline(points),
       aroundSelection: () => this.aroundSelection(),
     };
   }
@@ -175,7 +175,7 @@ class PictureMap {
 
   setTool(name) {
     this.tool = name;
-    this.chrome.setTool(name);
+    this.toolbar.setTool(name);
   }
 
   aroundSelection() {
@@ -198,8 +198,8 @@ class PictureMap {
     if (adding) scene.marked.forEach((chosen, i) => (mask[i] |= chosen));
     if (mask.every((chosen, i) => chosen === scene.marked[i])) return;
     scene.dress(scene.tints, scene.kept, mask);
-    this.chrome.setSelected(scene.selected);
-    this.chrome.say(`${scene.selected.toLocaleString("en")} selected`);
+    this.toolbar.setSelected(scene.selected);
+    this.toolbar.say(`${scene.selected.toLocaleString("en")} selected`);
     const said = { points: this.shown.points, ranges: encodeRanges(mask) };
     this.echoes.add(`${said.points} ${said.ranges}`);
     this.tell("marked", said);
@@ -220,21 +220,21 @@ class PictureMap {
   }
 
   point(i, aloud = false) {
-    this.chrome.point(this.scene, i, aloud);
+    this.toolbar.point(this.scene, i, aloud);
   }
 
   // ---- after every frame ---------------------------------------------------------------------------------------------
 
   framed() {
-    const { scene, chrome } = this;
+    const { scene, toolbar } = this;
     const { drawn, waiting, empty, frames } = scene.counts;
-    chrome.showMini(scene);
+    toolbar.showMini(scene);
     this.overlay.place(scene);
     if (this.keyed && !scene.glide && !scene.flight) {
       const i = scene.nearest(scene.width / 2, scene.height / 2);
-      this.point(i, i !== chrome.pointed);
-    } else if (!this.keyed && chrome.pointed >= 0) this.point(chrome.pointed);
-    chrome.note(scene.thinned ? "Where pictures would cover each other, one stands for them. Move closer for the others." : "");
+      this.point(i, i !== toolbar.pointed);
+    } else if (!this.keyed && toolbar.pointed >= 0) this.point(toolbar.pointed);
+    toolbar.note(scene.thinned ? "Where pictures would cover each other, one stands for them. Move closer for the others." : "");
     const { view, zoom, selected, layout, painter } = scene;
     const moving = scene.glide || scene.flight ? 1 : 0;
     // For tests and whoever else wants to know.
@@ -285,7 +285,7 @@ class PictureMap {
   mini(element) {
     const go = (event) => {
       const box = element.querySelector("canvas").getBoundingClientRect();
-      const at = this.chrome.mini.toMap(event.clientX - box.left, event.clientY - box.top);
+      const at = this.toolbar.mini.toMap(event.clientX - box.left, event.clientY - box.top);
       this.scene.look({ ...this.scene.view, ...at });
     };
     element.onpointerdown = (event) => {

@@ -3,7 +3,7 @@
 import { decodeBytes } from "./ranges.js";
 import { boundsOf } from "./layout.js";
 import { css } from "./flat.js";
-import { make } from "./chrome.js";
+import { make } from "./toolbar.js";
 import { ticks } from "./ticks.js";
 
 const NARROW = 34; // pixels that a block's name needs, at least

@@ -1,9 +1,9 @@
 // What is on the canvas: the layout, the view, what is selected and what fades; and each frame made of that.
 
 import { viewOf, moved, nearer, between, boxOf, FARTHEST, CLOSEST } from "./camera.js";
-import { Thinning, DEPTHS } from "./thinning.js";
+import { LevelOfDetail, DEPTHS } from "./level_of_detail.js";
 import { boundsOf, numberOf } from "./layout.js";
-import { Sheets } from "./sheets.js";
+import { SpriteSheets } from "./sprite_sheets.js";
 import { FLOATS, webglPainter } from "./webgl.js";
 import { FlatPainter } from "./flat.js";
 
@@ -29,7 +29,7 @@ export class Scene {
     Object.assign(this, { canvas, changed, painter, layout: null, view: null, width: 1, height: 1, size: 1 });
     Object.assign(this, { tints: null, kept: null, marked: null, flight: null, glide: null, waiting: false, lost: false });
     this.counts = { drawn: 0, empty: 0, waiting: 0, frames: 0 };
-    this.sheets = new Sheets(painter, () => this.ask());
+    this.sprites = new SpriteSheets(painter, () => this.ask());
     this.calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     canvas.addEventListener("webglcontextlost", (event) => {
       event.preventDefault();
@@ -37,7 +37,7 @@ export class Scene {
     });
     canvas.addEventListener("webglcontextrestored", () => {
       painter.start();
-      this.sheets.forget();
+      this.sprites.forget();
       this.lost = false;
       this.ask();
     });
@@ -49,7 +49,7 @@ export class Scene {
   // whole.
   show(layout, addresses, view, { tints, kept, marked }) {
     const before = this.layout && { layout: this.layout, view: this.view };
-    Object.assign(this, { layout, addresses, thinning: new Thinning(layout), found: new Uint32Array(layout.n) });
+    Object.assign(this, { layout, addresses, levelOfDetail: new LevelOfDetail(layout), found: new Uint32Array(layout.n) });
     Object.assign(this, { pages: new Map(), emphasis: null, instances: new Float32Array(1024 * FLOATS) });
     this.drawn = [];
     this.glide = null;
@@ -83,7 +83,7 @@ export class Scene {
     }
     const same = this.emphasis?.every((known, i) => known === emphasis[i]);
     Object.assign(this, { tints, kept, marked, emphasis });
-    if (!same) this.thinning.emphasise(emphasis);
+    if (!same) this.levelOfDetail.emphasise(emphasis);
     this.ask();
   }
 
@@ -291,11 +291,11 @@ export class Scene {
 
   // The pictures to draw, into `this.found`; returns how many.
   choose(side) {
-    const { layout, thinning, view, width, height } = this;
+    const { layout, levelOfDetail, view, width, height } = this;
     const box = boxOf(view, width, height, this.flight ? 1e6 : 0.9 * side);
     const all = layout.n <= Math.min(FEW, this.painter.most);
-    const depth = all ? DEPTHS + 1 : thinning.depthFor(view.scale, (this.painter.most < Infinity ? 2 : 1) * COVER * side);
-    const count = thinning.visible(box, depth, this.found);
+    const depth = all ? DEPTHS + 1 : levelOfDetail.depthFor(view.scale, (this.painter.most < Infinity ? 2 : 1) * COVER * side);
+    const count = levelOfDetail.visible(box, depth, this.found);
     this.drawn = this.found.subarray(0, count);
     this.counts.drawn = count;
     const tiled = this.tiled(layout.side * this.size * view.scale);
@@ -305,7 +305,7 @@ export class Scene {
 
   // The numbers of each picture for the painter, those of one sheet together.
   gather(count, side, now) {
-    this.sheets.begin();
+    this.sprites.begin();
     const sharp = side * this.ratio;
     const groups = new Map();
     let [waiting, empty] = [0, 0];
@@ -317,7 +317,7 @@ export class Scene {
       if (!groups.has(sheet)) groups.set(sheet, []);
       groups.get(sheet).push(i, place);
     }
-    this.sheets.end();
+    this.sprites.end();
     Object.assign(this.counts, { waiting, empty });
     if (this.instances.length < count * FLOATS) this.instances = new Float32Array(2 * count * FLOATS);
     const share = this.flight ? eased(Math.max(0, now - this.flight.start) / MOVING) : 1;
@@ -371,27 +371,27 @@ export class Scene {
   // The best picture of a point that is here: {sheet, place, late}; `place` is -1 for a sheet that holds it alone, `late`
   // is 1 if a better one is on its way.
   sheetOf(i, pixels) {
-    const { layout, addresses, sheets } = this;
+    const { layout, addresses, sprites } = this;
     const cells = layout.places ? addresses.cells : [];
     const place = layout.places ? layout.places[i] : -1;
     const wanted = cells.find((cell) => pixels <= cell * LOOSE) ?? Infinity; // Infinity: the thumbnail
     let late = 0;
     if (wanted === Infinity) {
       const single = addresses.thumb.replace("{id}", layout.ids[i]);
-      const sheet = sheets.get(single);
+      const sheet = sprites.get(single);
       if (sheet) return { sheet, place: -1, late };
-      late = sheets.want(single, pixels * 1e-3, !cells.length);
+      late = sprites.want(single, pixels * 1e-3, !cells.length);
     }
     for (let at = cells.length - 1; at >= 0; at--) {
       if (cells[at] > wanted) continue;
       const address = this.pageOf(place, cells[at]);
-      const sheet = sheets.get(address);
+      const sheet = sprites.get(address);
       if (sheet) {
         sheet.cell = cells[at];
         return { sheet, place, late };
       }
       // The far pages, which are few, come before all that is sharper: no place stays empty for long.
-      late |= sheets.want(address, 1, at === 0);
+      late |= sprites.want(address, 1, at === 0);
     }
     return { sheet: null, place, late };
   }

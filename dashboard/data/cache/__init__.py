@@ -12,11 +12,11 @@ from dashboard.data.cache.annotations import (
     add_tags,
     delete_region,
     delete_selection,
-    keep_region,
     note_tag,
     regions,
     remove_tag,
     rename_selection,
+    save_region,
     save_selection,
     saved_selections,
     selection_members,
@@ -27,12 +27,15 @@ from dashboard.data.cache.annotations import (
 )
 from dashboard.data.cache.attention import group_maps, head_stats, map_levels, maps, methods, outliers, predicted_class
 from dashboard.data.cache.collection import (
+    ImageRow,
     catalogue,
     catalogue_parts,
     collections,
     current_image,
     failures,
     image,
+    image_in_view,
+    image_row,
     images,
     images_text,
     items,
@@ -56,24 +59,43 @@ from dashboard.data.cache.facets import (
 )
 from dashboard.data.cache.file import database, databases, db
 from dashboard.data.cache.heads import (
-    head_likeness,
     head_maps,
     head_mean_map,
     head_means,
     head_methods,
     head_names,
     head_peaks,
+    head_similarity,
     head_statistics,
     head_targets,
     name_head,
 )
-from dashboard.data.cache.memory import looked, remembered, version
-from dashboard.data.cache.networks import backbone, current_run, features, frame, frames, nearest, nearest_to, run, runs
-from dashboard.data.cache.pictures import picture, pictures_version, thumb_url, thumbnail, thumbnail_of, thumbnails
+from dashboard.data.cache.memory import computed, remembered, version
+from dashboard.data.cache.networks import (
+    backbone,
+    current_run,
+    features,
+    frame,
+    frames,
+    nearest,
+    nearest_to,
+    network,
+    run,
+    run_in_view,
+    runs,
+)
+from dashboard.data.cache.pictures import (
+    original,
+    picture,
+    pictures_version,
+    thumb_url,
+    thumbnail,
+    thumbnail_of,
+    thumbnails,
+)
 from dashboard.data.cache.projected import (
     cluster_names,
     clusters,
-    keep_part,
     layout,
     outlines_of,
     part_in_view,
@@ -81,5 +103,6 @@ from dashboard.data.cache.projected import (
     points_of,
     points_route,
     projections,
+    save_part,
 )
 from dashboard.data.routes import route

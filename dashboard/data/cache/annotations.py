@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from dashboard.data.cache.memory import ask, saying, whole_numbers
+from dashboard.data.cache.memory import annotating, ask, whole_numbers
 from store import regions as region_store
 from store import selections
 from store import tags as tag_store
@@ -33,19 +33,19 @@ def tagged(tag: str, collection: str) -> np.ndarray:
 
 def add_tags(ids: np.ndarray, tags: Sequence[str], note: str) -> int:
     """Give images tags; says how many pairs of image and tag are new."""
-    with saying() as con:
+    with annotating() as con:
         return tag_store.add(con, ids, tags, note)
 
 
 def note_tag(ids: np.ndarray, tag: str, note: str) -> None:
     """Change the note that images have with a tag."""
-    with saying() as con:
+    with annotating() as con:
         tag_store.set_note(con, ids, tag, note)
 
 
 def remove_tag(ids: np.ndarray, tag: str) -> None:
     """Take a tag from images."""
-    with saying() as con:
+    with annotating() as con:
         tag_store.remove(con, ids, tag)
 
 
@@ -61,19 +61,19 @@ def selection_members(collection: str, name: str) -> np.ndarray | None:
 
 def save_selection(collection: str, name: str, ids: np.ndarray, note: str, replace: bool = False) -> None:
     """Keep images by a name; StoreError if it is taken and may not be replaced."""
-    with saying() as con:
+    with annotating() as con:
         selections.save(con, collection, name, ids, note, replace)
 
 
 def rename_selection(collection: str, name: str, to: str, note: str) -> None:
     """Give a selection that is kept another name and note."""
-    with saying() as con:
+    with annotating() as con:
         selections.rename(con, collection, name, to, note)
 
 
 def delete_selection(collection: str, name: str) -> None:
     """Forget a selection that is kept."""
-    with saying() as con:
+    with annotating() as con:
         selections.delete(con, collection, name)
 
 
@@ -82,13 +82,13 @@ def regions(ids: Sequence[int]) -> pd.DataFrame:
     return ask(region_store.of, ids=whole_numbers(ids))
 
 
-def keep_region(image_id: int, box: region_store.Box, note: str) -> None:
+def save_region(image_id: int, box: region_store.Box, note: str) -> None:
     """Keep a part of an image; the box holds shares of its sides."""
-    with saying() as con:
+    with annotating() as con:
         region_store.add(con, image_id, box, note)
 
 
 def delete_region(region_id: int) -> None:
     """Forget a part of an image that is kept."""
-    with saying() as con:
+    with annotating() as con:
         region_store.delete(con, region_id)

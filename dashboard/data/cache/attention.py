@@ -8,14 +8,14 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import ask_settled, settled, whole_numbers
+from dashboard.data.cache.memory import ask_cached, cache_token, whole_numbers
 from store import aggregate, connection, read
-from store.records import MapStack
+from store.maps import AttentionMaps
 
 
 def methods(run_id: int) -> pd.DataFrame:
     """method, target, maps (how many are stored)."""
-    return ask_settled(read.methods, run_id=run_id)
+    return ask_cached(read.methods, run_id=run_id)
 
 
 def maps(
@@ -25,30 +25,30 @@ def maps(
     target: str = "",
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
-) -> MapStack | None:
+) -> AttentionMaps | None:
     """The stored maps of one image, weights (m, rows, cols) float32; None if there are none. Read-only."""
     chosen = (whole_numbers(layers), whole_numbers(heads))
-    return _maps(str(db()), settled(db()), run_id, image_id, method, target, *chosen)
+    return _maps(str(db()), cache_token(db()), run_id, image_id, method, target, *chosen)
 
 
 def head_stats(run_id: int, image_id: int | None = None) -> pd.DataFrame:
     """The view `head_stats` of a run, or of one image in it."""
-    return ask_settled(read.head_stats, run_id=run_id, image_id=image_id)
+    return ask_cached(read.head_stats, run_id=run_id, image_id=image_id)
 
 
 def outliers(run_id: int, image_id: int) -> float | None:
     """The share of an image's patch tokens with an abnormal norm, where it is known."""
-    return ask_settled(read.outliers, run_id=run_id, image_id=image_id)
+    return ask_cached(read.outliers, run_id=run_id, image_id=image_id)
 
 
 def predicted_class(run_id: int, image_id: int) -> int | None:
     """The class that a run's classifier thinks likeliest for an image, where it has been asked."""
-    return ask_settled(read.predicted_class, run_id=run_id, image_id=image_id)
+    return ask_cached(read.predicted_class, run_id=run_id, image_id=image_id)
 
 
 def map_levels(run_id: int, method: str) -> tuple[list[int], list[int]]:
     """The layers and the heads of which this method has maps; no heads where its maps belong to none."""
-    return ask_settled(aggregate.levels, run_id=run_id, method=method)
+    return ask_cached(aggregate.levels, run_id=run_id, method=method)
 
 
 def group_maps(
@@ -59,15 +59,15 @@ def group_maps(
     layer: int,
     head: aggregate.Head,
     accumulate: bool = False,
-) -> aggregate.GroupMaps:
+) -> AttentionMaps:
     """One map of each of these images (ids (n,) int64), as `store.aggregate.group_maps` gives them. Read-only."""
-    return _group_maps(str(db()), settled(db()), run_id, ids.tobytes(), method, target, layer, head, accumulate)
+    return _group_maps(str(db()), cache_token(db()), run_id, ids.tobytes(), method, target, layer, head, accumulate)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _maps(
     path: str, token: str, run_id: int, image_id: int, method: str, target: str, layers: Any, heads: Any
-) -> MapStack | None:
+) -> AttentionMaps | None:
     with connection.reading(path) as con:
         stack = read.maps(con, run_id, image_id, method, target, layers, heads)
     if stack is not None:
@@ -76,7 +76,7 @@ def _maps(
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the maps …")
-def _group_maps(path: str, token: str, run_id: int, ids: bytes, *which: Any) -> aggregate.GroupMaps:
+def _group_maps(path: str, token: str, run_id: int, ids: bytes, *which: Any) -> AttentionMaps:
     with connection.reading(path) as con:
         found = aggregate.group_maps(con, run_id, np.frombuffer(ids, np.int64), *which)
     found.weights.flags.writeable = False

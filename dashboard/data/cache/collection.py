@@ -2,46 +2,79 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NotRequired, TypedDict
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.compute import words
+from dashboard.compute import rows, words
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import ask, ask_settled, remembered, settled, whole_numbers
+from dashboard.data.cache.memory import ask, ask_cached, cache_token, remembered, to_frame, whole_numbers
 from dashboard.data.routes import thumb_route
 from store import connection, read
 from store import tables as stored_tables
+from store.errors import StoreError
 from store.keywords import divided
+
+
+class ImageRow(TypedDict):
+    """A row of `images`: one picture as the pages show it. `version` changes whenever the picture does."""
+
+    image_id: int
+    collection: str
+    path: str
+    sha256: NotRequired[str]
+    width: int
+    height: int
+    metadata: dict[str, Any]
+    title: str
+    caption: str
+    alt: str
+    version: str
 
 
 def collections() -> pd.DataFrame:
     """collection_id, name, source, images, failures, created_at."""
-    return ask_settled(read.collections)
+    return ask_cached(read.collections)
 
 
 def images(collection: str | None = None) -> pd.DataFrame:
-    """image_id, collection, path, width, height, metadata (dict), title, caption, alt, version; indexed by image_id."""
-    return _images(str(db()), settled(db()), collection).copy(deep=False)
+    """The columns of `store.read.images`, metadata as dicts; caption, alt, version; indexed by image_id."""
+    return _images(str(db()), cache_token(db()), collection).copy(deep=False)
 
 
 def images_text() -> pd.Series:
     """What of each image can be searched for: its title, caption and path in small letters, by image_id."""
-    return _images_text(str(db()), settled(db()))
+    return _images_text(str(db()), cache_token(db()))
 
 
-def image(image_id: int) -> dict[str, Any] | None:
-    """One row of `images` as a dict."""
+def image(image_id: int) -> ImageRow | None:
+    """One row of `images`."""
     found = images()
-    return found.loc[image_id].to_dict() if image_id in found.index else None
+    return ImageRow(**rows.row(found, image_id)) if image_id in found.index else None
+
+
+def image_row(image_id: int) -> ImageRow:
+    """The same of an image that is there. StoreError if it is gone."""
+    found = image(image_id)
+    if found is None:
+        raise StoreError(f"There is no picture {image_id} in this database.")
+    return found
 
 
 def current_image() -> int | None:
     """The id of the image in view, or None."""
     image_id = st.session_state.get("image")
     return None if image_id is None else int(image_id)
+
+
+def image_in_view() -> int:
+    """The id of the image in view, for pages that are shown only where there is one. StoreError if it is gone."""
+    image_id = current_image()
+    if image_id is None:
+        raise StoreError("No picture is in view. Choose one in the sidebar.")
+    return image_id
 
 
 def items(image_ids: Iterable[int], captions: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
@@ -65,7 +98,7 @@ def items(image_ids: Iterable[int], captions: Mapping[int, str] | None = None) -
 
 def catalogue(collection: str | None = None) -> pd.DataFrame:
     """image_id, collection, path and a typed column for each metadata key."""
-    return ask_settled(read.catalogue, collection=collection)
+    return ask_cached(read.catalogue, collection=collection)
 
 
 def catalogue_parts(collection: str | None = None) -> pd.DataFrame:
@@ -76,39 +109,39 @@ def catalogue_parts(collection: str | None = None) -> pd.DataFrame:
 
 def list_columns() -> dict[str, str]:
     """{column: what divides its cells} of the columns whose cells are lists: ';', '|' or 'json'."""
-    return dict(ask_settled(read.list_columns))
+    return dict(ask_cached(read.list_columns))
 
 
 def unread_dates(collection: str) -> list[tuple[str, int, int, list[str]]]:
     """Of columns of dates: (column, images whose date has no years, of how many, some such dates)."""
-    return list(ask_settled(read.unread_dates, collection=collection))
+    return list(ask_cached(read.unread_dates, collection=collection))
 
 
 def metadata_columns(collection: str | None = None) -> dict[str, str]:
     """{column: 'number', 'date' or 'text'}."""
-    return dict(ask_settled(read.metadata_columns, collection=collection))
+    return dict(ask_cached(read.metadata_columns, collection=collection))
 
 
-def labels(column: str, image_ids: Sequence[int]) -> list[frozenset[str]]:
+def labels(column: str, image_ids: Iterable[int]) -> list[frozenset[str]]:
     """The values of each image in a column of the catalogue as text, or its tags for the column `tag`."""
     return ask(read.labels, column=column, ids=whole_numbers(image_ids))
 
 
 def failures(collection: str | None = None) -> pd.DataFrame:
     """collection, path, stage, error, at."""
-    return ask_settled(read.failures, collection=collection)
+    return ask_cached(read.failures, collection=collection)
 
 
 def table_readings() -> pd.DataFrame:
     """collection, source, read_at, reading (JSON text): how the tables were read that describe the collections."""
-    return ask_settled(stored_tables.table_readings)
+    return ask_cached(stored_tables.table_readings)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _images(path: str, token: str, collection: str | None) -> pd.DataFrame:
     with connection.reading(path) as con:
-        table = read.images(con, collection).to_pandas()
-    table["metadata"] = [json.loads(text) if text else {} for text in table["metadata"]]
+        table = to_frame(read.images(con, collection))
+    table["metadata"] = table["metadata"].map(lambda text: json.loads(text) if text else {})
     table["caption"] = [
         words.caption(data, title) for data, title in zip(table["metadata"], table["title"], strict=True)
     ]

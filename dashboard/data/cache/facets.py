@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import ask, ask_settled, whole
+from dashboard.data.cache.memory import ask, ask_cached, whole
 from store import connection, errors, facets, sandbox, schema
 
 CONDITION_SECONDS = 10.0  # that a typed condition may take
@@ -15,7 +15,7 @@ CONDITION_SECONDS = 10.0  # that a typed condition may take
 
 def grouping(collection: str) -> list[str]:
     """The metadata columns that group images: not those in which nearly every image has a text of its own."""
-    return list(ask_settled(facets.grouping, collection=collection))
+    return list(ask_cached(facets.grouping, collection=collection))
 
 
 def facet_columns(collection: str) -> dict[str, str]:
@@ -30,7 +30,7 @@ def categories(collection: str, column: str, search: str = "", also: Sequence[st
 
 def spread(collection: str, column: str) -> facets.Spread | None:
     """How the numbers or dates of a column lie."""
-    return ask_settled(facets.spread, collection=collection, column=column)
+    return ask_cached(facets.spread, collection=collection, column=column)
 
 
 def statement(collection: str, conditions: Iterable[facets.Condition], condition: str = "") -> str:
@@ -59,7 +59,7 @@ def query(sql: str, seconds: float = 10.0, rows: int = 1000) -> sandbox.Answer:
 
 def usable() -> pd.DataFrame:
     """kind ('view' or 'macro'), name, parts: what a query can use."""
-    return ask_settled(schema.usable)
+    return ask_cached(schema.usable)
 
 
 def state() -> str:

@@ -1,8 +1,9 @@
 """What is kept, and for how long: as long as a token of the database's state stays the same.
 
-There are two tokens. `whole` changes with any change of the database. `settled` does not change when this very process
-wrote what people say of pictures, their tags, selections and regions and the names of heads, and nobody wrote anything
-since: an answer that depends on none of these is then as good as before, and at 100,000 pictures takes seconds to find.
+There are two tokens. `whole` changes with any change of the database. `cache_token` does not change when this very
+process wrote annotations of pictures, their tags, selections and regions and the names of heads, and nobody wrote
+anything since: an answer that depends on none of these is then as good as before, and at 100,000 pictures takes
+seconds to find.
 """
 
 import hashlib
@@ -30,31 +31,31 @@ def whole(path: Path | str) -> str:
     return connection.state(path)
 
 
-def settled(path: Path | str) -> str:
-    """A token that stays while nothing but `saying` changes the database."""
+def cache_token(path: Path | str) -> str:
+    """A token that stays while nothing but `annotating` changes the database."""
     now = connection.state(path)
-    after, before = _said.get(str(path), ("", ""))
+    after, before = _annotated.get(str(path), ("", ""))
     return before if now == after else now
 
 
 @contextmanager
-def saying() -> Iterator[Any]:
+def annotating() -> Iterator[Any]:
     """A connection to the database in view that writes what people say of pictures, and nothing else. Waits some
     seconds for others to finish."""
     path = db()
     with connection.writing(path, wait=PATIENCE) as con:
-        before = settled(path)
+        before = cache_token(path)
         yield con
-        connection.settle(con, path)
-        _said[str(path)] = connection.state(path), before  # both while nobody else can write
+        connection.commit_to_file(con, path)
+        _annotated[str(path)] = connection.state(path), before  # both while nobody else can write
 
 
-_said: dict[str, tuple[str, str]] = {}  # path -> the state that `saying` left, the settled token from before
+_annotated: dict[str, tuple[str, str]] = {}  # path -> the state that `annotating` left, the cache token from before
 
 
 def version() -> str:
-    """A short word that changes whenever the settled database in view does."""
-    return hashlib.sha256(settled(db()).encode()).hexdigest()[:12]
+    """A short word that changes whenever the database in view does."""
+    return hashlib.sha256(cache_token(db()).encode()).hexdigest()[:12]
 
 
 # ---- answers --------------------------------------------------------------------------------------------------------
@@ -65,21 +66,21 @@ def ask(query: Query, **how: Any) -> Any:
     return _asked(whole(db()), query, how)
 
 
-def ask_settled(query: Query, **how: Any) -> Any:
+def ask_cached(query: Query, **how: Any) -> Any:
     """The same for a function that reads nothing of what people say."""
-    return _asked(settled(db()), query, how)
+    return _asked(cache_token(db()), query, how)
 
 
 def remembered(make: Callable[[], T], *key: Any) -> T:
-    """What `make` returns, kept for as long as the settled database and `key` are the same: it is to depend on nothing
+    """What `make` returns, kept for as long as the database and `key` are the same: it is to depend on nothing
     that people say, unless the key holds it. Shared by all: read-only."""
-    return _remembered(str(db()), settled(db()), key, make)
+    return _remembered(str(db()), cache_token(db()), key, make)
 
 
-def looked(make: Callable[[], T], *key: Any) -> T:
+def computed(make: Callable[[], T], *key: Any) -> T:
     """What `make` finds by letting a network look, kept while the whole database and `key` stay: what is explained may
     be a tag. Shared by all: read-only."""
-    return _looked(str(db()), whole(db()), key, make)
+    return _computed(str(db()), whole(db()), key, make)
 
 
 def whole_numbers(values: Iterable[int] | None) -> tuple[int, ...] | None:
@@ -96,10 +97,11 @@ def _asked(token: str, query: Query, how: dict[str, Any]) -> Any:
 def _answer(path: str, token: str, name: str, how: tuple, _query: Query) -> Any:
     with connection.reading(path) as con:
         answer = _query(con, **dict(how))
-    return _frame(answer) if isinstance(answer, pa.Table) else answer
+    return to_frame(answer) if isinstance(answer, pa.Table) else answer
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """A table as pandas has it, whole numbers whole where some are missing."""
     frame = table.to_pandas()
     for field in table.schema:
         if pa.types.is_integer(field.type) and table[field.name].null_count:
@@ -113,5 +115,5 @@ def _remembered(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)
-def _looked(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
+def _computed(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
     return _make()

@@ -1,55 +1,76 @@
 """Runs, the networks behind them, and the features that these found."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import ask_settled, settled
+from dashboard.data.cache.memory import ask_cached, cache_token
 from store import aggregate, read, vectors
-from store.records import FrameRecord
+from store.errors import StoreError
+from store.records import FrameRecord, Run, RunRecord
+
+if TYPE_CHECKING:
+    from ingest.vision.backbones import Backbone
 
 
-def runs(collection: str | None = None) -> pd.DataFrame:
-    """The view `runs` and images, how many have a feature."""
-    return ask_settled(read.runs, collection=collection)
+def runs(collection: str | None = None) -> list[RunRecord]:
+    """The runs, the oldest first."""
+    return list(ask_cached(read.runs, collection=collection))
 
 
-def run(run_id: int) -> dict[str, Any] | None:
-    """One run as a dict, settings and versions as dicts; None if there is no such run."""
-    found = ask_settled(read.run, run_id=run_id)
-    return found and {**found, "title": found["settings"].get("title") or found["backbone"]}
+def run(run_id: int) -> RunRecord:
+    """One run. StoreError if there is no such run."""
+    found = ask_cached(read.run, run_id=run_id)
+    if found is None:
+        raise StoreError(f"There is no run {run_id} in this database.")
+    return found
 
 
-def current_run() -> dict[str, Any] | None:
-    """The run in view as `store.read.run` gives it (settings and versions as dicts), or None."""
+def current_run() -> RunRecord | None:
+    """The run in view, or None."""
     run_id = st.session_state.get("run")
-    return None if run_id is None else run(int(run_id))
+    return None if run_id is None else ask_cached(read.run, run_id=int(run_id))
+
+
+def run_in_view() -> RunRecord:
+    """The run in view, for pages that are shown only where there is one. StoreError if it is gone."""
+    found = current_run()
+    if found is None:
+        raise StoreError("No run is in view. Choose one in the sidebar.")
+    return found
 
 
 def frame(run_id: int, image_id: int) -> FrameRecord | None:
     """What of the image the run's network saw."""
-    return ask_settled(read.frame, run_id=run_id, image_id=image_id)
+    return ask_cached(read.frame, run_id=run_id, image_id=image_id)
 
 
 def frames(run_id: int) -> pd.DataFrame:
     """image_id, x0, y0, x1, y1, rows, cols, width, height (of the original) of each image that the run has seen."""
-    return ask_settled(aggregate.frames, run_id=run_id)
+    return ask_cached(aggregate.frames, run_id=run_id)
 
 
-def backbone(run: Mapping[str, Any]) -> Any:
+def backbone(run: Run) -> Backbone:
     """The network of a run, ready to compute: `ingest.vision.backbones.load_for_run`. Loaded once, shared by all."""
-    chosen = {key: value for key, value in run["settings"].items() if key != "measured"}
+    return network(run.settings)
+
+
+def network(settings: Mapping[str, Any]) -> Backbone:
+    """The same from the settings of a run alone."""
+    chosen = {key: value for key, value in settings.items() if key not in ("measured", "title")}
     return _backbone(json.dumps(chosen, sort_keys=True))
 
 
 def features(run_id: int) -> tuple[np.ndarray, np.ndarray]:
     """Image ids (n,) and their L2-normalised vectors (n, dim) float32. Read-only."""
-    return _features(str(db()), settled(db()), run_id)
+    return _features(str(db()), cache_token(db()), run_id)
 
 
 def nearest(run_id: int, image_id: int, k: int, among: np.ndarray | None = None) -> pd.DataFrame:
@@ -70,7 +91,7 @@ def nearest_to(run_id: int, vector: np.ndarray, k: int, among: np.ndarray | None
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the network …")
-def _backbone(settings: str) -> Any:
+def _backbone(settings: str) -> Backbone:
     from ingest.vision import backbones
 
     return backbones.load_for_run(json.loads(settings))

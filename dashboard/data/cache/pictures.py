@@ -10,11 +10,12 @@ from PIL import Image
 
 from dashboard.data.cache.collection import collections, image, images
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import remembered, settled
+from dashboard.data.cache.memory import cache_token, remembered
 from dashboard.data.routes import thumb_route
 from dashboard.data.thumbnails import Thumbnails
 from ingest.vision import loader, originals
 from store import connection, read
+from store.errors import StoreError
 
 SIDE = 2048  # of a picture to draw on, in pixels: more than a screen shows, less than a scan weighs
 
@@ -23,13 +24,21 @@ def picture(image_id: int) -> tuple[Image.Image, bool] | None:
     """The upright picture in RGB, and whether it is the original, which is kept at SIDE pixels at most. It is the
     thumbnail where the original is gone or has another size than was ingested; None where there is neither.
     """
-    return _picture(str(db()), settled(db()), image_id)
+    return _picture(str(db()), cache_token(db()), image_id)
+
+
+def original(image_id: int) -> Image.Image:
+    """The same picture, or its thumbnail, of an image that can be read. StoreError if it cannot."""
+    found = picture(image_id)
+    if found is None:
+        raise StoreError("Neither the original nor a thumbnail of this picture can be read.")
+    return found[0]
 
 
 def thumb_url(image_id: int) -> str:
     """The address of an image's thumbnail, for a browser to keep for ever: another picture has another address."""
     known = images()
-    return thumb_route(image_id, known.at[image_id, "version"] if image_id in known.index else "0")
+    return thumb_route(image_id, str(known.at[image_id, "version"]) if image_id in known.index else "0")
 
 
 def pictures_version(collection: str) -> str:
@@ -59,7 +68,7 @@ def thumbnails(image_ids: Iterable[int]) -> dict[int, bytes]:
         return read.thumbnails(con, image_ids)
 
 
-_thumbnails = Thumbnails(settled)
+_thumbnails = Thumbnails(cache_token)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

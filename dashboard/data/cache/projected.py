@@ -11,32 +11,32 @@ import pandas as pd
 
 from dashboard.data import layouts
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import ask_settled, remembered, settled
+from dashboard.data.cache.memory import ask_cached, cache_token, remembered
 from dashboard.data.routes import route
 from store import atlas, connection, read
 from store import clusters as cluster_store
 
-PEOPLE = 1000  # whose part of a map is remembered
+SESSIONS = 1000  # whose part of a map is remembered
 
 
 def projections(run_id: int | None = None) -> pd.DataFrame:
     """projection_id, run_id, method, settings (JSON text), points, created_at."""
-    return ask_settled(read.projections, run_id=run_id)
+    return ask_cached(read.projections, run_id=run_id)
 
 
 def points(projection_id: int) -> pd.DataFrame:
     """image_id, x, y."""
-    return ask_settled(read.points, projection_id=projection_id)
+    return ask_cached(read.points, projection_id=projection_id)
 
 
 def layout(projection_id: int) -> atlas.Layout | None:
     """A projection in the order in which the canvas of the map takes its pictures; None without points. Read-only."""
-    return ask_settled(atlas.layout, projection_id=projection_id)
+    return ask_cached(atlas.layout, projection_id=projection_id)
 
 
 def clusters(projection_id: int) -> cluster_store.Clusters | None:
     """The clusters of a projection; None if nobody has looked for any. Read-only."""
-    return ask_settled(cluster_store.clusters, projection_id=projection_id)
+    return ask_cached(cluster_store.clusters, projection_id=projection_id)
 
 
 def cluster_names(projection_id: int) -> dict[int, str]:
@@ -44,33 +44,36 @@ def cluster_names(projection_id: int) -> dict[int, str]:
     return _names(outlines_of(db(), projection_id))
 
 
-def points_route(projection_id: int, wish: layouts.Wish) -> str | None:
+def points_route(projection_id: int, layout_options: layouts.LayoutOptions) -> str | None:
     """The address of the points of a projection laid out as wished; None if there is no such layout of it."""
 
+    pictures = layout(projection_id)
+    if pictures is None:
+        return None
+
     def make() -> str | None:
-        pictures = layout(projection_id)
-        names = cluster_names(projection_id) if wish.by == layouts.CLUSTER else {}
+        names = cluster_names(projection_id) if layout_options.by == layouts.CLUSTER else {}
         with connection.reading(db()) as con:
-            values = layouts.values_of(con, projection_id, pictures, wish, names)
+            values = layouts.values_of(con, projection_id, pictures, layout_options, names)
         return None if values is None else layouts.version(pictures, values[0])
 
-    known = layouts.version(layout(projection_id)) if wish.layout == "projection" else None
-    found = known or remembered(make, "points", projection_id, wish)
-    return found and route(f"/atlas/points/{projection_id}", found, **wish.query)
+    known = layouts.version(pictures) if layout_options.layout == "projection" else None
+    found = known or remembered(make, "points", projection_id, layout_options)
+    return route(f"/atlas/points/{projection_id}", found, **layout_options.query) if found else None
 
 
-def points_of(path: Path, projection_id: int, wish: layouts.Wish) -> bytes | None:
+def points_of(path: Path, projection_id: int, layout_options: layouts.LayoutOptions) -> bytes | None:
     """The points of a projection laid out as wished, as the canvas reads them. Any thread may ask."""
-    names = _names(outlines_of(path, projection_id)) if wish.by == layouts.CLUSTER else {}
-    return layouts.points(path, projection_id, wish, names)
+    names = _names(outlines_of(path, projection_id)) if layout_options.by == layouts.CLUSTER else {}
+    return layouts.points(path, projection_id, layout_options, names)
 
 
 def outlines_of(path: Path, projection_id: int) -> bytes | None:
     """The clusters of a projection as `layouts.outlines` says them. Any thread may ask."""
-    return _outlines(path, settled(path), projection_id)
+    return _outlines(path, cache_token(path), projection_id)
 
 
-def keep_part(token: str, part: str) -> bool:
+def save_part(token: str, part: str) -> bool:
     """Remember which part of a map somebody has in view, `x,y,zoom` or '' for the whole; False for what is no part. Any
     thread may ask."""
     if part and not _PART.fullmatch(part):
@@ -78,7 +81,7 @@ def keep_part(token: str, part: str) -> bool:
     with _lock:
         _parts[token] = part
         _parts.move_to_end(token)
-        while len(_parts) > PEOPLE:
+        while len(_parts) > SESSIONS:
             _parts.popitem(last=False)
     return True
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import pandas as pd
 import streamlit as st
 
 from dashboard.compute import words
 from store.manifest import content_state, own_canvas
+from store.records import image_titles
 
 MIRADOR = "https://projectmirador.org/embed/?iiif-content="
 THESEUS = "https://theseusviewer.org/?iiif-content="  # opens a single canvas, or a part of one; Mirador does not yet
@@ -42,7 +44,7 @@ def links(metadata: Mapping[str, Any]) -> list[Link]:
 def viewer_at(metadata: Mapping[str, Any], target: str) -> Link | None:
     """A viewer that opens at a canvas of the picture's manifest, or at a part of it, canvas#xywh=…."""
     manifest = metadata.get("iiif_manifest")
-    if not _host(manifest) or not _host(target):
+    if manifest is None or not _host(manifest) or not _host(target):
         return None
     state = content_state(target, manifest)
     label = "This part in the Theseus viewer" if "#" in target else "This picture in the Theseus viewer"
@@ -62,6 +64,12 @@ def facts(metadata: Mapping[str, Any]) -> dict[str, str]:
     return {
         key: str(value) for key, value in metadata.items() if value not in (None, "") and not key.startswith("iiif_")
     }
+
+
+def facts_of(image: Mapping[str, Any]) -> dict[str, str]:
+    """What else the database knows of an image, a row of `cache.images`, by the titles that its columns have."""
+    known = {title: image.get(name) for name, title in image_titles().items()}
+    return {title: str(value) for title, value in known.items() if not pd.isna(value) and value != ""}
 
 
 def _host(address: Any) -> str | None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.compute import permutation
+from dashboard.compute import permutation, words
 from dashboard.compute.contrast import Contrast
 from dashboard.compute.methods import entry_of, registry
 from dashboard.data import cache
 from dashboard.drawing import markup, panels, tables
 from dashboard.state import controls, filter_bar, widgets
 from dashboard.views.aggregate import comparison, figures, grouping, summary
-from dashboard.views.aggregate.comparison import Choice, Finding, Settings
-from dashboard.views.aggregate.figures import Style, Triptych, Unit
+from dashboard.views.aggregate.comparison import Choice, GroupComparison, Settings
+from dashboard.views.aggregate.figures import GroupFigures, Style, Unit
 from dashboard.views.aggregate.groups import Pair
+from store.records import RunRecord
 
 OWN = "each picture's own"
 SHUFFLES = (500, 2000, 10_000)
@@ -26,17 +26,17 @@ SHUFFLES = (500, 2000, 10_000)
 def page() -> None:
     """The page."""
     st.title("Aggregate")
-    run = cache.current_run()
-    stored = cache.methods(run["run_id"])
+    run = cache.run_in_view()
+    stored = cache.methods(run.run_id)
     if stored.empty:
         st.info(
-            f"Run {run['run_id']} holds no attention maps. Choose another run, or ingest the collection "
+            f"Run {run.run_id} holds no attention maps. Choose another run, or ingest the collection "
             "with `--methods cls,rollout`."
         )
         return
-    if not cache.metadata_columns(run["collection"]):
+    if not cache.metadata_columns(run.collection):
         st.info(
-            "Groups are told by metadata, and there is none about these pictures. "
+            "Groups are chosen by metadata, and there is none about these pictures. "
             "`python -m ingest run FOLDER --metadata FILE` adds a table of it."
         )
         return
@@ -44,27 +44,27 @@ def page() -> None:
     if filtered.empty:
         return
     choice = choose(run, stored)
-    pair, named = grouping.choose(run["collection"], filtered)
-    style, chosen, settings = choose_look(choice)
+    pair, named = grouping.choose(run.collection, filtered)
+    style, chosen, settings = choose_style(choice)
     if pair is None or not ready(pair):
         return
     with st.spinner("Comparing the groups …"):
         found = comparison.find(run, choice, pair, settings)
     if found is None:
         st.info(
-            f"Run {run['run_id']} holds no such maps of one of the groups. Choose another layer or other groups; the "
+            f"Run {run.run_id} holds no such maps of one of the groups. Choose another layer or other groups; the "
             "same `python -m ingest run` as before adds what is missing."
         )
         return
     unit = unit_of(chosen, found.contrast, settings)
     size = figures.canvas(found.contrast.rows, found.contrast.cols)
-    grounds = tuple(comparison.average(run, ids, size) for ids in (found.a, found.b)) if style.behind else None
+    grounds = (comparison.average(run, found.a, size), comparison.average(run, found.b, size)) if style.behind else None
     drawn = figures.draw(found.contrast, named, unit, style, grounds)
     maps(drawn, summary.sentences(run, found))
     result(found.contrast, unit)
     credit = summary.credit(run, choice, named, found, settings)
     if filtered.ids is not None:
-        credit += f" Both groups are of {filtered.said(filtered.count)}."
+        credit += f" Both groups are of {filtered.describe(filtered.count)}."
     st.html(markup.small(credit))
     downloads(run, drawn, found, f"{credit} {figures.drawn_as(style)}")
 
@@ -72,7 +72,7 @@ def page() -> None:
 # ---- controls ---------------------------------------------------------------------------------------------------
 
 
-def choose(run: dict[str, Any], stored: pd.DataFrame) -> Choice:
+def choose(run: RunRecord, stored: pd.DataFrame) -> Choice:
     """Method, target, layer and head."""
     known, keys = registry(), list(dict.fromkeys(stored["method"]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -89,7 +89,7 @@ def choose(run: dict[str, Any], stored: pd.DataFrame) -> Choice:
         target = targets[0]
         if len(targets) > 1:
             target = controls.selectbox("What is explained", [OWN, *targets], key="aggregate_target", width=240)
-        layers, heads = cache.map_levels(run["run_id"], method)
+        layers, heads = cache.map_levels(run.run_id, method)
         entry = entry_of(method)
         depth = "Depth" if entry is None else entry.depth
         label, head = ("Layer", "mean") if heads else (depth, None)
@@ -111,11 +111,11 @@ def choose(run: dict[str, Any], stored: pd.DataFrame) -> Choice:
 def choose_alone(noun: str) -> bool:
     """Of a method that accumulates: whether a layer, called `noun`, is taken alone."""
     shown = {"accumulated": f"accumulated to this {noun}", "alone": f"this {noun} alone"}
-    chosen = controls.selectbox("Shown", list(shown), key="aggregate_shown", format_func=shown.get, width=240)
+    chosen = controls.selectbox("Shown", list(shown), key="aggregate_shown", format_func=words.named(shown), width=240)
     return chosen == "alone"
 
 
-def choose_look(choice: Choice) -> tuple[Style, str, Settings]:
+def choose_style(choice: Choice) -> tuple[Style, str, Settings]:
     """How the maps are drawn, their unit, and how the groups are compared."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         smooth = widgets.smooth("aggregate_edges")
@@ -163,20 +163,20 @@ def ready(pair: Pair) -> bool:
 # ---- what it shows ----------------------------------------------------------------------------------------------
 
 
-def maps(drawn: Triptych, said: list[str]) -> None:
+def maps(drawn: GroupFigures, notes: list[str]) -> None:
     """The three maps beside each other, their scales below."""
     for place, panel in zip(st.columns(3), drawn.panels, strict=True):
         place.html(markup.large(panel))
     means, difference = st.columns([2, 1])
     means.html(markup.colour_bar(drawn.means))
     difference.html(markup.colour_bar(drawn.difference))
-    st.caption(" ".join(said))
+    st.caption(" ".join(notes))
 
 
 def result(found: Contrast, unit: Unit) -> None:
     """The test in words and numbers."""
     st.header("Chance or difference", anchor=False)
-    st.markdown(summary.verdict(found))
+    st.markdown(summary.conclusion(found))
     for caution in summary.cautions(found):
         st.warning(caution)
     st.table(summary.table(found, unit), border="horizontal", hide_index=True)
@@ -187,15 +187,22 @@ def result(found: Contrast, unit: Unit) -> None:
     )
 
 
-def downloads(run: dict[str, Any], drawn: Triptych, found: Finding, credit: str) -> None:
+def downloads(run: RunRecord, drawn: GroupFigures, found: GroupComparison, credit: str) -> None:
     """The figure for print and the numbers."""
-    stem = panels.file_stem(f"aggregate-{run['collection']}-run{run['run_id']}")
-    title = f"Two groups of pictures in {run['collection']}"
-    look = {"on_click": "ignore", "icon": ":material/download:"}
+    stem = panels.file_stem(f"aggregate-{run.collection}-run{run.run_id}")
+    title = f"Two groups of pictures in {run.collection}"
     with st.container(horizontal=True):
         widgets.figures("aggregate", stem, partial(figures.plate, title, credit, drawn))
         data = tables.safe_csv(found.contrast.table())
-        st.download_button("Maps as CSV", data, f"{stem}.csv", "text/csv", key="aggregate_csv", **look)
+        st.download_button(
+            "Maps as CSV",
+            data,
+            f"{stem}.csv",
+            "text/csv",
+            key="aggregate_csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
 
 
 page()

@@ -15,6 +15,8 @@ from dashboard.data import cache
 from dashboard.drawing import panels
 from dashboard.views.aggregate import figures
 from dashboard.views.aggregate.groups import Pair
+from store.aggregate import Head
+from store.records import RunRecord
 
 HOLD = 2**25  # weights in memory at a time, 128 MB; of more pictures some are drawn by lot
 AVERAGED = 100  # thumbnails in an average picture
@@ -28,7 +30,7 @@ class Choice:
     method: str
     target: str | None
     layer: int
-    head: int | str | None
+    head: Head
     alone: bool = False
 
     @property
@@ -57,7 +59,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Finding:
+class GroupComparison:
     """What came out: the comparison, the pictures in it, from how many grids their maps were brought onto one, and how
     many pictures were left out for want of a map, for an empty map, and since there were too many."""
 
@@ -65,7 +67,7 @@ class Finding:
     a: np.ndarray
     b: np.ndarray
     without: int
-    grids_before: int
+    grids: int
     empty: int
     too_many: int
 
@@ -75,26 +77,26 @@ def attribution(choice: Choice) -> bool:
     return choice.entry is not None and choice.entry.kind == "attribution"
 
 
-def find(run: dict[str, Any], choice: Choice, pair: Pair, settings: Settings) -> Finding | None:
+def find(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> GroupComparison | None:
     """The comparison, kept for as long as the choices are the same; None where one of the groups has no maps."""
-    key = (run["run_id"], choice, pair.a.tobytes(), pair.b.tobytes(), settings)
+    key = (run.run_id, choice, pair.a.tobytes(), pair.b.tobytes(), settings)
     return cache.remembered(lambda: compare(run, choice, pair, settings), "aggregate", *map(repr, key))
 
 
-def compare(run: dict[str, Any], choice: Choice, pair: Pair, settings: Settings) -> Finding | None:
+def compare(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> GroupComparison | None:
     """Reads the maps of both groups, brings them to one measure, and compares them."""
-    limit = HOLD // max(1, (run["size"] // run["patch"]) ** 2)
-    everyone = cache.catalogue(run["collection"])["image_id"].to_numpy(np.int64)
+    limit = HOLD // max(1, (run.size // run.patch) ** 2)
+    everyone = cache.catalogue(run.collection)["image_id"].to_numpy(np.int64)
     a, b = drawn_by_lot(pair, limit, settings.seed)
     asked = np.union1d(a, b)
     # All at once where they fit: the next groups are then at hand.
     reading = np.sort(everyone) if len(everyone) <= limit else asked
     which = (choice.method, choice.target, choice.layer, choice.head, choice.accumulated)
-    stack = cache.group_maps(run["run_id"], reading, *which)
-    chosen = np.isin(stack.ids, asked)
-    ids, weights = stack.ids[chosen], stack.weights[chosen]
-    if run["fit"] == "pad" and len(ids):
-        weights = contrast.on_pictures(weights, cache.frames(run["run_id"]).set_index("image_id").loc[ids])
+    maps = cache.group_maps(run.run_id, reading, *which)
+    chosen = np.isin(maps.image_ids, asked)
+    ids, weights = maps.image_ids[chosen], maps.weights[chosen]
+    if run.fit == "pad" and len(ids):
+        weights = contrast.on_pictures(weights, cache.frames(run.run_id).set_index("image_id").loc[ids])
     holding = weights.any(axis=(1, 2))
     ids, weights = ids[holding], weights[holding]
     in_a, in_b = np.isin(ids, a), np.isin(ids, b)
@@ -102,12 +104,12 @@ def compare(run: dict[str, Any], choice: Choice, pair: Pair, settings: Settings)
         return None
     if settings.even:
         weights = contrast.evened(weights)
-    return Finding(
+    return GroupComparison(
         contrast.contrast(weights[in_a], weights[in_b], settings.shuffles, settings.seed),
         ids[in_a],
         ids[in_b],
-        without=int(np.isin(stack.without, asked).sum()),
-        grids_before=stack.grids_before,
+        without=len(asked) - int(chosen.sum()),
+        grids=maps.grids,
         empty=int((~holding).sum()),
         too_many=len(pair.a) + len(pair.b) - len(asked),
     )
@@ -119,18 +121,17 @@ def drawn_by_lot(pair: Pair, limit: int, seed: int) -> tuple[np.ndarray, np.ndar
     if total <= limit:
         return pair.a, pair.b
     random = np.random.default_rng(seed)
-    return tuple(
-        np.sort(random.choice(ids, max(1, limit * len(ids) // total), replace=False)) for ids in (pair.a, pair.b)
-    )
+    a, b = (np.sort(random.choice(ids, max(1, limit * len(ids) // total), replace=False)) for ids in (pair.a, pair.b))
+    return a, b
 
 
-def average(run: dict[str, Any], ids: np.ndarray, size: tuple[int, int]) -> Image.Image:
+def average(run: RunRecord, ids: np.ndarray, size: tuple[int, int]) -> Image.Image:
     """The average of the group's thumbnails, or of AVERAGED of them, cut to what the network saw."""
 
     def make() -> Image.Image:
         some = ids[panels.spread(len(ids), AVERAGED)]
         jpegs = cache.thumbnails(some.tolist())
-        frames = cache.frames(run["run_id"]).set_index("image_id").loc[some]
+        frames = cache.frames(run.run_id).set_index("image_id").loc[some]
         across, down = (
             frames[["x0", "x1"]].div(frames["width"], axis=0),
             frames[["y0", "y1"]].div(frames["height"], axis=0),
@@ -138,4 +139,4 @@ def average(run: dict[str, Any], ids: np.ndarray, size: tuple[int, int]) -> Imag
         boxes = zip(some.tolist(), across["x0"], down["y0"], across["x1"], down["y1"], strict=True)
         return figures.average([(jpegs[i], tuple(box)) for i, *box in boxes if i in jpegs], size)
 
-    return cache.remembered(make, "aggregate_average", run["run_id"], ids.tobytes(), size)
+    return cache.remembered(make, "aggregate_average", run.run_id, ids.tobytes(), size)

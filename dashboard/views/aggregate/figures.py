@@ -15,6 +15,7 @@ from dashboard.drawing import panels
 from dashboard.drawing.figure import ColourBar, Plate
 from dashboard.drawing.panels import Panel, percent, times
 from dashboard.views.aggregate.groups import pictures
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.geometry import Frame
 from ingest.vision.overlay import overlay
 
@@ -44,8 +45,8 @@ class Unit:
 
     def signed(self, weight: float) -> str:
         """With its sign, as differences are."""
-        said = self.say(abs(weight))
-        return said if weight == 0 else f"{'+' if weight > 0 else '−'}{said}"
+        sentence = self.say(abs(weight))
+        return sentence if weight == 0 else f"{'+' if weight > 0 else '−'}{sentence}"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Style:
 
 
 @dataclass(frozen=True)
-class Triptych:
+class GroupFigures:
     """The panels of A, B and A - B, with the colour bar of the first two and that of the third."""
 
     panels: tuple[Panel, Panel, Panel]
@@ -73,7 +74,7 @@ def draw(
     unit: Unit,
     style: Style,
     grounds: tuple[Image.Image, Image.Image] | None = None,
-) -> Triptych:
+) -> GroupFigures:
     """The three maps. `names` say who is in the groups, `grounds` are average pictures of `canvas` size to lie faintly
     behind the maps of A and B."""
     found, size = contrast.patches, canvas(contrast.rows, contrast.cols)
@@ -85,17 +86,18 @@ def draw(
     opacity = 1.0 if grounds is None else 0.72
     drawn = []
     for letter, name, mean, ground, count in zip("AB", names, means, behind, contrast.pictures, strict=False):
-        picture = _over(ground, (mean - low) / spread, panels.colour_table("inferno"), style.smooth, opacity)
+        picture = _over(ground, (mean - low) / spread, colour_table("inferno"), style.smooth, opacity)
         note = f"{pictures(count)} · peak {unit.say(mean.max())}"
         alt = f"Mean of group {letter}, {name}: it peaks {panels.peak_place(mean)}."
         drawn.append(Panel(f"{letter}: {name}", note, alt, picture))
     bars = mean_bar(low, high, unit), difference_bar(_reach(contrast), unit)
-    return Triptych((*drawn, _difference(contrast, unit, style, plain)), *bars)
+    a, b = drawn
+    return GroupFigures((a, b, _difference(contrast, unit, style, plain)), *bars)
 
 
-def plate(title: str, caption: str, triptych: Triptych) -> Plate:
+def plate(title: str, caption: str, group_figures: GroupFigures) -> Plate:
     """The figure for print: both scales in one strip, as a Plate has one bar."""
-    left, right = triptych.means, triptych.difference
+    left, right = group_figures.means, group_figures.difference
     lut = np.full((256, 3), 255, np.uint8)
     part = 105
     places = np.rint(np.linspace(0, 255, part)).astype(int)
@@ -104,18 +106,18 @@ def plate(title: str, caption: str, triptych: Triptych) -> Plate:
     marks = ((edge, left.high), (1 - edge, right.low), (1 - edge / 2, "0"))
     words = f"{left.label} Left: A and B. Right: A minus B, {MORE}."
     bar = ColourBar(lut, left.low, right.high, words, marks)
-    shown = tuple((shorten(panel.title, _TITLE), panel.picture) for panel in triptych.panels)
+    shown = tuple((shorten(panel.title, _TITLE), panel.picture) for panel in group_figures.panels)
     return Plate(title, shown, len(shown), bar, caption)
 
 
 def drawn_as(style: Style) -> str:
     """How the maps are drawn, for the printed figure."""
-    said = "Smooth between the centres of patches." if style.smooth else "One flat square for each patch."
+    sentence = "Smooth between the centres of patches." if style.smooth else "One flat square for each patch."
     if style.only_clear:
-        said += " Of the difference only the surrounded patches are coloured."
+        sentence += " Of the difference only the surrounded patches are coloured."
     if style.behind:
-        said += " Behind the means lies the average picture of each group."
-    return said
+        sentence += " Behind the means lies the average picture of each group."
+    return sentence
 
 
 def canvas(rows: int, cols: int) -> tuple[int, int]:
@@ -139,7 +141,7 @@ def average(jpegs: Iterable[tuple[bytes, tuple[float, float, float, float]]], si
 
 def mean_bar(low: float, high: float, unit: Unit) -> ColourBar:
     """The scale of both means."""
-    return ColourBar(panels.colour_table("inferno"), unit.say(low), unit.say(high), f"{unit.meaning}.")
+    return ColourBar(colour_table("inferno"), unit.say(low), unit.say(high), f"{unit.meaning}.")
 
 
 def difference_bar(reach: float, unit: Unit) -> ColourBar:

@@ -66,7 +66,8 @@ def choose_group(
         for what in PARTS:
             url.put(f"aggregate_{letter}_{what}_{column}", [])
     conditions = [condition(letter, column, kinds[column], catalogue[column].dropna()) for column in columns]
-    return None if None in conditions else Group(tuple(conditions))
+    known = tuple(each for each in conditions if each is not None)
+    return Group(known) if len(known) == len(conditions) else None
 
 
 def condition(letter: str, column: str, kind: str, values: pd.Series) -> Condition | None:
@@ -96,7 +97,7 @@ def choose_some(label: str, options: list[str], first: list[str], key: str, **mo
 
 def edge(label: str, kind: str, first: Any, key: str) -> Any:
     """One end of a range, at first `first`; None while it is empty."""
-    Param(key, first, lambda said: read_edge(said[0], type(first)), lambda value: [str(value)], always=True).load()
+    Param(key, first, lambda texts: read_edge(texts[0], type(first)), lambda value: [str(value)], always=True).load()
     if kind == "date":
         return st.date_input(label, None, date.min, date.max, key=key)
     if isinstance(first, int):
@@ -104,10 +105,10 @@ def edge(label: str, kind: str, first: Any, key: str) -> Any:
     return st.number_input(label, value=None, format="%.6g", key=key)
 
 
-def read_edge(said: str, kind: type) -> Any:
+def read_edge(text: str, kind: type) -> Any:
     """A number or a date from the address; None if it is none."""
     try:
-        return date.fromisoformat(said) if kind is date else kind(said)
+        return date.fromisoformat(text) if kind is date else kind(text)
     except ValueError:
         return None
 

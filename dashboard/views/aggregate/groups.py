@@ -27,7 +27,7 @@ class Condition:
     def hits(self, values: pd.Series) -> np.ndarray:
         """bool (n,): which values of the column it holds for; never for a missing one."""
         if self.kind == "text":
-            parts = values.explode() if values.map(type).eq(tuple).any() else values
+            parts = values.explode() if any(isinstance(value, tuple) for value in values) else values
             hits = parts.isin(self.values)
             return (hits if parts is values else hits.groupby(level=0, sort=False).any()).to_numpy(bool)
         low, high = self.values

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -11,14 +9,15 @@ from dashboard.compute import permutation
 from dashboard.compute.contrast import CLEAR, Contrast
 from dashboard.drawing import panels
 from dashboard.drawing.text import inputs
-from dashboard.views.aggregate.comparison import Choice, Finding, Settings
+from dashboard.views.aggregate.comparison import Choice, GroupComparison, Settings
 from dashboard.views.aggregate.figures import Unit
 from dashboard.views.aggregate.groups import pictures
+from store.records import RunRecord
 
 FEW = 5  # pictures; the mean of fewer says little
 
 
-def sentences(run: dict[str, Any], finding: Finding) -> list[str]:
+def sentences(run: RunRecord, result: GroupComparison) -> list[str]:
     """Where the maps lie, and who is not in them."""
     cut = {
         "model": "each picture as the network's own processor prepares it",
@@ -26,28 +25,28 @@ def sentences(run: dict[str, Any], finding: Finding) -> list[str]:
         "stretch": "each whole picture, squeezed into a square",
         "aspect": "each whole picture, whatever its shape",
         "pad": "each whole picture on a plain ground, which counts as 0, so that tall and wide pictures differ there",
-    }.get(run["fit"], "each picture")
-    said = [
+    }.get(run.fit, "each picture")
+    notes = [
         f"The maps lie in the frame of what the network saw, {cut}. The same patch is the same place relative to the "
         "edges of that frame in every picture. A line surrounds the patches that differ by more than chance."
     ]
-    if finding.grids_before > 1:
-        grid = f"{finding.contrast.rows} × {finding.contrast.cols}"
-        said.append(
-            f"The pictures have {finding.grids_before} grids, each in the shape of its picture. Their maps were "
+    if result.grids > 1:
+        grid = f"{result.contrast.rows} × {result.contrast.cols}"
+        notes.append(
+            f"The pictures have {result.grids} grids, each in the shape of its picture. Their maps were "
             f"brought onto one of {grid} patches: each weight is spread evenly over its patch, and sums stay the same."
         )
     for count, why in (
-        (finding.without, "without such a map"),
-        (finding.empty, "with an empty map"),
-        (finding.too_many, "by lot, since the others fill the memory"),
+        (result.without, "without such a map"),
+        (result.empty, "with an empty map"),
+        (result.too_many, "by lot, since the others fill the memory"),
     ):
         if count:
-            said.append(f"Left out {why}: {pictures(count)}.")
-    return said
+            notes.append(f"Left out {why}: {pictures(count)}.")
+    return notes
 
 
-def verdict(found: Contrast) -> str:
+def conclusion(found: Contrast) -> str:
     """What the test says, as sentences."""
     row, col = found.peak()
     clear, p = int(found.clear().sum()), found.patches.overall
@@ -67,17 +66,17 @@ def verdict(found: Contrast) -> str:
 
 def cautions(found: Contrast) -> list[str]:
     """What makes the test weak."""
-    said = []
+    notes = []
     for letter, count in zip("AB", found.pictures, strict=True):
         if count < FEW:
-            said.append(f"Group {letter} holds only {pictures(count)}: too few to stand for their kind.")
+            notes.append(f"Group {letter} holds only {pictures(count)}: too few to stand for their kind.")
     least = permutation.least_p(*found.pictures, found.patches.shuffles)
     if least >= CLEAR:
-        said.append(
+        notes.append(
             f"There are only {found.patches.shuffles + 1:,} ways to divide these pictures into two such groups, so p "
             f"cannot be smaller than {p_value(least)}: no difference can be told from chance."
         )
-    return said
+    return notes
 
 
 def table(found: Contrast, unit: Unit) -> pd.DataFrame:
@@ -102,19 +101,19 @@ def p_value(p: float) -> str:
     return f"{p:.2f}" if p >= 0.1 else f"{p:.3f}" if p >= 0.01 else f"{p:.1g}" if p < 0.001 else f"{p:.4f}"
 
 
-def credit(run: dict[str, Any], choice: Choice, named: tuple[str, str], finding: Finding, settings: Settings) -> str:
+def credit(run: RunRecord, choice: Choice, named: tuple[str, str], result: GroupComparison, settings: Settings) -> str:
     """Where the maps are from and how they were compared, for the page and for print."""
     method = choice.entry
     what = f"{method.kind.capitalize()}: {method.title}, {method.formula}." if method else f"Map: {choice.method}."
     target = " Explained: each picture's own target." if choice.target is None else ""
     target = f" Explained: {choice.target}." if choice.target else target
     heads = {"mean": ", mean of all heads", "max": ", maximum of all heads", None: ""}
-    head = heads.get(choice.head, f", head {choice.head}")
+    head = f", head {choice.head}" if isinstance(choice.head, int) else heads[choice.head]
     depth = ("Depth" if method is None else method.depth) if choice.head is None else "Layer"
     where = f" {depth} {choice.layer}{head}{' alone' * (choice.accumulates and choice.alone)}"
     if choice.accumulated:
         where = f" Accumulated to {depth.lower()} {choice.layer}: the sum of {depth.lower()}s 0 to {choice.layer}"
-    found = finding.contrast
+    found = result.contrast
     sizes = [
         f"{letter} = {name} ({pictures(count)})"
         for letter, name, count in zip("AB", named, found.pictures, strict=True)
@@ -125,7 +124,7 @@ def credit(run: dict[str, Any], choice: Choice, named: tuple[str, str], finding:
         if found.patches.every
         else f"{found.patches.shuffles:,} shuffles of the labels, seed {settings.seed}"
     )
-    network = f"{run['title']}, weights {run['weights_sha256'][:8]}, run {run['run_id']} of {run['collection']}"
+    network = f"{run.title}, weights {run.weights_sha256[:8]}, run {run.run_id} of {run.collection}"
     return (
         f"{what}{target}{where}, counted from 0. {'; '.join(sizes)}. {even} Two-sided permutation test of the "
         f"difference of means, {tried}, p corrected for {found.rows * found.cols:,} patches by the maximum statistic, "

@@ -9,7 +9,7 @@ from dashboard.data import cache
 from dashboard.drawing import markup
 from dashboard.state import filter_bar
 from dashboard.views.attention import comparison, lookup, options, viewer
-from dashboard.views.attention.lookup import CannotLook
+from dashboard.views.attention.lookup import NoMaps
 
 
 def page() -> None:
@@ -24,13 +24,13 @@ def page() -> None:
         st.caption("The picture in view is not one of them. Previous and Next lead to the nearest that are.")
     try:
         subject = lookup.subject_of(run, image_id)
-    except CannotLook as reason:
+    except NoMaps as reason:
         st.error(markup.markdown(str(reason)))
         return
     if options.choose_view() == "compare":
         comparison.show(subject)
         return
-    stored = cache.methods(run["run_id"])
+    stored = cache.methods(run.run_id)
     viewer.show(subject, list(zip(stored["method"], stored["target"], strict=True)))
 
 

@@ -10,16 +10,18 @@ import streamlit as st
 
 from dashboard.components import map_wall
 from dashboard.components.patches import patches
+from dashboard.compute import words
 from dashboard.compute.methods import depth_noun, entry_of, kind_of, title_of
 from dashboard.data import cache
-from dashboard.drawing import markup, panels
+from dashboard.drawing import map_values, markup, panels
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.panels import Look, Panel, Scene
 from dashboard.drawing.text import warnings
 from dashboard.state import pickers, url
 from dashboard.views.attention import lookup, options, targets, viewer
-from dashboard.views.attention.lookup import CannotLook, Found, Question, Subject
+from dashboard.views.attention.lookup import NoMaps, PictureMaps, Question, Subject
 from ingest.vision import described
+from store.records import Run, RunRecord
 
 MOST = 4
 WIDTHS = {2: 440, 3: 285, 4: 206}  # pixels of a column: all in one row on a wide page, in several on a narrow one
@@ -30,8 +32,8 @@ FUSIONS = {"mean": "mean of all", "max": "maximum of all"}
 
 @dataclass(frozen=True)
 class Column:
-    """What one column shows. `head` is a number as text, a key of panels.FUSIONS, or '' for methods without heads, of
-    which those that accumulate have ALONE too, for one layer without those before. In the address it is written
+    """What one column shows. `head` is a number as text, a key of map_values.FUSIONS, or '' for methods without heads,
+    of which those that accumulate have ALONE too, for one layer without those before. In the address it is written
     `1;cls;11;mean`."""
 
     run_id: int
@@ -55,7 +57,7 @@ class Column:
         method = entry_of(self.method)
         target = target if method is not None and method.needs_target else ""
         layers = None if method is not None and method.one_layer else (self.layer,)
-        if self.head in panels.FUSIONS:
+        if self.head in map_values.FUSIONS:
             return Question(self.method, target, layers, None, self.head)
         heads = (int(self.head),) if self.head.isdecimal() else None
         return Question(self.method, target, layers, heads, alone=self.head == ALONE)
@@ -68,20 +70,22 @@ class Side:
     number: int
     subject: Subject
     question: Question
-    found: Found
+    found: PictureMaps
     scene: Scene
 
 
 def show(subject: Subject) -> None:
     """The page in its other form: columns with their controls above, maps on one scale, one cursor."""
-    runs = [int(run_id) for run_id in cache.runs(subject.run["collection"])["run_id"]]
-    _arrive(subject.run, runs)
+    own = subject.record
+    runs = [run.run_id for run in cache.runs(own.collection)]
+    _read_from_url(own, runs)
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    count = row.segmented_control("Columns", [2, 3, 4], key="columns", required=True)
-    kind = row.segmented_control("Kind", list(options.KINDS), key="kinds", required=True, format_func=options.KINDS.get)
+    count = row.segmented_control("Columns", [2, 3, 4], key="columns", required=True) or 2
+    kinds, named = list(options.KINDS), words.named(options.KINDS)
+    kind = row.segmented_control("Kind", kinds, key="kinds", required=True, format_func=named) or kinds[0]
     try:
         target = "" if kind == "attention" else targets.pick_target(subject.run, subject.image_id)
-    except CannotLook as reason:
+    except NoMaps as reason:
         st.info(markup.markdown(str(reason)))
         return
     drawing = options.choose_drawing(per_head=False, scale="shared", key="common_scale")
@@ -91,9 +95,9 @@ def show(subject: Subject) -> None:
     for number in range(count):
         with places.container(width=WIDTHS[beside]):
             columns.append(pick_column(number, runs, kind))
-            side = _look(subject, number, columns[-1], target)
+            side = _find(subject, number, columns[-1], target)
             sides += [(side, st.container())] if side else []
-    _leave(columns)
+    _write_to_url(columns)
     _draw(subject, sides, drawing.look, beside)
 
 
@@ -101,42 +105,42 @@ def pick_column(number: int, runs: Sequence[int], kind: str) -> Column:
     """The controls of one column."""
     prefix, labels = f"c{number}_", pickers.run_labels()
     state = st.session_state
-    options.settle(f"{prefix}run", runs)
-    run = cache.run(st.selectbox("Run", runs, key=f"{prefix}run", format_func=labels.get))
-    stored = list(dict.fromkeys(cache.methods(run["run_id"])["method"]))
+    options.clamp(f"{prefix}run", runs)
+    run = cache.run(st.selectbox("Run", runs, key=f"{prefix}run", format_func=words.named(labels)))
+    stored = list(dict.fromkeys(cache.methods(run.run_id)["method"]))
     keys = [key for key in options.offered(run, stored) if kind_of(key) == kind]
-    options.settle(f"{prefix}method", keys)
+    options.clamp(f"{prefix}method", keys)
     key = st.selectbox("Method", keys, key=f"{prefix}method", format_func=title_of)
     row = st.container(horizontal=True, vertical_alignment="bottom")
     method = entry_of(key)
-    layer, head = run["layers"] - 1, ""
+    layer, head = run.layers - 1, ""
     if method is None or not method.one_layer:
-        layers = range(run["layers"])
-        options.settle(f"{prefix}layer", layers, layer)
+        layers = range(run.layers)
+        options.clamp(f"{prefix}layer", layers, layer)
         label = "Layer" if method is None or method.per_head else depth_noun(key)
         layer = row.selectbox(label, layers, key=f"{prefix}layer")
     if method is None or method.per_head:
-        heads = [*FUSIONS, *map(str, range(run["heads"]))]
-        options.settle(f"{prefix}head", heads)
+        heads = [*FUSIONS, *map(str, range(run.heads))]
+        options.clamp(f"{prefix}head", heads)
         head = row.selectbox("Head", heads, key=f"{prefix}head", format_func=lambda each: FUSIONS.get(each, each))
     elif method.accumulates:
         noun = depth_noun(key).lower()
         shown = {"": f"accumulated to this {noun}", ALONE: f"this {noun} alone"}
-        options.settle(f"{prefix}head", list(shown))
-        head = row.selectbox("Shown", list(shown), key=f"{prefix}head", format_func=shown.get)
+        options.clamp(f"{prefix}head", list(shown))
+        head = row.selectbox("Shown", list(shown), key=f"{prefix}head", format_func=words.named(shown))
     name = options.pick_options(key, row, prefix=prefix)
-    state[f"_{prefix}column"] = column = Column(run["run_id"], name, layer, head)
+    state[f"_{prefix}column"] = column = Column(run.run_id, name, layer, head)
     return column
 
 
-def _look(subject: Subject, number: int, column: Column, target: str) -> Side | None:
+def _find(subject: Subject, number: int, column: Column, target: str) -> Side | None:
     """What the column asks for; None, with a sentence in its place, if it cannot be had."""
     try:
         own = replace(subject, run=cache.run(column.run_id))
         question = column.question(target)
-        with st.spinner("The network looks at the picture …"):
+        with st.spinner("Running the network on the picture …"):
             found = lookup.find(own, question)
-    except CannotLook as reason:
+    except NoMaps as reason:
         st.info(markup.markdown(str(reason)))
         return None
     return Side(number, own, question, found, own.scene(found.frame))
@@ -147,25 +151,25 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
     if not sides:
         return
     # Networks and methods count in weights of their own: multiples of a map's mean can be compared.
-    groups = [(each.found.maps.uniform(each.scene.cells()), each.scene.at(SIDE)) for each, _ in sides]
+    groups = [(map_values.uniform(each.found.maps, each.scene.cells()), each.scene.at(SIDE)) for each, _ in sides]
     drawn, bar = panels.draw_together(groups, look)
     shown = [replace(panel, title=_title(each)) for (each, _), (panel, *_) in zip(sides, drawn, strict=True)]
     for (each, place), panel in zip(sides, shown, strict=True):
         with place:
-            patches([map_wall.pane(panel, each.scene)], f"compare_{each.number}", group=subject.group, pick=False)
-            prefix = each.subject.run["prefix_tokens"]
-            about_network = described.warning(each.subject.run["settings"].get("measured"), each.question.key)
+            patches([panel], f"compare_{each.number}", group=subject.group, pick=False)
+            prefix = each.subject.run.prefix_tokens
+            about_network = described.warning(each.subject.run.measured, each.question.key)
             about_maps = warnings.warnings(each.question.entry, each.found.maps, each.scene, prefix)
-            for words in filter(None, [about_network, *about_maps]):
-                st.caption(f":material/visibility_off: {words}")
-    said = _seen(sides)
-    st.html(f'<div style="max-width: 30rem">{markup.said(said, bar)}</div>')
+            for warning in [each for each in (about_network, *about_maps) if each]:
+                st.caption(f":material/visibility_off: {warning}")
+    sentences = _seen(sides)
+    st.html(f'<div style="max-width: 30rem">{markup.notes(sentences, bar)}</div>')
     credits = [viewer.describe(each.subject, each.question, each.found) for each, _ in sides]
     numbered = " ".join(f"({number}) {credit}" for number, credit in enumerate(credits, 1))
     st.html(markup.small(numbered))
     for each, _ in sides:
-        if each.found.live is not None:
-            st.html(markup.small(viewer.how_to_store(each.subject, each.question, each.found)))
+        if each.found.seconds is not None:
+            st.html(markup.small(viewer.how_to_store(each.subject, each.question, each.found.seconds)))
     _download(subject, sides[0][0].scene, shown, bar, look, count, numbered)
     with st.expander("Cite this comparison", icon=":material/format_quote:"):
         st.code(f"{numbered} {viewer.link()}".strip(), language=None, wrap_lines=True)
@@ -173,8 +177,12 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
 
 def _seen(sides: Sequence[tuple[Side, Any]]) -> list[str]:
     """What the networks saw of the picture, in one sentence if all saw the same."""
-    said = [panels.seen_sentence(each.scene, each.subject.run["fit"]) for each, _ in sides]
-    return said[:1] if len(set(said)) == 1 else [f"({number}) {words}" for number, words in enumerate(said, 1)]
+    sentences = [panels.seen_sentence(each.scene, each.subject.run.fit) for each, _ in sides]
+    return (
+        sentences[:1]
+        if len(set(sentences)) == 1
+        else [f"({number}) {words}" for number, words in enumerate(sentences, 1)]
+    )
 
 
 def _download(
@@ -188,17 +196,16 @@ def _download(
 
 
 def _title(side: Side) -> str:
-    run = side.subject.run
-    return f"{side.found.maps.titles[0]} · {title_of(side.question.key)} · run {run['run_id']}"
+    return f"{side.found.maps.titles[0]} · {title_of(side.question.key)} · run {side.subject.record.run_id}"
 
 
 # ---- the address ----------------------------------------------------------------------------------------------------
 
 
-def _arrive(run: dict[str, Any], runs: Sequence[int]) -> None:
+def _read_from_url(run: RunRecord, runs: Sequence[int]) -> None:
     """Set the controls to what stands in the address; at first to the run in view and others beside it."""
     state = st.session_state
-    if url.news("column"):
+    if url.changed_in_url("column"):
         found = [column for column in map(Column.parse, url.words("column")[:MOST]) if column and column.run_id in runs]
         for number in range(MOST):
             _set(number, found[number] if number < len(found) else _default(run, runs, number))
@@ -213,15 +220,18 @@ def _arrive(run: dict[str, Any], runs: Sequence[int]) -> None:
             _set(number, kept if kept and kept.run_id in runs else _default(run, runs, number))
 
 
-def _default(run: dict[str, Any], runs: Sequence[int], number: int) -> Column:
+def _default(run: RunRecord, runs: Sequence[int], number: int) -> Column:
     """Other runs beside the one in view, or other layers of it where there is none."""
-    ordered = [run["run_id"], *(each for each in runs if each != run["run_id"])]
+    ordered = [run.run_id, *(each for each in runs if each != run.run_id)]
     if number < len(ordered):
         other = cache.run(ordered[number])
-        return Column(other["run_id"], "cls" if described.has_cls(other) else "received", other["layers"] - 1, "mean")
-    method = "cls" if described.has_cls(run) else "received"
-    layer = max(0, run["layers"] - 2 - number + len(ordered))
-    return Column(run["run_id"], method, layer, "mean")
+        return Column(other.run_id, _first_method(other), other.layers - 1, "mean")
+    layer = max(0, run.layers - 2 - number + len(ordered))
+    return Column(run.run_id, _first_method(run), layer, "mean")
+
+
+def _first_method(run: Run) -> str:
+    return "cls" if described.has_cls(run.measured, run.prefix_tokens) else "received"
 
 
 def _set(number: int, column: Column) -> None:
@@ -231,5 +241,5 @@ def _set(number: int, column: Column) -> None:
     state[f"{prefix}layer"], state[f"{prefix}head"] = column.layer, column.head
 
 
-def _leave(columns: Sequence[Column]) -> None:
+def _write_to_url(columns: Sequence[Column]) -> None:
     url.put("column", [column.text for column in columns])

@@ -8,34 +8,34 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.components import map_wall
 from dashboard.components.patches import patches
 from dashboard.data import cache
-from dashboard.drawing import markup, panels
-from dashboard.drawing.panels import Look, Maps, Scene
+from dashboard.drawing import map_values, markup, panels
+from dashboard.drawing.panels import Look, Scene
 from dashboard.drawing.text import inputs
 from dashboard.state import controls
-from dashboard.views.attention.lookup import Found, Question, Subject
+from dashboard.views.attention.lookup import PictureMaps, Question, Subject
 from store.counts import counted
+from store.maps import FUSED, AttentionMaps
 
 LARGE = 900  # pixels of the large map's long side
 
 
-def show(subject: Subject, question: Question, maps: Maps, scene: Scene, look: Look) -> int:
+def show(subject: Subject, question: Question, maps: AttentionMaps, scene: Scene, look: Look) -> int:
     """The section; returns the number of the map that was chosen."""
-    st.subheader("A closer look")
-    first = panels.deepest(maps)
+    st.subheader("Detail view")
+    first = map_values.deepest(maps)
     chosen = controls.selectbox("Map", maps.titles, first, key="closer")
     number = maps.titles.index(chosen)
     one = panels.draw(maps, scene.at(LARGE), look, only=number)[0][0]
     left, right = st.columns([3, 2])
     with left:
-        patches([map_wall.pane(one, scene)], "closer_map", group=subject.group, large=True, pick=False)
+        patches([one], "closer_map", group=subject.group, large=True, pick=False)
     with right:
         if not _of_summary(question):
             st.caption("Numbers about heads are stored for what the summary of the picture looks at, not for this map.")
             return number
-        stats = stats_of(subject, (maps.layers[number],), (maps.heads[number],))
+        stats = stats_of(subject, map_values.single(maps, number))
         if stats.empty:
             st.caption("No numbers about the heads are stored for this image in this run.")
         else:
@@ -43,11 +43,11 @@ def show(subject: Subject, question: Question, maps: Maps, scene: Scene, look: L
     return number
 
 
-def strip(subject: Subject, question: Question, found: Found) -> None:
+def strip(subject: Subject, question: Question, found: PictureMaps) -> None:
     """Where the tokens that are shown look, and how evenly: the mean over the maps of the wall."""
     maps = found.maps
     if _of_summary(question):
-        stats = stats_of(subject, maps.layers, maps.heads)
+        stats = stats_of(subject, maps)
         if not stats.empty:
             of = "this head" if len(stats) == 1 else f"the {len(stats)} heads shown, on average"
             mean = stats.mean(numeric_only=True)
@@ -69,14 +69,15 @@ def _of_summary(question: Question) -> bool:
     return question.entry is not None and question.entry.of_summary
 
 
-def stats_of(subject: Subject, layers: tuple[int, ...], heads: tuple[int | None, ...]) -> pd.DataFrame:
-    """The stored numbers about these heads (None: all of a layer) for the picture; empty where there are none."""
-    if subject.run["run_id"] is None:
+def stats_of(subject: Subject, maps: AttentionMaps) -> pd.DataFrame:
+    """The stored numbers about the heads of these maps (of fused ones, all of the layer) for the picture; empty where
+    there are none."""
+    if subject.stored is None:
         return pd.DataFrame()
-    stats = cache.head_stats(subject.run["run_id"], subject.image_id)
-    wanted = set(zip(layers, heads, strict=True))
+    stats = cache.head_stats(*subject.stored)
+    wanted = set(zip(maps.layers.tolist(), maps.heads.tolist(), strict=True))
     here = [
-        (layer, head) in wanted or (layer, None) in wanted
+        (layer, head) in wanted or (layer, FUSED) in wanted
         for layer, head in zip(stats["layer"], stats["head"], strict=True)
     ]
     return stats[np.array(here, dtype=bool)]

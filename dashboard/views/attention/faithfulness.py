@@ -13,15 +13,15 @@ import streamlit as st
 from dashboard.data import cache
 from dashboard.drawing import markup
 from dashboard.drawing.colours import NAMED
-from dashboard.drawing.panels import Maps
 from dashboard.views.attention import lookup
-from dashboard.views.attention.lookup import Found, Question, Subject
+from dashboard.views.attention.lookup import PictureMaps, Question, Subject
+from store.maps import FUSED, AttentionMaps
 
 STEPS, ORDERS = 20, 5
 SHARES = 6  # of the blocks that forget, from none to all
 
 
-def show(subject: Subject, question: Question, found: Found, one: Maps) -> None:
+def show(subject: Subject, question: Question, found: PictureMaps, one: AttentionMaps) -> None:
     """The section about `one` map of those that were found. The network works when asked to."""
     title = one.titles[0]
     with st.expander("Does this map explain the network?", icon=":material/science:"):
@@ -30,11 +30,11 @@ def show(subject: Subject, question: Question, found: Found, one: Maps) -> None:
             "no longer recognises the picture as the same; then they are shown to it first. Hidden in a random order, "
             "patches say nothing: a map that does no better than that does not explain what the network goes by."
         )
-        key = (subject.digest, subject.run["run_id"], subject.run["weights_sha256"], question, title)
+        key = (subject.digest, subject.stored, subject.run.weights_sha256, question, title)
         curves = _asked(
             "Hide patches",
             "faithful",
-            "The network looks at the picture with patches hidden …",
+            "Running the network with patches hidden …",
             key,
             lambda: _curves(subject, found, one),
         )
@@ -44,15 +44,15 @@ def show(subject: Subject, question: Question, found: Found, one: Maps) -> None:
             "Another test: the network's blocks are filled with random weights, from the last one to the first. A map "
             "that stays the same then shows the picture, and nothing that the network has learnt."
         )
-        forgetting = _asked(
+        randomised = _asked(
             "Randomise the weights",
             "forgetting",
-            "The network forgets, block by block …",
+            "Randomising the weights, block by block …",
             key,
-            lambda: _forgetting(subject, question, found, one),
+            lambda: _randomised(subject, question, found, one),
         )
-        if forgetting is not None:
-            _draw_forgetting(forgetting)
+        if randomised is not None:
+            _draw_randomised(randomised)
 
 
 def _asked(label: str, name: str, spinner: str, key: tuple, make: Callable[[], Any]) -> Any:
@@ -63,62 +63,62 @@ def _asked(label: str, name: str, spinner: str, key: tuple, make: Callable[[], A
         return None
     try:
         with st.spinner(spinner):
-            return cache.looked(make, name, *map(str, key))
+            return cache.computed(make, name, *map(str, key))
     except Exception as error:  # networks that cannot do without patches, weights that are gone: a sentence each
         st.info(markup.markdown(f"This cannot be tested: {error}"))
         return None
 
 
-def _score_of(subject: Subject, found: Found) -> str:
+def _score_of(subject: Subject, found: PictureMaps) -> str:
     """What the curves measure."""
-    if _class(found.target) is None:
-        return "likeness"
+    if _class(found.maps.target) is None:
+        return "similarity"
     return "estimate" if cache.backbone(subject.run).network.problem == "regression" else "probability"
 
 
-def _draw_curves(curves: Any, found: Found, score: str) -> None:
-    st.markdown(verdict(curves))
+def _draw_curves(curves: Any, found: PictureMaps, score: str) -> None:
+    st.markdown(conclusion(curves))
     left, right = st.columns(2)
     left.plotly_chart(_chart("Hidden first", "patches hidden", score, curves, "deletion"), key="deletion")
     right.plotly_chart(_chart("Shown first", "patches shown", score, curves, "insertion"), key="insertion")
-    measured = "Likeness to the whole picture (cosine of the features)"
-    measured = measured if score == "likeness" else f"{score.capitalize()} of {found.target}"
+    measured = "Similarity to the whole picture (cosine of the features)"
+    measured = measured if score == "similarity" else f"{score.capitalize()} of {found.maps.target}"
     st.caption(
         f"{measured}, in {STEPS} steps; random: mean of {ORDERS} orders. "
         "After Petsiuk, Das and Saenko 2018 (RISE), with tokens dropped where RISE paints pixels grey."
     )
 
 
-def _draw_forgetting(forgetting: Any) -> None:
-    st.markdown(forgotten(forgetting))
+def _draw_randomised(randomised: Any) -> None:
+    st.markdown(randomised_sentence(randomised))
     chart = go.Figure(
-        go.Scatter(x=forgetting.blocks, y=forgetting.correlations, mode="lines+markers", line={"color": NAMED[0]})
+        go.Scatter(x=randomised.blocks, y=randomised.correlations, mode="lines+markers", line={"color": NAMED[0]})
     )
     chart.update_layout(
         height=280,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         xaxis={"title": "blocks with random weights, from the last"},
-        yaxis={"title": "likeness to this map"},
+        yaxis={"title": "similarity to this map"},
     )
     st.plotly_chart(chart, key="forgetting_chart")
-    st.caption("Likeness: Spearman's rank correlation of the patches. After Adebayo et al. 2018, Sanity Checks.")
+    st.caption("Similarity: Spearman's rank correlation of the patches. After Adebayo et al. 2018, Sanity Checks.")
 
 
-def forgotten(forgetting: Any) -> str:
+def randomised_sentence(randomised: Any) -> str:
     """What the last correlation says, in words."""
-    last = forgetting.correlations[-1]
+    last = randomised.correlations[-1]
     if not np.isfinite(last):
         return "Once all blocks are random the map is the same everywhere: it depends on what the network has learnt."
-    blocks = forgetting.blocks[-1]
-    told = f"Once all {blocks} blocks are random, the map is like this one to **{last:.2f}** (1: the same)."
+    blocks = randomised.blocks[-1]
+    sentence = f"Once all {blocks} blocks are random, the map is like this one to **{last:.2f}** (1: the same)."
     if last < 0.3:
-        return f"{told} The map depends on what the network has learnt."
+        return f"{sentence} The map depends on what the network has learnt."
     if last < 0.7:
-        return f"{told} A part of the map depends on the picture alone."
-    return f"{told} The map hardly depends on what the network has learnt: it does not explain it."
+        return f"{sentence} A part of the map depends on the picture alone."
+    return f"{sentence} The map hardly depends on what the network has learnt: it does not explain it."
 
 
-def verdict(curves: Any) -> str:
+def conclusion(curves: Any) -> str:
     """What the curves say in words: what is lost beside what a random order loses, and the areas' ratios."""
     lost, missing = curves.deletion_loss_ratio, curves.insertion_loss_ratio
     sentence = (
@@ -135,7 +135,7 @@ def verdict(curves: Any) -> str:
     return f"{sentence} The two do not agree, so little follows from this map."
 
 
-def _curves(subject: Subject, found: Found, one: Maps) -> Any:
+def _curves(subject: Subject, found: PictureMaps, one: AttentionMaps) -> Any:
     import torch
 
     from ingest.vision.faithfulness import faithfulness
@@ -143,40 +143,39 @@ def _curves(subject: Subject, found: Found, one: Maps) -> Any:
     from ingest.vision.problems import scores_of
 
     backbone = cache.backbone(subject.run)
-    pixels, _ = fit_image(subject.picture, backbone.rule, subject.run["fit"], subject.run["size"], subject.size)
+    pixels, _ = fit_image(subject.picture, backbone.rule, subject.run.fit, subject.run.size, subject.size)
     cells = subject.scene(found.frame).cells()
     batch = backbone.pixels(torch.from_numpy(pixels[None].copy()))
-    score = None
-    if (number_of := _class(found.target)) is not None:
-        network = backbone.network
-        score = lambda pixels: scores_of(network.problem, network.classify(pixels).float())[:, number_of]  # noqa: E731
+    score, problem, classify = None, backbone.network.problem, backbone.network.classify
+    if (number_of := _class(found.maps.target)) is not None and classify is not None:
+        score = lambda pixels: scores_of(problem, classify(pixels).float())[:, number_of]  # noqa: E731
     return faithfulness(backbone, batch, one.weights[0], STEPS, ORDERS, score=score, cells=cells)
 
 
-def _forgetting(subject: Subject, question: Question, found: Found, one: Maps) -> Any:
+def _randomised(subject: Subject, question: Question, found: PictureMaps, one: AttentionMaps) -> Any:
     import torch
 
     from ingest.vision.embedding import cells_of
     from ingest.vision.explaining import Asked, explain_pictures
-    from ingest.vision.faithfulness import block_parameters, randomisation
     from ingest.vision.geometry import fit_image
+    from ingest.vision.randomisation import block_parameters, randomisation
 
     backbone, asked, ids = cache.backbone(subject.run), Asked.parse(question.method), [subject.image_id]
-    pixels, frame = fit_image(subject.picture, backbone.rule, subject.run["fit"], subject.run["size"], subject.size)
+    pixels, frame = fit_image(subject.picture, backbone.rule, subject.run.fit, subject.run.size, subject.size)
     cells = cells_of([frame], [subject.picture.size])
     batch = torch.from_numpy(pixels[None].copy())
     target = None
     if question.target:  # what was explained stays the same while the network forgets
-        target = lookup.target_of(subject, question.target, backbone).held(backbone, backbone.pixels(batch), ids)
-    heads = one.heads[0]
+        target = lookup.target_of(subject, question.target, backbone).fixed(backbone, backbone.pixels(batch), ids)
+    head, layer = int(one.heads[0]), int(one.layers[0])
 
-    def explain(forgetful: Any, _: Any) -> np.ndarray:
-        maps = explain_pictures(forgetful, batch, [asked], target, cells, ids).maps[0]
+    def explain(randomised_backbone: Any, _: Any) -> np.ndarray:
+        maps = explain_pictures(randomised_backbone, batch, [asked], target, cells, ids).maps[0]
         chosen = [
             number
-            for number, layer in enumerate(maps.layers)
-            if (layer <= one.layers[0] if question.accumulated else layer == one.layers[0])
-            and (heads is None or maps.heads[number] == heads)
+            for number, depth in enumerate(maps.layers)
+            if (depth <= layer if question.accumulated else depth == layer)
+            and (head == FUSED or maps.heads is None or maps.heads[number] == head)
         ]
         weights = maps.weights[0, chosen].numpy()  # the mean of blocks ranks patches as their sum does
         return weights.max(axis=0) if question.fuse == "max" else weights.mean(axis=0)

@@ -11,8 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dashboard.components.player import Shot
 from dashboard.drawing import markup, panels
-from dashboard.drawing.panels import DIM, Look, Maps, Scene, colour_table
+from dashboard.drawing.panels import DIM, Look, Scene
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.overlay import overlay, scale_values
+from store.maps import AttentionMaps
 
 SIDE = 560  # pixels of a frame's long side
 _PAPER, _INK = (255, 255, 255), (30, 30, 30)
@@ -20,7 +22,7 @@ _PAPER, _INK = (255, 255, 255), (30, 30, 30)
 SCALES = {"one": "one scale for all frames", "own": "each frame stretched"}
 
 
-def frame_values(maps: Maps, cells: np.ndarray, accumulated: bool, scale: str) -> np.ndarray:
+def frame_values(maps: AttentionMaps, cells: np.ndarray, accumulated: bool, scale: str) -> np.ndarray:
     """Values in 0..1 (blocks, rows, cols) of the frames, `scale` a key of SCALES.
 
     `maps` has what each block adds. `accumulated` adds them up, each frame all blocks so far; stretched, these are the

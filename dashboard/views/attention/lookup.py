@@ -13,12 +13,14 @@ from PIL import Image
 
 from dashboard.compute.methods import depth_noun, entry_of
 from dashboard.data import cache
-from dashboard.drawing import panels
-from dashboard.drawing.panels import Maps, Scene
+from dashboard.drawing import map_values
+from dashboard.drawing.panels import Scene
 from ingest.vision.geometry import Frame, fit_image
+from store.maps import FUSED, AttentionMaps, no_heads
+from store.records import Run, RunRecord
 
 
-class CannotLook(Exception):
+class NoMaps(Exception):
     """No map can be shown; the message is a sentence that says why."""
 
 
@@ -26,12 +28,12 @@ class CannotLook(Exception):
 class Subject:
     """A picture before a network.
 
-    `run` has the fields of cache.run; for a picture that is in no database its run_id is None, and `image_id` too.
+    For a picture that is in no database `run` is no `RunRecord`, and `image_id` is None.
     `picture` is upright, `original` says that it is no thumbnail, `size` is the (width, height) of the original, and
     `digest` tells it from other pictures.
     """
 
-    run: dict[str, Any]
+    run: Run
     image_id: int | None
     picture: Image.Image
     original: bool
@@ -46,6 +48,20 @@ class Subject:
         """Walls of the same picture share a cursor."""
         return f"picture {self.digest}"
 
+    @property
+    def stored(self) -> tuple[int, int] | None:
+        """The numbers of run and picture in the database; None for a picture that is in none."""
+        if self.image_id is None or not isinstance(self.run, RunRecord):
+            return None
+        return self.run.run_id, self.image_id
+
+    @property
+    def record(self) -> RunRecord:
+        """The run, for what is asked of a run's other pictures. Raises NoMaps where it is in no database."""
+        if not isinstance(self.run, RunRecord):
+            raise NoMaps("There are no other pictures to compare with.")
+        return self.run
+
     def scene(self, frame: Frame) -> Scene:
         return Scene(self.picture, self.size, frame, self.title)
 
@@ -53,8 +69,8 @@ class Subject:
 @dataclass(frozen=True)
 class Question:
     """Which maps: a method by its stored name (`rollout`, `rollout(fusion=max)`), what it explains ('' for nothing),
-    layers and heads (None: all there are), how heads are fused, '' or a key of panels.FUSIONS, and whether the layers
-    of a method that accumulates are shown each `alone`, not added up."""
+    layers and heads (None: all there are), how heads are fused, '' or a key of map_values.FUSIONS, and whether the
+    layers of a method that accumulates are shown each `alone`, not added up."""
 
     method: str
     target: str = ""
@@ -85,76 +101,66 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Live:
-    """What a network has found just now: all maps of a method (m, rows, cols), in the order of layers and heads, where
-    it looked, what was explained, a classifier's prediction, and the seconds it took."""
+class PictureMaps:
+    """Maps of one picture and what of it they cover. `seconds` is how long a pass took that was made just now, and
+    `predicted` what a classifier said in it; None for maps that the database holds."""
 
-    layers: tuple[int, ...]
-    heads: tuple[int, ...] | None
-    weights: np.ndarray
+    maps: AttentionMaps
     frame: Frame
-    target: str
-    predicted: Any | None
-    seconds: float
+    predicted: Any | None = None
+    seconds: float | None = None
 
 
-@dataclass(frozen=True)
-class Found:
-    """Maps and where they lie. `live` is None for those that the database holds."""
-
-    maps: Maps
-    frame: Frame
-    target: str
-    live: Live | None
-
-
-def subject_of(run: dict[str, Any], image_id: int) -> Subject:
-    """An image of the database before a run's network. Raises CannotLook if there is nothing to draw on."""
+def subject_of(run: RunRecord, image_id: int) -> Subject:
+    """An image of the database before a run's network. Raises NoMaps if there is nothing to draw on."""
     image, found = cache.image(image_id), cache.picture(image_id)
     if image is None:
-        raise CannotLook("This image is not in the database any more. Choose another one.")
+        raise NoMaps("This image is not in the database any more. Choose another one.")
     if found is None:
-        raise CannotLook("Neither the original nor a thumbnail of this image can be read: there is nothing to draw on.")
+        raise NoMaps("Neither the original nor a thumbnail of this image can be read: there is nothing to draw on.")
     size = (image["width"], image["height"])
     words = (image["title"], image["caption"], image["alt"])
     return Subject(run, image_id, *found, size, *words, digest=f"{image_id} {image['version']}")
 
 
-def subject_of_own(run: dict[str, Any], name: str, picture: Image.Image) -> Subject:
+def subject_of_own(run: Run, name: str, picture: Image.Image) -> Subject:
     """A picture that is in no database, before the network that `run` describes."""
     digest = hashlib.sha256(picture.tobytes()).hexdigest()[:16]
     return Subject(run, None, picture, True, picture.size, name, "", name, digest)
 
 
-def find(subject: Subject, question: Question) -> Found:
-    """The maps asked for, stored or live. Raises CannotLook."""
-    stack = None
-    if subject.run["run_id"] is not None:
-        heads = None if question.fuse else question.heads
-        target = _as_stored(subject, question.target)
-        where = (subject.run["run_id"], subject.image_id, question.method, target)
-        stack = cache.maps(*where, _needed(question), heads)
-        frame = cache.frame(subject.run["run_id"], subject.image_id)
-    if stack is not None and frame is not None and not _lacks_layers(question, stack.layers):
-        layers = tuple(map(int, stack.layers))
-        heads = None if (stack.heads < 0).all() else tuple(map(int, stack.heads))
-        frame = Frame(frame.x0, frame.y0, frame.x1, frame.y1, stack.rows, stack.cols)
-        return Found(_maps(question, layers, heads, stack.weights), frame, target, None)
-    live = look(subject, question.method, question.target)
-    needed = _needed(question)
-    chosen = [
-        number
-        for number, layer in enumerate(live.layers)
-        if (needed is None or layer in needed)
-        and (live.heads is None or question.fuse or question.heads is None or live.heads[number] in question.heads)
-    ]
-    if not chosen:
-        raise CannotLook(
-            f"There are maps of {_range(live.layers)} only; choose one of these, or begin with an earlier layer."
+def find(subject: Subject, question: Question) -> PictureMaps:
+    """The maps asked for, stored or live. Raises NoMaps."""
+    found = _stored(subject, question)
+    if found is None:
+        found = _selected(question, compute(subject, question.method, question.target))
+    return replace(found, maps=_titled(question, found.maps))
+
+
+def _stored(subject: Subject, question: Question) -> PictureMaps | None:
+    """The maps that the database holds; None if it has none, or not all that are to be added up."""
+    if subject.stored is None:
+        return None
+    heads = None if question.fuse else question.heads
+    target = _as_stored(subject.stored, question.target)
+    maps = cache.maps(*subject.stored, question.method, target, _needed(question), heads)
+    frame = cache.frame(*subject.stored)
+    if maps is None or frame is None or _lacks_layers(question, maps.layers):
+        return None
+    return PictureMaps(maps, Frame(frame.x0, frame.y0, frame.x1, frame.y1, *maps.grid))
+
+
+def _selected(question: Question, found: PictureMaps) -> PictureMaps:
+    """Of all maps of a pass those of the layers and heads that are asked for. Raises NoMaps."""
+    maps, needed = found.maps, _needed(question)
+    wanted = np.ones(len(maps), bool) if needed is None else np.isin(maps.layers, needed)
+    if question.heads is not None and not question.fuse:
+        wanted &= np.isin(maps.heads, (*question.heads, FUSED))
+    if not wanted.any():
+        raise NoMaps(
+            f"There are maps of {_range(maps.layer_numbers)} only; choose one of these, or begin with an earlier layer."
         )
-    layers = tuple(live.layers[number] for number in chosen)
-    heads = None if live.heads is None else tuple(live.heads[number] for number in chosen)
-    return Found(_maps(question, layers, heads, live.weights[chosen]), live.frame, live.target, live)
+    return replace(found, maps=map_values.chosen(maps, np.flatnonzero(wanted)))
 
 
 def _needed(question: Question) -> tuple[int, ...] | None:
@@ -169,27 +175,27 @@ def _lacks_layers(question: Question, layers: np.ndarray) -> bool:
     return question.accumulated and layers.tolist() != list(range(len(layers)))
 
 
-def _as_stored(subject: Subject, target: str) -> str:
+def _as_stored(stored: tuple[int, int], target: str) -> str:
     """The predicted class by its number: so are its maps stored."""
     if target == "class:predicted":
-        number = cache.predicted_class(subject.run["run_id"], subject.image_id)
+        number = cache.predicted_class(*stored)
         return target if number is None else f"class:{number}"
     return target
 
 
-def look(subject: Subject, method: str, target: str = "") -> Live:
-    """All maps of a method, computed now unless they were just before. Raises CannotLook."""
+def compute(subject: Subject, method: str, target: str = "") -> PictureMaps:
+    """All maps of a method, computed now unless they were just before. Raises NoMaps."""
     run = subject.run
-    key = (run["run_id"], run["weights_sha256"], run["fit"], run["size"], subject.digest, method, target)
+    key = (subject.stored, run.weights_sha256, run.fit, run.size, subject.digest, method, target)
     try:
-        return cache.looked(lambda: _look(subject, method, target), "maps", *key)
+        return cache.computed(lambda: _compute(subject, method, target), "maps", *key)
     except ValueError as error:  # a target or an option that does not fit: a sentence already
-        raise CannotLook(_sentence(error)) from error
+        raise NoMaps(_sentence(error)) from error
     except Exception as error:  # weights that are gone, a library that is missing, memory: all end the same way
-        raise CannotLook(f"The network {run['title']} cannot be used here: {error}") from error
+        raise NoMaps(f"The network {run.title} cannot be used here: {error}") from error
 
 
-def _look(subject: Subject, method: str, text: str) -> Live:
+def _compute(subject: Subject, method: str, text: str) -> PictureMaps:
     import torch
 
     from ingest.vision.embedding import cells_of
@@ -198,7 +204,7 @@ def _look(subject: Subject, method: str, text: str) -> Live:
     run, asked = subject.run, Asked.parse(method)
     backbone = cache.backbone(run)
     start = time.perf_counter()
-    pixels, frame = fit_image(subject.picture, backbone.rule, run["fit"], run["size"], subject.size)
+    pixels, frame = fit_image(subject.picture, backbone.rule, run.fit, run.size, subject.size)
     cells = cells_of([frame], [subject.picture.size])
     target = target_of(subject, text, backbone) if text else None
     batch = torch.from_numpy(pixels[None].copy())
@@ -206,12 +212,12 @@ def _look(subject: Subject, method: str, text: str) -> Live:
     if overflowing(found):
         raise ArithmeticError(backbone.overflow())
     maps = found.maps[0]
-    return Live(
-        maps.layers,
-        maps.heads,
-        maps.weights[0].float().numpy().reshape(-1, found.rows, found.cols),
+    weights = maps.weights[0].float().numpy().reshape(-1, found.rows, found.cols)
+    heads = no_heads(len(weights)) if maps.heads is None else np.array(maps.heads)
+    explained = maps.targets[0] if maps.targets else ""
+    return PictureMaps(
+        AttentionMaps(weights, np.array(maps.layers), heads, method=method, target=explained),
         _in_original(frame, subject),
-        maps.targets[0] if maps.targets else "",
         next(iter(found.predictions), None),
         time.perf_counter() - start,
     )
@@ -223,16 +229,18 @@ def _in_original(frame: Frame, subject: Subject) -> Frame:
     return replace(frame, x0=frame.x0 * across, x1=frame.x1 * across, y0=frame.y0 * down, y1=frame.y1 * down)
 
 
-def _maps(question: Question, layers: tuple[int, ...], heads: tuple[int, ...] | None, weights: np.ndarray) -> Maps:
-    unit = "evidence" if question.entry is not None and question.entry.kind == "attribution" else "share"
+def _titled(question: Question, maps: AttentionMaps) -> AttentionMaps:
+    """The maps as they are shown: added up or their heads fused, as the question has it, with unit and titles."""
+    evidence = question.entry is not None and question.entry.kind == "attribution"
+    maps = replace(maps, unit="evidence" if evidence else "share")
     if question.accumulated:
-        layers, weights = _accumulated(question, layers, weights)
-    if heads is None:
-        titles = tuple(map_title(question, layer) for layer in layers)
-        return Maps(layers, (None,) * len(layers), titles, weights, unit)
+        maps = _accumulated(question, maps)
+    if maps.fused:
+        return replace(maps, titles=tuple(map_title(question, layer) for layer in maps.layers.tolist()))
     if question.fuse:
-        return replace(panels.fuse_heads(layers, weights, question.fuse), unit=unit)
-    return Maps(layers, heads, tuple(map(panels.title, layers, heads)), weights, unit)
+        return map_values.fuse_heads(maps, question.fuse)
+    pairs = zip(maps.layers.tolist(), maps.heads.tolist(), strict=True)
+    return replace(maps, titles=tuple(map_values.title(layer, head) for layer, head in pairs))
 
 
 def map_title(question: Question, layer: int) -> str:
@@ -243,15 +251,13 @@ def map_title(question: Question, layer: int) -> str:
     return f"{noun} {layer} alone" if question.accumulates else f"{noun} {layer}"
 
 
-def _accumulated(
-    question: Question, layers: tuple[int, ...], weights: np.ndarray
-) -> tuple[tuple[int, ...], np.ndarray]:
-    """Maps (layers, rows, cols) of all layers in their order, added up; of these sums those that are asked for."""
+def _accumulated(question: Question, maps: AttentionMaps) -> AttentionMaps:
+    """Maps of all layers in their order, added up; of these sums those that are asked for."""
     from ingest.vision.attention.daam import accumulate
 
-    chosen = [number for number, layer in enumerate(layers) if question.layers is None or layer in question.layers]
-    sums = accumulate(weights)[chosen].astype(np.float32)
-    return tuple(layers[number] for number in chosen), sums
+    layers = maps.layer_numbers if question.layers is None else question.layers
+    sums = replace(maps, weights=accumulate(maps.weights).astype(np.float32))
+    return map_values.chosen(sums, np.flatnonzero(np.isin(maps.layers, layers)))
 
 
 def _range(layers: Sequence[int]) -> str:
@@ -271,31 +277,29 @@ def target_of(subject: Subject, text: str, backbone: Any) -> Any:
     """The target written as `text`. Raises a ValueError with a sentence."""
     from ingest.vision.targets import make_target
 
-    if subject.run["run_id"] is None:
+    if not isinstance(subject.run, RunRecord):
         return make_target(text, backbone)
     return make_target(text, backbone, _bank(subject.run), _labels(subject.run))
 
 
-def probe_sentence(run: dict[str, Any], text: str) -> str:
-    """How far the probe of a target `label:…` can be trusted. Raises CannotLook."""
+def probe_sentence(run: RunRecord, text: str) -> str:
+    """How far the probe of a target `label:…` can be trusted. Raises NoMaps."""
     from ingest.vision.targets import TargetError, label_probe
 
     try:
-        return cache.looked(
-            lambda: label_probe(text, _bank(run), _labels(run)).sentence(), "probe", run["run_id"], text
-        )
+        return cache.computed(lambda: label_probe(text, _bank(run), _labels(run)).sentence(), "probe", run.run_id, text)
     except TargetError as error:
-        raise CannotLook(_sentence(error)) from error
+        raise NoMaps(_sentence(error)) from error
 
 
-def similarity(run: dict[str, Any], one: int, other: int) -> float | None:
+def similarity(run: RunRecord, one: int, other: int) -> float | None:
     """Cosine of two images' features in a run; None where one of them has none."""
-    ids, vectors = cache.features(run["run_id"])
+    ids, vectors = cache.features(run.run_id)
     found = [np.flatnonzero(ids == image_id) for image_id in (one, other)]
     return float(vectors[found[0][0]] @ vectors[found[1][0]]) if all(map(len, found)) else None
 
 
-def classes_of(run: dict[str, Any]) -> tuple[str, ...]:
+def classes_of(run: Run) -> tuple[str, ...]:
     """The classes that the run's network tells apart; none without a classifier, or where it cannot be loaded."""
     try:
         return cache.backbone(run).network.classes
@@ -303,13 +307,13 @@ def classes_of(run: dict[str, Any]) -> tuple[str, ...]:
         return ()
 
 
-def _bank(run: dict[str, Any]) -> Any:
+def _bank(run: RunRecord) -> Any:
     from ingest.vision.targets import Bank
 
-    return cache.remembered(lambda: Bank(*cache.features(run["run_id"])), "bank", run["run_id"])
+    return cache.remembered(lambda: Bank(*cache.features(run.run_id)), "bank", run.run_id)
 
 
-def _labels(run: dict[str, Any]) -> Any:
+def _labels(run: RunRecord) -> Any:
     """The sets of values in a column, in the order of the run's features."""
-    ids, _ = cache.features(run["run_id"])
+    ids, _ = cache.features(run.run_id)
     return lambda column: cache.labels(column, ids)

@@ -12,13 +12,16 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.compute import words
 from dashboard.compute.methods import depth_noun, entry_of, kind_of, registry, title_of
-from dashboard.drawing import panels
+from dashboard.drawing import map_values, panels
 from dashboard.drawing.panels import Look
 from dashboard.state import controls, url, widgets
 from dashboard.state.url import Param
 from dashboard.views.attention.lookup import Question
 from ingest.vision import described
+from ingest.vision.colour_maps import COLOUR_MAPS
+from store.records import Run
 
 GRID = 4  # layers and heads shown before anybody has chosen: all depths, and still on one page
 DEPTHS = 8  # of a method that has no heads
@@ -30,7 +33,7 @@ FLOW_TOKENS = 100  # a method for small grids is not offered for larger ones
 # ---- the address ----------------------------------------------------------------------------------------------------
 
 
-def settle(key: str, options: Sequence[Any], first: Any = None) -> None:
+def clamp(key: str, options: Sequence[Any], first: Any = None) -> None:
     """Before a control is drawn: make its value one of the options."""
     if st.session_state.get(key) not in options:
         st.session_state[key] = options[0] if first is None else first
@@ -42,7 +45,7 @@ def choose_view() -> str:
         "View",
         ["maps", "compare"],
         key="view",
-        format_func={"maps": "layers and heads", "compare": "compare"}.get,
+        format_func=words.named({"maps": "layers and heads", "compare": "compare"}),
         label_visibility="collapsed",
     )
 
@@ -50,18 +53,18 @@ def choose_view() -> str:
 # ---- method and options ---------------------------------------------------------------------------------------------
 
 
-def offered(run: dict[str, Any], stored: Sequence[str], suited: Sequence[str] | None = None) -> list[str]:
+def offered(run: Run, stored: Sequence[str], suited: Sequence[str] | None = None) -> list[str]:
     """The keys of the methods that a run's network can show, the stored ones first. `suited` names them where the
     network itself has been asked; else what the run tells of it decides."""
     known = registry()
     names = {name.partition("(")[0] for name in stored}
-    patches = (run["size"] // run["patch"]) ** 2
+    patches = (run.size // run.patch) ** 2
     suited = [
         key
         for key, method in known.items()
         if (suited is None or key in suited)
-        and not ("cls" in method.needs and not described.has_cls(run))
-        and not ("pooling" in method.needs and run["prefix_tokens"])
+        and not ("cls" in method.needs and not described.has_cls(run.measured, run.prefix_tokens))
+        and not ("pooling" in method.needs and run.prefix_tokens)
         and not (key == "flow" and patches > FLOW_TOKENS)
     ]
     order = [*FIRST, *known]
@@ -71,7 +74,7 @@ def offered(run: dict[str, Any], stored: Sequence[str], suited: Sequence[str] | 
 def pick_method(keys: Sequence[str], stored: Sequence[str]) -> str:
     """One of the methods with its options, by the name that its maps are stored under; `stored` are such names."""
     state, known = st.session_state, registry()
-    if url.news("method"):
+    if url.changed_in_url("method"):
         ask_for("".join(url.words("method")) or keys[0])
     if (asked := state.pop("_ask", None)) is not None:  # by a click on a patch
         ask_for(asked or keys[0])
@@ -85,7 +88,7 @@ def pick_method(keys: Sequence[str], stored: Sequence[str]) -> str:
         kinds,
         required=True,
         key="kind",
-        format_func=KINDS.get,
+        format_func=words.named(KINDS),
         on_change=_other_kind,
         args=(tuple(keys),),
         help="Attention is what the network did: where its tokens look. Attribution is what counted for an answer: "
@@ -161,7 +164,7 @@ def _other_kind(keys: tuple[str, ...]) -> None:
 # ---- layers, heads and looks ----------------------------------------------------------------------------------------
 
 
-def pick_question(run: dict[str, Any], name: str, target: str, fuse: str) -> Question | None:
+def pick_question(run: Run, name: str, target: str, fuse: str) -> Question | None:
     """Layers and heads for a method; None, with a sentence on the page, while no layer or no head is chosen."""
     method = entry_of(name)
     per_head = method is None or method.per_head
@@ -170,10 +173,10 @@ def pick_question(run: dict[str, Any], name: str, target: str, fuse: str) -> Que
     if method is None or not method.one_layer:
         with left:
             label = "Layers" if per_head else f"{depth_noun(name)}s"
-            layers = pick(label, "layer", run["layers"], GRID if per_head else DEPTHS)
+            layers = pick(label, "layer", run.layers, GRID if per_head else DEPTHS)
     if per_head:
         with right:
-            heads = pick("Heads", "head", run["heads"], GRID, disabled=bool(fuse))
+            heads = pick("Heads", "head", run.heads, GRID, disabled=bool(fuse))
     if layers == () or (heads == () and not fuse):
         st.info("Choose at least one layer and one head.")
         return None
@@ -187,8 +190,8 @@ def choose_alone(question: Question) -> bool:
     shown = {"accumulated": f"{noun}s accumulated", "alone": f"each {noun} alone"}
     older = {"by block": "alone", "gathered": "accumulated"}
 
-    def read(said: list[str]) -> str | None:
-        return older.get(said[0], said[0] if said[0] in shown else None)
+    def read(texts: list[str]) -> str | None:
+        return older.get(texts[0], texts[0] if texts[0] in shown else None)
 
     Param("frames", "accumulated", read, lambda value: [value]).load()
     chosen = st.segmented_control(
@@ -196,7 +199,7 @@ def choose_alone(question: Question) -> bool:
         list(shown),
         key="frames",
         required=True,
-        format_func=shown.get,
+        format_func=words.named(shown),
         help=f"Accumulated: each map is the sum of all {noun}s up to its own, how the evidence comes together. "
         f"Alone: what a {noun} adds by itself.",
     )
@@ -211,8 +214,8 @@ def pick(label: str, key: str, count: int, wanted: int, disabled: bool = False) 
 
 @dataclass(frozen=True)
 class Drawing:
-    """How maps are drawn, how heads are fused ('' or a key of panels.FUSIONS), and whether weights are counted over the
-    patches alone, so that they sum to 1 there."""
+    """How maps are drawn, how heads are fused ('' or a key of map_values.FUSIONS), and whether weights are counted over
+    the patches alone, so that they sum to 1 there."""
 
     look: Look
     fuse: str
@@ -226,13 +229,14 @@ def choose_drawing(per_head: bool = True, scale: str = "map", key: str = "scale"
     fuse = "each"
     if per_head:
         with row:
-            fuse = controls.segmented_control("Combine heads", ["each", *panels.FUSIONS], key="fuse")
+            fuse = controls.segmented_control("Combine heads", ["each", *map_values.FUSIONS], key="fuse")
     with row:
         smooth = widgets.smooth("edges")
         scales = list(panels.SCALES)
-        scale = controls.segmented_control("Scale", scales, scales.index(scale), key=key, format_func=panels.SCALES.get)
+        format_scale = words.named(panels.SCALES)
+        scale = controls.segmented_control("Scale", scales, scales.index(scale), key=key, format_func=format_scale)
     with row.popover("Colours, mask, weights", icon=":material/tune:"):
-        colours = controls.selectbox("Colours", list(panels.COLOURS), key="colours")
+        colours = controls.selectbox("Colours", list(COLOUR_MAPS), key="colours")
         opacity = controls.slider("Opacity (%)", 0, 100, 60, 5, key="opacity")
         masked = controls.toggle("Only the patches that hold most of it", key="mask")
         share = controls.slider("Share of the mass (%)", 5, 100, 60, 5, key="share", disabled=not masked)

@@ -8,17 +8,21 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard.components.player import player
+from dashboard.compute.words import named
 from dashboard.drawing import panels
-from dashboard.drawing.panels import Look, Maps, Scene
+from dashboard.drawing.panels import Look, Scene
 from dashboard.state import controls
 from dashboard.views.attention import frames, lookup
 from dashboard.views.attention.lookup import Question, Subject
+from store.maps import AttentionMaps
 
 RATES = (0.5, 1, 2, 4, 8)  # frames a second
 PNGS = "Each frame as a picture of its own, and what they show, in a ZIP file."
 
 
-def show(subject: Subject, question: Question, scene: Scene, look: Look, describe: Callable[[Maps], str]) -> Maps:
+def show(
+    subject: Subject, question: Question, scene: Scene, look: Look, describe: Callable[[AttentionMaps], str]
+) -> AttentionMaps:
     """The section: a player of all blocks, what its frames are, and the frames as files, with what `describe` says of
     them. Returns the blocks' maps, added up if the question asks for that."""
     st.subheader("Block by block")
@@ -33,14 +37,18 @@ def show(subject: Subject, question: Question, scene: Scene, look: Look, describ
     with stage:
         player(frames.shots(pictures, maps.titles, subject.title), "player", float(rate))
     with beside:
-        said = words(question.accumulated, scale)
-        st.caption(said)
+        scale_note = words(question.accumulated, scale)
+        st.caption(scale_note)
         stem = f"{panels.file_stem(subject.title)}-{question.key}{'-alone' * question.alone}"
         named = [f"{title}  ·  {_kind(question)}" for title in maps.titles]
         made = {
             "GIF": ("gif", "image/gif", lambda: frames.gif(pictures, named, float(rate))),
             "MP4": ("mp4", "video/mp4", lambda: frames.mp4(pictures, named, float(rate))),
-            "PNGs": ("zip", "application/zip", lambda: frames.pngs(pictures, maps.titles, f"{describe(maps)} {said}")),
+            "PNGs": (
+                "zip",
+                "application/zip",
+                lambda: frames.pngs(pictures, maps.titles, f"{describe(maps)} {scale_note}"),
+            ),
         }
         row = st.container(horizontal=True)
         for label, (ending, mime, make) in made.items():
@@ -57,7 +65,7 @@ def show(subject: Subject, question: Question, scene: Scene, look: Look, describ
     return maps
 
 
-def blocks(subject: Subject, question: Question) -> Maps:
+def blocks(subject: Subject, question: Question) -> AttentionMaps:
     """The maps of every block, not only of the chosen ones."""
     return lookup.find(subject, replace(question, layers=None)).maps
 
@@ -66,7 +74,7 @@ def choose_scale(accumulated: bool) -> str:
     """A key of frames.SCALES."""
     names = {**frames.SCALES, "own": "as the paper draws them"} if accumulated else frames.SCALES
     # Not a row of buttons: in this narrow column a second one would be cut off, or not be there at all.
-    return controls.selectbox("Scale of the frames", list(names), key="frame_scale", format_func=names.get)
+    return controls.selectbox("Scale of the frames", list(names), key="frame_scale", format_func=named(names))
 
 
 def words(accumulated: bool, scale: str) -> str:

@@ -8,18 +8,20 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.compute import words
 from dashboard.data import cache
 from dashboard.state import filter_bar, pickers, url
 from dashboard.views.attention import lookup
-from dashboard.views.attention.lookup import CannotLook
-from dashboard.views.attention.options import settle
+from dashboard.views.attention.lookup import NoMaps
+from dashboard.views.attention.options import clamp
+from store.records import Run, RunRecord
 
 NEIGHBOURS = 20
 TARGETS = {
     "predicted": "the class that the network predicts",
     "class": "a class",
-    "neighbours": "likeness to its nearest neighbours",
-    "image": "likeness to another picture",
+    "neighbours": "similarity to its nearest neighbours",
+    "image": "similarity to another picture",
     "label": "what tells a label from the rest",
     "vote": "the vote of its neighbours (DAAM's rule)",
 }
@@ -27,11 +29,13 @@ TARGETS = {
 
 @dataclass(frozen=True)
 class Reach:
-    """What targets can be made of: a classifier's class names, the run's other images and its metadata columns."""
+    """What targets can be made of: a classifier's class names, the run's other images, its collection and the metadata
+    columns of that."""
 
     classes: tuple[str, ...]
-    images: tuple[int, ...]
-    columns: tuple[str, ...]
+    images: tuple[int, ...] = ()
+    columns: tuple[str, ...] = ()
+    collection: str = ""
 
     @property
     def kinds(self) -> list[str]:
@@ -46,77 +50,78 @@ class Reach:
         return [kind for kind in TARGETS if there[kind]]
 
 
-def reach(run: dict[str, Any], image_id: int | None) -> Reach:
+def reach(run: Run, image_id: int | None) -> Reach:
     """What may be asked of a run's network about an image."""
     classes = lookup.classes_of(run)
-    if run["run_id"] is None:
-        return Reach(classes, (), ())
-    ids, _ = cache.features(run["run_id"])
+    if not isinstance(run, RunRecord):
+        return Reach(classes)
+    ids, _ = cache.features(run.run_id)
     others = tuple(i for i in ids.tolist() if i != image_id)
-    return Reach(classes, others, tuple(cache.grouping(run["collection"])) if others else ())
+    columns = tuple(cache.grouping(run.collection)) if others else ()
+    return Reach(classes, others, columns, run.collection)
 
 
-def pick_target(run: dict[str, Any], image_id: int | None, stored: Sequence[str] = ()) -> str:
+def pick_target(run: Run, image_id: int | None, stored: Sequence[str] = ()) -> str:
     """What is explained, as the command line writes it; at first what the maps that are `stored` explain. Raises
-    CannotLook where this network can be asked nothing."""
+    NoMaps where this network can be asked nothing."""
     able = reach(run, image_id)
     if not able.kinds:
-        raise CannotLook(
+        raise NoMaps(
             "This network has no classifier, and there are no other pictures to compare with: nothing can be "
             "explained. Choose a kind of attention."
         )
-    if url.news("target"):
+    if url.changed_in_url("target"):
         for text in url.words("target")[:1] or stored[:1]:
             _aim(text, able)
     elif "target_kind" not in st.session_state and stored:
         _aim(stored[0], able)
-    settle("target_kind", able.kinds)
+    clamp("target_kind", able.kinds)
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    kind = row.selectbox("What is explained", able.kinds, key="target_kind", format_func=TARGETS.get)
+    kind = row.selectbox("What is explained", able.kinds, key="target_kind", format_func=words.named(TARGETS))
     with row:
-        text = _TARGET_CONTROLS[kind](run, able)
+        text = _TARGET_CONTROLS[kind](able)
     url.put("target", [text])
     return text
 
 
-def _predicted(run: dict[str, Any], able: Reach) -> str:
+def _predicted(able: Reach) -> str:
     return "class:predicted"
 
 
-def _class(run: dict[str, Any], able: Reach) -> str:
+def _class(able: Reach) -> str:
     numbers = range(len(able.classes))
-    settle("target_class", numbers)
+    clamp("target_class", numbers)
     chosen = st.selectbox("Class", numbers, key="target_class", format_func=lambda n: f"{able.classes[n]} ({n})")
     return f"class:{chosen}"
 
 
-def _neighbours(run: dict[str, Any], able: Reach) -> str:
+def _neighbours(able: Reach) -> str:
     most = len(able.images)
     st.session_state["target_count"] = min(st.session_state.get("target_count", NEIGHBOURS), most)
     return f"neighbours:{st.number_input('How many', 1, most, key='target_count', width=120)}"
 
 
-def _image(run: dict[str, Any], able: Reach) -> str:
-    images = cache.images(run["collection"])
+def _image(able: Reach) -> str:
+    images = cache.images(able.collection)
     labels = pickers.image_labels(images.loc[[i for i in able.images if i in images.index]])
-    settle("target_image", list(labels))
-    chosen = st.selectbox("Picture", list(labels), key="target_image", format_func=labels.get)
+    clamp("target_image", list(labels))
+    chosen = st.selectbox("Picture", list(labels), key="target_image", format_func=words.named(labels))
     return f"image:{chosen}"
 
 
-def _label(run: dict[str, Any], able: Reach) -> str:
-    settle("target_column", able.columns)
+def _label(able: Reach) -> str:
+    clamp("target_column", able.columns)
     column = st.selectbox("Column", able.columns, key="target_column", width=180)
     wanted = st.session_state.get("target_value")  # which need not be frequent
-    counts = dict(cache.categories(run["collection"], column, also=[wanted] if isinstance(wanted, str) else []).values)
+    counts = dict(cache.categories(able.collection, column, also=[wanted] if isinstance(wanted, str) else []).values)
     values = list(counts)
-    settle("target_value", values)
+    clamp("target_value", values)
     shown = {value: f"{label} ({counts[value]:,})" for value, label in filter_bar.unique(values).items()}
-    return f"label:{column}={st.selectbox('Label', values, key='target_value', format_func=shown.get)}"
+    return f"label:{column}={st.selectbox('Label', values, key='target_value', format_func=words.named(shown))}"
 
 
-def _vote(run: dict[str, Any], able: Reach) -> str:
-    settle("target_vote", able.columns)
+def _vote(able: Reach) -> str:
+    clamp("target_vote", able.columns)
     return f"vote:{st.selectbox('Column', able.columns, key='target_vote', width=180)}"
 
 

@@ -17,15 +17,17 @@ from dashboard.components import map_wall
 from dashboard.components.patches import patches
 from dashboard.compute.methods import entry_of, kind_of
 from dashboard.data import cache
-from dashboard.drawing import figure, markup, panels
-from dashboard.drawing.panels import Maps, Scene
+from dashboard.drawing import figure, map_values, markup, panels
+from dashboard.drawing.panels import Scene
 from dashboard.drawing.text import inputs, warnings
 from dashboard.state import url, widgets
 from dashboard.views.attention import detail, faithfulness, lookup, options, player, targets
-from dashboard.views.attention.lookup import CannotLook, Found, Question, Subject
+from dashboard.views.attention.lookup import NoMaps, PictureMaps, Question, Subject
 from dashboard.views.attention.options import Drawing
 from ingest.vision import described
 from store import connection
+from store.maps import AttentionMaps
+from store.records import Run, RunRecord
 
 LARGE = 720  # pixels of the long side of a map beside another
 FIGURE_SIDE = 600  # pixels of a panel in print: 2 inches at 300 dpi
@@ -39,35 +41,35 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
         question, drawing = ask(subject, stored, suited)
         if question is None:
             return
-        with st.spinner("The network looks at the picture …"):
+        with st.spinner("Running the network on the picture …"):
             found = lookup.find(subject, question)
-    except CannotLook as reason:
+    except NoMaps as reason:
         st.info(markup.markdown(str(reason)))
         if question is not None and _of_chosen_token(question):  # a patch of another picture, with another grid
             ways_out()
         return
     scene = subject.scene(found.frame)
-    maps = found.maps.renormalised(scene.cells()) if drawing.over_patches else found.maps
-    about_network = described.warning(subject.run["settings"].get("measured"), question.key)
-    about_maps = warnings.warnings(question.entry, found.maps, scene, subject.run["prefix_tokens"], outliers(subject))
-    for words in filter(None, [about_network, *about_maps]):
+    maps = map_values.renormalised(found.maps, scene.cells()) if drawing.over_patches else found.maps
+    about_network = described.warning(subject.run.measured, question.key)
+    about_maps = warnings.warnings(question.entry, found.maps, scene, subject.run.prefix_tokens, outliers(subject))
+    for words in [each for each in (about_network, *about_maps) if each]:
         st.warning(words, icon=":material/visibility_off:")
     if _of_chosen_token(question):
         query_bar(subject, question, found)
     draw_wall(subject, question, drawing, found, maps, scene)
     credit = describe(subject, question, found)
     st.html(markup.small(credit))
-    if found.live is not None:
-        st.html(markup.small(how_to_store(subject, question, found)))
+    if found.seconds is not None:
+        st.html(markup.small(how_to_store(subject, question, found.seconds)))
     downloads(subject, maps, scene, drawing, question, credit)
     if question.target.startswith("image:"):
         other_side(subject, question, drawing, found)
     about_method(question, credit)
     method = question.entry
     if method is None or method.per_head or method.one_layer:
-        one = panels.single(found.maps, detail.show(subject, question, maps, scene, drawing.look))
+        one = map_values.single(found.maps, detail.show(subject, question, maps, scene, drawing.look))
     else:
-        one = panels.answer(
+        one = map_values.answer(
             player.show(
                 subject,
                 question,
@@ -85,7 +87,7 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
 def ask(
     subject: Subject, stored: Sequence[tuple[str, str]], suited: Sequence[str] | None
 ) -> tuple[Question | None, Drawing]:
-    """All controls above the maps. Raises CannotLook where nothing can be explained."""
+    """All controls above the maps. Raises NoMaps where nothing can be explained."""
     names = list(dict.fromkeys(method for method, _ in stored))
     name = options.pick_method(options.offered(subject.run, names, suited), names)
     method = entry_of(name)
@@ -102,9 +104,9 @@ def ask(
     return question, drawing
 
 
-def query_bar(subject: Subject, question: Question, found: Found) -> None:
+def query_bar(subject: Subject, question: Question, found: PictureMaps) -> None:
     """Which token is asked where it looks, the other tokens that may be asked, and the way back."""
-    token, prefix = token_of(question, found), subject.run["prefix_tokens"]
+    token, prefix = token_of(question, found), subject.run.prefix_tokens
     row = st.container(horizontal=True, vertical_alignment="bottom")
     tokens = [token] if token.startswith("r") else [f"r{found.frame.rows // 2}c{found.frame.cols // 2}"]
     tokens += [f"special{number}" for number in range(prefix)]
@@ -131,7 +133,7 @@ def _of_chosen_token(question: Question) -> bool:
     return question.entry is not None and question.entry.of_chosen_token
 
 
-def token_of(question: Question, found: Found) -> str:
+def token_of(question: Question, found: PictureMaps) -> str:
     """The token of the method `query`, as it is written: r3c5, special1."""
     _, _, inside = question.method.partition("(token=")
     return inside.rstrip(")") or f"r{found.frame.rows // 2}c{found.frame.cols // 2}"
@@ -160,12 +162,18 @@ def _ask_later(name: str) -> None:
 
 
 def draw_wall(
-    subject: Subject, question: Question, drawing: Drawing, found: Found, maps: Maps, scene: Scene, key: str = "maps"
+    subject: Subject,
+    question: Question,
+    drawing: Drawing,
+    found: PictureMaps,
+    maps: AttentionMaps,
+    scene: Scene,
+    key: str = "maps",
 ) -> None:
     """The maps beside their picture. A click on a patch asks where it looks."""
     columns = columns_of(maps, scene)
     drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.look)
-    probes = kind_of(question.method) == "attention" and subject.run["layers"] > 2
+    probes = kind_of(question.method) == "attention" and subject.run.layers > 2
     chosen = map_wall.chosen_box(scene, token_of(question, found)) if _of_chosen_token(question) else None
     sentences = sentences_of(subject, question, drawing, found, scene)
     if probes:
@@ -179,27 +187,26 @@ def draw_wall(
         st.rerun()
 
 
-def columns_of(maps: Maps, scene: Scene) -> int:
+def columns_of(maps: AttentionMaps, scene: Scene) -> int:
     """Columns of the wall: one a head, or a few where a map belongs to no head; of broad pictures few in any case."""
-    single = [head for head in maps.heads if head is not None]
-    columns = options.GRID if not single else len(set(single))
+    columns = len(maps.head_numbers) or options.GRID
     return min(columns, map_wall.BROAD_COLUMNS) if scene.broad else columns
 
 
-def sentences_of(subject: Subject, question: Question, drawing: Drawing, found: Found, scene: Scene) -> list[str]:
+def sentences_of(subject: Subject, question: Question, drawing: Drawing, found: PictureMaps, scene: Scene) -> list[str]:
     """What is said beside the maps."""
-    said = [panels.seen_sentence(scene, subject.run["fit"])]
+    notes = [panels.seen_sentence(scene, subject.run.fit)]
     if drawing.look.share is not None:
-        said.append(panels.mask_sentence(drawing.look))
+        notes.append(panels.mask_sentence(drawing.look))
     if not subject.original:
-        said.append("The original file is not where it was, has changed, or lies on the web: this is its thumbnail.")
-        if found.live is not None:
-            said.append("The network looked at the thumbnail too, and missed what is finer.")
-    if found.live is not None and found.live.predicted is not None:
-        said.append(prediction_sentence(found.live.predicted))
+        notes.append("The original file is not where it was, has changed, or lies on the web: this is its thumbnail.")
+        if found.seconds is not None:
+            notes.append("The network was given the thumbnail too, and missed what is finer.")
+    if found.predicted is not None:
+        notes.append(prediction_sentence(found.predicted))
     if question.target.startswith("label:"):
-        said.append(lookup.probe_sentence(subject.run, question.target))
-    return said
+        notes.append(lookup.probe_sentence(subject.record, question.target))
+    return notes
 
 
 def prediction_sentence(predicted: Any) -> str:
@@ -217,77 +224,73 @@ def _side(columns: int) -> int:
     return min(960, max(240, 1280 // max(1, columns)))
 
 
-def other_side(subject: Subject, question: Question, drawing: Drawing, here: Found) -> None:
+def other_side(subject: Subject, question: Question, drawing: Drawing, here: PictureMaps) -> None:
     """Why are these two similar: the other picture, explained by this one, whose own maps are `here`."""
-    other_id = int(question.target.partition(":")[2])
+    other_id, own_id = int(question.target.partition(":")[2]), subject.image_id
+    if own_id is None:  # of a picture that is in no database nothing is like another
+        return
     try:
-        other = lookup.subject_of(subject.run, other_id)
-        asked = replace(question, target=f"image:{subject.image_id}")
-        with st.spinner("The network looks at the other picture …"):
+        other = lookup.subject_of(subject.record, other_id)
+        asked = replace(question, target=f"image:{own_id}")
+        with st.spinner("Running the network on the other picture …"):
             found = lookup.find(other, asked)
-    except CannotLook as reason:
+    except NoMaps as reason:
         st.info(markup.markdown(str(reason)))
         return
-    likeness = lookup.similarity(subject.run, subject.image_id, other_id)
+    similarity = lookup.similarity(subject.record, own_id, other_id)
     st.subheader("Why are these two similar?")
-    if likeness is not None:
+    if similarity is not None:
         st.markdown(
-            f"To this network the two pictures have a similarity of **{likeness:.3f}** (cosine). Left: what "
+            f"To this network the two pictures have a similarity of **{similarity:.3f}** (cosine). Left: what "
             f"makes {markup.markdown(subject.title)} like {markup.markdown(other.title)}. Right: the other way round."
         )
     scene = other.scene(found.frame)
     side_by_side([(subject, question, here), (other, asked, found)], drawing)
-    maps = found.maps.renormalised(scene.cells()) if drawing.over_patches else found.maps
+    maps = map_values.renormalised(found.maps, scene.cells()) if drawing.over_patches else found.maps
     columns = columns_of(maps, scene)
     drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.look)
-    said = sentences_of(other, asked, drawing, found, scene)
-    map_wall.sheet(scene, other.alt, drawn, bar, said, columns, "other", other.group, pick=False)
+    notes = sentences_of(other, asked, drawing, found, scene)
+    map_wall.sheet(scene, other.alt, drawn, bar, notes, columns, "other", other.group, pick=False)
 
 
-def side_by_side(pair: Sequence[tuple[Subject, Question, Found]], drawing: Drawing) -> None:
+def side_by_side(pair: Sequence[tuple[Subject, Question, PictureMaps]], drawing: Drawing) -> None:
     """One large map of each of two pictures, on one scale where the look shares one."""
     groups = []
     for subject, question, found in pair:
-        one = panels.answer(player.blocks(subject, question) if question.accumulated else found.maps)
+        one = map_values.answer(player.blocks(subject, question) if question.accumulated else found.maps)
         groups.append((one, subject.scene(found.frame).at(LARGE)))
     drawn, _ = panels.draw_together(groups, drawing.look)
     columns = st.columns(2)
-    for column, (subject, _, _), (panel,), (_, scene) in zip(columns, pair, drawn, groups, strict=True):
+    for column, (subject, _, _), (panel,) in zip(columns, pair, drawn, strict=True):
         panel = replace(panel, title=f"{subject.title}: {panel.title[0].lower()}{panel.title[1:]}")
         with column:
-            patches(
-                [map_wall.pane(panel, scene)], f"pair_{subject.image_id}", group=subject.group, large=True, pick=False
-            )
+            patches([panel], f"pair_{subject.image_id}", group=subject.group, large=True, pick=False)
 
 
 def outliers(subject: Subject) -> float | None:
     """The share of the picture's patch tokens with an abnormal norm, where the database knows it."""
-    if subject.run["run_id"] is None:
-        return None
-    return cache.outliers(subject.run["run_id"], subject.image_id)
+    return None if subject.stored is None else cache.outliers(*subject.stored)
 
 
 # ---- what is said of them -------------------------------------------------------------------------------------------
 
 
-def describe(subject: Subject, question: Question, found: Found) -> str:
+def describe(subject: Subject, question: Question, found: PictureMaps) -> str:
     """What the maps are, for the page and for print: kind, method, formula, target, layers and heads, network, run."""
     run, method = subject.run, question.entry
     kind = kind_of(question.method).capitalize()
     settings = question.method.partition("(")[2].rstrip(")")
     settings = f" ({settings.replace(',', ', ')})" if settings else ""
     what = f"{kind}: {method.title}{settings}, {method.formula}." if method else f"Map: {question.method}."
-    target = f" Explained: {explained(run, found.target)}." if found.target else ""
-    layers = sorted(set(found.maps.layers))
-    where = f" {_where(question, layers)}"
-    heads = sorted({head for head in found.maps.heads if head is not None})
+    target = f" Explained: {explained(run, found.maps.target)}." if found.maps.target else ""
+    where, heads = f" {_where(question, found.maps.layer_numbers)}", found.maps.head_numbers
     if question.fuse:
-        where += f", {panels.FUSIONS[question.fuse][0]} of all heads"
+        where += f", {map_values.FUSIONS[question.fuse][0]} of all heads"
     elif heads:
         where += f", {_numbered('head', heads)}"
-    network = f" Network: {run['title']}, weights {run['weights_sha256'][:8]}"
-    if run["run_id"] is not None:
-        network += f", run {run['run_id']} of {run['collection']}"
+    network = f" Network: {run.title}, weights {run.weights_sha256[:8]}"
+    if isinstance(run, RunRecord):
+        network += f", run {run.run_id} of {run.collection}"
     return f"{what}{target}{where}, counted from 0.{network}, {inputs.of_picture(run, found.frame)}."
 
 
@@ -305,7 +308,7 @@ def _numbered(noun: str, numbers: Sequence[int]) -> str:
     return f"{noun}{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
 
 
-def explained(run: dict[str, Any], target: str) -> str:
+def explained(run: Run, target: str) -> str:
     """A target as it is written, with the name of the class or picture that it means."""
     kind, _, rest = target.partition(":")
     if kind == "class" and rest.isdecimal():
@@ -316,12 +319,12 @@ def explained(run: dict[str, Any], target: str) -> str:
     return target
 
 
-def how_to_store(subject: Subject, question: Question, found: Found) -> str:
+def how_to_store(subject: Subject, question: Question, seconds: float) -> str:
     """How long the maps took, and the command that stores them."""
-    took = f"Computed now in {found.live.seconds:.1f} s"
-    if subject.run["run_id"] is None:
+    took = f"Computed now in {seconds:.1f} s"
+    if subject.stored is None:
         return f"{took}; nothing of it is stored."
-    words = ["python", "-m", "ingest", "explain", "--run", str(subject.run["run_id"]), "--methods", question.method]
+    words = ["python", "-m", "ingest", "explain", "--run", str(subject.stored[0]), "--methods", question.method]
     words += ["--target", question.target] if question.target else []
     words += [] if cache.db() == connection.default_path() else ["--db", str(cache.db())]
     return f"{took}, and not stored. This stores it for the collection: {shlex.join(words)}"
@@ -344,10 +347,16 @@ def link() -> str:
 
 
 def downloads(
-    subject: Subject, maps: Maps, scene: Scene, drawing: Drawing, question: Question, credit: str, key: str = "figure"
+    subject: Subject,
+    maps: AttentionMaps,
+    scene: Scene,
+    drawing: Drawing,
+    question: Question,
+    credit: str,
+    key: str = "figure",
 ) -> None:
     """The figure for print, drawn only when somebody asks for it."""
-    seen = panels.seen_sentence(scene, subject.run["fit"])
+    seen = panels.seen_sentence(scene, subject.run.fit)
 
     def plate() -> figure.Plate:
         columns = columns_of(maps, scene)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,21 +15,25 @@ from PIL import Image
 
 from dashboard import components
 from dashboard.compute import words
+from dashboard.compute.rows import records
 from dashboard.data import cache
-from dashboard.drawing import head_figures, markup, panels
+from dashboard.drawing import head_figures, map_values, markup, panels
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.head_figures import Statistic
-from dashboard.drawing.panels import Look, Maps, Scene
+from dashboard.drawing.panels import Look, Scene
 from dashboard.drawing.text import inputs
 from dashboard.state import controls, filter_bar, navigation
 from dashboard.state.filter_bar import Filtered
 from ingest.vision import described
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.geometry import Frame
 from store.counts import counted
 from store.errors import StoreError
 from store.heads import Head
+from store.maps import AttentionMaps
+from store.records import RunRecord
 
-FIGURE, WISH = "heads_figure", "_heads_wish"
+FIGURE, PENDING = "heads_figure", "_heads_wish"
 SHOWN, UNSAVED = "_head_shown", "_head_unsaved"  # the name that the form was filled with, and why one was not stored
 PEAKS, ALIKE = 12, 8  # images and heads shown of the one that is open
 SUMMARY = {  # the maps that are drawn, the first that is stored, and what each shows
@@ -42,7 +47,7 @@ class View:
     """What the page shows: the run, which images, which statistic and, of importances, the target; how its points are
     coloured, and whether the spread over the images is drawn."""
 
-    run: dict[str, Any]
+    run: RunRecord
     chosen: Filtered
     statistic: Statistic
     target: str
@@ -53,7 +58,7 @@ class View:
     @property
     def number(self) -> int:
         """The id of the run."""
-        return self.run["run_id"]
+        return self.run.run_id
 
     @property
     def who(self) -> str:
@@ -65,12 +70,12 @@ def page() -> None:
     """The page."""
     st.title("Heads")
     follow()
-    run = cache.current_run()
-    known = [key for key in head_figures.STATISTICS if key in cache.head_statistics(run["run_id"])]
+    run = cache.run_in_view()
+    known = [key for key in head_figures.STATISTICS if key in cache.head_statistics(run.run_id)]
     if not known:
         st.info(
-            f"Run {run['run_id']} holds no numbers about heads. `python -m ingest explain --run {run['run_id']} "
-            f"--methods {'cls' if described.has_cls(run) else 'received'}` adds them."
+            f"Run {run.run_id} holds no numbers about heads. `python -m ingest explain --run {run.run_id} "
+            f"--methods {'cls' if described.has_cls(run.measured, run.prefix_tokens) else 'received'}` adds them."
         )
         return
     chosen = filter_bar.bar(run, "means are over these alone")
@@ -91,13 +96,13 @@ def page() -> None:
 # ---- all heads --------------------------------------------------------------------------------------------------
 
 
-def choose_view(run: dict[str, Any], known: list[str], chosen: Filtered) -> View:
+def choose_view(run: RunRecord, known: list[str], chosen: Filtered) -> View:
     """Which statistic, and how it is drawn."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         statistic = controls.selectbox(
             "Statistic", known, key="statistic", format_func=lambda key: head_figures.STATISTICS[key].title, width=300
         )
-        target, targets = "", cache.head_targets(run["run_id"])
+        target, targets = "", cache.head_targets(run.run_id)
         if statistic == "importance":
             target = controls.selectbox("Score", targets, key="score", format_func=head_figures.scored, width=260)
         ways = list(head_figures.BY)
@@ -144,23 +149,26 @@ def explained(view: View) -> str:
 def credit(view: View, table: pd.DataFrame) -> str:
     """Of which images and which network the numbers are."""
     run = view.run
-    source = f"collection {run['collection']}, run {view.number}: {run['title']}"
-    return f"Means over {view.chosen.said(int(table['images'].max()))}, {source}."
+    source = f"collection {run.collection}, run {view.number}: {run.title}"
+    return f"Means over {view.chosen.describe(int(table['images'].max()))}, {source}."
 
 
 def downloads(view: View, table: pd.DataFrame) -> None:
     """The numbers as CSV, the figure for print."""
-    stem = panels.file_stem(f"heads-{view.run['collection']}-run{view.number}-{view.statistic.key}")
+    stem = panels.file_stem(f"heads-{view.run.collection}-run{view.number}-{view.statistic.key}")
     caption = f"{view.statistic.title}. {explained(view)} {credit(view, table)}"
     about = {"run": view.number, "of": view.chosen.words or "all images", "target": view.target}
     row = st.container(horizontal=True)
-    look = {"on_click": "ignore", "icon": ":material/download:"}
+    icon = ":material/download:"
     data = head_figures.csv(table, view.statistic, **about)
-    row.download_button("Numbers as CSV", data, f"{stem}.csv", "text/csv", key="heads_csv", **look)
+    row.download_button(
+        "Numbers as CSV", data, f"{stem}.csv", "text/csv", key="heads_csv", on_click="ignore", icon=icon
+    )
     for ending, mime in (("png", "image/png"), ("svg", "image/svg+xml")):
         draw = partial(head_figures.printed, table, view.statistic, view.by, view.spread, caption, ending)
         label = f"Figure as {ending.upper()}"
-        row.download_button(label, draw, f"{stem}.{ending}", mime, key=f"heads_{ending}", **look)
+        name = f"{stem}.{ending}"
+        row.download_button(label, draw, name, mime, key=f"heads_{ending}", on_click="ignore", icon=icon)
 
 
 # ---- which head -------------------------------------------------------------------------------------------------
@@ -175,14 +183,14 @@ def point() -> None:
 
 def open_head(layer: int, head: int) -> None:
     """Open another head from the page's body, where the pickers are already drawn; ends the run."""
-    st.session_state[WISH] = (layer, head)
+    st.session_state[PENDING] = (layer, head)
     st.rerun()
 
 
 def follow() -> None:
     """Do what `open_head` asked for."""
-    if WISH in st.session_state:
-        st.session_state["head_layer"], st.session_state["head_number"] = st.session_state.pop(WISH)
+    if PENDING in st.session_state:
+        st.session_state["head_layer"], st.session_state["head_number"] = st.session_state.pop(PENDING)
 
 
 def pick(table: pd.DataFrame) -> tuple[int, int]:
@@ -201,11 +209,11 @@ def pick(table: pd.DataFrame) -> tuple[int, int]:
 
 def one_head(view: View, table: pd.DataFrame, layer: int, head: int) -> None:
     """A head's name, its mean map, where it peaks, and the heads like it."""
-    known = table.set_index(["layer", "head"])
-    name, note = known.loc[(layer, head), ["name", "note"]] if (layer, head) in known.index else ("", "")
+    known = records(table[(table["layer"] == layer) & (table["head"] == head)])
+    name, note = (known[0]["name"], known[0]["note"]) if known else ("", "")
     st.html(markup.heading(head_figures.title(layer, head, name)))
-    if (layer, head) in known.index:
-        st.html(markup.small(standing(view, table, known.loc[(layer, head)])))
+    if known:
+        st.html(markup.small(standing(view, table, known[0])))
     method = next((key for key in SUMMARY if key in stored(view.run)), None)
     row = st.container(horizontal=True, gap="large")
     left, right = row.container(width=320), row.container()
@@ -224,7 +232,7 @@ def one_head(view: View, table: pd.DataFrame, layer: int, head: int) -> None:
         alike(view, layer, head, method)
 
 
-def standing(view: View, table: pd.DataFrame, row: pd.Series) -> str:
+def standing(view: View, table: pd.DataFrame, row: Mapping[str, Any]) -> str:
     """The statistic of one head in words, and its place among all."""
     place = int((table["mean"] > row["mean"]).sum()) + 1
     more = (
@@ -236,9 +244,9 @@ def standing(view: View, table: pd.DataFrame, row: pd.Series) -> str:
     )
 
 
-def stored(run: dict[str, Any]) -> list[str]:
+def stored(run: RunRecord) -> list[str]:
     """The methods whose maps of single heads this run has."""
-    return cache.head_methods(run["run_id"])["method"].tolist()
+    return cache.head_methods(run.run_id)["method"].tolist()
 
 
 def call(view: View, layer: int, head: int, name: str, note: str) -> None:
@@ -255,7 +263,7 @@ def call(view: View, layer: int, head: int, name: str, note: str) -> None:
             key="head_save",
             on_click=save,
             args=(view.number, layer, head),
-            help="Everybody who opens this database sees it. Empty both to forget them.",
+            help="Everybody who opens this database sees it. Empty both to delete them.",
         )
     if error is not None:
         st.error(markup.markdown(error))
@@ -279,20 +287,20 @@ def mean_map(view: View, head: Head) -> None:
     if found is None:
         st.caption("No maps of these images are stored.")
         return
-    rows, cols = found.weights.shape
+    (weights,), (rows, cols) = found.weights, found.grid
     name = "Mean map"
-    grid = "the network's grid" if found.grids_before == 1 else "a common grid"
+    grid = "the network's grid" if found.grids == 1 else "a common grid"
     note = f"over {found.images:,} {'images' if found.images > 1 else 'image'}, on {grid} of {rows} × {cols}"
-    picture = head_figures.bare(found.weights, side=320)
+    picture = head_figures.bare(weights, side=320)
     st.html(markup.large(panels.Panel(name, note, f"{name} of {head_figures.title(head.layer, head.head)}", picture)))
-    low, high = panels.percent(float(found.weights.min())), panels.percent(float(found.weights.max()))
-    said = f"What a patch gets of {SUMMARY[head.method]}; a patch that gets as much as any other would get "
-    said += f"{panels.percent(1 / (rows * cols))}."
-    if found.grids_before > 1:
-        said += f" Maps of {found.grids_before} grids, each in the shape of its picture, were brought onto this one."
-    if view.run["fit"] == "pad":
-        said += " Where pictures are padded, the padding counts too."
-    st.html(markup.colour_bar(ColourBar(panels.colour_table("inferno"), low, high, said)))
+    low, high = panels.percent(float(weights.min())), panels.percent(float(weights.max()))
+    sentence = f"What a patch gets of {SUMMARY[head.method]}; a patch that gets as much as any other would get "
+    sentence += f"{panels.percent(1 / (rows * cols))}."
+    if found.grids > 1:
+        sentence += f" Maps of {found.grids} grids, each in the shape of its picture, were brought onto this one."
+    if view.run.fit == "pad":
+        sentence += " Where pictures are padded, the padding counts too."
+    st.html(markup.colour_bar(ColourBar(colour_table("inferno"), low, high, sentence)))
 
 
 def peaks(view: View, layer: int, head: int, method: str | None) -> None:
@@ -317,22 +325,24 @@ def peaks(view: View, layer: int, head: int, method: str | None) -> None:
 
 def drawn(found: pd.DataFrame, head: Head) -> list[dict[str, Any]]:
     """The items of a gallery: thumbnails with the head's map over them, their peaks and where those are."""
-    maps = cache.head_maps(head, found["image_id"]) if head.method else {}
+    maps = cache.head_maps(head, found["image_id"].tolist()) if head.method else {}
     items, thumbnails = cache.items(found["image_id"]), cache.thumbnails(found["image_id"])
-    for item, row in zip(items, found.itertuples(), strict=True):
-        item["caption"] = panels.percent(row.peak)
-        weights, small = maps.get(row.image_id), thumbnails.get(row.image_id)
-        if weights is None or small is None or weights.shape != (row.rows, row.cols):
+    for item, row in zip(items, records(found), strict=True):
+        item["caption"] = panels.percent(row["peak"])
+        frame = Frame(row["x0"], row["y0"], row["x1"], row["y1"], row["rows"], row["cols"])
+        weights, small = maps.get(row["image_id"]), thumbnails.get(row["image_id"])
+        image = cache.image(row["image_id"])
+        if weights is None or small is None or image is None or weights.shape != (frame.rows, frame.cols):
             continue
-        image = cache.image(row.image_id)
         scene = Scene(
             Image.open(io.BytesIO(small)).convert("RGB"),
             (image["width"], image["height"]),
-            Frame(row.x0, row.y0, row.x1, row.y1, row.rows, row.cols),
+            frame,
             image["title"],
         )
-        maps_ = Maps((head.layer,), (head.head,), (panels.title(head.layer, head.head),), weights[None])
-        panel = panels.draw(maps_, scene, Look())[0][0]
+        layer, number = np.array([head.layer]), np.array([head.head])
+        maps_of_head = AttentionMaps(weights[None], layer, number, titles=(map_values.title(head.layer, head.head),))
+        panel = panels.draw(maps_of_head, scene, Look())[0][0]
         place = np.unravel_index(int(np.argmax(np.where(scene.cells(), weights, 0))), weights.shape)
         item |= {"src": markup.source(panel.picture), "alt": panel.alt}
         item["caption"] += f" · row {place[0]}, column {place[1]}"
@@ -343,9 +353,9 @@ def alike(view: View, layer: int, head: int, method: str) -> None:
     """The heads whose maps are most like this one's, each a way to its own page."""
     st.subheader("Heads that look alike", anchor=False)
     with st.spinner("Comparing the heads …", show_time=False):
-        found = cache.head_likeness(view.number, method, view.chosen.ids)
-    here = None if found is None else np.flatnonzero((found.layers == layer) & (found.heads == head))
-    if here is None or not here.size:
+        found = cache.head_similarity(view.number, method, view.chosen.ids)
+    here = np.flatnonzero((found.layers == layer) & (found.heads == head)) if found is not None else np.empty(0, int)
+    if found is None or not here.size:
         st.caption("No maps of these images are stored.")
         return
     cosines = np.where(np.arange(len(found.heads)) == here[0], -1, np.nan_to_num(found.cosines[here[0]], nan=-1))
@@ -355,11 +365,11 @@ def alike(view: View, layer: int, head: int, method: str) -> None:
         pair = int(found.layers[place]), int(found.heads[place])
         if cosines[place] < 0:
             continue
-        said = f"{cosines[place]:.2f}" + (f" · {names[pair]}" if names.get(pair) else "")
+        sentence = f"{cosines[place]:.2f}" + (f" · {names[pair]}" if names.get(pair) else "")
         source = markup.source(head_figures.bare(np.nan_to_num(found.means[place])))
-        alt = f"Mean map of {head_figures.title(*pair)}, likeness {cosines[place]:.2f}"
+        alt = f"Mean map of {head_figures.title(*pair)}, similarity {cosines[place]:.2f}"
         items.append(
-            {"image_id": int(place), "title": head_figures.title(*pair), "caption": said, "alt": alt, "src": source}
+            {"image_id": int(place), "title": head_figures.title(*pair), "caption": sentence, "alt": alt, "src": source}
         )
     clicked = components.gallery(items, "heads_alike", size=112)
     of = f"{found.images:,} images" if found.images > 1 else "one image"

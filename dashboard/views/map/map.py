@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.components import canvas, card
 from dashboard.compute import words
 from dashboard.data import cache
-from dashboard.data.layouts import CLUSTER, Wish, range_of
+from dashboard.data.layouts import CLUSTER, LayoutOptions, range_of
 from dashboard.drawing import charts, colours
 from dashboard.drawing.text import projections as projection_text
 from dashboard.selection import selected
@@ -23,6 +23,8 @@ from dashboard.views.map import publication
 from dashboard.views.map.publication import View
 from store.atlas import Layout
 from store.counts import counted
+from store.errors import StoreError
+from store.records import RunRecord
 
 FIGURE = "map"
 HINT = "Nothing is selected yet. Draw a box or a lasso on the map, or filter the pictures above."
@@ -51,29 +53,32 @@ ELSEWHERE = "Clusters are outlined on the projection itself."
 def page() -> None:
     """The page."""
     card.show_waiting()
-    run = cache.current_run()
-    selected.arrive(run["collection"])
+    run = cache.run_in_view()
+    selected.read_from_url(run.collection)
     st.title("Map")
-    projections = cache.projections(run["run_id"])
+    projections = cache.projections(run.run_id)
     projections = projections[projections["points"] > 0]
     if projections.empty:
         st.info("This run has no map yet. The same `python -m ingest run` as before, with `--project umap`, makes it.")
         return
     filtered = filter_bar.bar(run, "the others fade and cannot be selected")
     wanted = filtered.ids
-    projection, wish, column, size, clusters = choose_view(run, projections)
+    projection, layout_options, column, size, clusters = choose_view(run, projections)
     layout = cache.layout(projection["projection_id"])
+    if layout is None:
+        raise StoreError("This projection has no points any more. Choose another one.")
     tints = tint(layout, run, projection["projection_id"], column)
     above = st.container()
-    explain(run, projection, layout, wish, clusters, column)
-    source = source_of(layout, projection["projection_id"], wish, clusters)
-    export(layout, source, projection, wish, tints, column, size, filtered)
+    explain(run, projection, layout, layout_options, clusters, column)
+    source = source_of(layout, projection["projection_id"], layout_options, clusters)
+    export(layout, source, projection, layout_options, tints, column, size, filtered)
     st.header("Selection", anchor=False)
     with above:
         opened = draw(layout, source, projection, tints, column, size, wanted)
     clicked = selection(layout, filtered, run)
-    if opened is not None or clicked is not None:
-        card.show_later(clicked if opened is None else opened)
+    shown = clicked if opened is None else opened
+    if shown is not None:
+        card.show_later(shown)
 
 
 def draw(
@@ -94,7 +99,7 @@ def draw(
         tints=None
         if tints is None
         else cache.remembered(lambda: canvas.rgb(tints.of), "tints", source.points, layout.version, column),
-        legend=None if tints is None else legend(tints, column),
+        legend=None if tints is None or column is None else legend(tints, column),
         kept=None if wanted is None else np.isin(layout.ids, wanted),
         marked=np.isin(layout.ids, selected.ids()),
         size=size,
@@ -103,12 +108,12 @@ def draw(
     return answer.opened
 
 
-def source_of(layout: Layout, projection_id: int, wish: Wish, clusters: bool) -> canvas.Source:
+def source_of(layout: Layout, projection_id: int, layout_options: LayoutOptions, clusters: bool) -> canvas.Source:
     """Where the browser finds the points and pictures of a layout."""
     page = f"/atlas/page/{layout.collection_id}/{layout.atlas}/{{cell}}/{{page}}"
     return canvas.Source(
         n=len(layout.ids),
-        points=cache.points_route(projection_id, wish),
+        points=cache.points_route(projection_id, layout_options) or "",
         thumb=cache.route("/thumb/{id}", layout.version),
         about=cache.route("/atlas/about/{id}", cache.version()),
         page=cache.route(page, layout.atlas) if layout.atlas else "",
@@ -129,19 +134,19 @@ def mark(source: canvas.Source, layout: Layout) -> None:
         selected.choose(layout.ids[marked])
 
 
-def choose_view(run: dict, projections: pd.DataFrame) -> tuple[dict, Wish, str | None, float, bool]:
+def choose_view(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, LayoutOptions, str | None, float, bool]:
     """Which projection, how it is laid out, which metadata column colours the frames, how large the pictures are, and
     whether clusters are outlined."""
     rows = {row["projection_id"]: row for row in projections.to_dict("records")}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         labels = labels_of(rows)
         chosen = controls.segmented_control(
-            "Projection", list(labels), key="projection", format_func=labels.get, words=labels.get
+            "Projection", list(labels), key="projection", format_func=words.named(labels), words=words.named(labels)
         )
         projection = rows[chosen]
         clustered = cache.clusters(projection["projection_id"]) is not None
-        columns = [*cache.grouping(run["collection"]), *([CLUSTER] if clustered else [])]
-        wish = wished(run, columns)
+        columns = [*cache.grouping(run.collection), *([CLUSTER] if clustered else [])]
+        layout_options = layout_options_of(run, columns)
         column = controls.selectbox(
             "Frame colour",
             ["", *columns],
@@ -150,23 +155,25 @@ def choose_view(run: dict, projections: pd.DataFrame) -> tuple[dict, Wish, str |
             format_func=lambda name: name or "none",
         )
         size = controls.slider("Picture size", 0.3, 3.0, 1.0, 0.1, key="map_size", format="%.1f ×", width=120)
-        flat = wish.layout == "projection"
+        flat = layout_options.layout == "projection"
         outlined = clustered and controls.toggle(
             "Clusters", key="clusters", disabled=not flat, help=None if flat else ELSEWHERE
         )
-    return projection, wish, column or None, size, outlined and flat
+    return projection, layout_options, column or None, size, outlined and flat
 
 
-def wished(run: dict, columns: list[str]) -> Wish:
+def layout_options_of(run: RunRecord, columns: list[str]) -> LayoutOptions:
     """How the pictures shall lie, and by which column."""
-    kinds = cache.metadata_columns(run["collection"])
+    kinds = cache.metadata_columns(run.collection)
     scales = [name for name, kind in kinds.items() if kind in ("number", "date") or range_of(name, kinds) == name]
     by = {"projection": [], "grid": [], "time": scales, "groups": columns}
     known = [name for name in WAYS if by[name] or name in ("projection", "grid")]
-    way = controls.selectbox("Layout", known, key="layout", format_func=WAYS.get, width=140)
+    way = controls.selectbox("Layout", known, key="layout", format_func=words.named(WAYS), width=140)
     if not by[way]:
-        return Wish(way)
-    return Wish(way, controls.selectbox("Along" if way == "time" else "By", by[way], key="layout_by", width=130))
+        return LayoutOptions(way)
+    return LayoutOptions(
+        way, controls.selectbox("Along" if way == "time" else "By", by[way], key="layout_by", width=130)
+    )
 
 
 def labels_of(rows: dict[int, dict]) -> dict[int, str]:
@@ -179,23 +186,24 @@ def labels_of(rows: dict[int, dict]) -> dict[int, str]:
     }
 
 
-def tint(layout: Layout, run: dict, projection_id: int, column: str | None) -> colours.Colours | None:
+def tint(layout: Layout, run: RunRecord, projection_id: int, column: str | None) -> colours.Colours | None:
     """The colours of the frames, in the order of the layout."""
     if column is None:
         return None
 
     def make() -> colours.Colours:
-        if column == CLUSTER:
+        if column == CLUSTER and (clusters := cache.clusters(projection_id)) is not None:
             names = cache.cluster_names(projection_id)
-            of = cache.clusters(projection_id).among(layout.ids).tolist()
+            of = clusters.among(layout.ids).tolist()
             found = colours.colour([names.get(number) for number in of], "text")
-            legend = [("in no cluster" if name == "not given" else name, *rest) for name, *rest in found.legend]
-            return replace(found, legend=legend)
-        values = cache.catalogue_parts(run["collection"]).set_index("image_id")[column].reindex(layout.ids)
-        kind = cache.metadata_columns(run["collection"])[column]
-        return colours.colour(values.astype(object).where(values.notna(), None).tolist(), kind)
+            none = {"not given": "in no cluster"}
+            return replace(found, legend=[(none.get(name, name), tint, n) for name, tint, n in found.legend])
+        values = cache.catalogue_parts(run.collection).set_index("image_id")[column].reindex(layout.ids)
+        kind = cache.metadata_columns(run.collection)[column]
+        known = zip(values.astype(object), values.notna(), strict=True)
+        return colours.colour([value if there else None for value, there in known], kind)
 
-    return cache.remembered(make, "map", projection_id, layout.version, run["run_id"], column)
+    return cache.remembered(make, "map", projection_id, layout.version, run.run_id, column)
 
 
 def legend(tints: colours.Colours, column: str) -> canvas.Legend:
@@ -208,15 +216,17 @@ def legend(tints: colours.Colours, column: str) -> canvas.Legend:
     return canvas.Legend(column, tints.legend, ticks, colours.SCALE)
 
 
-def explain(run: dict, projection: dict, layout: Layout, wish: Wish, clusters: bool, column: str | None) -> None:
+def explain(
+    run: RunRecord, projection: dict, layout: Layout, layout_options: LayoutOptions, clusters: bool, column: str | None
+) -> None:
     """How this map was made, for whoever has to judge it, and how to use it."""
     method = projection_text.title(projection)
     parts = [
-        f"{counted(len(layout.ids), 'picture')} by {method} of the features of run {run['run_id']} "
-        f"({words.plain(run['title'])}): {words.plain(projection_text.settings(projection))}.",
+        f"{counted(len(layout.ids), 'picture')} by {method} of the features of run {run.run_id} "
+        f"({words.plain(run.title)}): {words.plain(projection_text.settings(projection))}.",
         *map(words.plain, projection_text.notes(projection)),
         projection_text.meaning(projection),
-        laid_out(run, wish, words.plain(wish.by), method),
+        laid_out(run, layout_options, words.plain(layout_options.by), method),
     ]
     text = " ".join(part for part in parts if part)
     if column in cache.list_columns():
@@ -234,12 +244,15 @@ def explain(run: dict, projection: dict, layout: Layout, wish: Wish, clusters: b
     )
 
 
-def laid_out(run: dict, wish: Wish, by: str, method: str) -> str:
+def laid_out(run: RunRecord, layout_options: LayoutOptions, by: str, method: str) -> str:
     """How to read where the pictures lie."""
-    text = LAID_OUT[wish.layout].format(by=by, method=method)
-    if wish.layout == "time" and (name := range_of(wish.by, cache.metadata_columns(run["collection"]))) is not None:
-        text += RANGES.format(middle=" the middle of its range of years" if wish.by == name else f" its {by}")
-    if wish.layout == "groups" and wish.by in cache.list_columns():
+    text = LAID_OUT[layout_options.layout].format(by=by, method=method)
+    if (
+        layout_options.layout == "time"
+        and (name := range_of(layout_options.by, cache.metadata_columns(run.collection))) is not None
+    ):
+        text += RANGES.format(middle=" the middle of its range of years" if layout_options.by == name else f" its {by}")
+    if layout_options.layout == "groups" and layout_options.by in cache.list_columns():
         text += f" A picture with several values of {by} lies with the first."
     return text
 
@@ -248,39 +261,39 @@ def export(
     layout: Layout,
     source: canvas.Source,
     projection: dict,
-    wish: Wish,
+    layout_options: LayoutOptions,
     tints: colours.Colours | None,
     column: str | None,
     size: float,
     filtered: filter_bar.Filtered,
 ) -> None:
     """The map as a page of its own, as it looks now: made only when it is asked for."""
-    run = cache.current_run()
+    run = cache.run_in_view()
     looks = {
-        "legend": None if tints is None else legend(tints, column),
+        "legend": None if tints is None or column is None else legend(tints, column),
         "kept": filtered.among(layout.ids),
         "marked": np.isin(layout.ids, selected.ids()),
         "size": size,
     }
     laid_out = [projection_text.title(projection)]
-    if wish.layout != "projection":
-        laid_out.append(WAYS[wish.layout] + (f" by {wish.by}" if wish.by else ""))
+    if layout_options.layout != "projection":
+        laid_out.append(WAYS[layout_options.layout] + (f" by {layout_options.by}" if layout_options.by else ""))
     view = View(
-        f"{run['collection']}: {', '.join([*laid_out, run['title']])}",
-        how_made(run, projection, layout, wish, source, column, filtered),
+        f"{run.collection}: {', '.join([*laid_out, run.title])}",
+        how_made(run, projection, layout, layout_options, source, column, filtered),
         projection["projection_id"],
-        wish,
+        layout_options,
         source,
         layout,
         None if tints is None else tints.of,
         looks,
-        cache.images(run["collection"]),
+        cache.images(run.collection),
         partial(cache.part_in_view, token()),
     )
     st.download_button(
         "Download the map as one HTML page",
         partial(publication.page, cache.db(), view),
-        file_name(f"map-{run['collection']}-run{run['run_id']}-{projection['method']}") + ".html",
+        file_name(f"map-{run.collection}-run{run.run_id}-{projection['method']}") + ".html",
         "text/html",
         key="map_html",
         on_click="ignore",
@@ -291,34 +304,34 @@ def export(
 
 
 def how_made(
-    run: dict,
+    run: RunRecord,
     projection: dict,
     layout: Layout,
-    wish: Wish,
+    layout_options: LayoutOptions,
     source: canvas.Source,
     column: str | None,
     filtered: filter_bar.Filtered,
 ) -> list[str]:
     """What has to be known about the map where it stands alone: plain sentences."""
-    method, said = projection_text.title(projection), projection_text.settings(projection)
+    method, sentence = projection_text.title(projection), projection_text.settings(projection)
     made = projection["created_at"]
     pictures = counted(len(layout.ids), "picture")
     lines = [
-        f"{pictures} of the collection {run['collection']}. {method} ({said}) of the features that "
-        f"{run['title']} finds in them (run {run['run_id']}); made on {made.day} {made:%B %Y} with Bilderatlas.",
+        f"{pictures} of the collection {run.collection}. {method} ({sentence}) of the features that "
+        f"{run.title} finds in them (run {run.run_id}); made on {made.day} {made:%B %Y} with Bilderatlas.",
         *projection_text.notes(projection),
-        f"{projection_text.meaning(projection)} {laid_out(run, wish, wish.by, method)}".strip(),
+        f"{projection_text.meaning(projection)} {laid_out(run, layout_options, layout_options.by, method)}".strip(),
     ]
     if source.clusters:
         lines.append(CLUSTERS.format(**vars(cache.clusters(projection["projection_id"]))).split(" Click")[0])
     if column is not None:
         lines.append(f"The colours of the frames tell {column}.")
     if filtered.ids is not None:
-        lines.append(f"Not faded: {filtered.said(int(filtered.among(layout.ids).sum()))}.")
+        lines.append(f"Not faded: {filtered.describe(int(filtered.among(layout.ids).sum()))}.")
     return lines
 
 
-def selection(layout: Layout, filtered: filter_bar.Filtered, run: dict) -> int | None:
+def selection(layout: Layout, filtered: filter_bar.Filtered, run: RunRecord) -> int | None:
     """What can be done with the pictures that are marked on the map, or without any with those that the filter leaves;
     returns the one that was opened just now."""
     marked, sql = np.isin(layout.ids, selected.ids()), ""
@@ -326,8 +339,8 @@ def selection(layout: Layout, filtered: filter_bar.Filtered, run: dict) -> int |
         marked = filtered.among(layout.ids)
         sql = filtered.where if marked.sum() == filtered.count else ""
     places = pd.DataFrame({"map_x": layout.xy[:, 0], "map_y": layout.xy[:, 1]}, index=layout.ids)
-    ids, among, name = np.sort(layout.ids[marked]), np.sort(layout.ids), f"selection-{run['collection']}"
-    return selecting.show(Selection(run["collection"], ids, among, places, name, sql), HINT)
+    ids, among, name = np.sort(layout.ids[marked]), np.sort(layout.ids), f"selection-{run.collection}"
+    return selecting.show(Selection(run.collection, ids, among, places, name, sql), HINT)
 
 
 page()

@@ -1,6 +1,7 @@
 """What is in this database: collections, runs, what went wrong, and all the pictures on a wall."""
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from dashboard.views.overview import readings
 from ingest.vision.described import one_line, usual_patches
 from ingest.vision.paths import natural_key
 from store.counts import counted
+from store.records import RunRecord
 
 PAGE = 120  # pictures on one page of the wall
 BY_FILE = "file name"
@@ -33,19 +35,19 @@ def page() -> None:
     counts(collections, runs)
     wall(collections)
     st.header("Runs", anchor=False)
-    if runs.empty:
+    if not runs:
         st.info("No model has been run on this collection yet. `python -m ingest run` with the same folder does it.")
-    for run_id in reversed(runs["run_id"].tolist()):
-        show_run(cache.run(run_id))
+    for run in reversed(runs):
+        show_run(run)
     show_collections(collections)
     show_metadata(collections)
     readings.show_tables()
     show_failures()
 
 
-def counts(collections: pd.DataFrame, runs: pd.DataFrame) -> None:
+def counts(collections: pd.DataFrame, runs: Sequence[RunRecord]) -> None:
     """The numbers at the top."""
-    maps = sum(int(cache.methods(run_id)["maps"].sum()) for run_id in runs["run_id"].tolist())
+    maps = sum(int(cache.methods(run.run_id)["maps"].sum()) for run in runs)
     numbers = {
         "Pictures": int(collections["images"].sum()),
         "Collections": len(collections),
@@ -64,7 +66,7 @@ def wall(collections: pd.DataFrame) -> None:
     run = cache.current_run()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(names) > 1:
-            here = names.index(run["collection"]) if run else 0
+            here = names.index(run.collection) if run else 0
             collection = controls.selectbox("Collection", names, here, key="wall_collection", follows=True, width=220)
         else:
             collection = names[0]
@@ -110,34 +112,34 @@ def _text(metadata: dict) -> str:
     return "\n".join(str(value) for value in metadata.values())
 
 
-def show_run(run: dict) -> None:
+def show_run(run: RunRecord) -> None:
     """One run: which network, how, over what; everything that made it what it is behind a click."""
-    settings, note = run["settings"], run["settings"].get("note")
+    note = run.settings.get("note")
     with st.container(border=True):
-        st.markdown(f"#### {run['run_id']}: {words.plain(run['title'])}")
+        st.markdown(f"#### {run.run_id}: {words.plain(run.title)}")
         st.markdown(
-            f"{counted(run['images'], 'picture')} of *{words.plain(run['collection'])}* · "
-            f"{counted(run['layers'], 'layer')} × {counted(run['heads'], 'head')} · "
-            f"features of {counted(run['dim'], 'number')} · "
-            f"patches of {run['patch']} px · {inputs.of_run(run)} · "
-            f"weights `{run['weights_sha256'][:12]}`"
+            f"{counted(run.images, 'picture')} of *{words.plain(run.collection)}* · "
+            f"{counted(run.layers, 'layer')} × {counted(run.heads, 'head')} · "
+            f"features of {counted(run.dim, 'number')} · "
+            f"patches of {run.patch} px · {inputs.of_run(run)} · "
+            f"weights `{run.weights_sha256[:12]}`"
         )
         if note:
             st.markdown(f":material/info: {words.plain(note)}")
-        if measured := settings.get("measured"):
-            patches = usual_patches(measured, run["size"], run["patch"])
+        if measured := run.measured:
+            patches = usual_patches(measured, run.size, run.patch)
             st.caption(words.plain(one_line(measured, patches)))
-        stored = cache.methods(run["run_id"])
+        stored = cache.methods(run.run_id)
         kept = [f"{row.method} {row.target}".strip() + f" ({row.maps:,})" for row in stored.itertuples()]
-        projections = cache.projections(run["run_id"])["method"].unique()
+        projections = cache.projections(run.run_id)["method"].unique()
         st.caption(
             f"Stored maps: {words.plain(', '.join(kept)) or 'none'}. Projections: {', '.join(projections) or 'none'}. "
-            f"Made {run['created_at']:%d %B %Y, %H:%M} UTC."
+            f"Made {run.created_at:%d %B %Y, %H:%M} UTC."
         )
         with st.expander("Settings and versions"):
             left, right = st.columns([2, 1])
-            left.dataframe(_facts(settings | {"weights_sha256": run["weights_sha256"]}), width="stretch")
-            right.dataframe(_facts(run["versions"]), width="stretch")
+            left.dataframe(_facts(run.settings | {"weights_sha256": run.weights_sha256}), width="stretch")
+            right.dataframe(_facts(run.versions), width="stretch")
 
 
 def _facts(facts: dict) -> pd.Series:

@@ -5,6 +5,7 @@ import json
 import streamlit as st
 
 from dashboard.compute import words
+from dashboard.compute.rows import records
 from dashboard.data import cache
 
 
@@ -14,9 +15,9 @@ def show_tables() -> None:
     if readings.empty:
         return
     st.header("Tables", anchor=False)
-    for row in readings.itertuples():
-        reading = json.loads(row.reading)
+    for row in records(readings):
+        reading = json.loads(row["reading"])
         with st.container(border=True):
-            st.markdown(f"**{words.plain(row.source)}** describes *{words.plain(row.collection)}*")
+            st.markdown(f"**{words.plain(row['source'])}** describes *{words.plain(row['collection'])}*")
             st.markdown("\n".join(f"- {words.plain(note)}" for note in reading.get("notes", [])))
-            st.caption(f"Read {row.read_at:%d %B %Y, %H:%M} UTC.")
+            st.caption(f"Read {row['read_at']:%d %B %Y, %H:%M} UTC.")

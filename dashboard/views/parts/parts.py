@@ -12,20 +12,22 @@ import numpy as np
 import streamlit as st
 
 from dashboard import components
-from dashboard.components.patches import Pane, patches
+from dashboard.components.patches import patches
 from dashboard.data import cache
 from dashboard.drawing import anatomy, figure, markup, panels
+from dashboard.drawing.panels import Panel
 from dashboard.drawing.text import inputs
 from dashboard.state import controls, filter_bar, widgets
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.parts import patch_colours
 from dashboard.views.parts.patch_colours import MOST, Palette, Parts, Style
 from store.counts import counted
+from store.records import RunRecord
 
 FIRST = 8  # pictures before anybody has chosen how many
 SIDE = 420  # pixels of a picture beside its colours
 FIGURE_SIDE = 900  # pixels of a pair in print: 3 inches at 300 dpi
-WISH = "_parts_place"
+PENDING = "_parts_place"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Choice:
 def page() -> None:
     """The page."""
     st.title("Parts")
-    run, image_id = cache.current_run(), cache.current_image()
+    run, image_id = cache.run_in_view(), cache.image_in_view()
     show = controls.segmented_control("Show", ["pictures", "network"], key="show", label_visibility="collapsed")
     if show == "network":
         network(run)
@@ -50,7 +52,7 @@ def page() -> None:
 # ---- pictures -------------------------------------------------------------------------------------------------------
 
 
-def pictures(run: dict[str, Any], image_id: int) -> None:
+def pictures(run: RunRecord, image_id: int) -> None:
     """Several pictures in one set of colours."""
     st.markdown("Places of one colour, in whatever picture, are alike to the network.")
     filtered = filter_bar.bar(run, "the pictures below come from these alone")
@@ -58,7 +60,7 @@ def pictures(run: dict[str, Any], image_id: int) -> None:
         return
     choice = choose(run, image_id, filtered)
     style = choose_style()
-    found = attempt(run, "The network looks at the pictures …", lambda: patch_colours.find(run, choice.ids))
+    found = attempt(run, "Running the network on the pictures …", lambda: patch_colours.find(run, choice.ids))
     if found is None:
         return
     palette = found.foreground if style.foreground else found.everything
@@ -67,15 +69,15 @@ def pictures(run: dict[str, Any], image_id: int) -> None:
     explain(found, palette, choice, style)
     credit = describe(run, palette, style)
     st.html(markup.small(credit))
-    stem = panels.file_stem(f"parts-{run['collection']}-run{run['run_id']}")
+    stem = panels.file_stem(f"parts-{run.collection}-run{run.run_id}")
     title = f"Parts: {choice.words}"
-    said = f"{patch_colours.variance(palette)} {credit}"
-    downloads("parts", stem, partial(patch_colours.plate, palette, scenes, style, title, said, FIGURE_SIDE))
+    sentences = f"{patch_colours.variance(palette)} {credit}"
+    downloads("parts", stem, partial(patch_colours.plate, palette, scenes, style, title, sentences, FIGURE_SIDE))
     if clicked is not None:
         components.open_image(clicked)
 
 
-def choose(run: dict[str, Any], image_id: int, filtered: Filtered) -> Choice:
+def choose(run: RunRecord, image_id: int, filtered: Filtered) -> Choice:
     """Which pictures: the one in view with its nearest neighbours, or the first that the filter leaves."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         by = controls.segmented_control(
@@ -89,24 +91,24 @@ def choose(run: dict[str, Any], image_id: int, filtered: Filtered) -> Choice:
     return nearest(run, image_id, count, filtered) if by == "nearest" else first(run, count, filtered)
 
 
-def nearest(run: dict[str, Any], image_id: int, count: int, filtered: Filtered) -> Choice:
+def nearest(run: RunRecord, image_id: int, count: int, filtered: Filtered) -> Choice:
     """The image in view, then its nearest neighbours in the run."""
     others = []
     if count > 1:
-        among = filtered.among(cache.features(run["run_id"])[0])
-        others = cache.nearest(run["run_id"], image_id, count - 1, among)["image_id"].tolist()
-    words = cache.image(image_id)["title"]
+        among = filtered.among(cache.features(run.run_id)[0])
+        others = cache.nearest(run.run_id, image_id, count - 1, among)["image_id"].tolist()
+    words = cache.image_row(image_id)["title"]
     if others:
         pictures = "picture" if len(others) == 1 else f"{len(others)} pictures"
         words += f" and the {pictures} most like it{filtered.words and f' with {filtered.words}'}"
     return Choice((image_id, *map(int, others)), words)
 
 
-def first(run: dict[str, Any], count: int, filtered: Filtered) -> Choice:
+def first(run: RunRecord, count: int, filtered: Filtered) -> Choice:
     """The first images that the filter leaves of the collection."""
-    ids = cache.images(run["collection"]).index.to_numpy() if filtered.ids is None else filtered.ids
+    ids = cache.images(run.collection).index.to_numpy() if filtered.ids is None else filtered.ids
     some = f"the first {count} of " if count < len(ids) else ""
-    return Choice(tuple(map(int, ids[:count])), f"{some}{filtered.said(len(ids))} of {run['collection']}")
+    return Choice(tuple(map(int, ids[:count])), f"{some}{filtered.describe(len(ids))} of {run.collection}")
 
 
 def choose_style() -> Style:
@@ -134,29 +136,29 @@ def items(palette: Palette, scenes: list[panels.Scene], style: Style) -> list[di
 
 def explain(found: Parts, palette: Palette, choice: Choice, style: Style) -> None:
     """What the colours mean, how much they show, and what has to be known of these pictures."""
-    said = [patch_colours.variance(palette)]
+    sentences = [patch_colours.variance(palette)]
     if style.foreground:
         cells = [np.isfinite(coloured.colours).all(-1).sum() for coloured in palette.pictures]
         whole = [np.isfinite(coloured.colours).all(-1).sum() for coloured in found.everything.pictures]
-        said.append(f"{panels.percent(sum(cells) / sum(whole))} of the patches count as foreground.")
+        sentences.append(f"{panels.percent(sum(cells) / sum(whole))} of the patches count as foreground.")
     many = len(palette.pictures)
-    said.append(f"{counted(many, 'picture')} went through the network in {found.seconds:.1f} seconds.")
+    sentences.append(f"{counted(many, 'picture')} went through the network in {found.seconds:.1f} seconds.")
     if found.missing:
-        said.append(f"{found.missing} could not be read and are left out.")
+        sentences.append(f"{found.missing} could not be read and are left out.")
     if found.thumbnails:
-        said.append(
+        sentences.append(
             f"Of {found.thumbnails} the original file is not where it was, has changed, or lies on the web: "
             "the network saw thumbnails."
         )
     row = st.container(horizontal=True, gap="large")
     with row.container(width=360):
-        st.html(markup.said([], patch_colours.legend(palette)))
+        st.html(markup.notes([], patch_colours.legend(palette)))
     with row.container():
-        st.html(markup.small(" ".join(said)))
+        st.html(markup.small(" ".join(sentences)))
         st.caption("Click a picture to go on from it.")
 
 
-def describe(run: dict[str, Any], palette: Palette, style: Style) -> str:
+def describe(run: RunRecord, palette: Palette, style: Style) -> str:
     """What was done, for the page and for print."""
     which = "the foreground patches" if style.foreground else "all patches"
     between = "interpolated between the centres of patches" if style.smooth else "one flat square for each patch"
@@ -176,9 +178,9 @@ def describe(run: dict[str, Any], palette: Palette, style: Style) -> str:
 # ---- the network itself ---------------------------------------------------------------------------------------------
 
 
-def network(run: dict[str, Any]) -> None:
+def network(run: RunRecord) -> None:
     """The network before any picture: the filters that cut its patches, and its sense of place."""
-    st.markdown(f"What the network {markup.markdown(run['title'])} brings along before it looks at any picture.")
+    st.markdown(f"What the network {markup.markdown(run.title)} brings along before it looks at any picture.")
     if attempt(run, "", lambda: cache.backbone(run)) is None:
         return
     st.header("Patch filters", anchor=False)
@@ -187,28 +189,28 @@ def network(run: dict[str, Any]) -> None:
     positions(run)
 
 
-def filters(run: dict[str, Any]) -> None:
+def filters(run: RunRecord) -> None:
     """The first 128 filters."""
-    found = attempt(run, "", lambda: cache.looked(partial(_filters, run), "filters", run["run_id"]))
+    found = attempt(run, "", lambda: cache.computed(partial(_filters, run), "filters", run.run_id))
     if found is None:
         return
     wall = anatomy.filter_wall(found)
     st.image(wall, alt=f"{len(found)} patch filters as small squares of colour", width=min(wall.width, 1000))
     side = found.shape[1]
-    said = (
-        f"The first {len(found)} of {run['dim']} filters, which turn {side} × {side} pixels into a token. Each answers "
+    sentences = (
+        f"The first {len(found)} of {run.dim} filters, which turn {side} × {side} pixels into a token. Each answers "
         "most to patches that look like it: to a colour, an edge, a stripe. Each is stretched from its own least to "
         "its own greatest weight."
     )
-    st.html(markup.small(said))
-    title, stem = "Patch filters", panels.file_stem(f"filters-{run['title']}")
-    plate = partial(anatomy.plate, title, wall, anatomy.filter_legend(), f"{said} {credit(run)}")
+    st.html(markup.small(sentences))
+    title, stem = "Patch filters", panels.file_stem(f"filters-{run.title}")
+    plate = partial(anatomy.plate, title, wall, anatomy.filter_legend(), f"{sentences} {credit(run)}")
     downloads("filters", stem, plate)
 
 
-def positions(run: dict[str, Any]) -> None:
+def positions(run: RunRecord) -> None:
     """How alike places are to the network: of one place, and of all."""
-    found = attempt(run, "", lambda: cache.looked(partial(_positions, run), "positions", run["run_id"]))
+    found = attempt(run, "", lambda: cache.computed(partial(_positions, run), "positions", run.run_id))
     if found is None:
         return
     st.markdown("A bright place is near, to the network, to the one that is marked. Click another one.")
@@ -219,28 +221,28 @@ def positions(run: dict[str, Any]) -> None:
     sides = st.container(horizontal=True, gap="large")
     with sides.container(width=400):
         one_place(here, row, col, low, high)
-        st.html(markup.said([], anatomy.legend(kind, low, high)))
+        st.html(markup.notes([], anatomy.legend(kind, low, high)))
     with sides.container():
-        key = ("grid of maps", run["run_id"], kind)
-        grid, step = cache.looked(lambda: anatomy.grid_of_maps(similarity, found.rows, found.cols, low, high), *key)
+        key = ("grid of maps", run.run_id, kind)
+        grid, step = cache.computed(lambda: anatomy.grid_of_maps(similarity, found.rows, found.cols, low, high), *key)
         st.image(grid, alt=f"The similarity maps of all places, {found.rows} by {found.cols}", width="stretch")
     every = "each place" if step == 1 else f"every {_ordinal(step)} place"
-    said = (
+    sentences = (
         f"The large picture holds a small map for {every}, where that place is: how alike all places are to it. "
         f"Position embeddings as learnt, on their own grid of {found.rows} × {found.cols}; those of special tokens "
         "are left out."
     )
-    st.html(markup.small(said))
+    st.html(markup.small(sentences))
     bar = anatomy.legend(kind, low, high)
-    title, stem = "Similarity of positions", panels.file_stem(f"positions-{kind}-{run['title']}")
-    downloads("positions", stem, partial(anatomy.plate, title, grid, bar, f"{said} {credit(run)}"))
+    title, stem = "Similarity of positions", panels.file_stem(f"positions-{kind}-{run.title}")
+    downloads("positions", stem, partial(anatomy.plate, title, grid, bar, f"{sentences} {credit(run)}"))
 
 
 def choose_place(rows: int, cols: int) -> tuple[str, int, int]:
     """The kind of similarity, and the row and column of one place, at first the middle."""
     state = st.session_state
-    if WISH in state:
-        state["parts_row"], state["parts_col"] = state.pop(WISH)
+    if PENDING in state:
+        state["parts_row"], state["parts_col"] = state.pop(PENDING)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         kind = controls.segmented_control(
             "Similarity",
@@ -258,30 +260,22 @@ def one_place(here: np.ndarray, row: int, col: int, low: float, high: float) -> 
     rows, cols = here.shape
     picture = anatomy.similarity_map(here, low, high)
     values = tuple(f"{value:.3f}" for value in here.ravel().tolist())
-    pane = Pane(
-        markup.source(picture),
-        f"Row {row}, column {col}",
-        "counted from 0",
-        f"How alike all places are to row {row}, column {col}.",
-        (0.0, 0.0, 1.0, 1.0),
-        rows,
-        cols,
-        values,
-    )
+    alt = f"How alike all places are to row {row}, column {col}."
+    panel = Panel(f"Row {row}, column {col}", "counted from 0", alt, picture, rows=rows, cols=cols, values=values)
     box = (col / cols, row / rows, (col + 1) / cols, (row + 1) / rows)
-    picked = patches([pane], "parts_place", group="positions", chosen=box)
+    picked = patches([panel], "parts_place", group="positions", chosen=box)
     if picked is not None and (picked.row, picked.col) != (row, col):
-        st.session_state[WISH] = (picked.row, picked.col)
+        st.session_state[PENDING] = (picked.row, picked.col)
         st.rerun()
 
 
-def _filters(run: dict[str, Any]) -> np.ndarray:
+def _filters(run: RunRecord) -> np.ndarray:
     from ingest.vision.anatomy import patch_filters
 
     return patch_filters(cache.backbone(run))
 
 
-def _positions(run: dict[str, Any]) -> Any:
+def _positions(run: RunRecord) -> Any:
     from ingest.vision.anatomy import position_similarity
 
     return position_similarity(cache.backbone(run))
@@ -294,7 +288,7 @@ def _ordinal(number: int) -> str:
 # ---- both -----------------------------------------------------------------------------------------------------------
 
 
-def attempt(run: dict[str, Any], waiting: str, ask: Callable[[], Any]) -> Any:
+def attempt(run: RunRecord, waiting: str, ask: Callable[[], Any]) -> Any:
     """What `ask` finds; None, with a sentence on the page, where the network cannot be used or has no such part."""
     from ingest.vision.anatomy import AnatomyError
 
@@ -307,17 +301,17 @@ def attempt(run: dict[str, Any], waiting: str, ask: Callable[[], Any]) -> Any:
         st.info(markup.markdown(f"{error}."))
         return None
     except Exception as error:  # weights that are gone, a library that is missing, memory: all end the same way
-        st.error(markup.markdown(f"The network of run {run['run_id']} cannot be used here: {error}"))
+        st.error(markup.markdown(f"The network of run {run.run_id} cannot be used here: {error}"))
         return None
     if found is None:
         st.error("Neither the originals nor thumbnails of these pictures can be read, so there is nothing to look at.")
     return found
 
 
-def credit(run: dict[str, Any]) -> str:
+def credit(run: RunRecord) -> str:
     """Which network it was."""
     return (
-        f"Network: {run['title']}, weights {run['weights_sha256'][:8]}, run {run['run_id']} of {run['collection']}, "
+        f"Network: {run.title}, weights {run.weights_sha256[:8]}, run {run.run_id} of {run.collection}, "
         f"{inputs.of_run(run)}."
     )
 

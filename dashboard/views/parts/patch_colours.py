@@ -16,6 +16,7 @@ from dashboard.drawing.figure import ColourBar, Plate
 from dashboard.drawing.panels import Scene, percent
 from ingest.vision.geometry import Frame
 from ingest.vision.overlay import overlay
+from store.records import RunRecord
 
 MOST = 24  # pictures that are looked at together
 _RAMP = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
@@ -62,20 +63,20 @@ class Parts:
     seconds: float
 
 
-def find(run: dict[str, Any], ids: Sequence[int]) -> Parts | None:
+def find(run: RunRecord, ids: Sequence[int]) -> Parts | None:
     """The parts of these images as the run's network sees them, computed now unless they were just before. None if not
     one of them can be read. Raises whatever a network raises that cannot be used here."""
     backbone = cache.backbone(run)
-    return cache.looked(lambda: _look(run, backbone, ids), "parts", run["run_id"], tuple(ids))
+    return cache.computed(lambda: _compute(run, backbone, ids), "parts", run.run_id, tuple(ids))
 
 
-def _look(run: dict[str, Any], backbone: Any, ids: Sequence[int]) -> Parts | None:
+def _compute(run: RunRecord, backbone: Any, ids: Sequence[int]) -> Parts | None:
     from ingest.vision.token_pca import TokenPCA, patch_tokens
 
     known = [(image_id, cache.picture(image_id)) for image_id in ids]
     start = time.perf_counter()
     found = [
-        (image_id, seen, *patch_tokens(backbone, seen[0], run["fit"], run["size"], _size(image_id)))
+        (image_id, seen, *patch_tokens(backbone, seen[0], run.fit, run.size, _size(image_id)))
         for image_id, seen in known
         if seen
     ]
@@ -100,7 +101,7 @@ def _look(run: dict[str, Any], backbone: Any, ids: Sequence[int]) -> Parts | Non
 
 def _size(image_id: int) -> tuple[int, int]:
     """Width and height of the original."""
-    row = cache.image(image_id)
+    row = cache.image_row(image_id)
     return row["width"], row["height"]
 
 
@@ -115,7 +116,7 @@ def scenes(palette: Palette) -> list[Scene]:
     """The pictures as they are drawn on, with what the network saw of each."""
     found = []
     for coloured in palette.pictures:
-        row, (picture, _) = cache.image(coloured.image_id), cache.picture(coloured.image_id)
+        row, picture = cache.image_row(coloured.image_id), cache.original(coloured.image_id)
         found.append(Scene(picture, (row["width"], row["height"]), coloured.frame, row["title"]))
     return found
 

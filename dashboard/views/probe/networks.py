@@ -10,6 +10,7 @@ from typing import Any
 from dashboard.data import cache
 from ingest.vision.geometry import FITS
 from store.errors import StoreError
+from store.records import Run
 
 
 @dataclass(frozen=True)
@@ -31,26 +32,26 @@ def choices() -> list[Choice]:
     return [each for number, each in enumerate(found) if loads[number] not in loads[:number]]
 
 
-def as_run(choice: Choice, fit: str) -> dict[str, Any]:
-    """The network as a run that is in no database, with the fields of cache.run. Raises what loading it raises."""
-    backbone = cache.backbone({"settings": choice.settings})
+def as_run(choice: Choice, fit: str) -> Run:
+    """The network as a run that is in no database. Raises what loading it raises."""
+    backbone = cache.network(choice.settings)
     backbone.check_fit(fit)
-    return {
-        "run_id": None,
-        "collection": None,
-        "title": backbone.title,
-        "weights_sha256": backbone.weights_sha256,
-        "layers": backbone.layers,
-        "heads": backbone.heads,
-        "prefix_tokens": backbone.prefix_tokens,
-        "patch": backbone.patch,
-        "size": choice.size or backbone.rule.size,
-        "fit": fit if fit in FITS else "crop",
-        "settings": choice.settings | {"measured": backbone.measured.as_dict()},
-    }
+    return Run(
+        backbone=backbone.key,
+        weights_sha256=backbone.weights_sha256,
+        layers=backbone.layers,
+        heads=backbone.heads,
+        dim=backbone.dim,
+        patch=backbone.patch,
+        prefix_tokens=backbone.prefix_tokens,
+        fit=fit if fit in FITS else "crop",
+        size=choice.size or backbone.rule.size,
+        settings=choice.settings | {"title": backbone.title, "measured": backbone.measurement.as_dict()},
+        versions={},
+    )
 
 
-def suited(run: dict[str, Any]) -> tuple[str, ...]:
+def suited(run: Run) -> tuple[str, ...]:
     """The methods that the network of `as_run` can show; those that explain a target only if it has classes."""
     from ingest.vision.attention import methods
     from ingest.vision.explaining import suits
@@ -65,14 +66,14 @@ def suited(run: dict[str, Any]) -> tuple[str, ...]:
 
 def _of_runs() -> list[Choice]:
     try:
-        ids, current = cache.runs()["run_id"].tolist(), cache.current_run()
+        known, current = cache.runs(), cache.current_run()
     except StoreError:  # no database, or one that does not open: there are other networks
         return []
-    in_view = [] if current is None else [current["run_id"]]
-    runs = [cache.run(int(run_id)) for run_id in dict.fromkeys([*in_view, *reversed(ids)])]
+    in_view = [] if current is None else [current]
+    runs = {run.run_id: run for run in [*in_view, *reversed(known)]}
     return [
-        Choice(f"run{run['run_id']}", f"{run['title']} (run {run['run_id']})", run["settings"], run["fit"], run["size"])
-        for run in runs
+        Choice(f"run{run.run_id}", f"{run.title} (run {run.run_id})", run.settings, run.fit, run.size)
+        for run in runs.values()
     ]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -15,6 +13,7 @@ from dashboard.drawing import markup, tables
 from dashboard.state import controls
 from dashboard.state.filter_bar import Filtered
 from store.counts import counted
+from store.records import RunRecord
 
 NEAREST = 10  # neighbours that say how typical an image is
 MANY = 20_000  # images up to which all of them are compared with all for it: some seconds
@@ -35,9 +34,9 @@ def captions(found: pd.DataFrame, also: dict[int, str] | None = None) -> dict[in
 # ---- the least typical ----------------------------------------------------------------------------------------------
 
 
-def least_typical(run: dict[str, Any], chosen: Filtered, k: int) -> int | None:
+def least_typical(run: RunRecord, chosen: Filtered, k: int) -> int | None:
     """The images least like the others; returns the one that was clicked."""
-    ids, matrix = cache.features(run["run_id"])
+    ids, matrix = cache.features(run.run_id)
     among = chosen.among(ids)
     count = int(among.sum())
     if count < 2:
@@ -50,15 +49,17 @@ def least_typical(run: dict[str, Any], chosen: Filtered, k: int) -> int | None:
     by_neighbours = way != "the centre of all"
     measure = _by_neighbours if by_neighbours else neighbours.centrality
     with st.spinner("Comparing the images …"):
-        scores = cache.remembered(lambda: measure(matrix[among]), "typical", run["run_id"], way, among.tobytes())
+        scores = cache.remembered(lambda: measure(matrix[among]), "typical", run.run_id, way, among.tobytes())
     order = np.lexsort((ids[among], scores))[:k]
     found = pd.DataFrame({"image_id": ids[among][order], "similarity": scores[order]})
     if by_neighbours:
-        said = f"Mean cosine similarity of an image to its {min(NEAREST, count - 1)} nearest others, the lowest first:"
+        sentence = (
+            f"Mean cosine similarity of an image to its {min(NEAREST, count - 1)} nearest others, the lowest first:"
+        )
     else:
-        said = "Cosine similarity of an image to the centre of all, the mean of their features, the lowest first:"
+        sentence = "Cosine similarity of an image to the centre of all, the mean of their features, the lowest first:"
     limit = "" if count <= MANY else f" Neighbours are compared up to {MANY:,} images: filter them for that."
-    st.html(markup.small(f"{said} what has no like here. Among {chosen.said(count)}.{limit}"))
+    st.html(markup.small(f"{sentence} what has no like here. Among {chosen.describe(count)}.{limit}"))
     return components.gallery(cache.items(found["image_id"], captions(found)), "least_typical", size=140)
 
 
@@ -69,26 +70,26 @@ def _by_neighbours(matrix: np.ndarray) -> np.ndarray:
 # ---- near-duplicates ----------------------------------------------------------------------------------------------
 
 
-def near_duplicates(run: dict[str, Any], chosen: Filtered) -> int | None:
+def near_duplicates(run: RunRecord, chosen: Filtered) -> int | None:
     """Groups of images that are nearly the same to the network; returns the one that was clicked."""
-    ids, matrix = cache.features(run["run_id"])
+    ids, matrix = cache.features(run.run_id)
     among = chosen.among(ids)
-    usual = cache.remembered(lambda: neighbours.ordinary(matrix[among]), "ordinary", run["run_id"], among.tobytes())
+    usual = cache.remembered(lambda: neighbours.ordinary(matrix[among]), "ordinary", run.run_id, among.tobytes())
     floor, start = (min(round(max(least, usual + way * (1 - usual)), 3), 0.999) for least, way in (FLOOR, START))
     threshold = _threshold(floor, start)
     with st.spinner(f"Comparing {counted(int(among.sum()), 'image')} with each other …"):
-        key = ("links", run["run_id"], among.tobytes())
+        key = ("links", run.run_id, among.tobytes())
         links = cache.remembered(lambda: neighbours.links(matrix[among], floor - SLACK), *key)
     groups = links.groups(threshold - SLACK)
     table = _groups_table(ids[among], matrix[among], groups)
-    st.html(markup.small(_explained(groups, threshold, usual, chosen.said(len(ids[among])))))
+    st.html(markup.small(_explained(groups, threshold, usual, chosen.describe(len(ids[among])))))
     if not groups:
         st.info("No two images are that much alike. A lower threshold finds more.")
         return None
     st.download_button(
         "Download the groups as CSV",
         lambda: _csv(table),
-        f"near-duplicates-run{run['run_id']}.csv",
+        f"near-duplicates-run{run.run_id}.csv",
         "text/csv",
         key="duplicates_csv",
         on_click="ignore",
@@ -147,34 +148,37 @@ def _csv(table: pd.DataFrame) -> bytes:
 # ---- two runs -------------------------------------------------------------------------------------------------------
 
 
-def two_runs(run: dict[str, Any], image_id: int, chosen: Filtered, k: int) -> int | None:
+def two_runs(run: RunRecord, image_id: int, chosen: Filtered, k: int) -> int | None:
     """The neighbours of one image under this run and another of the same collection; returns the one clicked."""
-    others = cache.runs(run["collection"])
-    others = others[(others["run_id"] != run["run_id"]) & (others["images"] > 0)]["run_id"].tolist()
-    if not others:
+    runs = {
+        str(other.run_id): other for other in cache.runs(run.collection) if other.run_id != run.run_id and other.images
+    }
+    if not runs:
         st.info(
             "There is only this run of the collection. `python -m ingest run FOLDER --model NAME` makes another; "
             "`python -m ingest models` lists the networks."
         )
         return None
-    runs = {str(number): cache.run(int(number)) for number in others}
     other = runs[
         controls.selectbox(
             "The other run", list(runs), key="other", format_func=lambda key: _name(runs[key]), width=420
         )
     ]
-    found = [_neighbours(each, image_id, chosen, k) for each in (run, other)]
-    for each, table in zip((run, other), found, strict=True):
+    found = []
+    for each in (run, other):
+        table = _neighbours(each, image_id, chosen, k)
         if table is None:
-            st.info(f"Run {each['run_id']} has no feature of this image.")
+            st.info(f"Run {each.run_id} has no feature of this image.")
             return None
+        found.append(table)
     both = set(found[0]["image_id"]) & set(found[1]["image_id"])
     share = neighbours.agreement(found[0]["image_id"].to_numpy(), found[1]["image_id"].to_numpy())
     most = max(map(len, found))
     st.html(
         markup.small(
-            f"{len(both)} of {most} neighbours of {cache.image(image_id)['title']} ({100 * share:.0f} %) are the same "
-            "under both runs. Compare the order, not the numbers: each network has its own scale of cosine similarity."
+            f"{len(both)} of {most} neighbours of {cache.image_row(image_id)['title']} ({100 * share:.0f} %) are the "
+            "same under both runs. Compare the order, not the numbers: each network has its own scale of cosine "
+            "similarity."
         )
     )
     clicked = None
@@ -183,21 +187,21 @@ def two_runs(run: dict[str, Any], image_id: int, chosen: Filtered, k: int) -> in
             st.markdown(f"**{markup.markdown(_name(each))}**")
             also = {image: "in both" for image in both}
             got = components.gallery(
-                cache.items(table["image_id"], captions(table, also)), f"under_{each['run_id']}", size=120
+                cache.items(table["image_id"], captions(table, also)), f"under_{each.run_id}", size=120
             )
             clicked = got if clicked is None else clicked
     return clicked
 
 
-def _name(run: dict[str, Any]) -> str:
-    layer = run["settings"].get("layer")
-    return f"Run {run['run_id']}: {run['title']}" + ("" if layer is None else f", feature of layer {layer}")
+def _name(run: RunRecord) -> str:
+    layer = run.settings.get("layer")
+    return f"Run {run.run_id}: {run.title}" + ("" if layer is None else f", feature of layer {layer}")
 
 
-def _neighbours(run: dict[str, Any], image_id: int, chosen: Filtered, k: int) -> pd.DataFrame | None:
-    ids, matrix = cache.features(run["run_id"])
+def _neighbours(run: RunRecord, image_id: int, chosen: Filtered, k: int) -> pd.DataFrame | None:
+    ids, matrix = cache.features(run.run_id)
     place = np.flatnonzero(ids == image_id)
     if not len(place):
         return None
     among = chosen.among(ids) & (ids != image_id)
-    return cache.nearest_to(run["run_id"], matrix[place[0]], k, among)
+    return cache.nearest_to(run.run_id, matrix[place[0]], k, among)

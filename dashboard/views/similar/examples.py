@@ -56,12 +56,16 @@ def clear() -> None:
 
 def box_of(owner: str) -> Box | None:
     """The box drawn on this picture, which the address keeps as `crop`; another picture has none at first."""
-    state, news = st.session_state, url.is_new("crop")
-    Param("crop", None, _box, lambda box: [",".join(f"{edge:.3f}" for edge in box)]).load()
-    if state.get("_crop_of", owner) != owner and not news:
+    state, is_new = st.session_state, url.is_new("crop")
+    Param("crop", None, _box, _written).load()
+    if state.get("_crop_of", owner) != owner and not is_new:
         state["crop"] = None
     state["_crop_of"] = owner
     return state["crop"]
+
+
+def _written(box: Box | None) -> list[str]:
+    return [] if box is None else [",".join(f"{edge:.3f}" for edge in box)]
 
 
 def draw_box(box: Box | None) -> None:
@@ -85,13 +89,13 @@ def cut(picture: Image.Image, box: Box | None) -> Image.Image:
     return picture.crop((left, top, right, bottom))
 
 
-def _ids(said: list[str]) -> tuple[int, ...]:
-    return tuple(int(word) for word in said[0].split(",") if word.isascii() and word.isdigit() and len(word) < 19)
+def _ids(texts: list[str]) -> tuple[int, ...]:
+    return tuple(int(word) for word in texts[0].split(",") if word.isascii() and word.isdigit() and len(word) < 19)
 
 
-def _box(said: list[str]) -> Box | None:
+def _box(texts: list[str]) -> Box | None:
     try:
-        box = tuple(round(float(word), 3) for word in said[0].split(","))
+        box = tuple(round(float(word), 3) for word in texts[0].split(","))
     except ValueError:
         return None
     if len(box) != 4 or not all(np.isfinite(box)):

@@ -7,7 +7,9 @@ from typing import Any
 import streamlit as st
 
 from dashboard.compute import words
+from dashboard.compute.rows import records
 from dashboard.data import cache
+from dashboard.data.cache import ImageRow
 from dashboard.drawing.text import sources
 from dashboard.state import busy
 from dashboard.views.similar import examples
@@ -15,7 +17,7 @@ from dashboard.views.similar.examples import Box
 from store.manifest import Place, as_picture, own_canvas
 
 
-def show(image: dict[str, Any], box: Box | None) -> None:
+def show(image: ImageRow, box: Box | None) -> None:
     """What can be done with the box drawn on an image (a row of `cache.images`), and the regions kept of it."""
     busy.explain("region")
     if box is not None:
@@ -25,11 +27,11 @@ def show(image: dict[str, Any], box: Box | None) -> None:
     if kept.empty:
         return
     st.markdown("**Regions**" if len(kept) > 1 else "**Region**")
-    for row in kept.to_dict("records"):
+    for row in records(kept):
         line(image, row)
 
 
-def point(image: dict[str, Any], box: Box) -> None:
+def point(image: ImageRow, box: Box) -> None:
     """The box as an address that anybody can cite, where the picture came from a manifest."""
     x0, y0, x1, y1 = in_pixels(image, box)
     target = link(image, (x0, y0, x1, y1))
@@ -46,10 +48,10 @@ def form(image_id: int, box: Box) -> None:
     """Keep the box as a region."""
     with st.form("region_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Note", key="region_note", placeholder="what is to be seen here", width=220)
-        st.form_submit_button("Keep this region", key="region_keep", on_click=keep, args=(image_id, box))
+        st.form_submit_button("Save this region", key="region_keep", on_click=save, args=(image_id, box))
 
 
-def line(image: dict[str, Any], row: dict[str, Any]) -> None:
+def line(image: ImageRow, row: dict[str, Any]) -> None:
     """One region that is kept."""
     box = (row["x0"], row["y0"], row["x1"], row["y1"])
     number, shares, target = row["region_id"], in_shares(image, box), link(image, box)
@@ -64,28 +66,28 @@ def line(image: dict[str, Any], row: dict[str, Any]) -> None:
             st.button("Delete", key=f"region_delete_{number}", on_click=delete, args=(number,), type="tertiary")
 
 
-def link(image: dict[str, Any], box: Box) -> str | None:
+def link(image: ImageRow, box: Box) -> str | None:
     """canvas#xywh=… of a box in pixels; None for a picture without a canvas of its own."""
     found = as_picture(image, "") if own_canvas(image["metadata"]) else None
-    return found and found.link(Place(box, ""))
+    return found.link(Place(box, "")) if found else None
 
 
-def in_pixels(image: dict[str, Any], box: Box) -> Box:
+def in_pixels(image: ImageRow, box: Box) -> Box:
     """A box of shares of the picture's sides as pixels of the original."""
     width, height = image["width"], image["height"]
     return box[0] * width, box[1] * height, box[2] * width, box[3] * height
 
 
-def in_shares(image: dict[str, Any], box: Box) -> Box:
+def in_shares(image: ImageRow, box: Box) -> Box:
     """The other way round."""
     width, height = image["width"], image["height"]
     return box[0] / width, box[1] / height, box[2] / width, box[3] / height
 
 
-def keep(image_id: int, box: Box) -> None:
+def save(image_id: int, box: Box) -> None:
     """Callback of the form."""
     state = st.session_state
-    if busy.attempt("region", cache.keep_region, image_id, box, state["region_note"] or ""):
+    if busy.attempt("region", cache.save_region, image_id, box, state["region_note"] or ""):
         state["region_note"] = ""
         st.toast("Saved.")
 

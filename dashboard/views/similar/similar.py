@@ -24,11 +24,12 @@ from dashboard.state import controls, filter_bar
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.similar import analyses, examples, regions
 from dashboard.views.similar.examples import Box, Examples
+from store.records import RunRecord
 
 MOST = 60  # neighbours that the slider offers
 SIDE = 720  # pixels of the picture searched with
 FINDS = ("neighbours", "least typical", "near-duplicates", "two runs")
-WISH = "_find_wish"
+PENDING = "_find_wish"
 
 
 @dataclass(frozen=True)
@@ -47,26 +48,26 @@ def page() -> None:
     if run is None:
         st.info("This page needs a run. Make one with `python -m ingest run FOLDER`.")
         return
-    if not run["images"]:
-        st.info(f"Run {run['run_id']} holds no features yet. The same `python -m ingest run` as before adds them.")
+    if not run.images:
+        st.info(f"Run {run.run_id} holds no features yet. The same `python -m ingest run` as before adds them.")
         return
-    if WISH in st.session_state:
-        st.session_state["find"] = st.session_state.pop(WISH)
+    if PENDING in st.session_state:
+        st.session_state["find"] = st.session_state.pop(PENDING)
     chosen = filter_bar.bar(run, "what is found comes from these alone")
     find = controls.segmented_control("Find", FINDS, key="find")
     if chosen.empty:
         return
     if find == "least typical":
-        go_on(analyses.least_typical(run, chosen, how_many(int(run["images"]))))
+        go_on(analyses.least_typical(run, chosen, how_many(run.images)))
     elif find == "near-duplicates":
         go_on(analyses.near_duplicates(run, chosen))
     elif find == "two runs":
-        go_on(analyses.two_runs(run, image_id, chosen, how_many(int(run["images"]) - 1)))
+        go_on(analyses.two_runs(run, cache.image_in_view(), chosen, how_many(run.images - 1)))
     else:
         search(run, image_id, chosen)
 
 
-def search(run: dict[str, Any], image_id: int | None, chosen: Filtered) -> None:
+def search(run: RunRecord, image_id: int | None, chosen: Filtered) -> None:
     """The picture searched with beside what is found."""
     row = st.container(horizontal=True, gap="large")  # columns would stay side by side until 640 pixels
     left, right = row.container(width=400), row.container()
@@ -95,9 +96,9 @@ def go_on(image_id: int | None) -> None:
     """Search with the image that was clicked, if one was: with that one alone. Ends the run then."""
     if image_id is None:
         return
-    forget()
+    clear_upload()
     examples.clear()
-    st.session_state[WISH] = FINDS[0]
+    st.session_state[PENDING] = FINDS[0]
     components.open_image(image_id)
 
 
@@ -119,8 +120,9 @@ def show_image(image_id: int) -> Box | None:
     regions.show(image, box)
     st.html(markup.heading(image["title"]))
     known = {key: value for key, value in sources.facts(image["metadata"]).items() if value != image["title"]}
-    st.html(markup.facts({**known, "file": image["path"], "size": f"{image['width']} × {image['height']} px"}))
-    components.page_link("attention", "See what the network looks at", image_id, icon=":material/visibility:")
+    known |= {"file": image["path"], "size": f"{image['width']} × {image['height']} px"}
+    st.html(markup.facts(known | sources.facts_of(image)))
+    components.page_link("attention", "See what the network attends to", image_id, icon=":material/visibility:")
     sources.show(image["metadata"])
     return box
 
@@ -130,7 +132,7 @@ def show_picture(picture: Image.Image, alt: str, owner: str) -> Box | None:
     box = examples.box_of(owner)
     drawn = crop.crop(markup.source(fitted(picture, SIDE)), alt, "crop_box", box)
     if drawn is not None:
-        examples.draw_box(None if drawn == "whole" else drawn)
+        examples.draw_box(None if isinstance(drawn, str) else drawn)
     return box
 
 
@@ -138,8 +140,8 @@ def show_own(own: Query) -> Box | None:
     """The picture that somebody brought, and the way back; the box that is drawn on it."""
     box = show_picture(own.picture, own.name, own.sha256)
     st.html(markup.heading(own.name))
-    st.caption("Your own picture: it is searched with and then forgotten, not added to the collection.")
-    st.button("Back to the collection's image", on_click=forget, icon=":material/undo:")
+    st.caption("Your own picture: processed in memory, not added to the collection.")
+    st.button("Back to the collection's image", on_click=clear_upload, icon=":material/undo:")
     return box
 
 
@@ -157,7 +159,7 @@ def bring() -> Query | None:
         pasted = paste("paste")
     try:
         if pasted:
-            forget()
+            clear_upload()
             st.session_state["_pasted"] = uploads.from_data_url(pasted)
             st.rerun()
         if file is not None:
@@ -169,7 +171,7 @@ def bring() -> Query | None:
     return None
 
 
-def forget() -> None:
+def clear_upload() -> None:
     """Put the picture of one's own aside. A new uploader is the only way to empty one."""
     st.session_state["_round"] = st.session_state.get("_round", 0) + 1
     st.session_state.pop("_pasted", None)
@@ -186,11 +188,9 @@ def _query(name: str, data: bytes) -> Query:
 # ---- what is found --------------------------------------------------------------------------------------------------
 
 
-def find_neighbours(
-    run: dict[str, Any], image_id: int | None, own: Query | None, box: Box | None, chosen: Filtered
-) -> None:
+def find_neighbours(run: RunRecord, image_id: int | None, own: Query | None, box: Box | None, chosen: Filtered) -> None:
     """The nearest images with their scores; each can be searched with, or be an example of more or less."""
-    others = int(run["images"]) - (own is None)
+    others = run.images - (own is None)
     if others < 1:
         st.info("There is no other image in this run yet.")
         return
@@ -198,7 +198,7 @@ def find_neighbours(
     if own is None and image_id is None:
         st.info("Choose an image, or bring a picture of your own.")
         return
-    ids, matrix = cache.features(run["run_id"])
+    ids, matrix = cache.features(run.run_id)
     more = examples.examples(ids.tolist())
     vector = vector_of(run, image_id, own, box)
     if vector is None:
@@ -211,8 +211,8 @@ def find_neighbours(
         return
     left_out = [*more.like, *more.unlike, *([] if own is not None else [image_id])]
     among = chosen.among(ids)
-    found = cache.nearest_to(run["run_id"], vector, k, among & ~np.isin(ids, left_out))
-    st.html(markup.small(explained(run, more, box, chosen.said(int(among.sum())))))
+    found = cache.nearest_to(run.run_id, vector, k, among & ~np.isin(ids, left_out))
+    st.html(markup.small(explained(run, more, box, chosen.describe(int(among.sum())))))
     if found.empty:
         st.info("The filter leaves no other picture of this run. Remove a condition, or clear it.")
     done = ranking.ranking(cache.items(found["image_id"], analyses.captions(found)), "neighbours", size=140)
@@ -235,12 +235,12 @@ def show_examples(more: Examples) -> None:
                 st.rerun()
 
 
-def explained(run: dict[str, Any], more: Examples, box: Box | None, among: str) -> str:
+def explained(run: RunRecord, more: Examples, box: Box | None, among: str) -> str:
     """What was searched with, and what the scores are."""
     what = "the part of the picture in the box" if box else "the picture"
-    said = f"By cosine similarity of the features of {run['title']}, run {run['run_id']}, among {among}: "
+    sentence = f"By cosine similarity of the features of {run.title}, run {run.run_id}, among {among}: "
     if not more:
-        said += f"1 means the same to the network as {what}, 0 nothing in common."
+        sentence += f"1 means the same to the network as {what}, 0 nothing in common."
     else:
         count = len(more.like) + 1
         mean = f"the mean of {count} features, those of {what} and the examples" if count > 1 else f"that of {what}"
@@ -248,38 +248,38 @@ def explained(run: dict[str, Any], more: Examples, box: Box | None, among: str) 
         if more.unlike:
             other = len(more.unlike)
             minus = f" minus {'that of the counter-example' if other == 1 else f'the mean of {other} counter-examples'}"
-        said += f"searched with {mean}{minus}, made of length 1 again. The scores are cosines with that."
-    return f"{said} Click a picture to go on from it; + and − ask for more and less like it."
+        sentence += f"searched with {mean}{minus}, made of length 1 again. The scores are cosines with that."
+    return f"{sentence} Click a picture to go on from it; + and − ask for more and less like it."
 
 
-def vector_of(run: dict[str, Any], image_id: int | None, own: Query | None, box: Box | None) -> np.ndarray | None:
+def vector_of(run: RunRecord, image_id: int | None, own: Query | None, box: Box | None) -> np.ndarray | None:
     """The feature (dim,) of what is searched with. None, with a sentence on the page, if there is none."""
     if own is not None:
-        return look(run, ("own", own.sha256, box), lambda: own.picture, box)
-    if box is not None:
-        return look(run, ("image", image_id, box), lambda: cache.picture(image_id)[0], box)
-    ids, matrix = cache.features(run["run_id"])
+        return feature_of(run, ("own", own.sha256, box), lambda: own.picture, box)
+    if box is not None and image_id is not None:
+        return feature_of(run, ("image", image_id, box), lambda: cache.original(image_id), box)
+    ids, matrix = cache.features(run.run_id)
     place = np.flatnonzero(ids == image_id)
     if len(place):
         return matrix[place[0]]
     st.info(
-        f"Run {run['run_id']} has no feature of this image: it could not be read, or came after the run. "
+        f"Run {run.run_id} has no feature of this image: it could not be read, or came after the run. "
         "The same `python -m ingest run` as before adds what is missing."
     )
     return None
 
 
-def look(run: dict[str, Any], key: tuple, picture: Any, box: Box | None) -> np.ndarray | None:
+def feature_of(run: RunRecord, key: tuple, picture: Any, box: Box | None) -> np.ndarray | None:
     """The feature of a picture, or a part of it, that the run's network looks at now. None, with a sentence on the
     page, if it cannot."""
-    key = (*key, run["run_id"], str(cache.db()))
+    key = (*key, run.run_id, str(cache.db()))
     kept = st.session_state.get("_own_feature")
     if kept is None or kept[0] != key:
         try:
-            with st.spinner("The network looks at your picture …"):
+            with st.spinner("Running the network on your picture …"):
                 kept = (key, *_embed(run, examples.cut(picture(), box)))
         except Exception as error:  # weights that are gone, a library that is missing, memory: all end the same way
-            st.error(markup.markdown(f"The network of run {run['run_id']} cannot be used here: {error}"))
+            st.error(markup.markdown(f"The network of run {run.run_id} cannot be used here: {error}"))
             return None
         st.session_state["_own_feature"] = kept
     _, vector, seconds = kept
@@ -288,12 +288,12 @@ def look(run: dict[str, Any], key: tuple, picture: Any, box: Box | None) -> np.n
     return vector
 
 
-def _embed(run: dict[str, Any], picture: Image.Image):
+def _embed(run: RunRecord, picture: Image.Image):
     from ingest.vision.embedding import embed
 
     backbone = cache.backbone(run)
     start = time.perf_counter()
-    vector = embed(backbone, [picture], fit=run["fit"], size=run["size"])[0]
+    vector = embed(backbone, [picture], fit=run.fit, size=run.size)[0]
     return vector, time.perf_counter() - start
 
 

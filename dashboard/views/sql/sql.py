@@ -28,7 +28,7 @@ def page() -> None:
     st.title("SQL")
     st.html(markup.editor("sql_query"))
     offered = examples()
-    Param("sql_query", offered[0].sql, lambda said: said[0], lambda sql: [sql]).load()
+    Param("sql_query", offered[0].sql, lambda texts: texts[0], lambda sql: [sql]).load()
     with st.form("sql_form", border=False, enter_to_submit=True):
         sql = st.text_area("Query", height=180, key="sql_query", placeholder="SELECT … FROM catalogue")
         row = st.container(horizontal=True, vertical_alignment="center")
@@ -55,16 +55,17 @@ def page() -> None:
 
 def examples() -> list[queries.Example]:
     """The examples, about the run and the image in view."""
-    run = cache.current_run() or {"run_id": 0, "layers": 1, "collection": None}
-    stored = cache.methods(run["run_id"])
+    run = cache.current_run()
+    run_id, layers, collection = (0, 1, None) if run is None else (run.run_id, run.layers, run.collection)
+    stored = cache.methods(run_id)
     heads = [method for method in stored["method"] if method != "rollout"]
     return queries.examples(
-        run=run["run_id"],
+        run=run_id,
         image=cache.current_image() or 0,
-        layer=run["layers"] - 1,
+        layer=layers - 1,
         head=0,
         method=heads[0] if heads else "cls",
-        group=grouping(cache.metadata_columns(run["collection"])),
+        group=grouping(cache.metadata_columns(collection)),
     )
 
 

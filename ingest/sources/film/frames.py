@@ -15,7 +15,7 @@ from ingest.report import Report
 from ingest.sources.listing import Listing, list_tasks
 from ingest.sources.request import Request
 from ingest.task import Task
-from ingest.vision.film import BadFilm, Film, Reel, frame_name, named_frame, survey, timecode
+from ingest.vision.film import BadFilm, Film, FrameReader, frame_name, named_frame, scan_film, timecode
 from ingest.vision.loader import Decoded
 from ingest.vision.paths import printable
 from ingest.vision.signatures import HEAD, film_format
@@ -40,11 +40,11 @@ def is_film(source: str | Path) -> bool:
         return False
 
 
-def _to_look_at(moments: int, frames: int) -> str:
+def _frames_to_process(moments: int, frames: int) -> str:
     """Slides stand longer than a step, so that more moments are looked at than there are frames."""
     if moments > frames:
-        return f"{counted(frames, 'frame')} to look at, at {counted(moments, 'moment')}"
-    return f"{moments:,} of {frames:,} to look at"
+        return f"{counted(frames, 'frame')} to process, at {counted(moments, 'moment')}"
+    return f"{moments:,} of {frames:,} to process"
 
 
 def list_film(db: Path, request: Request, report: Report) -> Listing:
@@ -52,9 +52,9 @@ def list_film(db: Path, request: Request, report: Report) -> Listing:
     path = Path(request.address).expanduser().resolve()
     film, tasks = film_tasks(path, request.options.get("every", EVERY), request.limit)
     frames = len(tasks) - bool(film.complaint)
-    report.tell(
+    report.log(
         f"{path.name}: {film.width} × {film.height} pixels, {timecode(film.seconds)} long, "
-        f"{float(film.fps):.5g} frames a second, {_to_look_at(frames, len(film.times))}"
+        f"{float(film.fps):.5g} frames a second, {_frames_to_process(frames, len(film.times))}"
     )
     return list_tasks(db, request, report, tasks, path.stem, path.parent, path.name, _joined)
 
@@ -62,16 +62,16 @@ def list_film(db: Path, request: Request, report: Report) -> Listing:
 def film_tasks(path: Path, every: float, limit: int | None = None) -> tuple[Film, list[Task]]:
     """The film, and a task for each of its moments, or the first `limit`; where it is damaged, one more that fails
     and says so. BadFilm if nothing of it can be seen."""
-    film = survey(path)
+    film = scan_film(path)
     found = path.stat()
     reading, name = _Reading(path, film), printable(path.name)
-    told = partial(Task, path, bytes=found.st_size, modified=found.st_mtime, in_order=True)
+    task = partial(Task, path, bytes=found.st_size, modified=found.st_mtime, in_order=True)
     tasks = [
-        told(frame_name(name, at), metadata=_described(name, at), read=partial(reading.frame, at))
+        task(frame_name(name, at), metadata=_described(name, at), read=partial(reading.frame, at))
         for at in film.moments(every)[:limit]
     ]
     if film.complaint:
-        tasks.append(told(name, read=partial(_complain, film.complaint)))
+        tasks.append(task(name, read=partial(_complain, film.complaint)))
     return film, tasks
 
 
@@ -117,14 +117,14 @@ class _Reading:
         self.path, self._film = path, film
 
     @cached_property
-    def _reel(self) -> Reel:
-        return Reel(self.path, self._film or survey(self.path))
+    def _frame_reader(self) -> FrameReader:
+        return FrameReader(self.path, self._film or scan_film(self.path))
 
     @cached_property
     def _bytes(self) -> int:
         return self.path.stat().st_size
 
     def frame(self, at: float) -> Decoded:
-        picture = self._reel.at(at)
-        mark = hashlib.sha256(b"%d %d " % picture.size + picture.tobytes())
-        return Decoded(picture, mark.hexdigest(), self._bytes)
+        picture = self._frame_reader.at(at)
+        digest = hashlib.sha256(b"%d %d " % picture.size + picture.tobytes())
+        return Decoded(picture, digest.hexdigest(), self._bytes)

@@ -205,17 +205,17 @@ def _sizes(data: Mapping, width: int, height: int) -> Iterator[tuple[int, int]]:
         tall = _whole(tile.get("height")) or side
         factors = tile.get("scaleFactors")
         for factor in map(_whole, factors if isinstance(factors, list) else []):
-            if side and factor and math.ceil(width / factor) <= side and math.ceil(height / factor) <= tall:
+            if side and tall and factor and math.ceil(width / factor) <= side and math.ceil(height / factor) <= tall:
                 yield math.ceil(width / factor), math.ceil(height / factor)
 
 
 def _version(data: Mapping, profile: str) -> int:
-    said = f"{data.get('@context', '')} {data.get('type', '')} {profile}"
-    if re.search(r"api/image/3/|ImageService3", said):
+    declared = f"{data.get('@context', '')} {data.get('type', '')} {profile}"
+    if re.search(r"api/image/3/|ImageService3", declared):
         return 3
-    if re.search(r"image-api/1|image-api/compliance|api/image/1", said):
+    if re.search(r"image-api/1|image-api/compliance|api/image/1", declared):
         return 1
-    return 2 if "@id" in data or "api/image/2/" in said else 3
+    return 2 if "@id" in data or "api/image/2/" in declared else 3
 
 
 def _maps(value: Any) -> list[Mapping]:

@@ -88,8 +88,8 @@ def read_document(data: Any, address: str) -> Manifest | Collection:
         return Manifest(uri, _about(data, address), tuple(_canvases(data, uri)))
     if kind in ("Collection", "CollectionPage", "Layer"):
         return Collection(uri, _about(data, address), tuple(dict.fromkeys(_members(data, address))))
-    said = f"a IIIF {kind}" if kind else "JSON without a IIIF type"
-    raise NotIiif(f"this is {said[:60]}, not a manifest or a collection")
+    sentence = f"a IIIF {kind}" if kind else "JSON without a IIIF type"
+    raise NotIiif(f"this is {sentence[:60]}, not a manifest or a collection")
 
 
 def is_image_service(data: Any) -> bool:
@@ -163,8 +163,10 @@ def _canvas(entry: Any, uri: str, manifest: str) -> Canvas:
             "Text",
             "Model",
         }
-        said = f"it shows {kinds.pop().lower()}, not a picture" if kinds else "its picture has no address on the web"
-        return Canvas(uri, about, width, height, fault=said)
+        sentence = (
+            f"it shows {kinds.pop().lower()}, not a picture" if kinds else "its picture has no address on the web"
+        )
+        return Canvas(uri, about, width, height, fault=sentence)
     painted, target = found[0]
     place = None if not target or not width else _place(target, width, height)
     return Canvas(uri, about, width, height, painted, place, more=len(found) - 1)
@@ -209,8 +211,8 @@ def _part(body: Mapping, manifest: str) -> Painted | None:
     selector = next((entry for entry in _list(body.get("selector")) if isinstance(entry, Mapping)), {})
     if whole is None:
         return None
-    said = str(selector.get("region") or str(selector.get("value", "")).removeprefix("xywh="))
-    region = said.removeprefix("pixel:").replace("percent:", "pct:")
+    written = str(selector.get("region") or str(selector.get("value", "")).removeprefix("xywh="))
+    region = written.removeprefix("pixel:").replace("percent:", "pct:")
     rotation = str(selector.get("rotation", "0")).strip()
     return replace(
         whole,
@@ -239,7 +241,7 @@ def _place(target: Any, width: float, height: float) -> Box | None:
 
 def _about(data: Mapping, address: str) -> About:
     statement = data.get("requiredStatement")
-    told = statement.get("value") if isinstance(statement, Mapping) else data.get("attribution")
+    attribution = statement.get("value") if isinstance(statement, Mapping) else data.get("attribution")
     rights = next((text for text in map(_id, _list(data.get("rights") or data.get("license"))) if text), "")
     date = data.get("navDate")
     return About(
@@ -247,7 +249,7 @@ def _about(data: Mapping, address: str) -> About:
         summary=words_of(data.get("summary") or data.get("description")),
         pairs=tuple(pairs_of(data.get("metadata"))),
         rights=rights,
-        attribution=words_of(told),
+        attribution=words_of(attribution),
         homepage=_homepage(data, address),
         date=date[:10] if isinstance(date, str) and re.match(r"\d{4}-\d\d-\d\d", date) else "",
     )

@@ -35,6 +35,7 @@ from ingest.task import Task
 from ingest.vision.loader import BadImage, Decoded
 from ingest.web import MOST_TEXT, Refused, Web, WebError, parse_json, shown
 from store.counts import counted
+from store.records import StoredImage
 
 DOCUMENTS = 50_000  # of one source
 COLUMNS = 400  # of metadata: labels beyond are left out, and told
@@ -81,7 +82,7 @@ class Found:
 
     def lines(self) -> list[str]:
         """What the user is told of the source."""
-        lines = [f"{counted(len(self.manifests), 'manifest')} read, {counted(len(self.tasks), 'picture')} to look at"]
+        lines = [f"{counted(len(self.manifests), 'manifest')} read, {counted(len(self.tasks), 'picture')} to process"]
         lines += [f"left out {name}: {reason}" for name, reason in self.left_out[:5]]
         if len(self.left_out) > 5:
             lines.append(f"left out {counted(len(self.left_out) - 5, 'other canvas')}")
@@ -117,7 +118,7 @@ def is_iiif(source: str) -> bool:
         return False
 
 
-def iiif_tasks(web: Web, source: str, options: IiifOptions, limit: int | None = None, tell=lambda line: None) -> Found:
+def iiif_tasks(web: Web, source: str, options: IiifOptions, limit: int | None = None, log=lambda line: None) -> Found:
     """Reads a manifest, or a collection with all that it holds, and lists the pictures; none is fetched yet.
 
     SourceError if the source itself cannot be read. A manifest further down that cannot be read, and a canvas that
@@ -130,7 +131,7 @@ def iiif_tasks(web: Web, source: str, options: IiifOptions, limit: int | None = 
     for number, (address, document) in enumerate(_documents(web, source), start=1):
         if number % 200 == 0:
             read = counted(number, "manifest and collection", "manifests and collections")
-            tell(f"{read} read, {counted(len(found.tasks), 'picture')} so far")
+            log(f"{read} read, {counted(len(found.tasks), 'picture')} so far")
         if isinstance(document, Manifest | Collection) and not found.label:
             found.label = texts.chosen(document.about.label, options.language)
         if isinstance(document, Manifest):
@@ -142,7 +143,7 @@ def iiif_tasks(web: Web, source: str, options: IiifOptions, limit: int | None = 
             del found.tasks[limit:]
             break
         if number == DOCUMENTS:
-            tell(f"stopped after {DOCUMENTS:,} manifests and collections: there are more")
+            log(f"stopped after {DOCUMENTS:,} manifests and collections: there are more")
             break
     if not found.tasks:
         raise SourceError(f"there are no pictures in {shown(source)}{_instead(found.left_out)}")
@@ -150,13 +151,15 @@ def iiif_tasks(web: Web, source: str, options: IiifOptions, limit: int | None = 
     return found
 
 
-def resumed(task: Task, held: tuple | None, metadata: Callable[[str, Mapping, Mapping], dict[str, Any]]) -> Task:
+def resumed(
+    task: Task, present: StoredImage | None, metadata: Callable[[str, Mapping, Mapping], dict[str, Any]]
+) -> Task:
     """The task beside what the collection holds under its name (a row of `read.known`): with all metadata, as the
     function `metadata` makes it of the name, what is stored and what the manifest says, and, where the stored picture
     is still the same one, with its length, so that it counts as unchanged."""
-    same = held is not None and all(held[4].get(key) == task.metadata.get(key) for key in _PICTURE_KEYS)
-    size, modified = held[2:4] if same else (task.bytes, task.modified)
-    stored = {key: value for key, value in held[4].items() if not key.startswith("iiif_")} if held else {}
+    same = present is not None and all(present.metadata.get(key) == task.metadata.get(key) for key in _PICTURE_KEYS)
+    size, modified = (present.bytes, present.modified) if same else (task.bytes, task.modified)
+    stored = {key: value for key, value in present.metadata.items() if not key.startswith("iiif_")} if present else {}
     return replace(task, bytes=size, modified=modified, metadata=metadata(task.name, stored, task.metadata))
 
 
@@ -188,8 +191,9 @@ def _documents(web: Web, source: str) -> Iterator[tuple[str, Manifest | Collecti
     """(address, document) of everything that the source leads to, each once, in the order of the lists; in place of
     what could not be read the reason."""
     listed = addresses_in(source)
-    for number, line in listed.bad if listed else ():
-        yield listed.name_of(number), f"Line {number} of {listed.name} is not a valid web address: {line}."
+    if listed is not None:
+        for number, line in listed.bad:
+            yield listed.name_of(number), f"Line {number} of {listed.name} is not a valid web address: {line}."
     waiting, seen = deque(listed.good if listed else [source]), set()
     read: dict[str, Manifest | Collection] = {}
     while waiting:
@@ -263,7 +267,7 @@ def _add_manifest(
             found.tasks.append(_failing(name, f"{canvas.fault[0].upper()}{canvas.fault[1:]}."))
         else:
             found.more += canvas.more
-            metadata = _kept(found, _metadata(manifest, canvas, options.language))
+            metadata = _with_given(found, _metadata(manifest, canvas, canvas.painted, options.language))
             read = partial(fetch, web, canvas.painted, options.side)
             keep = options.keep == "thumbnails"
             found.tasks.append(Task(Path(name), name, -1, 0.0, metadata, read, keep=keep))
@@ -281,21 +285,20 @@ def _own_name(names: Mapping[str, Painted | None], canvas: Canvas, manifests: It
     return None
 
 
-def _metadata(manifest: Manifest, canvas: Canvas, language: str | None) -> dict[str, Any]:
+def _metadata(manifest: Manifest, canvas: Canvas, painted: Painted, language: str | None) -> dict[str, Any]:
     """The columns of one picture: what manifest and canvas say, and where it came from."""
-    about, page = manifest.about, canvas.about
+    about, page, place = manifest.about, canvas.about, canvas.place
     whole, part = texts.chosen(about.label, language), texts.chosen(page.label, language)
     alone = len(manifest.canvases) == 1
-    said: dict[str, Any] = {
+    columns: dict[str, Any] = {
         "title": whole or part if alone else ", ".join(filter(None, (whole, part))),
         **texts.columns("manifest", about.label, language),
         **texts.columns("canvas", page.label, language),
     }
-    said |= texts.columns_of_pairs((*about.pairs, *page.pairs), language, _is_taken)
-    said |= texts.columns("summary", page.summary or about.summary, language)
-    said |= texts.columns("attribution", page.attribution or about.attribution, language)
-    painted, place = canvas.painted, canvas.place
-    said |= {
+    columns |= texts.columns_of_pairs((*about.pairs, *page.pairs), language, _is_taken)
+    columns |= texts.columns("summary", page.summary or about.summary, language)
+    columns |= texts.columns("attribution", page.attribution or about.attribution, language)
+    columns |= {
         "rights": page.rights or about.rights,
         "homepage": page.homepage or about.homepage,
         "nav_date": page.date or about.date,
@@ -310,14 +313,14 @@ def _metadata(manifest: Manifest, canvas: Canvas, language: str | None) -> dict[
         "iiif_canvas_height": canvas.height,
         "iiif_place": ",".join(f"{number:g}" for number in place) if place else None,
     }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in columns.items() if value}
 
 
 def _is_taken(name: str) -> bool:
     return name.casefold() in _OWN or name.casefold().startswith("iiif_")
 
 
-def _kept(found: Found, metadata: dict[str, Any]) -> dict[str, Any]:
+def _with_given(found: Found, metadata: dict[str, Any]) -> dict[str, Any]:
     """The metadata without columns beyond COLUMNS of the whole source; our own always stay."""
     for name in metadata:
         ours = name in _OWN or name.startswith("iiif_")

@@ -58,16 +58,16 @@ def _columns(key: str, words: Words, language: str | None) -> dict[str, tuple[st
     first = _language(words, language)
     if first is None:
         return {}
-    said = {key: words[first]}
-    said |= {f"{key} [{other}]": texts for other, texts in words.items() if _joined(texts) != _joined(words[first])}
-    return said
+    values = {key: words[first]}
+    values |= {f"{key} [{other}]": texts for other, texts in words.items() if _joined(texts) != _joined(words[first])}
+    return values
 
 
 def pairs_of(value: Any) -> list[tuple[Words, Words]]:
     """A document's metadata: (label, value), both in their languages; the first PAIRS of them."""
     pairs = [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
     found = [(words_of(entry.get("label")), words_of(entry.get("value"))) for entry in pairs[:PAIRS]]
-    return [(label, said) for label, said in found if label and said]
+    return [(label, values) for label, values in found if label and values]
 
 
 def plain(text: str) -> str:

@@ -16,11 +16,11 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from ingest.changes import Known, same_file
+from ingest.changes import StoredImages, same_file
 from ingest.errors import SourceError
 from ingest.files import PICTURE_SUFFIXES
 from ingest.remote_files import opened
-from ingest.sources.pages import Shelf, page_tasks
+from ingest.sources.pages import DocumentCache, page_tasks
 from ingest.tables.table import best_table
 from ingest.task import Task
 from ingest.vision import pages
@@ -50,7 +50,7 @@ class Stored:
 def stored_tasks(
     address: str,
     limit: int | None = None,
-    known: Known | None = None,
+    known: StoredImages | None = None,
     first_only: bool = False,
     progress: Progress = lambda total, title: nullcontext(lambda number: None),
 ) -> Stored:
@@ -75,15 +75,15 @@ def stored_tasks(
     return Stored(tasks[:limit], len(seen) - len(pictures) - (table is not None), table)
 
 
-def tasks_again(address: str, known: Known) -> list[Task]:
+def tasks_again(address: str, known: StoredImages) -> list[Task]:
     """The pictures that a collection holds which was made from an address, to be read again."""
-    shelf = _shelf()
+    cache = _document_cache()
     tasks = []
-    for name, held in known.items():
-        task = _task(address, name, held.bytes, held.modified)
+    for name, present in known.items():
+        task = _task(address, name, present.bytes, present.modified)
         page = named_page(name)
         if page and _suffix(page[0]) in _MANY_PAGES:
-            task = replace(task, read=partial(shelf.page, _path(address, page[0]), page[1]))
+            task = replace(task, read=partial(cache.page, _path(address, page[0]), page[1]))
         tasks.append(task)
     return tasks
 
@@ -92,16 +92,18 @@ def _task(address: str, name: str, bytes: int, modified: float) -> Task:
     return Task(Path(name), name, bytes, modified, read=partial(_read, _path(address, name)))
 
 
-def _page_by_page(address: str, tasks: list[Task], known: Known, first_only: bool, progress: Progress) -> list[Task]:
+def _page_by_page(
+    address: str, tasks: list[Task], known: StoredImages, first_only: bool, progress: Progress
+) -> list[Task]:
     """The tasks, in place of each document those of its pages."""
 
     def is_counted(task: Task) -> bool:
-        held = known.get(task.name)
-        return held is not None and held.counted and same_file(held, task.bytes, task.modified)
+        present = known.get(task.name)
+        return present is not None and present.counted and same_file(present, task.bytes, task.modified)
 
     documents = [task for task in tasks if _suffix(task.name) in _MANY_PAGES and not is_counted(task)]
     places = {task.name: _path(address, task.name) for task in documents}
-    counts, shelf = {}, _shelf()
+    counts, cache = {}, _document_cache()
     with ThreadPoolExecutor(_AT_ONCE, "count") as pool, progress(len(places), "counting pages") as advance:
         for name, count in zip(places, pool.map(_count, places.values()), strict=True):
             counts[name] = count
@@ -109,7 +111,7 @@ def _page_by_page(address: str, tasks: list[Task], known: Known, first_only: boo
     return [
         page
         for task in tasks
-        for page in page_tasks(task, counts.get(task.name, 1), shelf, places.get(task.name, ""), first_only)
+        for page in page_tasks(task, counts.get(task.name, 1), cache, places.get(task.name, ""), first_only)
     ]
 
 
@@ -128,7 +130,7 @@ def _document(path: str) -> pages.Document:
     system, inside = opened(path)
     here = TemporaryFile(prefix="bilderatlas-")  # noqa: SIM115 - the document closes it
     try:
-        with _told_plainly(), system.open(inside, "rb") as there:
+        with _readable_errors(), system.open(inside, "rb") as there:
             shutil.copyfileobj(there, here, 2**23)
         here.seek(0)
         return pages.opened(here)
@@ -137,13 +139,13 @@ def _document(path: str) -> pages.Document:
         raise
 
 
-def _shelf() -> Shelf[str]:
-    return Shelf(_document, _ROOM)
+def _document_cache() -> DocumentCache[str]:
+    return DocumentCache(_document, _ROOM)
 
 
 def _read(path: str) -> Decoded:
     system, inside = opened(path)
-    with _told_plainly():
+    with _readable_errors():
         if (system.info(inside).get("size") or 0) > MAX_BYTES:
             raise BadImage(f"The file has more than the {MAX_BYTES >> 30} GiB that are read.")
         content = system.cat_file(inside)
@@ -151,7 +153,7 @@ def _read(path: str) -> Decoded:
 
 
 @contextmanager
-def _told_plainly() -> Iterator[None]:
+def _readable_errors() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:

@@ -7,9 +7,8 @@ import pkgutil
 from functools import cache
 
 from ingest.vision.attention.method import GridError, Maps, Method, Option, Reader, by_head, walk
-from ingest.vision.tap import Capture
 
-__all__ = ["GridError", "Maps", "Method", "Option", "Reader", "by_head", "explain", "methods", "walk"]
+__all__ = ["GridError", "Maps", "Method", "Option", "Reader", "by_head", "methods", "walk"]
 
 
 @cache
@@ -21,13 +20,3 @@ def methods() -> dict[str, Method]:
         if method is not None:
             found[method.key] = method
     return found
-
-
-def explain(capture: Capture, keys: list[str], **options: dict) -> list[Maps]:
-    """Runs the methods `keys` over one captured pass; `options` maps a key to its settings.
-
-    The softmax rows that several methods need are computed once for all of them.
-    """
-    readers = [methods()[key].read(capture, **options.get(key, {})) for key in keys]
-    walk(capture, readers)
-    return [reader.maps() for reader in readers]

@@ -23,7 +23,7 @@ class Chain:
         self.capture, self.start = capture, start
         self.summary = (capture.summary_query() if query is None else query)[:, None]
         self.rows = self.summary[:, :0]  # (batch, depths under way, tokens), deepest last
-        self.mixed: Tensor | None = None
+        self.mixed = self.rows
         self.layer = len(capture.layers)
 
     def add(
@@ -42,7 +42,7 @@ class Chain:
         self.mixed[samples] += (rows * _over_depths(weight)) @ matrix
         self.mixed[samples, :, queries] += rows * _over_depths(keep)
 
-    def leave(self, layer: int) -> None:
+    def end_layer(self, layer: int) -> None:
         """Ends a layer. In class attention only the CLS token asks: the other tokens pass through unchanged."""
         if layer < self.start:
             return
@@ -83,17 +83,17 @@ class Averaging:
         if not self.discard:
             self._multiply(layer, samples, queries, fused, sums_to_one)
             return
-        if layer != self.layer:
+        if layer != self.layer or self.whole is None:
             call = self.capture.layers[layer]
             self.layer, self.whole = layer, fused.new_empty(call.batch, call.queries, call.tokens)
         self.whole[samples, queries] = fused
 
-    def leave(self, layer: int) -> None:
+    def end_layer(self, layer: int) -> None:
         if self.discard and self.whole is not None and layer >= self.chain.start:
             samples, queries = (slice(0, count) for count in self.whole.shape[:2])
-            self._multiply(layer, samples, queries, self._kept(self.whole), False)
+            self._multiply(layer, samples, queries, self._without_least(self.whole), False)
             self.whole = None
-        self.chain.leave(layer)
+        self.chain.end_layer(layer)
 
     def _multiply(self, layer: int, samples: slice, queries: slice, fused: Tensor, sums_to_one: bool) -> None:
         weight, keep = 1 - self.residual, self.residual
@@ -103,7 +103,7 @@ class Averaging:
             weight, keep = weight / total, keep / total
         self.chain.add(layer, samples, queries, fused, weight, keep)
 
-    def _kept(self, fused: Tensor) -> Tensor:
+    def _without_least(self, fused: Tensor) -> Tensor:
         flat = fused.flatten(1)
         smallest = torch.topk(flat, int(self.discard * flat.shape[1]), dim=1, largest=False).indices
         kept = flat.scatter(1, smallest, 0.0)

@@ -23,8 +23,8 @@ class Chefer:
             relevance = gradients.mul_(weights).clamp_(min=0).mean(dim=1)
             self.chain.add(layer, samples, queries, relevance)
 
-    def leave(self, layer: int) -> None:
-        self.chain.leave(layer)
+    def end_layer(self, layer: int) -> None:
+        self.chain.end_layer(layer)
 
     def maps(self) -> Maps:
         return Maps("chefer", self.chain.depths(), None, self.chain.weights())

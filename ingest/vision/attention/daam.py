@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ingest.vision.attention.method import Maps, Method
-from ingest.vision.tap import AttentionCall, Capture
+from ingest.vision.tap import AttentionCall, Capture, captured
 
 ALPHA = 5.0  # of the sigmoid in the paper's frames
 
@@ -27,23 +27,25 @@ class Daam:
         self.capture = capture
         self.queries = capture.evidence_queries
         self.wants_tiles = self.queries is None
-        self.terms: list[Tensor | None] = [None] * len(capture.layers)
+        self.terms: dict[int, Tensor] = {}  # by layer
 
     def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
-        if self.terms[layer] is None:
+        if layer not in self.terms:
             self.terms[layer] = torch.zeros(self.capture.batch, self.capture.tokens, device=weights.device)
         call = self.capture.layers[layer]
         gradients = call.gradient_rows(samples, queries, self.capture.positive)
         self.terms[layer][samples] += gradients.mul_(weights).sum(dim=(1, 2))
 
-    def leave(self, layer: int) -> None:
+    def end_layer(self, layer: int) -> None:
         pass
 
     def maps(self) -> Maps:
         capture = self.capture
-        if self.queries is not None:
-            self.terms = [contributions(call, capture.positive, self.queries).sum(dim=1) for call in capture.layers]
-        weights = torch.stack(self.terms, dim=1)[..., capture.prefix_tokens :].relu()
+        if self.queries is None:
+            terms = [self.terms[layer] for layer in range(len(capture.layers))]
+        else:
+            terms = [contributions(call, capture.positive, self.queries).sum(dim=1) for call in capture.layers]
+        weights = torch.stack(terms, dim=1)[..., capture.prefix_tokens :].relu()
         return Maps("daam", tuple(range(len(capture.layers))), None, weights)
 
 
@@ -51,11 +53,12 @@ def contributions(call: AttentionCall, positive: bool = False, queries: Sequence
     """What each token adds to the score through each head of some queries together, Σ_i A[i, p] (v[p] · g[i]), signed
     float32 (batch, heads, tokens); with `positive` only the positive part of g is taken, channel by channel."""
     terms = []
+    gradients, value = captured(call.gradient), captured(call.value).float()
     for query in queries:
-        gradient = call.gradient[:, :, query].float()
+        gradient = gradients[:, :, query].float()
         gradient = gradient.relu() if positive else gradient
         row = call.first if query == 0 else call.rows(queries=slice(query, query + 1))[:, :, 0]
-        terms.append(row * (call.value.float() @ gradient[..., None])[..., 0])
+        terms.append(row * (value @ gradient[..., None])[..., 0])
     return terms[0] if len(terms) == 1 else torch.stack(terms).sum(dim=0)
 
 

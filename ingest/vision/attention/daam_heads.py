@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ingest.vision.attention.daam import contributions
 from ingest.vision.attention.method import Maps, Method, by_head
-from ingest.vision.tap import Capture
+from ingest.vision.tap import Capture, captured
 
 
 class DaamHeads:
@@ -24,7 +24,7 @@ class DaamHeads:
         gradients = self.capture.layers[layer].gradient_rows(samples, queries, self.capture.positive)
         self.terms[samples, layer] += gradients.mul_(weights).sum(dim=2)
 
-    def leave(self, layer: int) -> None:
+    def end_layer(self, layer: int) -> None:
         pass
 
     def maps(self) -> Maps:
@@ -44,7 +44,9 @@ def head_importance(capture: Capture) -> Tensor:
     queries = capture.evidence_queries
     asked = slice(None) if queries is None else slice(0, 1) if queries == (0,) else list(queries)
     products = [
-        (call.output[:, :, asked].detach().float() * call.gradient[:, :, asked].float()).sum(dim=(2, 3))
+        (captured(call.output)[:, :, asked].detach().float() * captured(call.gradient)[:, :, asked].float()).sum(
+            dim=(2, 3)
+        )
         for call in capture.layers
     ]
     return torch.stack(products, dim=1).abs()

@@ -30,7 +30,7 @@ class Flow:
         own = self.residual * self.matrices[layer, samples, queries]
         self.matrices[layer, samples, queries] = own + (1 - self.residual) * weights.mean(dim=1).cpu()
 
-    def leave(self, layer: int) -> None:
+    def end_layer(self, layer: int) -> None:
         pass
 
     def maps(self) -> Maps:

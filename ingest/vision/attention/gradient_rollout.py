@@ -22,8 +22,8 @@ class GradientRollout:
             gradients = self.capture.layers[layer].gradient_rows(samples, queries)
             self.average.add(layer, samples, queries, gradients.mul_(weights).mean(dim=1).clamp_(min=0))
 
-    def leave(self, layer: int) -> None:
-        self.average.leave(layer)
+    def end_layer(self, layer: int) -> None:
+        self.average.end_layer(layer)
 
     def maps(self) -> Maps:
         chain = self.average.chain

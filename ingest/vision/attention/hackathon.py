@@ -20,7 +20,7 @@ class LeastToCls:
     def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
         self.means[samples, layer, :, queries] = weights[..., self.capture.prefix_tokens :].mean(dim=-1)
 
-    def leave(self, layer: int) -> None:
+    def end_layer(self, layer: int) -> None:
         pass
 
     def maps(self) -> Maps:

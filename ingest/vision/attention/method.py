@@ -60,19 +60,23 @@ class Maps:
     targets: tuple[str, ...] = ()
 
 
-class Reader(Protocol):
-    """A method at work on one captured pass.
+class TileReader(Protocol):
+    """What reads one captured pass.
 
     A reader that `wants_tiles` is shown the softmax rows of every query, layer by layer, the LAST LAYER FIRST:
-    `tile` with weights (samples, heads, queries, tokens) for each tile, `leave` when a layer is through. The weights
-    lie in memory that the next tile uses again: a reader keeps what it computes from them, never the weights.
+    `tile` with weights (samples, heads, queries, tokens) for each tile, `end_layer` when a layer is through. The
+    weights lie in memory that the next tile uses again: a reader keeps what it computes from them, never the weights.
     """
 
     wants_tiles: bool
 
     def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None: ...
 
-    def leave(self, layer: int) -> None: ...
+    def end_layer(self, layer: int) -> None: ...
+
+
+class Reader(TileReader, Protocol):
+    """A method at work on one captured pass."""
 
     def maps(self) -> Maps: ...
 
@@ -120,7 +124,7 @@ def by_head(key: str, rows: Tensor) -> Maps:
     return Maps(key, which, tuple(range(heads)) * layers, rows.flatten(1, 2))
 
 
-def walk(capture: Capture, readers: Iterable[Reader]) -> None:
+def walk(capture: Capture, readers: Iterable[TileReader]) -> None:
     """Shows every reader that wants them all softmax rows, each computed once and none kept."""
     readers = [reader for reader in readers if reader.wants_tiles]
     if not readers:
@@ -133,4 +137,4 @@ def walk(capture: Capture, readers: Iterable[Reader]) -> None:
             for reader in readers:
                 reader.tile(layer, samples, queries, weights)
         for reader in readers:
-            reader.leave(layer)
+            reader.end_layer(layer)

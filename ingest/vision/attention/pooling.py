@@ -13,6 +13,8 @@ class Pooling:
         self.capture = capture
 
     def maps(self) -> Maps:
+        if self.capture.pooling is None:
+            raise ValueError("this network has no pooling head")
         rows = self.capture.pooling.first
         last, heads = len(self.capture.layers) - 1, rows.shape[1]
         return Maps(

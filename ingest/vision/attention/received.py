@@ -24,7 +24,7 @@ class Received:
         asking = self.asking[samples, None, None, queries]
         self.rows[samples, layer] += (asking @ weights).squeeze(2)
 
-    def leave(self, layer: int) -> None:
+    def end_layer(self, layer: int) -> None:
         pass
 
     def maps(self) -> Maps:

@@ -31,8 +31,8 @@ class Rollout:
         if layer >= self.start:
             self.average.add(layer, samples, queries, self.fuse(weights), self.sums_to_one)
 
-    def leave(self, layer: int) -> None:
-        self.average.leave(layer)
+    def end_layer(self, layer: int) -> None:
+        self.average.end_layer(layer)
 
     def maps(self) -> Maps:
         chain = self.average.chain

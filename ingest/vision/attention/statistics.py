@@ -1,31 +1,16 @@
-"""Numbers about each head: how far it looks, how evenly, and on which kinds of token."""
+"""What the numbers about heads are computed from, gathered in one pass; and numbers about tokens."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from ingest.vision.head_statistics import HEAD_STATISTICS, Gathered
 from ingest.vision.tap import Capture, Workspace
 
 
 class HeadStatistics:
-    """A reader that gathers, for each image, layer and head:
-
-    `distance`       mean attention distance: mean over the patch queries of Σ_j A_ij D_ij / Σ_j A_ij over patches j,
-                     D the distance between patch centres in pixels of the network's input (special tokens left out)
-    `distance_share` the same as a share of the input's diagonal
-    `distance_raw`   without the division, as the probing-vits notebooks plot it (low by the mass on special tokens)
-    `entropy`        of the summary query's row over all tokens, in nats
-    `mass_cls`, `mass_registers`, `mass_patches`
-                     that row's shares on CLS, on the other special tokens, on the patches that show picture
-    `peak`           its largest weight on a patch
-    `effective_patches` e to the entropy of that row over the patches alone, weighted to sum to 1
-    `entropy_mean`   entropy in nats of a patch's row over all tokens, mean over the patch queries
-
-    The summary query is the CLS token, or where there is none the pooling head's, or the mean of the patches. Patches
-    that show only padding are neither asked nor counted. Source: Dosovitskiy et al. 2021 (mean attention distance);
-    Raghu et al. 2021.
-    """
+    """A reader that gathers what the formulas of `ingest.vision.head_statistics` need."""
 
     wants_tiles = True
 
@@ -74,32 +59,31 @@ class HeadStatistics:
         self.renormalised[samples, layer] += share.sum(dim=-1)
         self.entropy[samples, layer] += evenness.sum(dim=-1)
 
-    def leave(self, layer: int) -> None:
+    def end_layer(self, layer: int) -> None:
         pass
 
-    def values(self) -> dict[str, Tensor]:
-        """Each statistic by name, float32 (batch, layers, heads); what asks the patches is NaN for class attention."""
+    def gathered(self) -> Gathered:
+        """What the pass says, once all layers have been read."""
         capture, prefix = self.capture, self.capture.prefix_tokens
         asked = self.cells.sum(dim=1)[:, None, None].float()
         if capture.layers[0].queries == 1:
             asked = asked * torch.nan
-        patches = self.row[..., prefix:] * self.cells[:, None, None]
         special = self.row[..., :prefix].sum(dim=-1)
-        mass_cls = self.row[..., 0] if capture.has_cls else torch.zeros_like(special)
-        over_patches = patches / patches.sum(dim=-1, keepdim=True)
-        diagonal = capture.patch * (capture.rows**2 + capture.cols**2) ** 0.5
-        return {
-            "distance": self.renormalised / asked,
-            "distance_share": self.renormalised / asked / diagonal,
-            "distance_raw": self.raw / asked,
-            "entropy": -torch.xlogy(self.row, self.row).sum(dim=-1),
-            "mass_cls": mass_cls,
-            "mass_registers": special - mass_cls,
-            "mass_patches": patches.sum(dim=-1),
-            "peak": patches.amax(dim=-1),
-            "effective_patches": torch.special.entr(over_patches).sum(dim=-1).exp(),
-            "entropy_mean": self.entropy / asked,
-        }
+        return Gathered(
+            row=self.row,
+            patches=self.row[..., prefix:] * self.cells[:, None, None],
+            mass_special=special,
+            mass_cls=self.row[..., 0] if capture.has_cls else torch.zeros_like(special),
+            distance=self.renormalised / asked,
+            distance_raw=self.raw / asked,
+            entropy=self.entropy / asked,
+            diagonal=capture.patch * (capture.rows**2 + capture.cols**2) ** 0.5,
+        )
+
+    def values(self) -> dict[str, Tensor]:
+        """Each statistic by its key, float32 (batch, layers, heads)."""
+        gathered = self.gathered()
+        return {statistic.key: statistic.formula(gathered) for statistic in HEAD_STATISTICS}
 
 
 ABNORMAL = 3.0  # times the median norm; in networks that have such tokens theirs is about ten times

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ingest.vision.backbones.backbone import Backbone, BackboneError, Network, with_stored_rule
-from ingest.vision.backbones.opening import look_at
+from ingest.vision.backbones.opening import make_backbone
 from ingest.vision.backbones.positions import ANTIALIASED
 from ingest.vision.backbones.registry import PUBLISHED, Published
 
@@ -22,7 +22,7 @@ __all__ = [
     "Published",
     "load",
     "load_for_run",
-    "look_at",
+    "make_backbone",
 ]
 
 
@@ -55,7 +55,7 @@ def load(
         network = _network(key, weights, layer, converted, offline, timm_positions)
         if key in PUBLISHED:
             network = replace(network, special_tokens=PUBLISHED[key].prefix_tokens)
-        backbone = look_at(key, network, weights_sha256(network.module), measurements, weights=own, layer=layer)
+        backbone = make_backbone(key, network, weights_sha256(network.module), measurements, weights=own, layer=layer)
     return backbone.to(device, precision or backbone.precision)
 
 

@@ -14,7 +14,7 @@ from ingest.vision.backbones.measure import Measured, takes
 from ingest.vision.geometry import SQUARE_FITS, InputRule
 from ingest.vision.gradients import read_by_token, with_gradients
 from ingest.vision.preprocessing import Preprocessing
-from ingest.vision.tap import IN_WINDOWS, Capture, NotAVisionTransformer, Tap, block_calls
+from ingest.vision.tap import IN_WINDOWS, Capture, NotAVisionTransformer, Tap, block_calls, captured
 
 
 class BackboneError(Exception):
@@ -109,22 +109,24 @@ class Backbone:
         return self.network.title
 
     @property
+    def measurement(self) -> Measured:
+        """What was measured of the network: there for every backbone that `make_backbone` returns."""
+        if self.measured is None:
+            raise BackboneError(f"{self.title} has not been measured yet.")
+        return self.measured
+
+    @property
     def any_grid(self) -> bool:
         """Whether the network takes pictures of any shape."""
         return self.measured is not None and self.measured.sizes == "any"
-
-    @property
-    def beside_cls(self) -> bool:
-        """Whether there is a CLS token, but the summary is read from the patches alone."""
-        return self.has_cls and self.measured is not None and self.measured.summary == "patches"
 
     def check_fit(self, fit: str) -> None:
         """BackboneError with a sentence if pictures cannot be fitted to this network so."""
         height, width = self.rule.shape
         if fit == "auto" or not (self.rule.varies(fit) or (fit in SQUARE_FITS and height != width)) or self.any_grid:
             return
-        others = SQUARE_FITS if height == width else ()
-        others = others if self.rule.varies("model") else ("model", *others)
+        squares: tuple[str, ...] = SQUARE_FITS if height == width else ()
+        others = squares if self.rule.varies("model") else ("model", *squares)
         raise BackboneError(
             f"{self.title} takes {'squares' if height == width else 'pictures'} of {height} × {width} pixels alone, so "
             f"the fit {fit} is not for it; take {' or '.join(filter(None, (', '.join(others[:-1]), others[-1])))}"
@@ -169,7 +171,13 @@ class Backbone:
         """Features float32 (batch, dim), L2-normalised, of normalised pixels."""
         return unit(self.network.forward(pixels, False).features)[0]
 
-    def look(self, pixels: Tensor, tokens: bool = False) -> Output:
+    def logits(self, pixels: Tensor) -> Tensor:
+        """What the network's classifier says of normalised pixels (batch, classes). BackboneError where it has none."""
+        if self.network.classify is None:
+            raise BackboneError(f"{self.title} has no classifier")
+        return self.network.classify(pixels)
+
+    def process(self, pixels: Tensor, tokens: bool = False) -> Output:
         """The Output of normalised pixels, with its tokens if they are wanted and the family can give them: special
         ones first, then the patches in reading order."""
         output = self.network.forward(pixels, tokens)
@@ -218,7 +226,7 @@ class Backbone:
         tokens before the final norm are kept.
         """
         with self.tap(pixels, tokens, values) as tap:
-            output = self.look(pixels, residual)
+            output = self.process(pixels, residual)
         features, norms = unit(output.features)
         return features, self.captured(tap, pixels, picture_cells, residual=output.residual, norms=norms)
 
@@ -248,7 +256,7 @@ class Backbone:
                     places if pooling.tokens == len(order) else places[prefix:].argsort().argsort()
                 )
         if score is not None:
-            more |= {"read": read_by_token([call.gradient for call in blocks])}
+            more |= {"read": read_by_token([captured(call.gradient) for call in blocks])}
         if picture_cells is None:
             picture_cells = torch.ones(len(pixels), rows * cols, dtype=torch.bool)
         return Capture(blocks, rows, cols, prefix, self.has_cls, self.patch, picture_cells, pooling, **more)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -40,12 +41,14 @@ def load_file(key: str, weights: str, layer: int | None = None, timm_positions: 
     if found is None:
         check_loaded(weights, [n for n in namings[-1] if n not in tensors], list(tensors), len(namings[-1]))
         raise BackboneError(f"{weights} does not fit this model: its weights have other names")
-    if found.naming < len(theirs):
+    if published is not None and found.naming < len(theirs):
         network = _by_transformers(published, found, weights, layer, theirs[found.naming])
-    else:
+    elif twin is not None:
         network = _by_timm(published, timm_name, twin, found, weights, layer, timm_positions)
-    told = found.describe(weights)
-    return replace(network, assumed=(*((told,) if told else ()), *network.assumed))
+    else:
+        raise BackboneError(f"{weights} does not fit this model: timm has no network of its kind")
+    described = found.describe(weights)
+    return replace(network, assumed=(*((described,) if described else ()), *network.assumed))
 
 
 def _by_transformers(published: Published, found: Found, weights: str, layer: int | None, shapes: Shapes) -> Network:
@@ -67,7 +70,7 @@ def _by_timm(
     _check_patch(name, twin, found, weights)
     patches = table_side(found.tensors, twin.shapes, twin.grid) if twin.grid else None
     side = patches * twin.patch if patches else None
-    sized = {"img_size": side} if side else {}
+    sized: dict[str, Any] = {"img_size": side} if side else {}
     network = load_timm(name, layer, found.tensors, weights, timm_positions=timm_positions, **sized)
     assumed = _size(weights, patches, side)
     if published is None:

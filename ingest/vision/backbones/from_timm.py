@@ -45,8 +45,8 @@ def load_timm(
         has_head = (pretrained and tensors is None) or "num_classes" in arguments
         if tensors is not None:
             head = tensors.get("head.weight", tensors.get("fc.weight"))
-            has_head = head is not None and head.ndim == 2
-            arguments = {"num_classes": len(head) if has_head else 0, **arguments}
+            has_head, classes = (True, len(head)) if head is not None and head.ndim == 2 else (False, 0)
+            arguments = {"num_classes": classes, **arguments}
         elif not has_head:
             arguments = {"num_classes": 0, **arguments}
         module = _create(timm, name, pretrained and tensors is None, arguments)
@@ -87,11 +87,11 @@ def load_timm(
             final, found = module.forward_intermediates(pixels, indices=wanted, **inner)
             residual, feature_layer = found[-1], found[0]
             residual = torch.cat(residual[::-1], dim=1) if isinstance(residual, tuple) else residual
-        if layer is None:
+        if layer is None or feature_layer is None:
             features = final[:, 0] if reads_cls else module.forward_head(final, pre_logits=True)
         else:
             patches, prefix = feature_layer if isinstance(feature_layer, tuple) else (feature_layer, None)
-            features = prefix[:, 0] if has_cls else patches.mean(dim=1)
+            features = prefix[:, 0] if has_cls and prefix is not None else patches.mean(dim=1)
         return Output(features, final, residual) if tokens else Output(features)
 
     feature = (

@@ -99,9 +99,16 @@ def names_of(published: Published) -> list[dict[str, tuple[int, ...]]]:
         return [shapes_of(own)]
 
 
-def network_of(module: torch.nn.Module, rule: InputRule, title: str, layer: int | None = None, **about: str) -> Network:
+def network_of(
+    module: torch.nn.Module,
+    rule: InputRule,
+    title: str,
+    layer: int | None = None,
+    licence: str = "unknown",
+    note: str = "",
+) -> Network:
     """A Network of a transformers vision model that is already in memory."""
-    return _network(module, rule, layer, title, about.pop("licence", "unknown"), **about)
+    return _network(module, rule, layer, title, licence, note)
 
 
 def published_config(published: Published, side: int | None = None) -> Any:

@@ -69,16 +69,17 @@ def find_layout(
     shown = torch.stack([0 * number, 0 * number, 0 * number + 1, *digits]).bool()
     generator = torch.Generator().manual_seed(20)
     noise = torch.randn(2, 3, patch, patch, generator=generator)
+    seen = 0
     for amplitude in _AMPLITUDES:
         kinds = (amplitude * noise).to(device, dtype)
         tokens = first_tokens(forward, mosaic(kinds, shown, rows, cols))
         again = first_tokens(forward, mosaic(kinds, shown[:1], rows, cols))
-        change = _change(tokens[2], tokens[0])
+        seen, change = tokens.shape[1], _change(tokens[2], tokens[0])
         # A change that is rounding alone says nothing.
         if tokens.isfinite().all() and change.max() > 1e-6 * tokens[0].norm(dim=-1).max():
             break
     else:
-        return _assumed(tokens.shape[1], count, "no patch of a picture changes a token that its first attention reads")
+        return _assumed(seen, count, "no patch of a picture changes a token that its first attention reads")
     apart = max(float(_change(tokens[1], tokens[0]).max()), float(_change(again[0], tokens[0]).max()))
     if apart > AGREE * float(change.max()):
         raise NotAVisionTransformer(
@@ -99,7 +100,8 @@ def _spelt(tokens: Tensor, sees: Tensor, count: int) -> list[int] | None:
     """The place of each patch, read from the digits; None where they do not name each patch once."""
     near = torch.stack([_change(digit, tokens[0]) for digit in tokens[3:]])
     far = torch.stack([_change(digit, tokens[2]) for digit in tokens[3:]])
-    codes = sum((near > far).long()[place] << place for place in range(len(near)))
+    ones = (near > far).long()
+    codes = torch.stack([ones[place] << place for place in range(len(ones))]).sum(dim=0)
     sure = ((near - far).abs() > _SURE * (near + far)).all(dim=0)
     for chosen in (sees & sure, sees):
         places = chosen.nonzero()[:, 0].tolist()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ingest.vision.backbones.layout import AGREE, Forward, Layout, find_layout
 from ingest.vision.gradients import read_by_token
-from ingest.vision.tap import NotAVisionTransformer, Tap, block_calls
+from ingest.vision.tap import NotAVisionTransformer, Tap, block_calls, captured
 
 MEASURES = 1  # grows when this file measures otherwise: what was remembered before is then measured anew
 TINY = (3, 5)  # rows and cols: not square, so that turned grids are found out; few, so that it costs next to nothing
@@ -89,11 +89,11 @@ def measure(network: Any, own: tuple[int, int]) -> tuple[Any, Measured]:
         notes.append(
             f"its name promises {promised} special tokens, and {len(layout.special)} were measured: these count"
         )
-    said, share = _which(summary)
-    score_said, score_share = (None, None) if network.classify is None else _which(score)
+    summary_from, share = _which(summary)
+    score_from, score_share = (None, None) if network.classify is None else _which(score)
     found = Measured(
-        *grid, len(layout.special), layout.before, layout.reading_order, cls, place, dim, said, share, score_said,
-        score_share, "any" if any_grid else _sizes(network, own), tuple(notes),
+        *grid, len(layout.special), layout.before, layout.reading_order, cls, place, dim, summary_from, share,
+        score_from, score_share, "any" if any_grid else _sizes(network, own), tuple(notes),
     )  # fmt: skip
     return replace(network, has_cls=cls is not None), found
 
@@ -107,8 +107,8 @@ def adapted(network: Any, place: int | None) -> Any:
     """The network, told where its CLS token lies, if its loader wants to know."""
     if network.adapt is None:
         return network
-    told = network.adapt(place)
-    return replace(network, forward=told.forward, feature=told.feature, has_cls=told.has_cls)
+    described = network.adapt(place)
+    return replace(network, forward=described.forward, feature=described.feature, has_cls=described.has_cls)
 
 
 def takes(network: Any, grid: tuple[int, int], device: Any = "cpu", dtype: torch.dtype = torch.float32) -> str:
@@ -159,7 +159,7 @@ def _reading(forward: Forward, patch: int, grid: tuple[int, int], layout: Layout
             direction = torch.randn(numbers.shape[1:], generator=generator)
             score = (numbers[0] * direction).sum()
             calls, _, _ = block_calls(tap.calls, grid[0] * grid[1])
-            outputs = [call.output for call in calls]
+            outputs = [captured(call.output) for call in calls]
             found = ()
             if score.requires_grad:
                 found = torch.autograd.grad(score, outputs, allow_unused=True, materialize_grads=True)

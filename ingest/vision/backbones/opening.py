@@ -15,7 +15,7 @@ from ingest.vision.backbones.measure import MEASURES, Measured, measure, reason,
 from ingest.vision.tap import Capture, NotAVisionTransformer, Tap
 
 
-def look_at(
+def make_backbone(
     key: str,
     network: Network,
     weights_sha256: str,
@@ -99,16 +99,16 @@ def _check_layer(key: str, layer: int | None, layers: int) -> None:
 
 def _why_not(network: Network, tried: tuple[int, int], error: Exception) -> str:
     """Why the first pass over a picture failed, in words."""
-    said = f"its first pass, over {tried[0]} × {tried[1]} pixels, failed ({reason(error)})"
+    sentence = f"its first pass, over {tried[0]} × {tried[1]} pixels, failed ({reason(error)})"
     shape = getattr(getattr(network.module, "config", None), "image_size", None)
     height, width = shape if isinstance(shape, tuple | list) else (shape, shape)
-    if height is None or (height, width) == tried:
-        return said
+    if height is None or width is None or (height, width) == tried:
+        return sentence
     with Tap(tokens=False, values=False) as tap, torch.no_grad():
         try:
             network.forward(torch.zeros(1, 3, height, width), False)
         except Exception:  # neither does it take its own size
-            return said
+            return sentence
     if height == width or len({(call.tokens, call.batch) for call in tap.calls}) != 1:
         return (
             "its attention has no one grid of patches, as in hierarchical and windowed transformers such as Swin, so "

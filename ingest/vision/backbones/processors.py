@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -167,7 +168,7 @@ def _rule_of_family(transformers: Any, config: Any, name: str, why: str) -> Read
         # DINOv2's positions are those of 518 pixels, and its pictures have 224.
         side = like.size if height == like.grid and patch == like.patch else height
         rule, source = published_rule(like, side), f"the family {kind} as published"
-        rule = InputRule(**{**_fields(rule), "patch": patch})
+        rule = replace(rule, patch=patch)
     else:
         settings = _class_settings(transformers, kind)
         source = f"transformers' processor for {kind}" if settings else "ImageNet"
@@ -249,9 +250,5 @@ def _pair(size: Any) -> Size | None:
 
 def _three(values: Any) -> tuple[float, float, float]:
     values = (values,) * 3 if isinstance(values, int | float) else tuple(values)
-    return tuple(float(value) for value in (values * 3 if len(values) == 1 else values))
-
-
-def _fields(rule: InputRule) -> dict[str, Any]:
-    names = ("size", "resize", "mean", "std", "interpolation", "rescale", "own")
-    return {name: getattr(rule, name) for name in names}
+    red, green, blue = values * 3 if len(values) == 1 else values
+    return float(red), float(green), float(blue)

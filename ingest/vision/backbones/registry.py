@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -93,8 +94,11 @@ def _dinov3(name: str, short: str, layers: int, heads: int, dim: int, megabytes:
     )  # fmt: skip
 
 
-def _plain(key: str, family: str, repo: str, timm: str, scale: str, patch: int, licence: str, **more) -> Published:
-    layers, heads, dim, megabytes = {
+def _plain(
+    key: str, family: str, repo: str, timm: str, scale: str, patch: int, licence: str,
+    prefix_tokens: int = 1, megabytes: int | None = None, **more: Any,
+) -> Published:  # fmt: skip
+    layers, heads, dim, usual = {
         "tiny": (12, 3, 192, 22),
         "small": (12, 6, 384, 88),
         "base": (12, 12, 768, 344),
@@ -110,8 +114,10 @@ def _plain(key: str, family: str, repo: str, timm: str, scale: str, patch: int, 
         heads,
         dim,
         patch,
-        **{"prefix_tokens": 1, "megabytes": megabytes, **more},
-        licence=licence,
+        prefix_tokens,
+        usual if megabytes is None else megabytes,
+        licence,
+        **more,
     )
 
 

@@ -29,7 +29,7 @@ _TRANSFORMERS = {
     "deit-distilled-classifier": ("DeiTForImageClassificationWithTeacher", "DeiTConfig", {"num_labels": 7}),
 }
 # Name: (timm model, further arguments)
-_TIMM = {
+_TIMM: dict[str, tuple[str, dict[str, Any]]] = {
     "timm-vit": ("vit_tiny_patch16_224", dict(embed_dim=32, depth=3, num_heads=2, patch_size=14, img_size=56)),
     "timm-deit-distilled": ("deit_tiny_distilled_patch16_224", dict(embed_dim=32, depth=3, num_heads=2, patch_size=14, img_size=56)),
     "timm-registers": ("vit_small_patch14_reg4_dinov2", dict(embed_dim=32, depth=3, num_heads=2, img_size=56)),

@@ -22,7 +22,8 @@ def lay_out(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
     components = min(2, *vectors.shape)
     if len(vectors) < 2:
         return Laid(np.zeros((len(vectors), 2)), {"explained_variance": [0.0] * components})
-    pca = PCA(components, svd_solver="full" if len(vectors) <= 2_000 else "covariance_eigh")
+    solver: Any = "full" if len(vectors) <= 2_000 else "covariance_eigh"  # which scikit-learn's stubs do not know
+    pca = PCA(components, svd_solver=solver)
     points = pca.fit_transform(vectors)
     shares = np.nan_to_num(pca.explained_variance_ratio_)
     notes = {"explained_variance": [round(float(share), 4) for share in shares]}

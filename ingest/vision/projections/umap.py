@@ -23,14 +23,14 @@ def lay_out(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
 
     from ingest.vision.compiled import umap_class
 
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         # It would leave out two vectors that point in opposite directions, and give them no place.
         points = umap_class()(n_components=2, n_jobs=1, disconnection_distance=np.inf, **settings).fit_transform(
             vectors
         )
     # It warns of much that was asked for, such as one thread because of the seed; of this it does not tell otherwise.
-    failed = any("falling back to random" in str(each.message).lower() for each in told)
+    failed = any("falling back to random" in str(each.message).lower() for each in warned)
     return Laid(points, {"init": "random", "init_reason": "the spectral start failed"} if failed else {})
 
 

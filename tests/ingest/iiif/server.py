@@ -139,17 +139,17 @@ class Museum:
         level: int = 2,
         sizes: list[tuple[int, int]] | None = None,
         forms: tuple[str, ...] = ("w,", "w,h"),
-        said: dict | None = None,
+        info: dict | None = None,
     ) -> str:
         """An image service that is strict: it answers 400 to whatever a server of its level need not do."""
         uri = self.url(f"/iiif/{name}")
         listed = [{"width": w, "height": h} for w, h in sizes or []]
-        info: dict[str, Any] = {"width": width, "height": height, **({"sizes": listed} if listed else {})}
+        document: dict[str, Any] = {"width": width, "height": height, **({"sizes": listed} if listed else {})}
         if version == 3:
-            info |= {"@context": I3, "id": uri, "type": "ImageService3", "profile": f"level{level}"}
+            document |= {"@context": I3, "id": uri, "type": "ImageService3", "profile": f"level{level}"}
         else:
-            info |= {"@context": I2, "@id": uri, "profile": [f"http://iiif.io/api/image/2/level{level}.json"]}
-        self.json(f"/iiif/{name}/info.json", info | (said or {}))
+            document |= {"@context": I2, "@id": uri, "profile": [f"http://iiif.io/api/image/2/level{level}.json"]}
+        self.json(f"/iiif/{name}/info.json", document | (info or {}))
 
         def page(handler: BaseHTTPRequestHandler) -> Reply:
             region, size, _, file = unquote(handler.path).removeprefix(f"/iiif/{name}/").split("/")

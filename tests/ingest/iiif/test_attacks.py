@@ -109,7 +109,7 @@ def test_an_html_page_in_place_of_the_picture(museum):
 
 
 def test_a_server_of_tiles_alone_says_so(museum):
-    uri = museum.image("a", 40_000, 30_000, level=0, said={"tiles": [{"width": 256, "scaleFactors": [1, 2, 4]}]})
+    uri = museum.image("a", 40_000, 30_000, level=0, info={"tiles": [{"width": 256, "scaleFactors": [1, 2, 4]}]})
     (task,) = tasks(museum.manifest("/m.json", [museum.canvas("a", uri)])).tasks
     with pytest.raises(BadImage, match="offers no size of the image that could be read"):
         task.read()
@@ -149,13 +149,13 @@ def selected(region, key="region"):
 
 
 @pytest.mark.parametrize(
-    ("said", "region"),
+    ("written", "region"),
     [("10,20,300,400", "10,20,300,400"), ("pct:25,0,50,100", "pct:25,0,50,100"), ("square", "square"), ("full", "full"),
      ("../../etc", "full"), ("1,2,3", "full"), ("٣,٣,٣,٣", "full"), (f"{'9' * 5000},1,1,1", "full"), ("-1,0,5,5", "full"),
      ("1,2,3,4/../x", "full"), (None, "full"), ([], "full"), ({"a": 1}, "full")],
 )  # fmt: skip
-def test_regions_are_taken_as_the_image_api_writes_them(said, region):
-    assert selected(said) == region
+def test_regions_are_taken_as_the_image_api_writes_them(written, region):
+    assert selected(written) == region
 
 
 def test_fragments_mean_regions_too():

@@ -78,7 +78,7 @@ def test_a_server_of_level_0_with_fixed_sizes_only(museum, command, version, for
 
 
 def test_a_server_that_does_not_offer_what_it_lists(museum, command):
-    uri = museum.image("a", level=2, said={"sizes": sizes((1100, 825))})
+    uri = museum.image("a", level=2, info={"sizes": sizes((1100, 825))})
     real = museum.pages["/iiif/a/*"]
     museum.pages["/iiif/a/*"] = lambda handler: (404, {}, b"") if "1100" in handler.path else real(handler)
     assert command("scan", museum.manifest("/m.json", [museum.canvas("a", uri)]), *FAST, "--json").counts["new"] == 1

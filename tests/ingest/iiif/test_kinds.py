@@ -54,8 +54,8 @@ def test_a_label_that_occurs_several_times_keeps_all_values(museum, whole, page,
         data.data["sequences"][0]["canvases"][0]["metadata"] = two[1]
         museum.json("/m.json", data.data)
     (task,) = tasks(source).tasks
-    said = {key: task.metadata[key] for key in task.metadata if key.casefold() in {k.casefold() for k in expected}}
-    assert said == expected
+    columns = {key: task.metadata[key] for key in task.metadata if key.casefold() in {k.casefold() for k in expected}}
+    assert columns == expected
 
 
 def _document(museum, path):

@@ -87,7 +87,7 @@ def test_options_of_iiif_are_refused_for_folders(folder, command):
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "said"),
+    ("body", "code", "sentence"),
     [
         (b"<html><body>The manifest is over there</body></html>", 1, "a web page, no IIIF manifest"),
         (b'{"type": "Canvas", "id": "x"}', 2, "a IIIF Canvas, not a manifest or a collection"),
@@ -98,9 +98,9 @@ def test_options_of_iiif_are_refused_for_folders(folder, command):
         (b'{"type": "Manifest", "id": "x", "items": []}', 2, "there are no pictures in"),
     ],
 )
-def test_what_is_no_manifest(museum, command, body, code, said):
+def test_what_is_no_manifest(museum, command, body, code, sentence):
     result = command("run", museum.put("/x", body), *TINY, *FAST)
-    assert (result.code, said in result.err, command.db.exists()) == (code, True, False), result.err
+    assert (result.code, sentence in result.err, command.db.exists()) == (code, True, False), result.err
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_pictures_that_cannot_be_had_become_failures(museum, command):
     result = command("scan", museum.manifest("/m.json", canvases), *FAST, "--json")
     assert (result.code, result.counts["new"], result.counts["failed"]) == (0, 1, 7)
     failures = {path.rpartition("/")[2]: error for path, error in ask(command.db, "SELECT path, error FROM failures")}
-    said = {
+    texts = {
         "bomb": "15000 × 15000 pixels, more than",
         "liar": "sent a picture of 300 × 300 pixels where 1024 × 768 were asked for",
         "trap": "localhost has the address",
@@ -43,7 +43,7 @@ def test_pictures_that_cannot_be_had_become_failures(museum, command):
         "gone": "answers 404",
         "local": "no address on the web",
     }
-    for name, words in said.items():
+    for name, words in texts.items():
         assert words.casefold() in failures[name].casefold(), failures[name]
 
 

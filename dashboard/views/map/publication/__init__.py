@@ -30,15 +30,15 @@ BATCH = 500  # thumbnails in memory at a time
 
 @dataclass(frozen=True)
 class View:
-    """What a map shows: a projection's `layout`, laid out as `wish`, with what `canvas.described` takes: `source`,
-    `frames`, the colours of the frames as CSS texts, and the rest as `looks`, its `marked` (n,) bool among it. `images`
-    are those of the collection, with title, caption and metadata, indexed by image_id; `begin` says, when the file is
-    made, which part is in view at first, as `canvas.described` takes it."""
+    """What a map shows: a projection's `layout`, laid out as `layout_options`, with what `canvas.described` takes:
+    `source`, `frames`, the colours of the frames as CSS texts, and the rest as `looks`, its `marked` (n,) bool among
+    it. `images` are those of the collection, with title, caption and metadata, indexed by image_id; `begin` says, when
+    the file is made, which part is in view at first, as `canvas.described` takes it."""
 
     title: str
     paragraphs: Sequence[str]
     projection_id: int
-    wish: layouts.Wish
+    layout_options: layouts.LayoutOptions
     source: canvas.Source = field(repr=False)
     layout: atlas.Layout = field(repr=False)
     frames: Sequence[str] | None = field(repr=False)
@@ -65,7 +65,7 @@ def page(path: Path, view: View, most: int = MOST) -> bytes:
         "titles": [_short(title) for title in shown["title"]],
         "captions": [_short(caption) for caption in shown["caption"]],
         **table(shown["metadata"].tolist()),
-        "points": _base64(layouts.points(path, view.projection_id, view.wish) or b""),
+        "points": _base64(layouts.points(path, view.projection_id, view.layout_options) or b""),
         "clusters": _base64(layouts.outlines(path, view.projection_id) or b"") if view.source.clusters else "",
         "pages": {name: _base64(data) for name, data in pages.items()},
         "thumbs": {image_id: _base64(data) for image_id, data in thumbs.items()},

@@ -19,23 +19,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import ingest
-from ingest.pipeline import Failure, Looked, Plan, Prepared
+from ingest.pipeline import Failure, Plan, Prepared, Processed
 from ingest.task import Task
 from ingest.vision.geometry import Frame
-from store.records import ImageRecord
+from store.records import ImageRecord, image_columns
 
 _FLOATS = pa.list_(pa.float32())
+_ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 SCHEMA = pa.schema(
     {
         "key": pa.string(),
         "place": pa.int64(),
-        "path": pa.string(),
         "error": pa.string(),  # and nothing beyond, where the picture could not be read
-        "sha256": pa.string(),
-        "width": pa.int32(),
-        "height": pa.int32(),
-        "bytes": pa.int64(),
-        "modified": pa.float64(),
+        **{name: _ARROW[kind] for name, kind in image_columns().items()},
         "metadata": pa.string(),
         "thumbnail": pa.binary(),
         "thumbnail_width": pa.int32(),
@@ -59,9 +55,7 @@ SCHEMA = pa.schema(
         "token_stats": pa.list_(pa.struct({"name": pa.string(), "value": pa.float32()})),
     }
 )
-_PLAIN = (
-    "path", "sha256", "width", "height", "bytes", "modified", "thumbnail", "thumbnail_width", "thumbnail_height"
-)  # fmt: skip
+_PLAIN = (*image_columns(), "thumbnail", "thumbnail_width", "thumbnail_height")
 
 
 def key_of(task: Task) -> str:
@@ -69,10 +63,10 @@ def key_of(task: Task) -> str:
     return hashlib.sha256(f"{task.name}\0{task.bytes}\0{task.modified}".encode()).hexdigest()[:32]
 
 
-def mark_of(plan: Plan) -> str:
+def fingerprint_of(plan: Plan) -> str:
     """What tells the parts of one plan from those of another: database, collection, network and settings."""
     backbone = plan.backbone
-    told = {
+    described = {
         "version": ingest.__version__,
         "db": str(plan.db.resolve()),
         "collection": plan.collection_id,
@@ -81,19 +75,21 @@ def mark_of(plan: Plan) -> str:
         "asked": [each.name for each in plan.asked],
         "statistics": plan.statistics,
     }
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def to_table(looked: Iterable[Looked], failures: Iterable[Failure], tasks: Mapping[str, tuple[str, int]]) -> pa.Table:
+def to_table(
+    processed: Iterable[Processed], failures: Iterable[Failure], tasks: Mapping[str, tuple[str, int]]
+) -> pa.Table:
     """Explained pictures and failures as the rows of a part; `tasks` gives {name: (key, place among the tasks)}."""
-    rows = [row for batch, explanation in looked for row in _rows(batch, explanation)]
+    rows = [row for batch, explanation in processed for row in _rows(batch, explanation)]
     rows += [{"path": failure.name, "error": failure.reason} for failure in failures]
     for row in rows:
         row["key"], row["place"] = tasks[row["path"]]
     return pa.Table.from_pylist(sorted(rows, key=lambda row: row["place"]), schema=SCHEMA)
 
 
-def from_table(table: pa.Table) -> Iterator[Looked | Failure]:
+def from_table(table: pa.Table) -> Iterator[Processed | Failure]:
     """What `to_table` was given, without the pixels; pictures of one grid together."""
     grids: dict[tuple[int, int], list[tuple[Prepared, dict[str, Any]]]] = {}
     for place in range(table.num_rows):
@@ -152,16 +148,16 @@ def _explanation(rows: int, cols: int, held: list[dict[str, Any]]) -> Any:
 
     first = held[0]
     maps = []
-    for place, told in enumerate(_without(first["maps"], "weights")):
-        weights = stacked("maps", place, "weights", (len(told["layers"]), rows * cols))
-        heads = None if told["heads"] is None else tuple(told["heads"])
-        maps.append(Maps(told["method"], tuple(told["layers"]), heads, weights))
+    for place, described in enumerate(_without(first["maps"], "weights")):
+        weights = stacked("maps", place, "weights", (len(described["layers"]), rows * cols))
+        heads = None if described["heads"] is None else tuple(described["heads"])
+        maps.append(Maps(described["method"], tuple(described["layers"]), heads, weights))
     statistics = {
-        told["name"]: stacked("head_stats", place, "values", (told["layers"], -1))
-        for place, told in enumerate(_without(first["head_stats"], "values"))
+        described["name"]: stacked("head_stats", place, "values", (described["layers"], -1))
+        for place, described in enumerate(_without(first["head_stats"], "values"))
     }
-    told = [{each["name"]: each["value"] for each in row["token_stats"].as_py()} for row in held]
-    tokens = {name: torch.tensor([each[name] for each in told], dtype=torch.float32) for name in told[0]}
+    described = [{each["name"]: each["value"] for each in row["token_stats"].as_py()} for row in held]
+    tokens = {name: torch.tensor([each[name] for each in described], dtype=torch.float32) for name in described[0]}
     features = torch.from_numpy(np.stack([row["vector"].values.to_numpy() for row in held]))
     lengths = [row["norm"].as_py() for row in held]
     norms = None if None in lengths else torch.tensor(lengths, dtype=torch.float32)
@@ -176,18 +172,18 @@ def _without(structs: Any, left_out: str) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Shards:
     """The folder of one plan's parts below `address`, a path or whatever fsspec takes (`s3://bucket/folder`)."""
 
     address: str
-    mark: str
+    fingerprint: str
 
     @cached_property
     def _place(self) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
 
         system, root = url_to_fs(self.address)
-        return system, f"{root.rstrip('/')}/{self.mark}"
+        return system, f"{root.rstrip('/')}/{self.fingerprint}"
 
     def write(self, table: pa.Table) -> str:
         """Store a part; returns its name."""

@@ -4,7 +4,7 @@
 const AT_ONCE = 6; // what a browser asks one server at a time
 const ROOM = 400e6; // bytes of pictures in memory: twenty pages
 
-export class Sheets {
+export class SpriteSheets {
   constructor(painter, arrived) {
     Object.assign(this, { painter, arrived, known: new Map(), wanted: new Map(), asking: 0, hurrying: 0, bytes: 0, used: 0, turn: 0 });
   }

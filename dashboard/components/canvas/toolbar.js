@@ -24,7 +24,7 @@ const TOOLS = [
 const MODES = ["move", "box", "lasso"];
 const MINI = 132; // the longer side of the mini-map, in pixels
 
-export class Chrome {
+export class Toolbar {
   constructor(root, act) {
     Object.assign(this, { root, told: new Map(), timer: 0, pointed: -1 });
     this.find = (name) => root.querySelector(`.${name}`);

@@ -7,7 +7,7 @@
 
 export const DEPTHS = 16;
 
-export class Thinning {
+export class LevelOfDetail {
   constructor(layout) {
     const { n, x, y, bounds } = layout;
     this.layout = layout;

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.engines.parts import Parts, from_table, key_of, mark_of, to_table
+from ingest.engines.shards import Shards, fingerprint_of, from_table, key_of, to_table
 from ingest.pipeline import Failure, Plan, batches, observations, prepared_pictures
 from ingest.task import Task
 from ingest.vision.backbones import load
@@ -22,7 +22,7 @@ def plan(tmp_path):
 
 
 @pytest.fixture
-def looked(plan, tmp_path):
+def processed(plan, tmp_path):
     """(pictures of two shapes with what was found in them, failures, {name: (key, place)})."""
     tasks = []
     for number in range(5):
@@ -37,12 +37,12 @@ def looked(plan, tmp_path):
     return found, failures, {task.name: (key_of(task), place) for place, task in enumerate(tasks)}
 
 
-def test_a_part_gives_back_what_was_written(plan, looked, tmp_path):
-    found, failures, names = looked
-    parts = Parts(str(tmp_path / "parts"), mark_of(plan))
-    name = parts.write(to_table(*looked))
-    assert parts.names() == [name] and parts.write(to_table(*looked)) == name
-    again = list(from_table(parts.read(name)))
+def test_a_part_gives_back_what_was_written(plan, processed, tmp_path):
+    found, failures, names = processed
+    shards = Shards(str(tmp_path / "parts"), fingerprint_of(plan))
+    name = shards.write(to_table(*processed))
+    assert shards.names() == [name] and shards.write(to_table(*processed)) == name
+    again = list(from_table(shards.read(name)))
     assert [each for each in again if isinstance(each, Failure)] == failures and len(failures) == 1
     again = [each for each in again if not isinstance(each, Failure)]
     assert {(e.rows, e.cols) for _, e in again} == {(e.rows, e.cols) for _, e in found} and len(again) == 2
@@ -60,8 +60,8 @@ def test_a_part_gives_back_what_was_written(plan, looked, tmp_path):
             assert list(ours) == list(theirs) and ours
             for each in ours:
                 np.testing.assert_array_equal(ours[each], theirs[each])
-    parts.remove(name)
-    parts.close()
+    shards.remove(name)
+    shards.close()
     assert not (tmp_path / "parts").exists()
 
 
@@ -69,20 +69,20 @@ def rows(item):
     return item[1].rows
 
 
-def test_a_part_that_was_cut_short_counts_as_none(plan, looked, tmp_path):
-    parts = Parts(f"file://{tmp_path}/parts", "mark")
-    assert parts.names() == []
-    name = parts.write(to_table(*looked))
+def test_a_part_that_was_cut_short_counts_as_none(plan, processed, tmp_path):
+    shards = Shards(f"file://{tmp_path}/parts", "mark")
+    assert shards.names() == []
+    name = shards.write(to_table(*processed))
     file = tmp_path / "parts" / "mark" / name
     file.write_bytes(file.read_bytes()[:-5])
-    assert parts.read(name) is None and parts.read("other.parquet") is None
+    assert shards.read(name) is None and shards.read("other.parquet") is None
 
 
 def test_other_settings_and_other_files_have_other_parts(plan):
     from dataclasses import replace
 
     others = [replace(plan, fit="pad"), replace(plan, asked=(Asked("cls"),)), replace(plan, collection_id=2)]
-    assert len({mark_of(each) for each in [plan, *others]}) == 4
+    assert len({fingerprint_of(each) for each in [plan, *others]}) == 4
     task = Task(Path("a.jpg"), "a.jpg", 5, 1.0)
     assert len({key_of(each) for each in (task, replace(task, bytes=6), replace(task, modified=2.0))}) == 3
 

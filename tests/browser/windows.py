@@ -1,0 +1,94 @@
+"""Windows of the browser, each with cookies and storage of its own, that one test after the other looks through.
+
+A new window has Chromium make a window of the desktop and compile all of Streamlit's JavaScript again, which takes longer
+than most tests do.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, Page
+
+PATIENCE = 60_000  # milliseconds that a page may take on a busy machine
+HEIGHT = 1000
+
+
+class Window:
+    """One page, and its `problems`: console errors and failed requests since it was last left."""
+
+    def __init__(self, browser: Browser, **settings):
+        self.context = browser.new_context(accept_downloads=True, **settings)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.page.on("response", self._watch)
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.problems: list[str] = []
+
+    def show(self, address: str, width: int, color_scheme: str) -> Page:
+        self.page.set_viewport_size({"width": width, "height": HEIGHT})
+        self.page.emulate_media(color_scheme=color_scheme)
+        self.page.goto(address)
+        return self.page
+
+    def reset(self) -> None:
+        """Forgets everything but the files of the browser's cache: what was stored, and where the mouse was."""
+        if self.page.url.startswith("http"):
+            self.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        self.page.goto("about:blank")
+        self.page.mouse.move(-1, -1)
+        self.context.clear_cookies()
+        self.problems.clear()
+
+    def _watch(self, response) -> None:
+        # Opened below its root, Streamlit's own page tries where the server's root may be: these are its misses.
+        if response.status >= 400 and "_stcore" not in response.url:
+            self.problems.append(f"{response.status} {response.url}")
+
+    def _hear(self, message) -> None:
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.problems.append(message.text)
+
+
+class Windows:
+    """Hands out windows that nobody looks through, by their settings, and makes more when there are none."""
+
+    def __init__(self, browser: Browser):
+        self.browser = browser
+        self._idle: dict[str, list[Window]] = {}
+
+    @contextmanager
+    def lent(self) -> Iterator["Lender"]:
+        """For one test. After a failure, or whatever else left a window in disorder, it is closed."""
+        lender = Lender(self)
+        try:
+            yield lender
+        finally:
+            for key, window in lender.used:
+                if lender.spoilt or window.page.is_closed() or len(window.context.pages) > 1:
+                    window.context.close()
+                else:
+                    window.reset()
+                    self._idle.setdefault(key, []).append(window)
+
+    def take(self, settings: dict) -> tuple[str, Window]:
+        key = repr(sorted(settings.items()))
+        idle = self._idle.get(key)
+        return key, idle.pop() if idle else Window(self.browser, **settings)
+
+
+class Lender:
+    """The windows that a test has asked for; it says `spoilt` of them where it has failed."""
+
+    def __init__(self, windows: Windows):
+        self._windows = windows
+        self.used: list[tuple[str, Window]] = []
+        self.spoilt = False
+
+    def show(self, address: str, width: int, color_scheme: str, **settings) -> Page:
+        self.used.append(self._windows.take(settings))
+        return self.used[-1][1].show(address, width, color_scheme)
+
+    @property
+    def problems(self) -> list[str]:
+        return [problem for _, window in self.used for problem in window.problems]
