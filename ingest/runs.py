@@ -125,9 +125,10 @@ def find_run(
     and what older versions did not write is taken as they did it.
     """
     record = run_record(backbone, fit, size)
+    runs = _runs(db, collection)
     same = [
         run
-        for run in _runs(db, collection)
+        for run in runs
         if (run.backbone, run.weights_sha256, run.fit, run.size) == (record.backbone, record.weights_sha256, fit, size)
     ]
     before = backbone.network.positions_before
@@ -140,12 +141,25 @@ def find_run(
             return run.run_id, record
         if all(stored[name] == wanted[name] for name in ("model", "weights", "layer", "precision")):
             changed = changed or run.run_id
-    if changed is not None:
+    before_words = [run.run_id for run in runs if backbone.network.joint and _is_before_projection(run, record)]
+    if before_words:
+        log(
+            f"run {max(before_words)} has the feature of {backbone.title} before its projection, which cannot be searched "
+            "by words, so this is a new run; the old one stays as it is (`explain` and `project` go on with it)"
+        )
+    elif changed is not None:
         log(
             f"run {changed} prepared its pictures for {backbone.title} otherwise than its files are read today, "
             "so this is a new run; the old one stays as it is"
         )
     return None, record
+
+
+def _is_before_projection(run: RunRecord, record: Run) -> bool:
+    """Whether a run is of the same network as older versions opened it: without the projection that CLIP shares with
+    texts, which gives the weights another hash."""
+    same = all(run.settings.get(name) == record.settings[name] for name in ("model", "weights", "layer"))
+    return same and "feature_space" not in run.settings and run.weights_sha256 != record.weights_sha256
 
 
 def _what_counts(settings: dict[str, Any], fit: str, positions_before: str) -> dict[str, Any]:

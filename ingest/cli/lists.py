@@ -34,10 +34,19 @@ def models(as_json: bool, key: str | None, weights: str | None) -> None:
         "megabytes": "MB",
         "here": "here",
         "licence": "licence",
+        "words": "words",
+        "text": "MB with text",
         "weights": "weights",
     }
-    more = "Also: hf:REPOSITORY or hf:FOLDER (transformers), timm:NAME; each with --weights FILE."
-    Report(as_json).finish(f"{as_table(rows, columns)}\n{more}", {"models": rows})
+    more = (
+        "Also: hf:REPOSITORY or hf:FOLDER (transformers), timm:NAME; each with --weights FILE.\n"
+        "words: the languages in which a collection can be searched by words (* recommended)."
+    )
+    shown = [
+        {**row, "words": row["languages"] + " *" * row["recommended_for_words"], "text": row["megabytes_with_text"] or ""}
+        for row in rows
+    ]
+    Report(as_json).finish(f"{as_table(shown, columns)}\n{more}", {"models": rows})
 
 
 @click.command(cls=PlainCommand)

@@ -141,7 +141,7 @@ def test_a_clip_folder_gives_its_vision_part(tmp_path):
         vision_config={**shape, "image_size": 64, "patch_size": 16},
     )
     CLIPModel(config).save_pretrained(tmp_path)
-    found = load(f"hf:{tmp_path}")
+    found = load(f"hf:{tmp_path}", joint=False)
     assert (found.layers, found.heads, found.dim, found.patch, found.prefix_tokens) == (2, 2, 32, 16, 1)
 
 

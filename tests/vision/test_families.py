@@ -124,6 +124,7 @@ TRANSFORMERS = {
     "vit": ("ViTModel", "ViTConfig", BASE, 1, 1, True, "cls", None),
     "deit": ("DeiTModel", "DeiTConfig", BASE, 2, 2, True, "cls", None),
     "clip_vision_model": ("CLIPVisionModel", "CLIPVisionConfig", BASE, 1, 1, True, "cls", None),
+    "metaclip_2_vision_model": ("MetaClip2VisionModel", "MetaClip2VisionConfig", BASE, 1, 1, True, "cls", None),
     "siglip_vision_model": ("SiglipVisionModel", "SiglipVisionConfig", BASE, 0, 0, False, "patches", None),
     "vit_classes": ("ViTForImageClassification", "ViTConfig", BASE, 1, 1, True, "cls", "cls"),
     "dinov2_classes": ("Dinov2ForImageClassification", "Dinov2Config", DINO2, 1, 1, True, "cls", "both"),

@@ -36,6 +36,7 @@ def load(
     offline: bool = False,
     timm_positions: bool = False,
     measurements: MutableMapping[str, dict[str, Any]] | None = None,
+    joint: bool = True,
 ) -> Backbone:
     """The backbone `key`: a published model's short name, `hf:<repository or folder>`, `timm:<name>`, `packaged` or
     `tiny:<name>`.
@@ -44,7 +45,8 @@ def load(
     after that block instead of the end; `precision` a torch dtype (float32 unless given); `converted` a file with the
     packaged weights already converted; `offline` never asks the hub; `timm_positions` resamples DINOv2's positions as
     timm does by itself, not as its authors do; `measurements` remembers what is measured of networks (without one, this
-    process does).
+    process does); `joint=False` takes CLIP's feature before its projection into the space that pictures share with
+    texts, as older versions did.
 
     Raises BackboneError with a sentence that says what to type.
     """
@@ -52,7 +54,7 @@ def load(
 
     own = str(weights) if weights else None
     with torch.inference_mode(False):  # weights made in it could not be followed by gradients, which measuring needs
-        network = _network(key, weights, layer, converted, offline, timm_positions)
+        network = _network(key, weights, layer, converted, offline, timm_positions, joint)
         if key in PUBLISHED:
             network = replace(network, special_tokens=PUBLISHED[key].prefix_tokens)
         backbone = make_backbone(key, network, weights_sha256(network.module), measurements, weights=own, layer=layer)
@@ -60,9 +62,10 @@ def load(
 
 
 def load_for_run(settings: dict[str, Any], device: str = "cpu", **more: Any) -> Backbone:
-    """The backbone that a stored Run used, from its settings: its input rule and its positions are those of the run,
-    also where they would be read otherwise today."""
+    """The backbone that a stored Run used, from its settings: its input rule, its positions and its feature are those of
+    the run, also where they would be read otherwise today."""
     more = {"timm_positions": settings.get("positions") is None or settings["positions"] == ANTIALIASED, **more}
+    more = {"joint": settings.get("feature_space") == "joint", **more}
     backbone = load(settings["model"], settings.get("weights"), settings.get("layer"), device, **more)
     return with_stored_rule(backbone, settings.get("input") or {})
 
@@ -74,6 +77,7 @@ def _network(
     converted: Path | None,
     offline: bool,
     timm_positions: bool,
+    joint: bool,
 ) -> Network:
     family, _, name = key.partition(":")
     if key == "packaged":
@@ -88,7 +92,7 @@ def _network(
     if family == "tiny" and name:
         from ingest.vision.backbones.tiny import load_tiny
 
-        return load_tiny(name, layer)
+        return load_tiny(name, layer, joint)
     if weights:
         from ingest.vision.backbones.from_file import load_file
 
@@ -100,11 +104,11 @@ def _network(
     if family == "hf" and name:
         from ingest.vision.backbones.from_transformers import load_transformers
 
-        return load_transformers(name, layer, offline=offline)
+        return load_transformers(name, layer, offline=offline, joint=joint)
     if key in PUBLISHED:
         from ingest.vision.backbones.from_transformers import load_transformers
 
-        return load_transformers(PUBLISHED[key].repo, layer, PUBLISHED[key], offline)
+        return load_transformers(PUBLISHED[key].repo, layer, PUBLISHED[key], offline, joint)
     near = [k for k in PUBLISHED if k.split("-")[0] == key.split("-")[0].lower()]
     hint = f" (perhaps {', '.join(near[:4])})" if near else ""
     raise BackboneError(

@@ -44,7 +44,7 @@ class Network:
     positions is resampled, where that is known, and `positions_before` how it was in runs that do not say. `adapt`
     gives the same network with its feature taken from the CLS token at a place (negative from the end), or from the
     patches (None), for loaders that cannot know that before it is measured. `special_tokens` is how many its name
-    promises.
+    promises. `joint` says that its feature lies in a space that pictures share with texts, and can be searched by words.
     """
 
     module: nn.Module
@@ -64,6 +64,7 @@ class Network:
     positions_before: str = ""
     adapt: Callable[[int | None], Network] | None = None
     special_tokens: int | None = None
+    joint: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ class Backbone:
             "licence": self.network.licence,
             "note": " ".join(filter(None, (self.network.note, *self.network.assumed))),
             "feature": self.network.feature,
+            "feature_space": "joint" if self.network.joint else "image",
             "positions": self.network.positions,
             "measured": self.measured.as_dict() if self.measured else None,
             "input": rule_settings(rule),

@@ -20,15 +20,32 @@ from ingest.vision.backbones.unwrapping import shapes_of
 from ingest.vision.geometry import InputRule
 from ingest.vision.problems import problem_of
 
-_VISION_PART = {"clip": "CLIPVisionModel", "siglip": "SiglipVisionModel", "siglip2": "Siglip2VisionModel"}
+_VISION_PART = {
+    "clip": "CLIPVisionModel",
+    "metaclip_2": "MetaClip2VisionModel",
+    "metaclip_2_vision_model": "MetaClip2VisionModel",
+    "siglip": "SiglipVisionModel",
+    "siglip2": "Siglip2VisionModel",
+}
+# With the projection into the space that pictures share with texts. SigLIP has none: its pooling head ends there.
+_PROJECTED = {"clip": "CLIPVisionModelWithProjection", "metaclip_2": "MetaClip2VisionModelWithProjection"}
+POOLED = "the network's own attention pooling"
+INTO_SHARED_SPACE = "into the space that pictures share with texts"
+_CLIP = ("clip_vision_model", "metaclip_2_vision_model")
 
 
 def load_transformers(
-    source: str, layer: int | None = None, published: Published | None = None, offline: bool = False
+    source: str,
+    layer: int | None = None,
+    published: Published | None = None,
+    offline: bool = False,
+    joint: bool = True,
 ) -> Network:
     """A vision transformer from a folder written by `save_pretrained`, or from the hub by its repository name.
 
-    Code in the repository is never run. Raises BackboneError when it cannot be had or has no vision part.
+    Of a network that was trained with texts, its feature is in the space that they share: what `get_image_features` of
+    transformers gives. `joint=False` takes it before the projection, as older versions did. Code in the repository is
+    never run. Raises BackboneError when it cannot be had or has no vision part.
     """
     import transformers
 
@@ -43,7 +60,7 @@ def load_transformers(
         )
     try:
         config = transformers.AutoConfig.from_pretrained(where, trust_remote_code=False, local_files_only=offline)
-        network_class, extra = _network_class(transformers, config)
+        network_class, extra = _network_class(transformers, config, joint and layer is None)
         module, info = _from_pretrained(
             network_class, where, trust_remote_code=False, local_files_only=offline, **extra
         )
@@ -60,7 +77,7 @@ def load_transformers(
     title = published.key if published else f"{folder.name if folder.is_dir() else source}"
     rule, assumed = read_rule(where, _trunk(module).config, title, offline, published)
     network = _network(module, rule, layer, title, published.licence if published else "see the model's page")
-    return replace(network, assumed=assumed)
+    return replace(network, assumed=assumed, joint=layer is None and _shares_space(config, module))
 
 
 def build_transformers(
@@ -136,7 +153,8 @@ def published_config(published: Published, side: int | None = None) -> Any:
     return AutoConfig.for_model(published.family, **settings)
 
 
-def _network_class(transformers: Any, config: Any) -> tuple[type, dict[str, Any]]:
+def _network_class(transformers: Any, config: Any, joint: bool = False) -> tuple[type, dict[str, Any]]:
+    """The class of the vision transformer, and further arguments for it; with `joint` that with a projection."""
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
     name = _VISION_PART.get(config.model_type) or MODEL_MAPPING_NAMES.get(config.model_type)
@@ -147,6 +165,9 @@ def _network_class(transformers: Any, config: Any) -> tuple[type, dict[str, Any]
     classifier = next((n for n in config.architectures or () if _classifies(n) and hasattr(transformers, n)), None)
     if classifier is not None:
         return getattr(transformers, classifier), {}
+    if joint and config.model_type in _PROJECTED:
+        inner.projection_dim = config.projection_dim  # that of the whole model is the one that counts
+        return getattr(transformers, _PROJECTED[config.model_type]), {"config": inner}
     if config.model_type not in _VISION_PART and not hasattr(config, "patch_size"):
         raise BackboneError(
             f"a model of type {config.model_type!r} holds its vision transformer ({inner.model_type}) inside a larger "
@@ -155,6 +176,13 @@ def _network_class(transformers: Any, config: Any) -> tuple[type, dict[str, Any]
     takes_pooler = "add_pooling_layer" in inspect.signature(network_class.__init__).parameters
     # A pooler that is a layer of its own is often left out of the weights, and then random; a mean is not.
     return network_class, {"add_pooling_layer": _means(config)} if takes_pooler else {}
+
+
+def _shares_space(config: Any, module: Any) -> bool:
+    """Whether what a model sums a picture up by lies in a space with texts: projected there, or SigLIP's pooling."""
+    if not hasattr(config, "text_config"):
+        return False
+    return hasattr(module, "visual_projection") or (config.model_type.startswith("siglip") and _has_head(module))
 
 
 def _means(config: Any) -> bool:
@@ -188,7 +216,8 @@ def _network(
     trunk = _trunk(module)
     kind = trunk.config.model_type
     has_cls = cls is not None  # where it lies among the tokens; measured, see `Network.adapt`
-    pooled = not has_cls or kind == "clip_vision_model" or _means(trunk.config)
+    pooled = not has_cls or kind in _CLIP or _means(trunk.config)
+    project = getattr(module, "visual_projection", None)
     sized = arguments(trunk)
 
     def forward(pixels: Tensor, tokens: bool = False) -> Output:
@@ -205,14 +234,16 @@ def _network(
             features = final[:, 1:].mean(dim=1)
         else:
             features = final[:, cls] if has_cls else final.mean(dim=1)
+        if project is not None and layer is None:
+            features = project(features)
         if not tokens:
             return Output(features)
         # CLIP's final norm meets the CLS token alone; here it meets the patches too, so that they can be compared.
-        return Output(features, trunk.post_layernorm(final) if kind == "clip_vision_model" else final, states[-1])
+        return Output(features, trunk.post_layernorm(final) if kind in _CLIP else final, states[-1])
 
     about: dict[str, Any] = {"fit": usual_fit(kind), "positions": OF_FAMILY.get(kind, "")}
     about["positions_before"] = about["positions"]
-    if module is not trunk:
+    if _classifies(type(module).__name__):
         about["problem"] = problem_of(module.config)
         names = module.config.id2label
         about["classify"] = lambda pixels: module(**sized(pixels)).logits
@@ -223,14 +254,18 @@ def _network(
         if _means(trunk.config):
             feature = "the network's own pooling, the mean of the patches after the final norm"
         elif not has_cls and _has_head(trunk):
-            feature = "the network's own attention pooling"
+            feature = POOLED
         if layer is not None:
             feature = f"{'CLS token' if has_cls else 'mean of the patches'} as block {layer} leaves it"
+        elif project is not None:
+            feature += f", projected {INTO_SHARED_SPACE}"
     return Network(module, forward, rule, has_cls, title, licence, note, feature, **about)
 
 
 def _trunk(module: Any) -> Any:
-    """The vision transformer inside a classifier; any other module itself."""
+    """The vision transformer inside a classifier, or below a projection; any other module itself."""
+    if hasattr(module, "visual_projection"):
+        return module.vision_model
     if not _classifies(type(module).__name__):
         return module
     return next(part for part in module.children() if hasattr(part, "config"))

@@ -28,7 +28,8 @@ class Published:
     `timm` the same network's name in timm ('' where there is none); `megabytes` of float32 weights; `grid` the side in
     pixels its positions were trained for; `size` and `resize` the input rule (`resize` the short side before the cut),
     `squeezes` that its own processor squeezes the whole picture into the square and cuts nothing, `interpolation` the
-    filter."""
+    filter. One that can be searched by words says in which `languages` ('' for the others), and the `megabytes_with_text`
+    of float32 weights that pictures and texts need together."""
 
     key: str
     family: str
@@ -49,6 +50,14 @@ class Published:
     swiglu: bool = False
     squeezes: bool = False
     interpolation: str = "bicubic"
+    languages: str = ""
+    megabytes_with_text: int | None = None
+
+
+# In which languages texts were trained: OpenAI's CLIP and SigLIP in English; the texts of SigLIP 2 cover 109 languages
+# (Tschannen et al. 2025), those of MetaCLIP 2 more than 300 (Chuang et al. 2025).
+ENGLISH, MANY, MOST = "English", "109 languages", "more than 300 languages"
+RECOMMENDED_FOR_WORDS = "siglip2-base"
 
 
 def _dinov2(name: str, layers: int, heads: int, dim: int, megabytes: int, swiglu: bool = False) -> list[Published]:
@@ -148,11 +157,15 @@ PUBLISHED: dict[str, Published] = {
         _plain("dino-small-8", "vit", "facebook/dino-vits8", "vit_small_patch8_224.dino", "small", 8, "Apache-2.0"),
         _plain("dino-base-16", "vit", "facebook/dino-vitb16", "vit_base_patch16_224.dino", "base", 16, "Apache-2.0"),
         _plain("dino-base-8", "vit", "facebook/dino-vitb8", "vit_base_patch8_224.dino", "base", 8, "Apache-2.0"),
-        _plain("clip-base-32", "clip_vision_model", "openai/clip-vit-base-patch32", "vit_base_patch32_clip_224.openai", "base", 32, "MIT", colour=CLIP, resize=224, megabytes=350),
-        _plain("clip-base-16", "clip_vision_model", "openai/clip-vit-base-patch16", "vit_base_patch16_clip_224.openai", "base", 16, "MIT", colour=CLIP, resize=224),
-        _plain("clip-large", "clip_vision_model", "openai/clip-vit-large-patch14", "vit_large_patch14_clip_224.openai", "large", 14, "MIT", colour=CLIP, resize=224),
-        _plain("siglip-base", "siglip_vision_model", "google/siglip-base-patch16-224", "vit_base_patch16_siglip_224.webli", "base", 16, "Apache-2.0", colour=HALF, resize=224, squeezes=True, prefix_tokens=0, megabytes=372),
-        _plain("siglip-large", "siglip_vision_model", "google/siglip-large-patch16-256", "vit_large_patch16_siglip_256.webli", "large", 16, "Apache-2.0", colour=HALF, grid=256, size=256, resize=256, squeezes=True, prefix_tokens=0, megabytes=1264),
+        _plain("clip-base-32", "clip_vision_model", "openai/clip-vit-base-patch32", "vit_base_patch32_clip_224.openai", "base", 32, "MIT", colour=CLIP, resize=224, megabytes=350, languages=ENGLISH, megabytes_with_text=605),
+        _plain("clip-base-16", "clip_vision_model", "openai/clip-vit-base-patch16", "vit_base_patch16_clip_224.openai", "base", 16, "MIT", colour=CLIP, resize=224, languages=ENGLISH, megabytes_with_text=598),
+        _plain("clip-large", "clip_vision_model", "openai/clip-vit-large-patch14", "vit_large_patch14_clip_224.openai", "large", 14, "MIT", colour=CLIP, resize=224, languages=ENGLISH, megabytes_with_text=1710),
+        _plain("siglip-base", "siglip_vision_model", "google/siglip-base-patch16-224", "vit_base_patch16_siglip_224.webli", "base", 16, "Apache-2.0", colour=HALF, resize=224, squeezes=True, prefix_tokens=0, megabytes=372, languages=ENGLISH, megabytes_with_text=813),
+        _plain("siglip-large", "siglip_vision_model", "google/siglip-large-patch16-256", "vit_large_patch16_siglip_256.webli", "large", 16, "Apache-2.0", colour=HALF, grid=256, size=256, resize=256, squeezes=True, prefix_tokens=0, megabytes=1264, languages=ENGLISH, megabytes_with_text=2609),
+        _plain("siglip2-base", "siglip_vision_model", "google/siglip2-base-patch16-224", "vit_base_patch16_siglip_224.v2_webli", "base", 16, "Apache-2.0", colour=HALF, resize=224, squeezes=True, interpolation="bilinear", prefix_tokens=0, megabytes=372, languages=MANY, megabytes_with_text=1501),
+        _plain("siglip2-large", "siglip_vision_model", "google/siglip2-large-patch16-256", "vit_large_patch16_siglip_256.v2_webli", "large", 16, "Apache-2.0", colour=HALF, grid=256, size=256, resize=256, squeezes=True, interpolation="bilinear", prefix_tokens=0, megabytes=1264, languages=MANY, megabytes_with_text=3526),
+        _plain("metaclip2-base-16", "metaclip_2_vision_model", "facebook/metaclip-2-worldwide-b16", "", "base", 16, "CC-BY-NC-4.0", colour=CLIP, resize=224, languages=MOST, megabytes_with_text=2344),
+        _plain("metaclip2-large", "metaclip_2_vision_model", "facebook/metaclip-2-worldwide-l14", "", "large", 14, "CC-BY-NC-4.0", colour=CLIP, resize=224, languages=MOST, megabytes_with_text=4328),
     )
 }  # fmt: skip
 

@@ -46,10 +46,13 @@ _TIMM: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 NAMES = (*_TRANSFORMERS, *_TIMM)
+# Those with a text tower (ingest.vision.words.tiny), and how many numbers their shared space has.
+SHARED = {"clip": 24, "siglip": _SHAPE["hidden_size"]}
 
 
-def load_tiny(name: str, layer: int | None = None) -> Network:
-    """The tiny network `name`, its weights drawn anew from the same seed each time."""
+def load_tiny(name: str, layer: int | None = None, joint: bool = True) -> Network:
+    """The tiny network `name`, its weights drawn anew from the same seed each time; `joint=False` leaves out CLIP's
+    projection."""
     if name not in NAMES:
         raise BackboneError(f"there is no tiny network {name!r}; there are {', '.join(NAMES)}")
     # A generator of its own would not reach the libraries' initialisers: the global seed is set and put back.
@@ -59,7 +62,7 @@ def load_tiny(name: str, layer: int | None = None) -> Network:
             model, arguments = _TIMM[name]
             network = load_timm(model, layer, pretrained=False, **arguments)
         else:
-            network = _tiny_transformers(name, layer)
+            network = _tiny_transformers(name, layer, joint)
         # Random weights attend evenly; larger ones make heads that differ from each other.
         for key, parameter in network.module.named_parameters():
             if parameter.ndim == 2 and any(
@@ -69,7 +72,7 @@ def load_tiny(name: str, layer: int | None = None) -> Network:
     return replace(network, fit="crop")
 
 
-def _tiny_transformers(name: str, layer: int | None) -> Network:
+def _tiny_transformers(name: str, layer: int | None, joint: bool) -> Network:
     import transformers
 
     model, config, more = _TRANSFORMERS[name]
@@ -78,4 +81,17 @@ def _tiny_transformers(name: str, layer: int | None) -> Network:
         settings["mlp_ratio"] = settings.pop("intermediate_size") // settings["hidden_size"]
     pooler = {"add_pooling_layer": False} if model in ("ViTModel", "DeiTModel") else {}
     module = getattr(transformers, model)(getattr(transformers, config)(**settings), **pooler)
-    return network_of(module, _RULE, f"tiny random {name}", layer, licence="MIT", note="random weights, for tests")
+    if joint and layer is None and name == "clip":
+        module = _projected(transformers, module)
+    network = network_of(module, _RULE, f"tiny random {name}", layer, licence="MIT", note="random weights, for tests")
+    return replace(network, joint=layer is None and (name == "siglip" or hasattr(module, "visual_projection")))
+
+
+def _projected(transformers: Any, module: Any) -> Any:
+    """The same vision tower below a projection; nothing else is drawn otherwise than without it."""
+    module.config.projection_dim = SHARED["clip"]
+    with torch.random.fork_rng(devices=[]):
+        whole = transformers.CLIPVisionModelWithProjection(module.config)
+        whole.visual_projection.weight.data.normal_(std=module.config.hidden_size**-0.5)
+    whole.vision_model = module
+    return whole
