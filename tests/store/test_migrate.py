@@ -26,6 +26,10 @@ VIEWS = {
     "clusterings": "projection_id method settings",
     "clusters": "projection_id image_id cluster",
     "cluster_centres": "projection_id cluster image_id",
+    "texts": "run_id text vector model logit_scale logit_bias cut created_at",
+    "vocabularies": "vocabulary_id run_id vocabulary prompts settings created_at",
+    "terms": "run_id vocabulary term prompt parent",
+    "labels": "run_id image_id vocabulary term score rank",
     "tags": "image_id tag note created_at",
     "failures": "collection path stage error at",
 }
