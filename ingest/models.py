@@ -201,7 +201,8 @@ def describe_model(key: str, weights: str | None = None) -> tuple[list[str], dic
     ]
     found = {"key": key, "layers": backbone.layers, "heads": backbone.heads, "dim": backbone.dim,
              "patch": backbone.patch, "prefix_tokens": backbone.prefix_tokens, "has_cls": backbone.has_cls,
-             "words": backbone.network.joint, "weights_sha256": backbone.weights_sha256, **backbone.settings()}  # fmt: skip
+             "words": backbone.network.joint,
+             "weights_sha256": backbone.weights_sha256, **backbone.settings()}  # fmt: skip
     return lines, found
 
 

@@ -144,8 +144,8 @@ def find_run(
     before_words = [run.run_id for run in runs if backbone.network.joint and _is_before_projection(run, record)]
     if before_words:
         log(
-            f"run {max(before_words)} has the feature of {backbone.title} before its projection, which cannot be searched "
-            "by words, so this is a new run; the old one stays as it is (`explain` and `project` go on with it)"
+            f"run {max(before_words)} has the feature of {backbone.title} before its projection, which cannot be "
+            "searched by words, so this is a new run; the old one stays as it is (`explain` and `project` go on with it)"
         )
     elif changed is not None:
         log(

@@ -28,7 +28,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A vocabulary of a run: its terms in their order, and the `prompts`, templates whose mean vector stands for a term.
+    """A vocabulary of a run: its terms in their order, and the `prompts`, whose mean vector stands for a term.
     `settings` say which scores were kept (`kept`), and the network's `logit_scale` and `logit_bias`."""
 
     name: str
@@ -54,7 +54,9 @@ def add_vocabulary(
     rank of the term at this picture: four arrays (m,). Raises StoreError where lengths do not go together.
     """
     if len(vectors) != len(vocabulary.terms) or len({len(image_ids), len(positions), len(scores), len(ranks)}) > 1:
-        raise StoreError("Each term of a vocabulary needs a vector, and each label a picture, a term, a score and a rank.")
+        raise StoreError(
+            "Each term of a vocabulary needs a vector, and each label a picture, a term, a score and a rank."
+        )
     delete_vocabulary(con, vocabulary.run_id, vocabulary.name)
     number = rows.next_id(con, "vocabulary")
     settings = rows.to_json(vocabulary.settings, sort_keys=True)
@@ -99,7 +101,9 @@ def term_vectors(con: Connection, run_id: int, name: str) -> tuple[list[str], np
     return [term for term, _ in found], np.array([vector for _, vector in found], dtype=np.float32)
 
 
-def labels_of(con: Connection, run_id: int, image_id: int, name: str | None = None, most: int | None = None) -> pa.Table:
+def labels_of(
+    con: Connection, run_id: int, image_id: int, name: str | None = None, most: int | None = None
+) -> pa.Table:
     """vocabulary, term, parent, score, rank of the terms that an image has of a vocabulary, or of all of the run's, the
     best first; no more than the `most` best of each."""
     query = """
@@ -116,7 +120,7 @@ def labels_of(con: Connection, run_id: int, image_id: int, name: str | None = No
 def images_of(
     con: Connection, run_id: int, name: str, term: str, k: int, among: Iterable[int] | None = None
 ) -> pa.Table:
-    """image_id, score, rank of the k images with the highest stored scores of a term, best first; `among` these only."""
+    """image_id, score, rank of the k images with the highest stored scores of a term, best first, `among` these."""
     query = """
         SELECT s.image_id, s.score, s.rank
         FROM term_score s JOIN vocabulary v USING (vocabulary_id) JOIN vocabulary_term t USING (vocabulary_id, position)

@@ -43,7 +43,11 @@ def models(as_json: bool, key: str | None, weights: str | None) -> None:
         "words: the languages in which a collection can be searched by words (* recommended)."
     )
     shown = [
-        {**row, "words": row["languages"] + " *" * row["recommended_for_words"], "text": row["megabytes_with_text"] or ""}
+        {
+            **row,
+            "words": row["languages"] + " *" * row["recommended_for_words"],
+            "text": row["megabytes_with_text"] or "",
+        }
         for row in rows
     ]
     Report(as_json).finish(f"{as_table(shown, columns)}\n{more}", {"models": rows})

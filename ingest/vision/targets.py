@@ -5,6 +5,7 @@
     image:57                                  the similarity to another picture: why are these two similar
     label:artist=Hokusai                      the decision of a logistic regression fitted on the stored features
     vote:artist                               DAAM's own rule for self-supervised networks (Liao et al. 2025)
+    words:a boat                              the similarity to a text, of networks that were trained with texts
 
 A target asks a network about a batch and answers with one score a picture, from which gradients flow back.
 """
@@ -201,21 +202,31 @@ def fit_probe(vectors: np.ndarray, has: np.ndarray) -> LabelProbe:
 
 
 def make_target(
-    text: str, backbone: Backbone, bank: Bank | None = None, labels: Labels | None = None
+    text: str,
+    backbone: Backbone,
+    bank: Bank | None = None,
+    labels: Labels | None = None,
+    encode: Callable[[str], np.ndarray] | None = None,
 ) -> ClassTarget | DirectionTarget:
     """The target written as `text` (see above) for a network.
 
     `bank` holds the run's features; `labels(column)` gives each of the bank's pictures the set of its values in a
     column of the catalogue, or its tags for the column `tag`; an empty set is an unknown value, or a picture without
-    tags. TargetError with a sentence for whatever does not fit.
+    tags. `encode(words)` gives the vector (dim,) of a text; without it the network's text tower is loaded. NoTextTower
+    where there is none, TargetError with a sentence for whatever does not fit.
     """
     kind, _, rest = text.partition(":")
     if kind == "class" and rest:
         return _class_target(text, rest, backbone)
+    if kind == "words" and rest.strip():
+        from ingest.vision.words.direction import text_direction
+
+        towards = text_direction(backbone, rest.strip(), encode)
+        return DirectionTarget(f"words:{rest.strip()}", lambda features, ids: towards.expand(len(features), -1))
     if kind not in ("neighbours", "image", "label", "vote") or not rest:
         raise TargetError(
             f"{text!r} is no target; there are class:predicted, class:NAME, neighbours:20, image:ID, "
-            "label:COLUMN=VALUE and vote:COLUMN"
+            "label:COLUMN=VALUE, vote:COLUMN and words:TEXT"
         )
     if bank is None or not len(bank.ids):
         raise TargetError(f"{text} needs the stored features of a run, and there are none here")

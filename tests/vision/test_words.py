@@ -159,7 +159,12 @@ def test_published_networks_say_in_which_languages_they_are_searched():
 
     rows = {row["key"]: row for row in model_table()}
     assert [key for key, row in rows.items() if row["recommended_for_words"]] == ["siglip2-base"]
-    assert {key.split("-")[0] for key, row in rows.items() if row["words"]} == {"clip", "siglip", "siglip2", "metaclip2"}
+    assert {key.split("-")[0] for key, row in rows.items() if row["words"]} == {
+        "clip",
+        "siglip",
+        "siglip2",
+        "metaclip2",
+    }
     assert rows["clip-base-32"]["languages"] == "English" and "109" in rows["siglip2-base"]["languages"]
     texts = {key: row["megabytes_with_text"] - row["megabytes"] for key, row in rows.items() if row["words"]}
     assert min(texts.values()) > 200 and set(texts) == {key for key, each in PUBLISHED.items() if each.languages}

@@ -62,8 +62,8 @@ def load(
 
 
 def load_for_run(settings: dict[str, Any], device: str = "cpu", **more: Any) -> Backbone:
-    """The backbone that a stored Run used, from its settings: its input rule, its positions and its feature are those of
-    the run, also where they would be read otherwise today."""
+    """The backbone that a stored Run used, from its settings: its input rule, its positions and its feature are those
+    of the run, also where they would be read otherwise today."""
     more = {"timm_positions": settings.get("positions") is None or settings["positions"] == ANTIALIASED, **more}
     more = {"joint": settings.get("feature_space") == "joint", **more}
     backbone = load(settings["model"], settings.get("weights"), settings.get("layer"), device, **more)

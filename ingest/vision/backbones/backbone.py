@@ -44,7 +44,7 @@ class Network:
     positions is resampled, where that is known, and `positions_before` how it was in runs that do not say. `adapt`
     gives the same network with its feature taken from the CLS token at a place (negative from the end), or from the
     patches (None), for loaders that cannot know that before it is measured. `special_tokens` is how many its name
-    promises. `joint` says that its feature lies in a space that pictures share with texts, and can be searched by words.
+    promises. `joint` says that its feature lies in a space that pictures share with texts: it is searched by words.
     """
 
     module: nn.Module

@@ -30,9 +30,9 @@ def tiny_tower(name: str) -> tuple[Any, Any]:
         else:
             text["projection_size"] = SHARED[name]
             module = transformers.SiglipModel(transformers.SiglipConfig(text_config=text, vision_config=vision))
-        for parameter in module.parameters():
-            if parameter.ndim == 2:  # texts of small random weights would all be alike
-                parameter.data.normal_(std=parameter.shape[1] ** -0.5)
+        for key, parameter in module.named_parameters():
+            if parameter.ndim == 2:  # with small random weights all texts would be alike
+                parameter.data.normal_(std=0.5 if ".self_attn." in key else parameter.shape[1] ** -0.5)
     for key, value in _SCALES[name].items():
         getattr(module, key).data.fill_(value)
     return module, tokenizer
