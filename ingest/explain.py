@@ -43,6 +43,14 @@ def target_for(db: Path, run_id: int | None, backbone: Any, text: str) -> Any:
 
     with reading(db) as con:
         features = None if run_id is None else search.features(con, run_id)
+
+    def encode(words: str) -> Any:
+        from ingest.report import Report
+        from ingest.runs import newest_run
+        from ingest.words import vectors_of
+
+        return vectors_of(db, newest_run(db, run_id), [words], "cpu", Report())[words].vector
+
     if features is None:
         return make_target(text, backbone)
     ids, _ = features
@@ -51,7 +59,7 @@ def target_for(db: Path, run_id: int | None, backbone: Any, text: str) -> Any:
         with reading(db) as con:
             return read.labels(con, column, ids)
 
-    return make_target(text, backbone, Bank(*features), labels)
+    return make_target(text, backbone, Bank(*features), labels, encode)
 
 
 def image_ids(text: str) -> list[int]:

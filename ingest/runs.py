@@ -145,7 +145,7 @@ def find_run(
     if before_words:
         log(
             f"run {max(before_words)} has the feature of {backbone.title} before its projection, which cannot be "
-            "searched by words, so this is a new run; the old one stays as it is (`explain` and `project` go on with it)"
+            "searched by words, so this is a new run; the old one stays as it is (explain and project go on with it)"
         )
     elif changed is not None:
         log(

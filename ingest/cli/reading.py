@@ -128,7 +128,8 @@ def embed(
 @explained_option
 @click.option(
     "--target",
-    help="What is explained: class:predicted, class:NAME, neighbours:20, image:ID, label:COLUMN=VALUE, vote:COLUMN.",
+    help="What is explained: class:predicted, class:NAME, neighbours:20, image:ID, label:COLUMN=VALUE, vote:COLUMN, "
+    'words:"a boat".',
 )
 @images_option
 @where_option
