@@ -48,7 +48,7 @@ def vectors_of(db: Path, run: RunRecord, wanted: Sequence[str], device: str, rep
     with reading(db) as con:
         found = texts.texts(con, run.run_id, wanted)
     if missing := [text for text in dict.fromkeys(wanted) if text not in found]:
-        fresh = encoded(tower_of(run, device, report), missing)
+        fresh = [StoredText(**row) for row in tower_of(run, device, report).described(missing)]
         with writing(db) as con:
             texts.add_texts(con, run.run_id, fresh)
         found |= {each.text: each for each in fresh}
@@ -63,16 +63,6 @@ def vectors_of(db: Path, run: RunRecord, wanted: Sequence[str], device: str, rep
 def clean(text: str) -> str:
     """A text as it is stored: without spaces around it, half characters as question marks."""
     return text.encode(errors="replace").decode().strip()
-
-
-def encoded(tower: TextTower, wanted: Sequence[str]) -> list[StoredText]:
-    """Texts as a tower reads them."""
-    cut = set(tower.cut(wanted))
-    about = (tower.key, tower.logit_scale, tower.logit_bias)
-    return [
-        StoredText(text, vector, *about, cut=text in cut)
-        for text, vector in zip(wanted, tower.encode(wanted), strict=True)
-    ]
 
 
 def search(

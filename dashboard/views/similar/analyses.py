@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -24,11 +26,14 @@ GROUPS = 12  # groups on the screen
 SLACK = 1e-6  # the slider's steps and the vectors' lengths are only nearly exact
 
 
-def captions(found: pd.DataFrame, also: dict[int, str] | None = None) -> dict[int, str]:
-    """{image_id: its score, what `also` says, and who made it and when}."""
+def captions(
+    found: pd.DataFrame, also: dict[int, str] | None = None, scores: Sequence[str] | None = None
+) -> dict[int, str]:
+    """{image_id: its score, what `also` says, and who made it and when}; the `scores` (rows,) in words, or cosines."""
     known, also = cache.images()["caption"], also or {}
-    scores = zip(found["image_id"], found["similarity"], strict=True)
-    return {int(i): " · ".join(filter(None, (f"{score:.3f}", also.get(i), known.get(i, "")))) for i, score in scores}
+    shown = [f"{score:.3f}" for score in found["similarity"]] if scores is None else scores
+    pairs = zip(found["image_id"], shown, strict=True)
+    return {int(i): " · ".join(filter(None, (score, also.get(i), known.get(i, "")))) for i, score in pairs}
 
 
 # ---- the least typical ----------------------------------------------------------------------------------------------

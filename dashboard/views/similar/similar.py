@@ -1,5 +1,5 @@
-"""Similar: what looks most alike, to the network, as pictures of the collection, a part of one, or one's own; and what
-is least alike, nearly the same, or seen otherwise by another network."""
+"""Similar: what looks most alike, to the network, as words, pictures of the collection, a part of one, or one's own;
+and what is least alike, nearly the same, or seen otherwise by another network."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from dashboard.drawing.panels import fitted
 from dashboard.drawing.text import sources
 from dashboard.state import controls, filter_bar
 from dashboard.state.filter_bar import Filtered
-from dashboard.views.similar import analyses, examples, regions
+from dashboard.views.similar import analyses, examples, regions, words
 from dashboard.views.similar.examples import Box, Examples
+from dashboard.views.similar.words import Words
 from store.records import RunRecord
 
 MOST = 60  # neighbours that the slider offers
@@ -52,7 +53,7 @@ def page() -> None:
         st.info(f"Run {run.run_id} holds no features yet. The same `python -m ingest run` as before adds them.")
         return
     if PENDING in st.session_state:
-        st.session_state["find"] = st.session_state.pop(PENDING)
+        st.session_state.update(st.session_state.pop(PENDING))
     chosen = filter_bar.bar(run, "what is found comes from these alone")
     find = controls.segmented_control("Find", FINDS, key="find")
     if chosen.empty:
@@ -68,7 +69,8 @@ def page() -> None:
 
 
 def search(run: RunRecord, image_id: int | None, chosen: Filtered) -> None:
-    """The picture searched with beside what is found."""
+    """What is searched with, words and a picture, beside what is found."""
+    asked = words.field(run, image_id is not None)
     row = st.container(horizontal=True, gap="large")  # columns would stay side by side until 640 pixels
     left, right = row.container(width=400), row.container()
     box = None
@@ -78,10 +80,12 @@ def search(run: RunRecord, image_id: int | None, chosen: Filtered) -> None:
         with shown:
             if own is not None:
                 box = show_own(own)
-            elif image_id is not None:
+            elif image_id is not None and not asked.alone:
                 box = show_image(image_id)
     with right:
-        find_neighbours(run, image_id, own, box, chosen)
+        if own is None and asked.alone:
+            image_id = None
+        find_neighbours(run, asked, image_id, own, box, chosen)
 
 
 def how_many(others: int) -> int:
@@ -98,7 +102,7 @@ def go_on(image_id: int | None) -> None:
         return
     clear_upload()
     examples.clear()
-    st.session_state[PENDING] = FINDS[0]
+    st.session_state[PENDING] = {"find": FINDS[0], words.KEY: ""}
     components.open_image(image_id)
 
 
@@ -188,34 +192,50 @@ def _query(name: str, data: bytes) -> Query:
 # ---- what is found --------------------------------------------------------------------------------------------------
 
 
-def find_neighbours(run: RunRecord, image_id: int | None, own: Query | None, box: Box | None, chosen: Filtered) -> None:
+def find_neighbours(
+    run: RunRecord, asked: Words, image_id: int | None, own: Query | None, box: Box | None, chosen: Filtered
+) -> None:
     """The nearest images with their scores; each can be searched with, or be an example of more or less."""
-    others = run.images - (own is None)
+    others = run.images - (own is None and image_id is not None)
     if others < 1:
         st.info("There is no other image in this run yet.")
         return
     k = how_many(others)
-    if own is None and image_id is None:
+    if own is None and image_id is None and not asked:
         st.info("Choose an image, or bring a picture of your own.")
         return
     ids, matrix = cache.features(run.run_id)
     more = examples.examples(ids.tolist())
-    vector = vector_of(run, image_id, own, box)
-    if vector is None:
-        return
-    positives = np.concatenate([vector[None], matrix[np.isin(ids, more.like)]])
-    vector = neighbours.direction(positives, matrix[np.isin(ids, more.unlike)])
+    positives, negatives = [matrix[np.isin(ids, more.like)]], [matrix[np.isin(ids, more.unlike)]]
+    if own is not None or image_id is not None:
+        vector = vector_of(run, image_id, own, box)
+        if vector is None:
+            return
+        positives.append(vector[None])
+    positives += [text.vector[None] for text in asked.wanted]
+    negatives += [text.vector[None] for text in asked.unwanted]
+    vector = neighbours.direction(np.concatenate(positives), np.concatenate(negatives))
     show_examples(more)
     if vector is None:
         st.info("Examples and counter-examples cancel each other out. Take one of them away.")
         return
-    left_out = [*more.like, *more.unlike, *([] if own is not None else [image_id])]
+    left_out = [*more.like, *more.unlike, *([] if own is not None or image_id is None else [image_id])]
     among = chosen.among(ids)
     found = cache.nearest_to(run.run_id, vector, k, among & ~np.isin(ids, left_out))
-    st.html(markup.small(explained(run, more, box, chosen.describe(int(among.sum())))))
+    known = chosen.describe(int(among.sum()))
+    if asked:
+        pictures = len(more.like) + len(more.unlike) + (own is not None or image_id is not None)
+        sentence, scores = (
+            words.sentence(run, asked, pictures, known),
+            words.scores_of(asked, pictures, matrix @ vector),
+        )
+        captions = analyses.captions(found, scores=scores(np.searchsorted(ids, found["image_id"])))
+    else:
+        sentence, captions = explained(run, more, box, known), analyses.captions(found)
+    st.html(markup.small(f"{sentence} Click a picture to go on from it; + and − ask for more and less like it."))
     if found.empty:
         st.info("The filter leaves no other picture of this run. Remove a condition, or clear it.")
-    done = ranking.ranking(cache.items(found["image_id"], analyses.captions(found)), "neighbours", size=140)
+    done = ranking.ranking(cache.items(found["image_id"], captions), "neighbours", size=140)
     if done is not None and done.act == "open":
         go_on(done.image_id)
     elif done is not None:
@@ -249,7 +269,7 @@ def explained(run: RunRecord, more: Examples, box: Box | None, among: str) -> st
             other = len(more.unlike)
             minus = f" minus {'that of the counter-example' if other == 1 else f'the mean of {other} counter-examples'}"
         sentence += f"searched with {mean}{minus}, made of length 1 again. The scores are cosines with that."
-    return f"{sentence} Click a picture to go on from it; + and − ask for more and less like it."
+    return sentence
 
 
 def vector_of(run: RunRecord, image_id: int | None, own: Query | None, box: Box | None) -> np.ndarray | None:

@@ -62,6 +62,14 @@ class TextTower:
             lengths = [len(self.tokenizer(text, truncation=False, verbose=False)["input_ids"]) for text in prepared]
         return [text for text, length in zip(texts, lengths, strict=True) if length > self.most]
 
+    def described(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """Of each text what is stored of it: `text`, `vector`, `model`, `logit_scale`, `logit_bias`, whether it was
+        `cut`. TextError for an empty text."""
+        cut = set(self.cut(texts))
+        about = {"model": self.key, "logit_scale": self.logit_scale, "logit_bias": self.logit_bias}
+        pairs = zip(texts, self.encode(texts), strict=True)
+        return [{"text": text, "vector": vector, "cut": text in cut, **about} for text, vector in pairs]
+
     def _prepared(self, text: str) -> str:
         text = text.encode(errors="replace").decode().strip()  # half characters, which no tokenizer takes
         if not text:
