@@ -69,7 +69,7 @@ def _pretrained(source: str, title: str, offline: bool) -> tuple[Any, Any]:
         name = _WHOLE.get(config.model_type)
         if name is None:
             raise NoTextTower(f"{title} has no text tower that could be used; {_ADVICE}")
-        half = _text_half(getattr(transformers, name))
+        half = text_half(getattr(transformers, name))
         module, info = half.from_pretrained(source, config=config, output_loading_info=True, **own)
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **own)
     except NoTextTower:
@@ -85,7 +85,7 @@ def _pretrained(source: str, title: str, offline: bool) -> tuple[Any, Any]:
     return module, tokenizer
 
 
-def _text_half(whole: Any) -> Any:
+def text_half(whole: Any) -> Any:
     """A network's class without what reads pictures, for which no memory is taken when it is loaded."""
 
     def __init__(self: Any, config: Any) -> None:
