@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ingest.vision.words import TextTower, labelling
+from ingest.vision.words import labelling
+from ingest.vision.words.tower import TextTower
 from store import vectors, vocabularies, write
 from store.connection import writing
 from store.records import ImageRecord, Results, Run
