@@ -115,7 +115,8 @@ def search(
     if not minus and len(nearest):  # a direction between texts is none that the network was trained to score
         places = np.searchsorted(ids, nearest)
         others = None if neutral is None else matrix[places] @ np.array([neutral[text].vector for text in NEUTRAL]).T
-        columns |= readings(cosines, matrix @ direction, asked.logit_scale, asked.logit_bias, others)
+        every = matrix @ direction
+        columns |= readings(every[places], every, asked.logit_scale, asked.logit_bias, others)
     with reading(db) as con:
         about = {row["image_id"]: row for row in read.images(con, ids=[row["image_id"] for row in rows]).to_pylist()}
     for place, row in enumerate(rows):
