@@ -26,11 +26,11 @@ class Report:
         tqdm.write(line, file=sys.stderr)
 
     @contextmanager
-    def progress(self, total: int, title: str) -> Iterator[Callable[[int], object]]:
-        """A bar of `total` images with images per second; yields the function that moves it on."""
+    def progress(self, total: int, title: str, unit: str = "images") -> Iterator[Callable[[int], object]]:
+        """A bar of `total` images, or another unit, with how many a second; yields the function that moves it on."""
         from tqdm import tqdm
 
-        with tqdm(total=total, desc=title, unit=" images", file=sys.stderr, smoothing=0.1, disable=total == 0) as bar:
+        with tqdm(total=total, desc=title, unit=f" {unit}", file=sys.stderr, smoothing=0.1, disable=total == 0) as bar:
             yield bar.update
 
     def finish(self, line: str, counts: dict[str, Any]) -> None:

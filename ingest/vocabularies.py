@@ -11,9 +11,10 @@ import numpy as np
 from ingest.errors import SourceError
 from ingest.report import Report
 from ingest.tables.tabular import SUFFIXES
-from ingest.vision.words import TextTower, labelling
+from ingest.vision.words import labelling
 from ingest.vision.words.scores import check_templates, pooled
-from ingest.words import clean, lines_of, read_table, searchable_run, tower_of
+from ingest.vision.words.tower import TextTower
+from ingest.words import clean, encode, lines_of, read_table, searchable_run, tower_of
 from store import vectors, vocabularies
 from store.connection import reading, writing
 from store.records import RunRecord
@@ -84,7 +85,6 @@ def _vectors(
     if fresh:
         tower = tower_of(run, device, report)
         scale = {"model": tower.key, "logit_scale": tower.logit_scale, "logit_bias": tower.logit_bias}
-        report.log(f"encoding {len(fresh):,} of {len(terms):,} terms …")
         before |= _encoded(tower, fresh, prompts, report)
     return np.array([before[term.term, term.prompt] for term in terms], dtype=np.float32), scale
 
@@ -98,8 +98,8 @@ def _encoded(
         report.log(
             f"{len(cut)} of the texts are longer than the {tower.most} tokens that are read, such as {cut[0][:60]!r}"
         )
-    encoded = iter(np.split(tower.encode(flat), np.cumsum([len(texts) for texts in asked])[:-1]))
-    return {(term.term, term.prompt): pooled(next(encoded)[None])[0] for term in terms}
+    vectors_of_terms = np.split(encode(tower, flat, report), np.cumsum([len(texts) for texts in asked])[:-1])
+    return {(term.term, term.prompt): pooled(each[None])[0] for term, each in zip(terms, vectors_of_terms, strict=True)}
 
 
 def _before(

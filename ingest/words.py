@@ -14,8 +14,10 @@ from ingest.report import Report
 from ingest.runs import newest_run
 from ingest.tables import encodings
 from ingest.tables.tabular import SUFFIXES, Sheet, read_sheets
-from ingest.vision.words import TextTower, is_joint, load_text_tower
+from ingest.vision.spaces import is_joint
+from ingest.vision.words.opening import load_text_tower
 from ingest.vision.words.scores import NEUTRAL, combined, readings
+from ingest.vision.words.tower import BATCH, TextTower
 from store import read, sandbox, texts, vectors
 from store.connection import reading, writing
 from store.errors import SqlFailed, SqlRefused
@@ -48,7 +50,7 @@ def vectors_of(db: Path, run: RunRecord, wanted: Sequence[str], device: str, rep
     with reading(db) as con:
         found = texts.texts(con, run.run_id, wanted)
     if missing := [text for text in dict.fromkeys(wanted) if text not in found]:
-        fresh = [StoredText(**row) for row in tower_of(run, device, report).described(missing)]
+        fresh = encoded(tower_of(run, device, report), missing, report)
         with writing(db) as con:
             texts.add_texts(con, run.run_id, fresh)
         found |= {each.text: each for each in fresh}
@@ -63,6 +65,26 @@ def vectors_of(db: Path, run: RunRecord, wanted: Sequence[str], device: str, rep
 def clean(text: str) -> str:
     """A text as it is stored: without spaces around it, half characters as question marks."""
     return text.encode(errors="replace").decode().strip()
+
+
+def encode(tower: TextTower, wanted: Sequence[str], report: Report) -> np.ndarray:
+    """`tower.encode`, with a progress bar where there are more texts than a batch."""
+    parts = []
+    with report.progress(len(wanted) if len(wanted) > BATCH else 0, "encoding", "texts") as advance:
+        for start in range(0, len(wanted), BATCH):
+            parts.append(tower.encode(wanted[start : start + BATCH]))
+            advance(len(parts[-1]))
+    return np.concatenate(parts)
+
+
+def encoded(tower: TextTower, wanted: Sequence[str], report: Report) -> list[StoredText]:
+    """Texts as a tower reads them."""
+    cut = set(tower.cut(wanted))
+    about = (tower.key, tower.logit_scale, tower.logit_bias)
+    return [
+        StoredText(text, vector, *about, cut=text in cut)
+        for text, vector in zip(wanted, encode(tower, wanted, report), strict=True)
+    ]
 
 
 def search(
@@ -93,7 +115,8 @@ def search(
     if not minus and len(nearest):  # a direction between texts is none that the network was trained to score
         places = np.searchsorted(ids, nearest)
         others = None if neutral is None else matrix[places] @ np.array([neutral[text].vector for text in NEUTRAL]).T
-        columns |= readings(cosines, matrix @ direction, asked.logit_scale, asked.logit_bias, others)
+        every = matrix @ direction
+        columns |= readings(every[places], every, asked.logit_scale, asked.logit_bias, others)
     with reading(db) as con:
         about = {row["image_id"]: row for row in read.images(con, ids=[row["image_id"] for row in rows]).to_pylist()}
     for place, row in enumerate(rows):

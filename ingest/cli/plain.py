@@ -28,6 +28,8 @@ BEGINNINGS = {
     "prune": "looking for the files of the collection …",
     "status": "looking for the files of the collections …",
     "export-iiif": "reading the collection …",
+    "words": "reading {file} …",
+    "vocabulary": "reading {file} …",
 }
 
 

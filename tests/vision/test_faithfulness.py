@@ -46,7 +46,7 @@ def without(backbone, visible: torch.Tensor):
     """The backbone with an embedding that leaves the tokens of invisible patches out: no mask anywhere."""
     prefix = backbone.prefix_tokens
     keep = torch.cat([torch.arange(prefix), prefix + visible.nonzero().ravel()])
-    module = backbone.network.module
+    module = getattr(backbone.network.module, "vision_model", backbone.network.module)  # below CLIP's projection
     if hasattr(module, "blocks"):
         embed = module._pos_embed if hasattr(module, "_pos_embed") else module.pos_drop
         name = "_pos_embed" if hasattr(module, "_pos_embed") else "pos_drop"

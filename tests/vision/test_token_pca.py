@@ -146,7 +146,8 @@ def test_patch_tokens_are_the_patches_after_the_final_norm(name):
     found, frame = patch_tokens(backbone, picture)
     assert found.shape[:2] == (frame.rows, frame.cols) == (rows, cols) and found.dtype == np.float32
     seen, norms = [], ("norm", "layernorm", "post_layernorm")
-    norm = next(getattr(backbone.network.module, name) for name in norms if hasattr(backbone.network.module, name))
+    trunk = getattr(backbone.network.module, "vision_model", backbone.network.module)  # below CLIP's projection
+    norm = next(getattr(trunk, name) for name in norms if hasattr(trunk, name))
     norm.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
     patch_tokens(backbone, picture)
     whole = [out for out in seen if out.ndim == 3 and out.shape[1] >= rows * cols][-1][0, -rows * cols :]

@@ -5,7 +5,10 @@ import pytest
 import torch
 
 from ingest.vision.backbones import load, load_for_run
-from ingest.vision.words import NoTextTower, TextError, is_joint, load_text_tower
+from ingest.vision.spaces import is_joint
+from ingest.vision.words.opening import load_text_tower
+from ingest.vision.words.scores import TextError
+from ingest.vision.words.tower import NoTextTower
 from tests.support.words import FAMILIES, MOST, save_joint
 
 TEXTS = ["a boat", "A Boat, on the SEA!", "boats and more boats and the wide open sea", "סירה בים", "🚢 é", "a boat"]

@@ -1,9 +1,13 @@
 """Scores of words, and vocabularies over collections: against plain loops, and with vectors that are planted."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
-from ingest.vision.words import TextError, labelling, scores
+from ingest.vision.words import labelling, scores
+from ingest.vision.words.scores import TextError
 
 COSINES = np.array([0.31, -0.2, 0.05, 0.05, 0.9], np.float32)
 
@@ -103,6 +107,11 @@ def test_planted_pictures_get_their_term_first():
     found = labelling.label(vectors, terms)
     first = found.ranks == 1
     np.testing.assert_array_equal(found.terms[first], owner[found.pictures[first]])
+
+
+def test_pages_that_only_score_load_no_torch():
+    modules = "ingest.vision.spaces, ingest.vision.words.scores, ingest.vision.words.labelling"
+    subprocess.run([sys.executable, "-c", f"import sys, {modules}; assert 'torch' not in sys.modules"], check=True)
 
 
 def test_no_pictures_have_no_labels():

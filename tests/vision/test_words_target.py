@@ -8,7 +8,8 @@ from ingest.vision.attention.daam import contributions
 from ingest.vision.backbones import load
 from ingest.vision.explaining import Asked, capture_target, explain_pictures
 from ingest.vision.targets import TargetError, make_target
-from ingest.vision.words import NoTextTower, load_text_tower
+from ingest.vision.words.opening import load_text_tower
+from ingest.vision.words.tower import NoTextTower
 from tests.support.words import save_joint
 
 PIXELS = torch.randn(2, 3, 48, 80, generator=torch.Generator().manual_seed(4), dtype=torch.float64)

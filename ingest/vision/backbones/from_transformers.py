@@ -19,6 +19,7 @@ from ingest.vision.backbones.registry import Published, usual_fit
 from ingest.vision.backbones.unwrapping import shapes_of
 from ingest.vision.geometry import InputRule
 from ingest.vision.problems import problem_of
+from ingest.vision.spaces import POOLED
 
 _VISION_PART = {
     "clip": "CLIPVisionModel",
@@ -29,7 +30,6 @@ _VISION_PART = {
 }
 # With the projection into the space that pictures share with texts. SigLIP has none: its pooling head ends there.
 _PROJECTED = {"clip": "CLIPVisionModelWithProjection", "metaclip_2": "MetaClip2VisionModelWithProjection"}
-POOLED = "the network's own attention pooling"
 INTO_SHARED_SPACE = "into the space that pictures share with texts"
 _CLIP = ("clip_vision_model", "metaclip_2_vision_model")
 

@@ -7,27 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ingest.vision.backbones.checkpoint import reason_of
-from ingest.vision.backbones.from_transformers import POOLED
 from ingest.vision.backbones.registry import PUBLISHED, RECOMMENDED_FOR_WORDS
 from ingest.vision.backbones.tiny import SHARED
+from ingest.vision.spaces import is_joint
 from ingest.vision.words.tower import NoTextTower, TextTower
 
 # Whole networks, by what transformers calls their type.
 _WHOLE = {"clip": "CLIPModel", "metaclip_2": "MetaClip2Model", "siglip": "SiglipModel", "siglip2": "Siglip2Model"}
 _ADVICE = f"make a run that can be: python -m ingest run FOLDER --model {RECOMMENDED_FOR_WORDS}"
-
-
-def is_joint(settings: Mapping[str, Any]) -> bool:
-    """Whether the features of a run with these settings lie in a space that pictures share with texts. Opens nothing.
-
-    Runs of before this was stored have SigLIP's pooled feature, which always did, or one that does not.
-    """
-    space = settings.get("feature_space")
-    if space is not None:
-        return space == "joint"
-    library = str(settings.get("model")).partition(":")[0]
-    inner = settings.get("layer") is not None or settings.get("weights")
-    return settings.get("feature") == POOLED and not inner and library != "timm"
 
 
 def load_text_tower(of: Mapping[str, Any] | str, device: str = "cpu", offline: bool = False) -> TextTower:
@@ -41,7 +28,7 @@ def load_text_tower(of: Mapping[str, Any] | str, device: str = "cpu", offline: b
     key = str(settings["model"])
     title = str(settings.get("title") or key)
     if not is_joint(settings):
-        raise NoTextTower(f"pictures processed by {title} as this run did cannot be searched by words; {_ADVICE}")
+        raise NoTextTower(f"the features of this run of {title} lie in no space with texts; {_ADVICE}")
     family, _, name = key.partition(":")
     if family == "tiny" and name in SHARED:
         from ingest.vision.words.tiny import tiny_tower
@@ -69,7 +56,7 @@ def _pretrained(source: str, title: str, offline: bool) -> tuple[Any, Any]:
         name = _WHOLE.get(config.model_type)
         if name is None:
             raise NoTextTower(f"{title} has no text tower that could be used; {_ADVICE}")
-        half = _text_half(getattr(transformers, name))
+        half = text_half(getattr(transformers, name))
         module, info = half.from_pretrained(source, config=config, output_loading_info=True, **own)
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **own)
     except NoTextTower:
@@ -85,7 +72,7 @@ def _pretrained(source: str, title: str, offline: bool) -> tuple[Any, Any]:
     return module, tokenizer
 
 
-def _text_half(whole: Any) -> Any:
+def text_half(whole: Any) -> Any:
     """A network's class without what reads pictures, for which no memory is taken when it is loaded."""
 
     def __init__(self: Any, config: Any) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ingest.vision.words.tower import TextError
-
 # What is true of every picture: a text says something about one only as far as it is nearer than these.
 NEUTRAL = ("a picture", "an image", "a photo", "something")
-# Prompts of CLIP's paper (Radford et al. 2021, 3.1.4), as far as they fit any collection of pictures.
-TEMPLATES = ("a picture of {}", "a photo of {}", "a painting of {}", "a drawing of {}")
+
+
+class TextError(ValueError):
+    """A text that cannot be used; the message says what to do."""
 
 
 def probability(cosines: np.ndarray, scale: float, bias: float) -> np.ndarray:

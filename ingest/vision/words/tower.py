@@ -11,16 +11,13 @@ import numpy as np
 import torch
 
 from ingest.vision.backbones.backbone import BackboneError
+from ingest.vision.words.scores import TextError
 
 BATCH = 64  # texts
 
 
 class NoTextTower(BackboneError):
     """A run or network that cannot be searched by words; the message says what to type."""
-
-
-class TextError(ValueError):
-    """A text that cannot be encoded; the message says what to do."""
 
 
 @dataclass(frozen=True)
