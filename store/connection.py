@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from store import journal, migrate
+from store import journal, migrate, sharing
 from store.errors import DatabaseLocked, DatabaseMissing, DatabaseNewer, NoRoom, NotADatabase, StoreError
 from store.place import default_path
 
@@ -83,8 +83,11 @@ def reading(path: Path | str, wait: float = 20.0) -> Iterator[duckdb.DuckDBPyCon
         raise DatabaseMissing(f"There is no database at {path}. Make one with: python -m ingest run FOLDER --db {path}")
     start = time.monotonic()
     _hold_back(path, wait / 2)
+    sharing.release_replaced(path)
     con = _open(path, wait - (time.monotonic() - start), read_only=True, config=READER)
     with _closing(con, path):
+        if not _one_writer.locked():
+            sharing.keep(path, lambda: _connect(path, True, READER))
         migrate.check(con, path)
         yield con
 
@@ -207,10 +210,11 @@ def _open(
     deadline, pause, asked = start + wait, 0.01, False
     try:
         while True:
+            if not read_only:
+                sharing.release(path)
             try:
                 if journal.found(path) is None or _in_order(path, read_only):
-                    with _one_opens:
-                        return duckdb.connect(str(path), read_only=read_only, config=config)
+                    return _connect(path, read_only, config)
                 held = "a checkpoint"
             except duckdb.Error as error:
                 if not _is_lock(error):
@@ -227,6 +231,11 @@ def _open(
     finally:
         if asked:
             _request(path).unlink(missing_ok=True)
+
+
+def _connect(path: Path, read_only: bool, config: dict) -> duckdb.DuckDBPyConnection:
+    with _one_opens:
+        return duckdb.connect(str(path), read_only=read_only, config=config)
 
 
 def _in_order(path: Path, read_only: bool) -> bool:
@@ -264,6 +273,7 @@ def _hold_back(path: Path, longest: float) -> None:
             return
         if not asked:
             return
+        sharing.release(path)
         time.sleep(0.05)
 
 
