@@ -141,7 +141,7 @@ def test_everything_works_from_the_keyboard(open_page, map_address):
     expect(pieces(page)).to_have_count(1)
     page.wait_for_function(
         "() => { let t = ''; const seek = r => { for (const e of r.querySelectorAll('*')) {"
-        " if (e.classList?.contains('said')) t = e.textContent; if (e.shadowRoot) seek(e.shadowRoot); } };"
+        " if (e.classList?.contains('status')) t = e.textContent; if (e.shadowRoot) seek(e.shadowRoot); } };"
         " seek(document); return t.length > 0; }"
     )
     idle(page)
