@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from PIL import Image
 
-from ingest.sources.iiif.tasks import SourceContents, IiifOptions, iiif_tasks
+from ingest.sources.iiif.tasks import IiifOptions, SourceContents, iiif_tasks
 from ingest.web import Web
 
 P2, P3 = "http://iiif.io/api/presentation/2/context.json", "http://iiif.io/api/presentation/3/context.json"
