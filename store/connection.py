@@ -62,7 +62,7 @@ _one_opens = threading.Lock()
 
 def state(path: Path | str) -> str:
     """A token that changes whenever the database does; cheap, opens nothing."""
-    parts = []
+    parts, path = [], _followed(path)
     for name in (str(path), f"{path}.wal"):
         try:
             found = os.stat(name)
@@ -72,13 +72,19 @@ def state(path: Path | str) -> str:
     return ":".join(parts)
 
 
+def _followed(path: Path | str) -> Path:
+    """The file that a symbolic link leads to, beside which DuckDB has its log and we our journal; any other path as it
+    is."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
+
+
 @contextmanager
 def reading(path: Path | str, wait: float = 20.0) -> Iterator[duckdb.DuckDBPyConnection]:
     """A read-only connection, closed at the end. Waits up to `wait` seconds for a writer to finish.
 
     Raises DatabaseMissing, DatabaseLocked, NotADatabase, DatabaseOlder or DatabaseNewer.
     """
-    path = Path(path)
+    path = _followed(path)
     if not path.exists():
         raise DatabaseMissing(f"There is no database at {path}. Make one with: python -m ingest run FOLDER --db {path}")
     start = time.monotonic()
@@ -102,7 +108,7 @@ def writing(path: Path | str, wait: float = 30.0, more: bool = False) -> Iterato
 
     Raises DatabaseLocked, NoRoom, NotADatabase or DatabaseNewer.
     """
-    path = Path(path)
+    path = _followed(path)
     if not path.parent.is_dir():
         raise StoreError(
             f"There is no folder {path.parent} to hold the database {path.name}. Make it, or name another."
@@ -127,7 +133,7 @@ def writing(path: Path | str, wait: float = 30.0, more: bool = False) -> Iterato
 
 def checkpoint(path: Path | str, wait: float = 30.0) -> None:
     """Put what lies in the write-ahead log into the file. Raises as `writing` does."""
-    if _log_size(Path(path)):
+    if _log_size(_followed(path)):
         with writing(path, wait):
             pass
 
@@ -136,7 +142,7 @@ def commit_to_file(con: duckdb.DuckDBPyConnection, path: Path | str) -> None:
     """In the body of `writing`: commit what is done and put all of it into the file, so that `state` says already what
     it will say when the connection is closed. The rest of the body is another transaction."""
     con.commit()
-    _checkpoint(con, Path(path))
+    _checkpoint(con, _followed(path))
     con.begin()
 
 

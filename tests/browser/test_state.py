@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import expect
 
 from dashboard.compute import packing
-from tests.browser.conftest import idle, served
+from tests.browser.conftest import idle
 from tests.browser.picture_map import PictureMap, plant
 from tests.browser.test_dashboard import pieces, query
 from tests.pages import database
@@ -17,11 +17,15 @@ FOUR = (1, 4, 5, 6)
 
 
 @pytest.fixture(scope="module")
-def map_address(tmp_path_factory):
+def planted(tmp_path_factory):
     path = tmp_path_factory.mktemp("state") / "planted.duckdb"
     plant(path, database.NAMES, np.array(list(POINTS.values())), {})
-    with served(path) as address:
-        yield f"{address}/map"
+    return path
+
+
+@pytest.fixture
+def map_address(planted, show) -> str:
+    return f"{show(planted)}/map"
 
 
 def selected(page) -> list[int]:
