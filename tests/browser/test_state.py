@@ -108,10 +108,11 @@ def test_back_takes_a_colour_away_and_leaves_its_name_in_the_box(open_page, map_
     assert page.get_by_label("Frame colour").input_value() == "artist"
 
 
-def test_a_picture_chosen_and_a_page_opened_at_once_are_both_kept(open_page, map_address):
+@pytest.mark.parametrize("pause", [0, 100])
+def test_a_picture_chosen_and_a_page_opened_at_once_are_both_kept(open_page, map_address, pause):
     page = open_page(map_address)
     canvas = PictureMap(page)
-    select(page, canvas, FOUR, 100)
+    select(page, canvas, FOUR, pause)
     page.locator("[data-testid=stSidebar]").get_by_role("link", name="Similar").click()
     page.wait_for_function("() => location.pathname.endsWith('/similar')")
     idle(page)

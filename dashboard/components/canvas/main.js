@@ -10,6 +10,9 @@ import { Overlay } from "./overlay.js";
 
 const ADDRESS = "map_view"; // what part of the map is in view, in the page's address
 const maps = new WeakMap(); // the element -> PictureMap
+// What was selected on a map that was left before Python had received it: Streamlit drops a page's values when another
+// page is opened before the rerun. `known` are the selections that Python may have instead.
+let unreceived = null;
 
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".map");
@@ -23,9 +26,12 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   };
 }
 
+// A selection as one text.
+const selectionKey = ({ points, ranges }) => `${points} ${ranges}`;
+
 class PictureMap {
   constructor(root) {
-    Object.assign(this, { root, data: null, shown: null, tool: "move", echoes: new Set(), received: null, saving: 0, turn: 0 });
+    Object.assign(this, { root, data: null, shown: null, tool: "move", echoes: new Set(), received: null, sent: null, saving: 0, turn: 0 });
     this.stage = root.querySelector(".stage");
     this.scene = new Scene(root.querySelector(".pictures"), () => this.framed());
     this.toolbar = new Toolbar(root, (name) => this.press(name));
@@ -41,6 +47,7 @@ class PictureMap {
   }
 
   close() {
+    if (this.sent) unreceived = { ...this.sent, known: new Set([this.received, ...this.echoes]) };
     this.watch.disconnect();
     this.screen.onchange = null;
     clearTimeout(this.saving);
@@ -102,6 +109,14 @@ class PictureMap {
     this.shown = this.data;
     this.toolbar.setSelected(this.scene.selected);
     this.saveView();
+    this.sendAgain();
+  }
+
+  // Selects what was selected when the page was left, if nothing else has been since.
+  sendAgain() {
+    const [before, { points, n }] = [unreceived, { points: this.data.points, n: this.scene.layout.n }];
+    unreceived = null;
+    if (before?.points === points && before.known.has(this.received)) this.select(decodeRanges(before.ranges, n), false);
   }
 
   // What may change without another layout: colours, what fades, what is selected, sizes.
@@ -132,10 +147,11 @@ class PictureMap {
 
   // What Python says is selected counts if it has changed, and is not the echo of what was selected here.
   selectionFrom(data, before, n) {
-    const selection = `${data.points} ${data.marked}`;
+    const selection = selectionKey({ points: data.points, ranges: data.marked });
     const echo = this.echoes.delete(selection);
     const changed = selection !== this.received;
     this.received = selection;
+    if (this.sent && selection === selectionKey(this.sent)) this.sent = null;
     return before && (echo || !changed) ? this.scene.marked : decodeRanges(data.marked, n);
   }
 
@@ -200,9 +216,9 @@ class PictureMap {
     scene.dress(scene.tints, scene.included, mask);
     this.toolbar.setSelected(scene.selected);
     this.toolbar.announce(`${scene.selected.toLocaleString("en")} selected`);
-    const selection = { points: this.shown.points, ranges: encodeRanges(mask) };
-    this.echoes.add(`${selection.points} ${selection.ranges}`);
-    this.setState("marked", selection);
+    this.sent = { points: this.shown.points, ranges: encodeRanges(mask) };
+    this.echoes.add(selectionKey(this.sent));
+    this.setState("marked", this.sent);
   }
 
   // Selects what is in a cluster and does not fade.
