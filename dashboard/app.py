@@ -29,6 +29,7 @@ from dashboard.data import (  # noqa: E402
 )
 from dashboard.data.captions import captions as captions_of  # noqa: E402
 from store.errors import StoreError  # noqa: E402
+from store.sharing import sharing  # noqa: E402
 
 FOR_EVER = "public, max-age=31536000, immutable"
 PLACEHOLDER = (
@@ -112,7 +113,8 @@ def _answer(request: Request, find: Callable[..., bytes | None], kind: str) -> R
     _hurry(request)
     path = cache.database(request.query_params.get("db"))
     try:
-        data: Any = path and find(path, *request.path_params.values())
+        with sharing():
+            data: Any = path and find(path, *request.path_params.values())
     except StoreError:
         return _placeholder(503)
     if not data:

@@ -21,7 +21,7 @@ from dashboard.state import (  # noqa: E402
     pickers,
     url,
 )
-from store import connection, errors  # noqa: E402
+from store import connection, errors, sharing  # noqa: E402
 
 # A table's own download writes what a museum's metadata may hold, formulas too. Where a table is to be had, the page
 # has a download in which a spreadsheet finds nothing to run.
@@ -33,7 +33,7 @@ def main() -> None:
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
     st.html(WITHOUT_DOWNLOAD)
     page, meant = page_asked_for()
-    with url.bound(meant or page.url_path):
+    with sharing.sharing(), url.bound(meant or page.url_path):
         show(page, meant)
 
 

@@ -54,14 +54,14 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
-class Found:
+class FileListing:
     """The files of a source in natural order of their names, and what was left out: (name, reason)."""
 
     files: list[SourceFile]
     skipped: list[tuple[str, str]]
 
 
-def find(folder: str | Path, limit: int | None = None) -> Found:
+def find(folder: str | Path, limit: int | None = None) -> FileListing:
     """Every picture below `folder`, or the one picture that it is itself.
 
     Hidden files and folders do not count. Links are followed, each folder is read once. What is plainly no picture
@@ -95,7 +95,7 @@ def find(folder: str | Path, limit: int | None = None) -> Found:
             files.append(_source_file(path, name))
     if not files and limit != 0:
         raise SourceError(f"There are no pictures in {folder}{_instead(skipped)}.")
-    return Found(files, sorted(skipped, key=lambda item: natural_key(item[0])))
+    return FileListing(files, sorted(skipped, key=lambda item: natural_key(item[0])))
 
 
 def _walk(root: Path, skipped: list[tuple[str, str]]) -> Iterator[Path]:
@@ -171,10 +171,10 @@ def _no_picture(path: Path) -> str | None:
     return other_kind(head) or "not a picture"
 
 
-def _single(path: Path) -> Found:
+def _single(path: Path) -> FileListing:
     if reason := _no_picture(path):
         raise SourceError(f"{path} is not a folder, and no picture either ({reason}).")
-    return Found([_source_file(path, printable(path.name))], [])
+    return FileListing([_source_file(path, printable(path.name))], [])
 
 
 def _source_file(path: Path, name: str) -> SourceFile:

@@ -47,7 +47,7 @@ class _Busy(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Download:
     """A file: its bytes, decompressed, and the address it came from in the end."""
 
     address: str
@@ -88,7 +88,7 @@ class Web:
         answer = self.get(address, most, "application/json, application/ld+json;q=0.9, */*;q=0.1", packed=True)
         return parse_json(answer.data, shown(answer.address)), answer.address
 
-    def get(self, address: str, most: int = MOST_PICTURE, accept: str = "*/*", packed: bool = False) -> Answer:
+    def get(self, address: str, most: int = MOST_PICTURE, accept: str = "*/*", packed: bool = False) -> Download:
         """A file of at most `most` bytes, which may come `packed`. Servers that are busy are asked again, ATTEMPTS
         times in all.
 
@@ -118,7 +118,7 @@ class Web:
                 return answer
         raise AssertionError("the last attempt returns or raises")
 
-    def _once(self, address: str, most: int, accept: str, packed: bool) -> Answer:
+    def _once(self, address: str, most: int, accept: str, packed: bool) -> Download:
         headers = {"Accept": accept, "Accept-Encoding": "gzip" if packed else "identity"}
         try:
             with self._client.stream("GET", address, headers=headers) as response:
@@ -126,7 +126,7 @@ class Web:
                     raise _Busy(_reason(response), response.status_code, self._wait(response))
                 if not response.is_success:
                     raise WebError(_reason(response), response.status_code)
-                return Answer(str(response.url), b"".join(_parts(response, most)))
+                return Download(str(response.url), b"".join(_parts(response, most)))
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects):
             raise
         except httpx.TimeoutException:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from store import journal, migrate
+from store import journal, migrate, sharing
 from store.errors import DatabaseLocked, DatabaseMissing, DatabaseNewer, NoRoom, NotADatabase, StoreError
 from store.place import default_path
 
@@ -62,7 +62,7 @@ _one_opens = threading.Lock()
 
 def state(path: Path | str) -> str:
     """A token that changes whenever the database does; cheap, opens nothing."""
-    parts = []
+    parts, path = [], _followed(path)
     for name in (str(path), f"{path}.wal"):
         try:
             found = os.stat(name)
@@ -72,19 +72,28 @@ def state(path: Path | str) -> str:
     return ":".join(parts)
 
 
+def _followed(path: Path | str) -> Path:
+    """The file that a symbolic link leads to, beside which DuckDB has its log and we our journal; any other path as it
+    is."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
+
+
 @contextmanager
 def reading(path: Path | str, wait: float = 20.0) -> Iterator[duckdb.DuckDBPyConnection]:
     """A read-only connection, closed at the end. Waits up to `wait` seconds for a writer to finish.
 
     Raises DatabaseMissing, DatabaseLocked, NotADatabase, DatabaseOlder or DatabaseNewer.
     """
-    path = Path(path)
+    path = _followed(path)
     if not path.exists():
         raise DatabaseMissing(f"There is no database at {path}. Make one with: python -m ingest run FOLDER --db {path}")
     start = time.monotonic()
     _hold_back(path, wait / 2)
+    sharing.release_replaced(path)
     con = _open(path, wait - (time.monotonic() - start), read_only=True, config=READER)
     with _closing(con, path):
+        if not _one_writer.locked():
+            sharing.keep(path, lambda: _connect(path, True, READER))
         migrate.check(con, path)
         yield con
 
@@ -99,7 +108,7 @@ def writing(path: Path | str, wait: float = 30.0, more: bool = False) -> Iterato
 
     Raises DatabaseLocked, NoRoom, NotADatabase or DatabaseNewer.
     """
-    path = Path(path)
+    path = _followed(path)
     if not path.parent.is_dir():
         raise StoreError(
             f"There is no folder {path.parent} to hold the database {path.name}. Make it, or name another."
@@ -124,7 +133,7 @@ def writing(path: Path | str, wait: float = 30.0, more: bool = False) -> Iterato
 
 def checkpoint(path: Path | str, wait: float = 30.0) -> None:
     """Put what lies in the write-ahead log into the file. Raises as `writing` does."""
-    if _log_size(Path(path)):
+    if _log_size(_followed(path)):
         with writing(path, wait):
             pass
 
@@ -133,7 +142,7 @@ def commit_to_file(con: duckdb.DuckDBPyConnection, path: Path | str) -> None:
     """In the body of `writing`: commit what is done and put all of it into the file, so that `state` says already what
     it will say when the connection is closed. The rest of the body is another transaction."""
     con.commit()
-    _checkpoint(con, Path(path))
+    _checkpoint(con, _followed(path))
     con.begin()
 
 
@@ -207,10 +216,11 @@ def _open(
     deadline, pause, asked = start + wait, 0.01, False
     try:
         while True:
+            if not read_only:
+                sharing.release(path)
             try:
                 if journal.found(path) is None or _in_order(path, read_only):
-                    with _one_opens:
-                        return duckdb.connect(str(path), read_only=read_only, config=config)
+                    return _connect(path, read_only, config)
                 held = "a checkpoint"
             except duckdb.Error as error:
                 if not _is_lock(error):
@@ -227,6 +237,11 @@ def _open(
     finally:
         if asked:
             _request(path).unlink(missing_ok=True)
+
+
+def _connect(path: Path, read_only: bool, config: dict) -> duckdb.DuckDBPyConnection:
+    with _one_opens:
+        return duckdb.connect(str(path), read_only=read_only, config=config)
 
 
 def _in_order(path: Path, read_only: bool) -> bool:
@@ -264,6 +279,7 @@ def _hold_back(path: Path, longest: float) -> None:
             return
         if not asked:
             return
+        sharing.release(path)
         time.sleep(0.05)
 
 

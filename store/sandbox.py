@@ -21,7 +21,7 @@ STARTING = 10.0  # seconds that the process may take to start on a busy machine,
 
 
 @dataclass(frozen=True)
-class Answer:
+class QueryResult:
     """The rows of a query, at most as many as asked for; `truncated` says that there are more. `seconds` is what the
     query took, without the start of its process. `shown` has the same rows as `table` as DuckDB prints them
     (`store.answers.fetch`)."""
@@ -32,7 +32,7 @@ class Answer:
     seconds: float
 
 
-def query(path: Path | str, sql: str, seconds: float = 10.0, rows: int = 1000) -> Answer:
+def query(path: Path | str, sql: str, seconds: float = 10.0, rows: int = 1000) -> QueryResult:
     """Run one SELECT, EXPLAIN, DESCRIBE, SUMMARIZE or SHOW for at most `seconds` and fetch at most `rows` rows.
 
     Raises SqlRefused, SqlFailed or SqlTimeout with a sentence to show, and what `store.connection.reading` raises.
@@ -45,7 +45,7 @@ def query(path: Path | str, sql: str, seconds: float = 10.0, rows: int = 1000) -
         raise getattr(errors, header["error"])(header["message"])
     stream = pa.BufferReader(body)
     table, shown = (pa.ipc.open_stream(stream).read_all() for _ in range(2))
-    return Answer(table, shown, header["truncated"], header["seconds"])
+    return QueryResult(table, shown, header["truncated"], header["seconds"])
 
 
 def matching(path: Path | str, condition: str, seconds: float = 60.0) -> list[int]:

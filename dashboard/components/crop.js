@@ -3,7 +3,7 @@
 
 const LEAST = 0.03; // of a side: less is a click, not a box
 const STEP = 0.02;
-const stages = new WeakMap(); // the stage -> {box, told, send}
+const stages = new WeakMap(); // the stage -> {box, received, send}
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const stage = parentElement.querySelector(".stage");
@@ -16,10 +16,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     `${data.alt}. Arrow keys move a box, with Shift they size it, Enter searches with it, Escape with the whole picture.`,
   );
   here.send = (box) => setTriggerValue("cropped", box);
-  here.said = parentElement.querySelector(".said");
-  const told = JSON.stringify([data.src, data.box]);
-  if (here.told !== told) {
-    here.told = told;
+  here.status = parentElement.querySelector(".status");
+  const received = JSON.stringify([data.src, data.box]);
+  if (here.received !== received) {
+    here.received = received;
     here.taken = data.box;
     here.box = data.box;
   }
@@ -87,7 +87,7 @@ function reset(stage, here) {
   draw(stage, here);
 }
 
-function draw(stage, { box, taken, said }) {
+function draw(stage, { box, taken, status }) {
   const mark = stage.querySelector(".box");
   mark.hidden = !box;
   if (box) {
@@ -95,9 +95,9 @@ function draw(stage, { box, taken, said }) {
     Object.assign(mark.style, { left: `${x0}%`, top: `${y0}%`, width: `${x1 - x0}%`, height: `${y1 - y0}%` });
   }
   const waits = box && JSON.stringify(box) !== JSON.stringify(taken);
-  if (waits) said.textContent = "Enter searches with this part.";
-  else if (box) said.textContent = "Searching with this part alone. Click the picture, or press Escape, for all of it.";
-  else said.textContent = "Draw a box on the picture to search with a part of it.";
+  if (waits) status.textContent = "Enter searches with this part.";
+  else if (box) status.textContent = "Searching with this part alone. Click the picture, or press Escape, for all of it.";
+  else status.textContent = "Draw a box on the picture to search with a part of it.";
 }
 
 function at(stage, event) {

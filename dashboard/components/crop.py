@@ -37,7 +37,7 @@ def _crop():
     return st.components.v2.component(
         "bilderatlas_crop",
         html='<div class="stage" tabindex="0" role="application"><img draggable="false"><div class="box" hidden></div>'
-        '</div><p class="said" role="status"></p>',
+        '</div><p class="status" role="status"></p>',
         css=(_HERE / "crop.css").read_text(encoding="utf-8"),
         js=(_HERE / "crop.js").read_text(encoding="utf-8"),
     )

@@ -1,13 +1,13 @@
 // Takes a picture from the clipboard, wherever on the page somebody pastes it (but in a text field, a paste is text).
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  const said = parentElement.querySelector(".said");
+  const status = parentElement.querySelector(".status");
   const take = async (blob) => {
     if (blob.size > data.bytes) {
-      said.textContent = `The pasted picture is larger than ${data.bytes / 2 ** 20} MB.`;
+      status.textContent = `The pasted picture is larger than ${data.bytes / 2 ** 20} MB.`;
       return;
     }
-    said.textContent = "";
+    status.textContent = "";
     const reader = new FileReader();
     reader.onload = () => setTriggerValue("pasted", reader.result);
     reader.readAsDataURL(blob);
@@ -25,9 +25,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
         const type = item.types.find((name) => name.startsWith("image/"));
         if (type) return take(await item.getType(type));
       }
-      said.textContent = "There is no picture in the clipboard.";
+      status.textContent = "There is no picture in the clipboard.";
     } catch {
-      said.textContent = "The browser does not let pages read the clipboard: press Ctrl+V (⌘V on a Mac).";
+      status.textContent = "The browser does not let pages read the clipboard: press Ctrl+V (⌘V on a Mac).";
     }
   };
   return () => document.removeEventListener("paste", onPaste);

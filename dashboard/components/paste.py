@@ -26,7 +26,7 @@ def _nothing() -> None:
 def _paste():
     return st.components.v2.component(
         "bilderatlas_paste",
-        html='<button type="button">Paste a picture</button><p class="said" role="status"></p>',
+        html='<button type="button">Paste a picture</button><p class="status" role="status"></p>',
         css=(_HERE / "paste.css").read_text(encoding="utf-8"),
         js=(_HERE / "paste.js").read_text(encoding="utf-8"),
     )

@@ -1,4 +1,4 @@
-// Maps over one picture that share a cursor. A patch is told to the others by where its centre lies in the picture, as
+// Maps over one picture that share a cursor. A patch is passed on to the others by where its centre lies in the picture, as
 // fractions of its sides, so that panes with other grids, and panes of other walls on the page, mark what it covers.
 // Titles and notes are set as text, never as HTML: they come from somebody's spreadsheet.
 
@@ -23,11 +23,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 function open(root) {
-  const hear = (event) => {
+  const onMoved = (event) => {
     if (event.detail.group === wall.data.group) point(wall, root, event.detail.at);
   };
-  const wall = { data: null, send: null, at: null, stop: () => document.removeEventListener(MOVED, hear) };
-  document.addEventListener(MOVED, hear);
+  const wall = { data: null, send: null, at: null, stop: () => document.removeEventListener(MOVED, onMoved) };
+  document.addEventListener(MOVED, onMoved);
   walls.set(root, wall);
   root.onpointermove = (event) => move(wall, under(wall, root, event));
   root.onpointerleave = () => move(wall, null);

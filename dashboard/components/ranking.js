@@ -29,15 +29,15 @@ function found(item) {
   box.dataset.id = item.id;
   const button = piece(item);
   button.setAttribute("aria-keyshortcuts", "Enter + -");
-  const wishes = document.createElement("div");
-  wishes.className = "wishes";
-  wishes.append(wish("+", "like", `More like ${item.title}`), wish("−", "unlike", `Less like ${item.title}`));
-  box.append(button, wishes);
+  const more = document.createElement("div");
+  more.className = "more";
+  more.append(example("+", "like", `More like ${item.title}`), example("−", "unlike", `Less like ${item.title}`));
+  box.append(button, more);
   return box;
 }
 
-function wish(sign, act, words) {
-  const button = press("wish");
+function example(sign, act, words) {
+  const button = press("example");
   button.dataset.act = act;
   button.tabIndex = -1; // the keys + and − do the same
   button.textContent = sign;

@@ -16,14 +16,14 @@ _HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Answer:
+class RankingEvent:
     """What somebody did with a picture: `act` is "open", "like" or "unlike"."""
 
     image_id: int
     act: str
 
 
-def ranking(items: Sequence[Mapping[str, Any]], key: str, size: int = 150) -> Answer | None:
+def ranking(items: Sequence[Mapping[str, Any]], key: str, size: int = 150) -> RankingEvent | None:
     """A wall of thumbnails that are buttons, each with + and −. The arrow keys walk through it; Enter opens, the keys +
     and − ask for more and less of it.
 
@@ -33,7 +33,7 @@ def ranking(items: Sequence[Mapping[str, Any]], key: str, size: int = 150) -> An
     data = [{"id": int(item["image_id"]), **{name: str(item.get(name) or "") for name in names}} for item in items]
     answer = _ranking()(key=key, data={"items": data, "size": int(size)}, on_done_change=_nothing)
     done = answer.done
-    return None if done is None else Answer(int(done["id"]), str(done["act"]))
+    return None if done is None else RankingEvent(int(done["id"]), str(done["act"]))
 
 
 def _nothing() -> None:

@@ -16,7 +16,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 class Wall {
   constructor(root) {
-    Object.assign(this, { root, sheet: root.querySelector(".sheet"), items: new Map(), told: new Map() });
+    Object.assign(this, { root, sheet: root.querySelector(".sheet"), items: new Map(), captions: new Map() });
     Object.assign(this, { ids: [], here: 0, text: null, timer: 0, waiting: false });
     root.onscroll = () => this.soon();
     root.onclick = (event) => {
@@ -32,7 +32,7 @@ class Wall {
   update({ ids, thumb, about, size, selected }) {
     const others = ids !== this.text;
     const looks = thumb !== this.thumb;
-    if (about !== this.about) this.told.clear();
+    if (about !== this.about) this.captions.clear();
     Object.assign(this, { text: ids, thumb, about, size, selected });
     if (others || looks) this.empty();
     if (others) {
@@ -116,7 +116,7 @@ class Wall {
     item.append(button);
     this.items.set(place, item);
     this.put(place, item);
-    this.label(item, this.told.get(id));
+    this.label(item, this.captions.get(id));
     // In the order of the pictures, for whoever walks with the Tab key or a screen reader.
     const next = [...this.sheet.children].find((other) => Number(other.dataset.place) > place);
     this.sheet.insertBefore(item, next ?? null);
@@ -129,29 +129,29 @@ class Wall {
     item.style.transform = `translate(${column * (this.wide + ACROSS)}px, ${row * this.high}px)`;
   }
 
-  label(item, said) {
-    if (!said) return;
-    item.querySelector(".title").textContent = said.title;
-    item.querySelector(".caption").textContent = said.caption;
-    item.querySelector("img").alt = [said.title, said.caption].filter(Boolean).join(", ");
-    item.firstChild.title = [said.title, said.caption].filter(Boolean).join("\n");
+  label(item, caption) {
+    if (!caption) return;
+    item.querySelector(".title").textContent = caption.title;
+    item.querySelector(".caption").textContent = caption.caption;
+    item.querySelector("img").alt = [caption.title, caption.caption].filter(Boolean).join(", ");
+    item.firstChild.title = [caption.title, caption.caption].filter(Boolean).join("\n");
   }
 
   // Titles of the pictures in view that are not known yet.
   async ask() {
-    const wanted = [...this.items.values()].map((item) => Number(item.dataset.id)).filter((id) => !this.told.has(id));
+    const wanted = [...this.items.values()].map((item) => Number(item.dataset.id)).filter((id) => !this.captions.has(id));
     for (let at = 0; at < wanted.length; at += AT_ONCE) {
       const some = wanted.slice(at, at + AT_ONCE);
-      for (const id of some) this.told.set(id, null); // asked for
+      for (const id of some) this.captions.set(id, null); // asked for
       const { about } = this;
       const answer = await fetch(about.replace("{ids}", some.join(","))).catch(() => null);
-      const said = answer?.ok ? await answer.json() : {};
+      const caption = answer?.ok ? await answer.json() : {};
       if (about !== this.about) return;
       for (const id of some) {
-        if (said[id]) this.told.set(id, said[id]);
-        else if (!answer?.ok) this.told.delete(id); // the database was busy: the next look asks again
+        if (caption[id]) this.captions.set(id, caption[id]);
+        else if (!answer?.ok) this.captions.delete(id); // the database was busy: the next look asks again
       }
-      for (const item of this.items.values()) this.label(item, this.told.get(Number(item.dataset.id)));
+      for (const item of this.items.values()) this.label(item, this.captions.get(Number(item.dataset.id)));
     }
   }
 

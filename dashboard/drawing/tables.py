@@ -39,7 +39,7 @@ def to_csv(table: pa.Table) -> bytes:
 
 
 def for_csv(typed: pa.Table, shown: pa.Table) -> pa.Table:
-    """The columns of an answer (`store.sandbox.Answer`) as a CSV has them: numbers exact, the rest as printed."""
+    """The columns of an answer (`store.sandbox.QueryResult`) as a CSV has them: numbers exact, the rest as printed."""
     exact = [pa.types.is_integer(kind) or pa.types.is_decimal(kind) for kind in typed.schema.types]
     both = zip(exact, typed.columns, shown.columns, strict=True)
     columns = [own if number else printed for number, own, printed in both]

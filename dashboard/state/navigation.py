@@ -94,7 +94,7 @@ def read_from_url() -> None:
             state.setdefault(_ASKED, {})[key] = value
             if key == "db" or is_id(value):
                 state[key] = value if key == "db" else int(value)
-    state.update(state.pop("_wish", {}))
+    state.update(state.pop("_pending", {}))
     if "_goto" in state:
         st.switch_page(script_of(state.pop("_goto")), query_params=query())
 
@@ -154,7 +154,7 @@ def choose(key: str, value: Any, page: str | None = None) -> None:
     except StreamlitAPIException:  # the body of a page: the picker is on the screen and can't be changed in this run
         if page is not None:
             st.switch_page(script_of(page), query_params=query(**{key: value}))
-        st.session_state["_wish"] = {key: value}
+        st.session_state["_pending"] = {key: value}
         st.rerun()
     if page is not None:
         st.session_state["_goto"] = page

@@ -13,6 +13,7 @@ import click
 
 from ingest.report import Report
 from store.counts import counted
+from store.sharing import sharing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,7 +46,8 @@ class PlainCommand(click.Command):
         if begins := BEGINNINGS.get(self.name or ""):
             click.echo(begins.format_map({name: _shown(value) for name, value in ctx.params.items()}), err=True)
         try:
-            return super().invoke(ctx)
+            with sharing():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:

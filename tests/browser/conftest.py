@@ -7,8 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,15 +56,28 @@ def serve(db: Path) -> tuple[subprocess.Popen, str]:
     raise RuntimeError("the dashboard did not answer within a minute")
 
 
-@contextmanager
-def served(db: Path) -> Iterator[str]:
-    """The address of a dashboard of its own for this database."""
-    process, address = serve(db)
-    try:
-        yield address
-    finally:
-        process.terminate()
-        process.wait(10)
+@pytest.fixture(scope="session")
+def show(tmp_path_factory) -> Iterator[Callable[[Path], str]]:
+    """`show(db)`: the address of the dashboard, which has this database in view from now on.
+
+    One server for all tests: it opens a link, which leads to one database after the other. A server of its own would
+    take longer to start than most tests do, and at each new address the browser compiles all JavaScript again.
+    """
+    link = tmp_path_factory.mktemp("served") / "atlas.duckdb"
+
+    def lead_to(db: Path) -> None:
+        link.with_suffix(".new").symlink_to(db.resolve())
+        link.with_suffix(".new").replace(link)
+
+    process, address = serve(link)
+
+    def shown(db: Path) -> str:
+        lead_to(db)
+        return address
+
+    yield shown
+    process.terminate()
+    process.wait(10)
 
 
 def ingest(folder: Path, db: Path, *words: str) -> None:
@@ -84,10 +96,9 @@ def paintings(tmp_path_factory) -> Path:
     return Path(shutil.copy(made, tmp_path_factory.mktemp("paintings")))
 
 
-@pytest.fixture(scope="session")
-def address(paintings) -> str:
-    with served(paintings) as address:
-        yield address
+@pytest.fixture
+def address(paintings, show) -> str:
+    return show(paintings)
 
 
 @pytest.fixture(scope="session")

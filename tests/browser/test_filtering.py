@@ -1,10 +1,11 @@
 """The filter in a real browser, on metadata that means harm."""
 
+from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from tests.browser.conftest import address_of, idle, served
+from tests.browser.conftest import address_of, idle
 from tests.browser.picture_map import PictureMap
 from tests.pages import hostile
 
@@ -14,11 +15,15 @@ HURT = "() => window.hurt === undefined"
 
 
 @pytest.fixture(scope="module")
-def bad_address(tmp_path_factory) -> str:
+def bad(tmp_path_factory) -> Path:
     db = tmp_path_factory.mktemp("hostile") / "bad.duckdb"
     hostile.make(db)
-    with served(db) as address:
-        yield address
+    return db
+
+
+@pytest.fixture
+def bad_address(bad, show) -> str:
+    return show(bad)
 
 
 def go(page, name: str) -> None:

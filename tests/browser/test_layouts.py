@@ -8,7 +8,7 @@ from dashboard.data import layouts
 from dashboard.data.layouts import LayoutOptions
 from ingest import clusters
 from store import connection, search, write
-from tests.browser.conftest import address_of, idle, served
+from tests.browser.conftest import address_of, idle
 from tests.browser.picture_map import HARMFUL, PictureMap, plant
 from tests.pages import database
 from tests.pages.test_map import unpacked
@@ -43,10 +43,9 @@ def paintings_db(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def map_address(paintings_db):
-    with served(paintings_db) as address:
-        yield f"{address}/map"
+@pytest.fixture
+def map_address(paintings_db, show) -> str:
+    return f"{show(paintings_db)}/map"
 
 
 def outlined(page) -> float:
@@ -138,15 +137,19 @@ def test_a_picture_lies_where_its_year_says_on_the_axis(open_page, map_address, 
 
 
 @pytest.fixture(scope="module")
-def pile_address(tmp_path_factory):
+def pile(tmp_path_factory):
     """Eight paintings of which five lie at one place, and as t-SNE all eight."""
     path = tmp_path_factory.mktemp("pile") / "pile.duckdb"
     xy = np.array([[0, 0]] * 5 + [[4, 0], [0, 3], [4, 3]], dtype=float)
     plant(path, NAMES[:8], xy, {})
     with connection.writing(path) as con:
         write.add_projection(con, 1, "tsne", {"planted": True}, np.arange(1, 9), np.zeros((8, 2)))
-    with served(path) as address:
-        yield f"{address}/map"
+    return path
+
+
+@pytest.fixture
+def pile_address(pile, show) -> str:
+    return f"{show(pile)}/map"
 
 
 def test_a_pile_is_counted_and_selected_as_a_whole(open_page, pile_address):

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from store import connection
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, address_of, idle, served
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, address_of, idle
 from tests.browser.picture_map import HARMFUL, PictureMap, plant
 from tests.browser.test_dashboard import download, part, pieces, query
 from tests.pages import database
@@ -29,10 +29,9 @@ def planted(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def map_address(planted):
-    with served(planted) as address:
-        yield f"{address}/map"
+@pytest.fixture
+def map_address(planted, show) -> str:
+    return f"{show(planted)}/map"
 
 
 def titles(page) -> list[str]:
@@ -141,7 +140,7 @@ def test_everything_works_from_the_keyboard(open_page, map_address):
     expect(pieces(page)).to_have_count(1)
     page.wait_for_function(
         "() => { let t = ''; const seek = r => { for (const e of r.querySelectorAll('*')) {"
-        " if (e.classList?.contains('said')) t = e.textContent; if (e.shadowRoot) seek(e.shadowRoot); } };"
+        " if (e.classList?.contains('status')) t = e.textContent; if (e.shadowRoot) seek(e.shadowRoot); } };"
         " seek(document); return t.length > 0; }"
     )
     idle(page)
@@ -280,12 +279,11 @@ def test_without_webgl_the_map_is_drawn_flat_and_a_box_selects(map_address):
     assert "The Night Café" in shown
 
 
-def test_a_map_without_an_atlas_takes_the_thumbnails(open_page, planted, tmp_path):
+def test_a_map_without_an_atlas_takes_the_thumbnails(open_page, planted, show, tmp_path):
     path = tmp_path / "older.duckdb"
     shutil.copy(planted, path)
     with connection.writing(path) as con:
         for name in ("atlas", "atlas_place", "atlas_page"):
             con.execute(f"DELETE FROM {name}")
-    with served(path) as address:
-        canvas = PictureMap(open_page(f"{address}/map"))
-        assert (canvas["drawn"], canvas["empty"]) == (6, 0)
+    canvas = PictureMap(open_page(f"{show(path)}/map"))
+    assert (canvas["drawn"], canvas["empty"]) == (6, 0)

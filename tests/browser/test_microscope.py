@@ -3,6 +3,7 @@
 import io
 import shutil
 import zipfile
+from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import av
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT, address_of, idle, ingest, serve
+from tests.browser.conftest import ROOT, address_of, idle, ingest
 
 pytestmark = pytest.mark.browser
 MAIN = "[data-testid=stMain]"
@@ -158,15 +159,17 @@ def test_a_map_of_blocks_is_played_and_taken_away(open_page, address):
 
 
 @pytest.fixture(scope="module")
-def two_runs(paintings, tmp_path_factory) -> str:
-    """The address of a database with a second run, of a tiny network that saw the whole pictures in 4 × 4 patches."""
+def two_networks(paintings, tmp_path_factory) -> Path:
+    """A database with a second run, of a tiny network that saw the whole pictures in 4 × 4 patches."""
     db = tmp_path_factory.mktemp("two") / "two.duckdb"
     shutil.copy(paintings, db)
     ingest(ROOT / "examples" / "paintings", db, "--model", "tiny:vit", "--fit", "stretch", "--limit", "3")
-    process, address = serve(db)
-    yield address
-    process.terminate()
-    process.wait(10)
+    return db
+
+
+@pytest.fixture
+def two_runs(two_networks, show) -> str:
+    return show(two_networks)
 
 
 def test_maps_of_two_networks_share_a_cursor_by_the_pictures_own_places(open_page, two_runs):

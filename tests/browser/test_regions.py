@@ -7,18 +7,17 @@ import pytest
 from playwright.sync_api import expect
 
 from dashboard.compute import packing
-from tests.browser.conftest import ROOT, idle, ingest, served
+from tests.browser.conftest import ROOT, idle, ingest
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory) -> str:
+@pytest.fixture
+def small(tmp_path, show) -> str:
     """A dashboard of four paintings and a tiny network, which the test may change."""
-    db = tmp_path_factory.mktemp("regions") / "four.duckdb"
+    db = tmp_path / "four.duckdb"
     ingest(ROOT / "examples" / "paintings", db, "--model", "tiny:vit", "--limit", "4")
-    with served(db) as address:
-        yield address
+    return show(db)
 
 
 def test_a_region_is_drawn_kept_and_taken_away_as_an_annotation(small, open_page):

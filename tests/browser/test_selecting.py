@@ -58,22 +58,6 @@ def many(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def served():
-    """Starts a server for a database, unless one is running, and ends them all."""
-    running = {}
-
-    def start(path):
-        if path not in running or running[path][0].poll() is not None:
-            running[path] = serve(path)
-        return running[path]
-
-    yield start
-    for process, _ in running.values():
-        process.terminate()
-        process.wait(10)
-
-
 def lasso(page) -> PictureMap:
     canvas = PictureMap(page)
     page.get_by_role("button", name="Select with a lasso").click()
@@ -91,8 +75,8 @@ def focused(page) -> str:
     )
 
 
-def test_a_lasso_gives_a_gallery_a_tag_and_a_link_and_the_tag_outlasts_the_server(open_page, planted, served):
-    process, address = served(planted)
+def test_a_lasso_gives_a_gallery_a_tag_and_a_link_and_the_tag_outlasts_the_server(open_page, planted, show):
+    process, address = serve(planted)
     page = open_page(f"{address}/map")
     lasso(page)
     words = {"The Great Wave off Kanagawa", "Ejiri in Suruga Province", HARMFUL}
@@ -111,8 +95,7 @@ def test_a_lasso_gives_a_gallery_a_tag_and_a_link_and_the_tag_outlasts_the_serve
     page.close()
     process.terminate()
     process.wait(10)
-    _, address = served(planted)
-    again = open_page(f"{address}/map?{link.split('?')[1]}")
+    again = open_page(f"{show(planted)}/map?{link.split('?')[1]}")
     expect(again.get_by_text("by the sea · 3 of 3 · room 4")).to_be_visible()
     assert PictureMap(again)["selected"] == 3
     again.get_by_role("button", name="Clear selection", exact=True).click()
@@ -124,8 +107,8 @@ def test_a_lasso_gives_a_gallery_a_tag_and_a_link_and_the_tag_outlasts_the_serve
         assert read.labels(con, "tag", [1, 2, 3, 4]) == [{"by the sea"}] * 3 + [frozenset()]
 
 
-def test_files_of_a_selection_open(open_page, planted, served):
-    _, address = served(planted)
+def test_files_of_a_selection_open(open_page, planted, show):
+    address = show(planted)
     page = open_page(f"{address}/map")
     lasso(page)
     part(page, "Files")
@@ -143,8 +126,8 @@ def test_files_of_a_selection_open(open_page, planted, served):
     expect(pieces(page)).to_have_count(3)
 
 
-def test_the_published_map_works_from_a_file_without_a_network(open_page, browser, planted, served, tmp_path):
-    _, address = served(planted)
+def test_the_published_map_works_from_a_file_without_a_network(open_page, browser, planted, show, tmp_path):
+    address = show(planted)
     page = open_page(f"{address}/map?map_colour=artist")
     lasso(page)
     file = tmp_path / "map.html"
@@ -174,8 +157,8 @@ def test_the_published_map_works_from_a_file_without_a_network(open_page, browse
     assert not problems and {url.split(":")[0] for url in asked} <= {"file", "data", "blob"}
 
 
-def test_a_large_gallery_has_few_elements_and_is_walked_by_the_keyboard(open_page, many, served):
-    _, address = served(many)
+def test_a_large_gallery_has_few_elements_and_is_walked_by_the_keyboard(open_page, many, show):
+    address = show(many)
     page = open_page(f"{address}/map?selection=Everything")
     wall = page.locator("[data-testid=stMain] .wall")
     expect(wall).to_have_attribute("data-pictures", str(MANY))
@@ -206,8 +189,8 @@ def test_a_large_gallery_has_few_elements_and_is_walked_by_the_keyboard(open_pag
     assert query(page)["image"] == str(place)
 
 
-def test_scrolling_brings_other_pictures_with_their_words(open_page, many, served):
-    _, address = served(many)
+def test_scrolling_brings_other_pictures_with_their_words(open_page, many, show):
+    address = show(many)
     page = open_page(f"{address}/map?selection=Everything", width=800)
     wall = page.locator("[data-testid=stMain] .wall")
     pieces(page).first.wait_for()

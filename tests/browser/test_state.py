@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import expect
 
 from dashboard.compute import packing
-from tests.browser.conftest import idle, served
+from tests.browser.conftest import idle
 from tests.browser.picture_map import PictureMap, plant
 from tests.browser.test_dashboard import pieces, query
 from tests.pages import database
@@ -17,11 +17,15 @@ FOUR = (1, 4, 5, 6)
 
 
 @pytest.fixture(scope="module")
-def map_address(tmp_path_factory):
+def planted(tmp_path_factory):
     path = tmp_path_factory.mktemp("state") / "planted.duckdb"
     plant(path, database.NAMES, np.array(list(POINTS.values())), {})
-    with served(path) as address:
-        yield f"{address}/map"
+    return path
+
+
+@pytest.fixture
+def map_address(planted, show) -> str:
+    return f"{show(planted)}/map"
 
 
 def selected(page) -> list[int]:
@@ -104,10 +108,11 @@ def test_back_takes_a_colour_away_and_leaves_its_name_in_the_box(open_page, map_
     assert page.get_by_label("Frame colour").input_value() == "artist"
 
 
-def test_a_picture_chosen_and_a_page_opened_at_once_are_both_kept(open_page, map_address):
+@pytest.mark.parametrize("pause", [0, 100])
+def test_a_picture_chosen_and_a_page_opened_at_once_are_both_kept(open_page, map_address, pause):
     page = open_page(map_address)
     canvas = PictureMap(page)
-    select(page, canvas, FOUR, 100)
+    select(page, canvas, FOUR, pause)
     page.locator("[data-testid=stSidebar]").get_by_role("link", name="Similar").click()
     page.wait_for_function("() => location.pathname.endsWith('/similar')")
     idle(page)

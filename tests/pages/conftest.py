@@ -1,9 +1,11 @@
 """Databases for the pages, and a way to open a page on one."""
 
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from dashboard.state import url
@@ -13,6 +15,14 @@ from tests.pages import database
 MAIN = Path(__file__).parents[2] / "dashboard" / "main.py"
 # The first page of a process imports plotly and pandas, on a busy machine slowly.
 TIMEOUT = 60
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages_scanned_once():
+    """Each AppTest is a new runtime, and would look for components in the metadata of all packages: 0.4 s of CPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +65,8 @@ def open_page():
     def open_(name: str = "overview", **query) -> AppTest:
         at = AppTest.from_file(str(MAIN), default_timeout=TIMEOUT)
         at.query_params.update({key: str(value) for key, value in query.items()})
-        at.run()
-        return at if name == "overview" else at.switch_page(f"views/{name}/{name}.py").run()
+        if name != "overview":
+            at.switch_page(f"views/{name}/{name}.py")
+        return at.run()
 
     return open_

@@ -103,7 +103,7 @@ def test_the_size_slider_reaches_the_canvas_and_the_points_stay_where_they_are(d
 
 def test_choosing_by_metadata_needs_no_mouse_and_the_others_fade(db, open_page):
     at = open_page("map", selection_part="table")
-    assert given(at)["kept"] is None
+    assert given(at)["included"] is None
     at.session_state["filter"] = True  # the popover is open
     at.run()
     at.session_state["filter"] = True
@@ -116,8 +116,8 @@ def test_choosing_by_metadata_needs_no_mouse_and_the_others_fade(db, open_page):
     assert chosen["title"].tolist() == ["The Great Wave off Kanagawa", "Ejiri in Suruga Province"]
     assert {"map_x", "map_y"} <= set(chosen.columns)
     assert at.get("download_button")
-    kept = canvas.mask(given(at)["kept"], len(database.NAMES))
-    assert sorted(layout_of(db).ids[kept]) == [1, 2]
+    included = canvas.mask(given(at)["included"], len(database.NAMES))
+    assert sorted(layout_of(db).ids[included]) == [1, 2]
 
 
 def test_a_selection_on_the_map_is_listed_below_it_and_goes_back_to_the_canvas(db, open_page):

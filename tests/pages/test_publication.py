@@ -24,7 +24,7 @@ def view(db):
     n = len(layout.ids)
     known = {"title": [f"{HARMFUL} {i}" for i in layout.ids], "caption": ["c"] * n}
     known["metadata"] = [{"artist": HARMFUL, "year": 1800 + i} for i in range(n)]
-    looks = {"kept": np.arange(n) < 4, "marked": np.arange(n) == 2}
+    looks = {"included": np.arange(n) < 4, "marked": np.arange(n) == 2}
     words = (f"t {HARMFUL}", [f"made by {HARMFUL}"])
     source = canvas.Source(n, "/points", "/thumb/{id}", "/about/{id}", "")
     return publication.View(
@@ -45,7 +45,7 @@ def test_the_published_map_needs_no_other_file_and_carries_all_words(db, view):
     assert given["facts"][1] == [HARMFUL, 1801] and len(given["thumbs"]) == len(view.layout.ids)
     assert base64.b64decode(given["thumbs"]["1"])[:2] == b"\xff\xd8"
     assert canvas.mask(given["canvas"]["marked"], 6).tolist() == view.looks["marked"].tolist()
-    assert canvas.mask(given["canvas"]["kept"], 6).sum() == 4
+    assert canvas.mask(given["canvas"]["included"], 6).sum() == 4
     assert b"default-src 'none'" in page and b"To keep this file small" not in page
     text = page.decode().replace(page.decode().split('id="given">')[1].split("</script>")[0], "")
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=|@import|url\(", text)

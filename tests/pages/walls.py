@@ -24,7 +24,7 @@ class Wall:
     def ranking(self, items, key, *args, **more):
         self.items = self.of[key] = list(items)
         clicked, self.click = self.click, None
-        return self.answers.pop(key, None) if clicked is None else ranking.Answer(clicked, "open")
+        return self.answers.pop(key, None) if clicked is None else ranking.RankingEvent(clicked, "open")
 
     def ids_of(self, key: str) -> list[int]:
         return [item["image_id"] for item in self.of[key]]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from store import read, write
-from store.connection import default_path, reading, state, writing
+from store.connection import commit_to_file, default_path, reading, state, writing
 from store.errors import DatabaseLocked, DatabaseMissing, StoreError
 from tests.support import ROOT
 
@@ -282,3 +282,27 @@ def test_threads_that_open_at_the_same_moment_can_all_read_arrow_tables(filled):
         for thread in threads:
             thread.join()
     assert errors == []
+
+
+def test_a_link_is_the_file_that_it_leads_to(filled, tmp_path):
+    link = tmp_path / "link.duckdb"
+    link.symlink_to(filled.path)
+    before = state(link)
+    with writing(link) as con:
+        write.add_collection(con, "through the link", None)
+        commit_to_file(con, link)
+    assert state(link) == state(filled.path) != before
+    assert not Path(f"{filled.path}.wal").exists()
+    with reading(filled.path) as con:
+        assert "through the link" in read.collections(con)["name"].to_pylist()
+
+
+def test_a_link_that_leads_nowhere_is_a_new_database_there(tmp_path):
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "link.duckdb"
+    link.symlink_to(tmp_path / "disk" / "atlas.duckdb")
+    with pytest.raises(DatabaseMissing), reading(link):
+        pass
+    with writing(link):
+        pass
+    assert link.is_symlink() and (tmp_path / "disk" / "atlas.duckdb").is_file()

@@ -54,7 +54,7 @@ class Legend:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CanvasEvent:
     """What somebody did in this very run: `opened`, the id of a picture, or None."""
 
     opened: int | None
@@ -66,21 +66,21 @@ def canvas(
     alt: str,
     tints: np.ndarray | None = None,
     legend: Legend | None = None,
-    kept: np.ndarray | None = None,
+    included: np.ndarray | None = None,
     marked: np.ndarray | None = None,
     size: float = 1.0,
     on_marked: Callable[[], None] | None = None,
-) -> Answer:
+) -> CanvasEvent:
     """The map. All arrays are in the order of the points that `source` names: `tints` (n, 3) uint8, the colours of the
-    frames; `kept` (n,) bool, False for what fades; `marked` (n,) bool, what is selected.
+    frames; `included` (n,) bool, False for what fades; `marked` (n,) bool, what is selected.
 
     `on_marked` is called when somebody selects; `selection(st.session_state[key], n)` says what.
     """
-    data = described(source, alt, tints, legend, kept, marked, size)
+    data = described(source, alt, tints, legend, included, marked, size)
     answer = _canvas()(
         key=key, data=data, on_marked_change=on_marked or _nothing, on_opened_change=_nothing, height="content"
     )
-    return Answer(None if answer.opened is None else int(answer.opened))
+    return CanvasEvent(None if answer.opened is None else int(answer.opened))
 
 
 def described(
@@ -88,7 +88,7 @@ def described(
     alt: str,
     tints: np.ndarray | None = None,
     legend: Legend | None = None,
-    kept: np.ndarray | None = None,
+    included: np.ndarray | None = None,
     marked: np.ndarray | None = None,
     size: float = 1.0,
     begin: str = "",
@@ -101,7 +101,7 @@ def described(
         "alt": alt,
         "tints": None if tints is None else base64.b64encode(np.ascontiguousarray(tints, np.uint8).tobytes()).decode(),
         "legend": None if legend is None else _plain(legend),
-        "kept": None if kept is None or kept.all() else ranges(kept),
+        "included": None if included is None or included.all() else ranges(included),
         "marked": ranges(np.zeros(source.n, bool) if marked is None else marked),
         "size": float(size),
         "begin": begin,

@@ -10,12 +10,15 @@ import { Overlay } from "./overlay.js";
 
 const ADDRESS = "map_view"; // what part of the map is in view, in the page's address
 const maps = new WeakMap(); // the element -> PictureMap
+// What was selected on a map that was left before Python had received it: Streamlit drops a page's values when another
+// page is opened before the rerun. `known` are the selections that Python may have instead.
+let unreceived = null;
 
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".map");
   const map = maps.get(root) ?? new PictureMap(root);
   maps.set(root, map);
-  map.tell = setStateValue;
+  map.setState = setStateValue;
   map.trigger = setTriggerValue;
   map.update(data);
   return () => {
@@ -23,9 +26,12 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   };
 }
 
+// A selection as one text.
+const selectionKey = ({ points, ranges }) => `${points} ${ranges}`;
+
 class PictureMap {
   constructor(root) {
-    Object.assign(this, { root, data: null, shown: null, tool: "move", echoes: new Set(), heard: null, saving: 0, turn: 0 });
+    Object.assign(this, { root, data: null, shown: null, tool: "move", echoes: new Set(), received: null, sent: null, saving: 0, turn: 0 });
     this.stage = root.querySelector(".stage");
     this.scene = new Scene(root.querySelector(".pictures"), () => this.framed());
     this.toolbar = new Toolbar(root, (name) => this.press(name));
@@ -41,6 +47,7 @@ class PictureMap {
   }
 
   close() {
+    if (this.sent) unreceived = { ...this.sent, known: new Set([this.received, ...this.echoes]) };
     this.watch.disconnect();
     this.screen.onchange = null;
     clearTimeout(this.saving);
@@ -102,6 +109,14 @@ class PictureMap {
     this.shown = this.data;
     this.toolbar.setSelected(this.scene.selected);
     this.saveView();
+    this.sendAgain();
+  }
+
+  // Selects what was selected when the page was left, if nothing else has been since.
+  sendAgain() {
+    const [before, { points, n }] = [unreceived, { points: this.data.points, n: this.scene.layout.n }];
+    unreceived = null;
+    if (before?.points === points && before.known.has(this.received)) this.select(decodeRanges(before.ranges, n), false);
   }
 
   // What may change without another layout: colours, what fades, what is selected, sizes.
@@ -113,8 +128,8 @@ class PictureMap {
       if (whole) scene.view = scene.whole();
     }
     scene.addresses = data;
-    const { tints, kept, marked } = this.dressOf(data, before, scene.layout.n);
-    scene.dress(tints, kept, marked);
+    const { tints, included, marked } = this.dressOf(data, before, scene.layout.n);
+    scene.dress(tints, included, marked);
     this.shown = data;
     this.toolbar.setSelected(scene.selected);
     this.saveView();
@@ -125,18 +140,19 @@ class PictureMap {
     const { scene } = this;
     return {
       tints: before && data.tints === before.tints ? scene.tints : data.tints && decodeBytes(data.tints),
-      kept: before && data.kept === before.kept ? scene.kept : data.kept == null ? null : decodeRanges(data.kept, n),
+      included: before && data.included === before.included ? scene.included : data.included == null ? null : decodeRanges(data.included, n),
       marked: this.selectionFrom(data, before, n),
     };
   }
 
-  // What Python says is selected counts if it is news, and not the echo of what was selected here.
+  // What Python says is selected counts if it has changed, and is not the echo of what was selected here.
   selectionFrom(data, before, n) {
-    const said = `${data.points} ${data.marked}`;
-    const echo = this.echoes.delete(said);
-    const news = said !== this.heard;
-    this.heard = said;
-    return before && (echo || !news) ? this.scene.marked : decodeRanges(data.marked, n);
+    const selection = selectionKey({ points: data.points, ranges: data.marked });
+    const echo = this.echoes.delete(selection);
+    const changed = selection !== this.received;
+    this.received = selection;
+    if (this.sent && selection === selectionKey(this.sent)) this.sent = null;
+    return before && (echo || !changed) ? this.scene.marked : decodeRanges(data.marked, n);
   }
 
   // ---- what somebody does --------------------------------------------------------------------------------------------
@@ -197,12 +213,12 @@ class PictureMap {
     const { scene } = this;
     if (adding) scene.marked.forEach((chosen, i) => (mask[i] |= chosen));
     if (mask.every((chosen, i) => chosen === scene.marked[i])) return;
-    scene.dress(scene.tints, scene.kept, mask);
+    scene.dress(scene.tints, scene.included, mask);
     this.toolbar.setSelected(scene.selected);
-    this.toolbar.say(`${scene.selected.toLocaleString("en")} selected`);
-    const said = { points: this.shown.points, ranges: encodeRanges(mask) };
-    this.echoes.add(`${said.points} ${said.ranges}`);
-    this.tell("marked", said);
+    this.toolbar.announce(`${scene.selected.toLocaleString("en")} selected`);
+    this.sent = { points: this.shown.points, ranges: encodeRanges(mask) };
+    this.echoes.add(selectionKey(this.sent));
+    this.setState("marked", this.sent);
   }
 
   // Selects what is in a cluster and does not fade.
@@ -247,8 +263,8 @@ class PictureMap {
 
   // The view that the address names, or else the data, if they do.
   linked(layout) {
-    const said = new URLSearchParams(location.search).get(ADDRESS) ?? this.data.begin ?? "";
-    const numbers = said.split(",").map(Number);
+    const text = new URLSearchParams(location.search).get(ADDRESS) ?? this.data.begin ?? "";
+    const numbers = text.split(",").map(Number);
     if (numbers.length !== 3 || !numbers.every(Number.isFinite) || numbers[2] <= 0) return undefined;
     const scene = { layout, size: this.data.size, __proto__: this.scene };
     return scene.held({ x: numbers[0], y: numbers[1], scale: numbers[2] * scene.whole().scale });

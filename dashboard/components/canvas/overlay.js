@@ -45,9 +45,9 @@ export class Overlay {
     this.asked = address;
     this.show(NONE, thumb);
     const answer = address && (await fetch(address).catch(() => null));
-    const said = answer?.ok ? await answer.json() : NONE;
+    const found = answer?.ok ? await answer.json() : NONE;
     if (this.asked !== address) return; // others were asked for meanwhile
-    if (said.groups.length) this.show({ ...said, of: new Int16Array(decodeBytes(said.of).buffer) }, thumb);
+    if (found.groups.length) this.show({ ...found, of: new Int16Array(decodeBytes(found.of).buffer) }, thumb);
     this.changed();
   }
 
@@ -215,9 +215,9 @@ function placeOf(label, scene, above, free, focused) {
   const x = Math.min(Math.max((left + right - wide) / 2, BETWEEN), width - wide - BETWEEN);
   const y = Math.max(own.y0 - high / 2, BETWEEN);
   const at = (x0, y0) => ({ x0, y0, x1: x0 + wide, y1: y0 + high });
-  const wish = at(x, y);
+  const preferred = at(x, y);
   if (left < right && own.y1 > high && own.y0 < height - high) {
-    if (free(wish)) return wish;
+    if (free(preferred)) return preferred;
     const away = BETWEEN + 1;
     const within = ({ x0, y0, x1, y1 }) => x0 >= 0 && y0 >= 0 && x1 <= width && y1 <= height;
     const beside = above.flatMap((other) => [
@@ -229,7 +229,7 @@ function placeOf(label, scene, above, free, focused) {
     const found = beside.find((place) => within(place) && meet(place, own) && free(place));
     if (found) return found;
   }
-  return focused ? wish : undefined;
+  return focused ? preferred : undefined;
 }
 
 function meet(one, other) {

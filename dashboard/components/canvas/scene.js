@@ -27,7 +27,7 @@ export class Scene {
   constructor(canvas, changed) {
     const painter = webglPainter(canvas) ?? new FlatPainter(canvas);
     Object.assign(this, { canvas, changed, painter, layout: null, view: null, width: 1, height: 1, size: 1 });
-    Object.assign(this, { tints: null, kept: null, marked: null, flight: null, glide: null, waiting: false, lost: false });
+    Object.assign(this, { tints: null, included: null, marked: null, flight: null, glide: null, waiting: false, lost: false });
     this.counts = { drawn: 0, empty: 0, waiting: 0, frames: 0 };
     this.sprites = new SpriteSheets(painter, () => this.ask());
     this.calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -37,7 +37,7 @@ export class Scene {
     });
     canvas.addEventListener("webglcontextrestored", () => {
       painter.start();
-      this.sprites.forget();
+      this.sprites.clear();
       this.lost = false;
       this.ask();
     });
@@ -47,7 +47,7 @@ export class Scene {
 
   // Another layout, dressed as below; pictures that were in the one before fly from there. Without `view` it is shown
   // whole.
-  show(layout, addresses, view, { tints, kept, marked }) {
+  show(layout, addresses, view, { tints, included, marked }) {
     const before = this.layout && { layout: this.layout, view: this.view };
     Object.assign(this, { layout, addresses, levelOfDetail: new LevelOfDetail(layout), found: new Uint32Array(layout.n) });
     Object.assign(this, { pages: new Map(), emphasis: null, instances: new Float32Array(1024 * FLOATS) });
@@ -55,7 +55,7 @@ export class Scene {
     this.glide = null;
     this.view = view ?? this.whole();
     this.flight = before && !this.calm ? { start: performance.now(), ...this.places(before) } : null;
-    this.dress(tints, kept, marked);
+    this.dress(tints, included, marked);
   }
 
   // Where on the screen each point was in the layout before; NaN for those that were not in it.
@@ -70,19 +70,19 @@ export class Scene {
     return { x, y };
   }
 
-  // `tints` (3 n) bytes or null, `kept` and `marked` (n) of 0 and 1; `kept` may be null: all.
-  dress(tints, kept, marked) {
+  // `tints` (3 n) bytes or null, `included` and `marked` (n) of 0 and 1; `included` may be null: all.
+  dress(tints, included, marked) {
     const { n } = this.layout;
     const emphasis = new Uint8Array(n);
     this.selected = 0;
     this.some = []; // ids of selected pictures
     for (let i = 0; i < n; i++) {
-      emphasis[i] = marked[i] ? 2 : kept && !kept[i] ? 0 : 1;
+      emphasis[i] = marked[i] ? 2 : included && !included[i] ? 0 : 1;
       this.selected += marked[i];
       if (marked[i] && this.some.length < SOME) this.some.push(this.layout.ids[i]);
     }
     const same = this.emphasis?.every((known, i) => known === emphasis[i]);
-    Object.assign(this, { tints, kept, marked, emphasis });
+    Object.assign(this, { tints, included, marked, emphasis });
     if (!same) this.levelOfDetail.emphasise(emphasis);
     this.ask();
   }

@@ -1,5 +1,5 @@
 // Pictures from the server, whole atlas pages or single thumbnails: asked for when they are in view, the most wanted
-// first, kept while there is room.
+// first, held while there is room.
 
 const AT_ONCE = 6; // what a browser asks one server at a time
 const ROOM = 400e6; // bytes of pictures in memory: twenty pages
@@ -33,16 +33,16 @@ export class SpriteSheets {
     const sheet = this.known.get(address);
     if (sheet) return sheet.texture || sheet.failed ? 0 : 1;
     if (this.full && !urgent) return 0;
-    const wish = this.wanted.get(address) ?? { weight: 0, urgent };
-    wish.weight += weight;
-    this.wanted.set(address, wish);
+    const request = this.wanted.get(address) ?? { weight: 0, urgent };
+    request.weight += weight;
+    this.wanted.set(address, request);
     this.urgent ||= urgent;
     return 1;
   }
 
   // After a frame: ask for what was wanted and is not here.
   end() {
-    const first = [...this.wanted].filter(([, wish]) => wish.urgent || !(this.urgent || this.hurrying));
+    const first = [...this.wanted].filter(([, request]) => request.urgent || !(this.urgent || this.hurrying));
     first.sort(([, one], [, other]) => other.weight - one.weight);
     for (const [address, { urgent }] of first.slice(0, AT_ONCE - this.asking)) this.ask(address, urgent);
   }
@@ -82,7 +82,7 @@ export class SpriteSheets {
   }
 
   // For a painter that has lost everything.
-  forget() {
+  clear() {
     this.known.clear();
     this.bytes = 0;
   }

@@ -1,4 +1,4 @@
-// What lies around and above the pictures: tools, hover card, mini-map, legend, and what a screen reader is told.
+// What lies around and above the pictures: tools, hover card, mini-map, legend, and what a screen reader announces.
 // All texts are set as text, never as HTML: they come from somebody's spreadsheet.
 
 const ICONS = {
@@ -26,7 +26,7 @@ const MINI = 132; // the longer side of the mini-map, in pixels
 
 export class Toolbar {
   constructor(root, act) {
-    Object.assign(this, { root, told: new Map(), timer: 0, pointed: -1 });
+    Object.assign(this, { root, captions: new Map(), timer: 0, pointed: -1 });
     this.find = (name) => root.querySelector(`.${name}`);
     this.find("tools").replaceChildren(...TOOLS.map(([name, title]) => button(name, title, () => act(name))));
   }
@@ -52,7 +52,7 @@ export class Toolbar {
 
   // ---- one picture ---------------------------------------------------------------------------------------------
 
-  // Outlines a picture and shows its card; i is -1 for none. `aloud` tells it to screen readers as well.
+  // Outlines a picture and shows its card; i is -1 for none. `aloud` announces it too.
   point(scene, i, aloud = false) {
     const frame = this.find("pointed");
     frame.hidden = i < 0;
@@ -73,7 +73,7 @@ export class Toolbar {
   async card(scene, i, aloud) {
     const id = scene.layout.ids[i];
     const { addresses } = scene;
-    const told = await this.tell(addresses.about.replace("{id}", id));
+    const caption = await this.caption(addresses.about.replace("{id}", id));
     if (this.pointed !== i || scene.layout.ids[i] !== id) return;
     const card = this.find("card");
     const image = make("img", "");
@@ -81,18 +81,18 @@ export class Toolbar {
     image.style.aspectRatio = `${scene.layout.wide[i]} / ${scene.layout.high[i]}`; // its place, before it is here
     image.src = addresses.thumb.replace("{id}", id);
     card.querySelector("img").replaceWith(image);
-    card.querySelector(".title").textContent = told.title;
-    card.querySelector(".caption").textContent = told.caption;
+    card.querySelector(".title").textContent = caption.title;
+    card.querySelector(".caption").textContent = caption.caption;
     const stack = scene.stack(i).length;
     const piled = stack > 1 ? `${stack.toLocaleString("en")} pictures at this very place` : "";
     card.querySelector(".stack").textContent = piled && `${piled}: a click selects them all`;
     card.hidden = false;
     this.place(scene, i);
-    if (aloud) this.say([told.title, told.caption, piled].filter(Boolean).join(", "));
+    if (aloud) this.announce([caption.title, caption.caption, piled].filter(Boolean).join(", "));
   }
 
-  say(text) {
-    this.find("said").textContent = text;
+  announce(text) {
+    this.find("status").textContent = text;
   }
 
   // The card stands beside its picture, and within the window.
@@ -106,12 +106,12 @@ export class Toolbar {
     Object.assign(card.style, { left: `${left}px`, top: `${top}px` });
   }
 
-  async tell(address) {
-    if (!this.told.has(address)) {
+  async caption(address) {
+    if (!this.captions.has(address)) {
       const asked = fetch(address).then((answer) => (answer.ok ? answer.json() : null));
-      this.told.set(address, asked.catch(() => null));
+      this.captions.set(address, asked.catch(() => null));
     }
-    return (await this.told.get(address)) ?? { title: "", caption: "" };
+    return (await this.captions.get(address)) ?? { title: "", caption: "" };
   }
 
   // ---- the mini-map ---------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def satisfying(condition: str) -> np.ndarray:
     return found
 
 
-def query(sql: str, seconds: float = 10.0, rows: int = 1000) -> sandbox.Answer:
+def query(sql: str, seconds: float = 10.0, rows: int = 1000) -> sandbox.QueryResult:
     """A person's own SQL in the sandbox. Remembers nothing. Raises SqlRefused, SqlFailed or SqlTimeout."""
     return sandbox.query(db(), sql, seconds=seconds, rows=rows)
 

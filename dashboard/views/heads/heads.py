@@ -33,7 +33,7 @@ from store.heads import Head
 from store.maps import AttentionMaps
 from store.records import RunRecord
 
-FIGURE, PENDING = "heads_figure", "_heads_wish"
+FIGURE, PENDING = "heads_figure", "_heads_pending"
 SHOWN, UNSAVED = "_head_shown", "_head_unsaved"  # the name that the form was filled with, and why one was not stored
 PEAKS, ALIKE = 12, 8  # images and heads shown of the one that is open
 SUMMARY = {  # the maps that are drawn, the first that is stored, and what each shows

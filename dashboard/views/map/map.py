@@ -100,7 +100,7 @@ def draw(
         if tints is None
         else cache.remembered(lambda: canvas.rgb(tints.of), "tints", source.points, layout.version, column),
         legend=None if tints is None or column is None else legend(tints, column),
-        kept=None if wanted is None else np.isin(layout.ids, wanted),
+        included=None if wanted is None else np.isin(layout.ids, wanted),
         marked=np.isin(layout.ids, selected.ids()),
         size=size,
         on_marked=partial(mark, source, layout),
@@ -271,7 +271,7 @@ def export(
     run = cache.run_in_view()
     looks = {
         "legend": None if tints is None or column is None else legend(tints, column),
-        "kept": filtered.among(layout.ids),
+        "included": filtered.among(layout.ids),
         "marked": np.isin(layout.ids, selected.ids()),
         "size": size,
     }

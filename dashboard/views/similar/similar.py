@@ -30,7 +30,7 @@ from store.records import RunRecord
 MOST = 60  # neighbours that the slider offers
 SIDE = 720  # pixels of the picture searched with
 FINDS = ("neighbours", "least typical", "near-duplicates", "two runs")
-PENDING = "_find_wish"
+PENDING = "_find_pending"
 
 
 @dataclass(frozen=True)

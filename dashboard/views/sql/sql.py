@@ -14,7 +14,7 @@ from dashboard.state.url import Param
 from dashboard.views.sql import queries
 from store.counts import counted
 from store.errors import SqlFailed, StoreError
-from store.sandbox import Answer
+from store.sandbox import QueryResult
 
 SECONDS, ROWS = 10.0, 1000  # what a query may take, and how much of its answer is shown
 PICTURES = 60  # in the gallery
@@ -107,7 +107,7 @@ def show_schema() -> None:
 # ---- answers --------------------------------------------------------------------------------------------------------
 
 
-def answer(sql: str) -> Answer | None:
+def answer(sql: str) -> QueryResult | None:
     """The answer, kept until the query or the database changes; None, with the reason on the page, if there is none."""
     key = (sql, str(cache.db()), cache.state())
     kept = st.session_state.get("_sql_answer")
@@ -116,7 +116,7 @@ def answer(sql: str) -> Answer | None:
             kept = (key, ask(sql))
         st.session_state["_sql_answer"] = kept
     found = kept[1]
-    if isinstance(found, Answer):
+    if isinstance(found, QueryResult):
         return found
     sentence, details = found
     st.error(markup.markdown(sentence), icon=":material/error:")
@@ -125,7 +125,7 @@ def answer(sql: str) -> Answer | None:
     return None
 
 
-def ask(sql: str) -> Answer | tuple[str, str]:
+def ask(sql: str) -> QueryResult | tuple[str, str]:
     """The answer, or a sentence and the details that say why there is none."""
     try:
         return cache.query(sql, SECONDS, ROWS)
@@ -136,7 +136,7 @@ def ask(sql: str) -> Answer | tuple[str, str]:
         return str(error), ""
 
 
-def show(found: Answer) -> None:
+def show(found: QueryResult) -> None:
     """An answer: how much it is, the pictures, the table, the files."""
     table, typed = tables.named_apart(found.shown), tables.named_apart(found.table)
     count = counted(table.num_rows, "row")

@@ -58,7 +58,7 @@ class IiifOptions:
 
 
 @dataclass
-class Found:
+class SourceContents:
     """What a source holds: its own label, a task for each picture and one that fails for each thing that is broken,
     canvases left out with the reason, and the addresses of the manifests that were read. `more` counts pictures that
     lie on a canvas beside its first one, `repeated` canvases that several manifests show; `columns` are the columns of
@@ -118,13 +118,15 @@ def is_iiif(source: str) -> bool:
         return False
 
 
-def iiif_tasks(web: Web, source: str, options: IiifOptions, limit: int | None = None, log=lambda line: None) -> Found:
+def iiif_tasks(
+    web: Web, source: str, options: IiifOptions, limit: int | None = None, log=lambda line: None
+) -> SourceContents:
     """Reads a manifest, or a collection with all that it holds, and lists the pictures; none is fetched yet.
 
     SourceError if the source itself cannot be read. A manifest further down that cannot be read, and a canvas that
     cannot be understood, become tasks that fail and say why.
     """
-    found = Found(shown(source) if is_address(source) else str(Path(source).expanduser().resolve()))
+    found = SourceContents(shown(source) if is_address(source) else str(Path(source).expanduser().resolve()))
     names: dict[str, Painted | None] = {}
     if listed := addresses_in(source):
         found.label = listed.name.rpartition(".")[0] or listed.name
@@ -250,7 +252,12 @@ def _local(path: Path) -> Any:
 
 
 def _add_manifest(
-    found: Found, names: dict[str, Painted | None], web: Web, address: str, manifest: Manifest, options: IiifOptions
+    found: SourceContents,
+    names: dict[str, Painted | None],
+    web: Web,
+    address: str,
+    manifest: Manifest,
+    options: IiifOptions,
 ) -> None:
     canvases = manifest.canvases
     if options.canvases == "first":
@@ -320,7 +327,7 @@ def _is_taken(name: str) -> bool:
     return name.casefold() in _OWN or name.casefold().startswith("iiif_")
 
 
-def _with_given(found: Found, metadata: dict[str, Any]) -> dict[str, Any]:
+def _with_given(found: SourceContents, metadata: dict[str, Any]) -> dict[str, Any]:
     """The metadata without columns beyond COLUMNS of the whole source; our own always stay."""
     for name in metadata:
         ours = name in _OWN or name.startswith("iiif_")

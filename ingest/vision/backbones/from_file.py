@@ -16,7 +16,7 @@ from ingest.vision.backbones.from_transformers import build_transformers, names_
 from ingest.vision.backbones.positions import table_side
 from ingest.vision.backbones.processors import published_rule
 from ingest.vision.backbones.registry import PUBLISHED, Published, usual_fit
-from ingest.vision.backbones.unwrapping import Found, Shapes, find_network, places, shapes_of
+from ingest.vision.backbones.unwrapping import NetworkWeights, Shapes, find_network, places, shapes_of
 
 
 def load_file(key: str, weights: str, layer: int | None = None, timm_positions: bool = False) -> Network:
@@ -51,7 +51,9 @@ def load_file(key: str, weights: str, layer: int | None = None, timm_positions: 
     return replace(network, assumed=(*((described,) if described else ()), *network.assumed))
 
 
-def _by_transformers(published: Published, found: Found, weights: str, layer: int | None, shapes: Shapes) -> Network:
+def _by_transformers(
+    published: Published, found: NetworkWeights, weights: str, layer: int | None, shapes: Shapes
+) -> Network:
     patches = table_side(found.tensors, shapes, published.grid // published.patch)
     side = patches * published.patch if patches else None
     network = build_transformers(published, found.tensors, weights, layer, side)
@@ -62,7 +64,7 @@ def _by_timm(
     published: Published | None,
     name: str,
     twin: Twin,
-    found: Found,
+    found: NetworkWeights,
     weights: str,
     layer: int | None,
     timm_positions: bool,
@@ -85,7 +87,7 @@ def _by_timm(
     )
 
 
-def _check_patch(name: str, twin: Twin, found: Found, weights: str) -> None:
+def _check_patch(name: str, twin: Twin, found: NetworkWeights, weights: str) -> None:
     """BackboneError for a file of other patches: timm would stretch its filters to those of the network unasked."""
     own, theirs = (shapes.get("patch_embed.proj.weight", ()) for shapes in (twin.shapes, shapes_of(found.tensors)))
     if len(own) == len(theirs) == 4 and own[2:] != theirs[2:]:
@@ -103,9 +105,9 @@ def _size(weights: str, patches: int | None, side: int | None) -> tuple[str, ...
     return (f"{name} has {patches} × {patches} positions: its usual input has {side} × {side} pixels.",)
 
 
-def _converted(tensors: Mapping[str, Tensor], twin: Twin, naming: int) -> Found | None:
+def _converted(tensors: Mapping[str, Tensor], twin: Twin, naming: int) -> NetworkWeights | None:
     """The part of the file that timm turns into its own names best; None where it turns none into enough of them."""
-    best: tuple[float, Found] | None = None
+    best: tuple[float, NetworkWeights] | None = None
     for place in places(tensors, max(1, len(twin.shapes) // 4)):
         part = {name.removeprefix(place): tensor for name, tensor in tensors.items() if name.startswith(place)}
         found = find_network(twin.convert(part), [twin.shapes])
@@ -113,5 +115,5 @@ def _converted(tensors: Mapping[str, Tensor], twin: Twin, naming: int) -> Found 
             continue
         fits = sum(name in found.tensors for name in twin.shapes)
         if best is None or fits > best[0]:
-            best = fits, Found(part, place.rstrip("."), (), naming)
+            best = fits, NetworkWeights(part, place.rstrip("."), (), naming)
     return best and best[1]

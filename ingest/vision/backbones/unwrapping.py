@@ -25,7 +25,7 @@ _ENOUGH = 0.5  # of the names: below that it is another network
 
 
 @dataclass(frozen=True)
-class Found:
+class NetworkWeights:
     """The tensors of one network under its own names, where in the file they lay ('' for the whole of it), which other
     places would have fitted alike, and the number of the naming that they follow."""
 
@@ -55,7 +55,7 @@ def flatten(loaded: Any, path: str | Path = "the file") -> dict[str, Tensor]:
     return tensors
 
 
-def find_network(tensors: Mapping[str, Tensor], namings: Sequence[Shapes]) -> Found | None:
+def find_network(tensors: Mapping[str, Tensor], namings: Sequence[Shapes]) -> NetworkWeights | None:
     """The part of a file's tensors whose names, without what stands before them, and shapes fit a network best.
 
     `namings` are the ways in which this network's weights may be called. None where fewer than half of the names of
@@ -72,7 +72,7 @@ def find_network(tensors: Mapping[str, Tensor], namings: Sequence[Shapes]) -> Fo
     place, number = best[-2:]
     alike = {row[-2] for row in scored if row[0] == best[0] and row[-1] == number and row[-2] != place}
     others = tuple(sorted(each.rstrip(".") for each in alike if not each.startswith(place) or not place))
-    return Found(
+    return NetworkWeights(
         {name.removeprefix(place): tensor for name, tensor in tensors.items() if name.startswith(place)},
         place.rstrip("."),
         others,

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from PIL import Image
 
-from ingest.sources.iiif.tasks import Found, IiifOptions, iiif_tasks
+from ingest.sources.iiif.tasks import IiifOptions, SourceContents, iiif_tasks
 from ingest.web import Web
 
 P2, P3 = "http://iiif.io/api/presentation/2/context.json", "http://iiif.io/api/presentation/3/context.json"
@@ -253,6 +253,6 @@ def jpeg(width: int, height: int, name: str = "") -> bytes:
     return buffer.getvalue()
 
 
-def tasks(source: str, limit: int | None = None, **options: Any) -> Found:
+def tasks(source: str, limit: int | None = None, **options: Any) -> SourceContents:
     """What `iiif_tasks` finds at an address of the museum."""
     return iiif_tasks(Web(["127.0.0.1"], 1000), source, IiifOptions(**options), limit)

@@ -9,8 +9,8 @@ const bytesOf = (type, text) => (text ? `data:${type};base64,${text}` : NOTHING)
 const titleOf = (id) => given.titles[place.get(id)] ?? "";
 const thumbOf = (id) => bytesOf("image/jpeg", given.thumbs[id]);
 const aboutOf = (id) => {
-  const said = { title: titleOf(id), caption: given.captions[place.get(id)] ?? "" };
-  return `data:application/json,${encodeURIComponent(JSON.stringify(said))}`;
+  const caption = { title: titleOf(id), caption: given.captions[place.get(id)] ?? "" };
+  return `data:application/json,${encodeURIComponent(JSON.stringify(caption))}`;
 };
 
 // The map puts a picture's number into an address; here an address is what the number stands for.
@@ -27,7 +27,7 @@ const data = {
 showMap({
   data,
   parentElement: document.body,
-  setStateValue: (name, said) => name === "marked" && list(decodeRanges(said.ranges, given.ids.length)),
+  setStateValue: (name, value) => name === "marked" && list(decodeRanges(value.ranges, given.ids.length)),
   setTriggerValue: (name, id) => name === "opened" && open(id),
 });
 list(decodeRanges(data.marked, given.ids.length));
@@ -64,10 +64,10 @@ function open(id) {
     ...given.columns.flatMap((name, at) => {
       const value = given.facts[place.get(id)]?.[at];
       if (value === null || value === undefined || value === "") return [];
-      const [term, said] = [document.createElement("dt"), document.createElement("dd")];
+      const [term, definition] = [document.createElement("dt"), document.createElement("dd")];
       term.textContent = name;
-      said.textContent = value;
-      return [term, said];
+      definition.textContent = value;
+      return [term, definition];
     }),
   );
   box.showModal();

@@ -1,0 +1,107 @@
+"""One instance of DuckDB for all who read a database in a short time.
+
+The first connection to a database makes an instance: some 40 ms of CPU, whatever is in the file. Another one costs a
+twentieth of that while the instance lives, and a page asks a dozen questions. So within `sharing` an instance stays
+open: until nobody has asked anything for IDLE seconds, somebody wants to write, or the last body of `sharing` ends.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+IDLE = 0.1  # seconds; a writer of another process waits for so long, and for the query that runs
+
+
+@dataclass
+class Kept:
+    """A connection that nobody asks anything: its instance lives as long as it does. Of which file (device and inode),
+    and when somebody last read."""
+
+    con: duckdb.DuckDBPyConnection
+    file: tuple[int, int]
+    used: float
+
+
+_lock = threading.Lock()
+_bodies = 0
+_kept: dict[str, Kept] = {}  # by path
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """In the body, those who read the same database use one instance. May be nested, and used by several threads."""
+    global _bodies
+    with _lock:
+        _bodies += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _bodies -= 1
+            if not _bodies:
+                for key in list(_kept):
+                    _close(key)
+
+
+def keep(path: Path, connect: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+    """To be called while a reader has the file open: keeps its instance, by another connection, where it may be."""
+    key = str(path)
+    with _lock:
+        if kept := _kept.get(key):
+            kept.used = time.monotonic()
+        elif _bodies:
+            con = connect()
+            _kept[key] = Kept(con, _file(path), time.monotonic())
+            _look_after(key, con, IDLE)
+
+
+def release(path: Path) -> None:
+    """Keep the file's instance no longer: it closes when those who read by it now have done."""
+    with _lock:
+        _close(str(path))
+
+
+def release_replaced(path: Path) -> None:
+    """The same, if another file lies there now: DuckDB finds instances by the path."""
+    key = str(path)
+    with _lock:
+        if key in _kept and _kept[key].file != _file(path):
+            _close(key)
+
+
+def _file(path: Path) -> tuple[int, int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return (-1, -1)
+    return found.st_dev, found.st_ino
+
+
+def _close(key: str) -> None:
+    kept = _kept.pop(key, None)
+    if kept is not None:
+        kept.con.close()
+
+
+def _look_after(key: str, con: duckdb.DuckDBPyConnection, after: float) -> None:
+    timer = threading.Timer(after, _close_idle, (key, con))
+    timer.daemon = True
+    timer.start()
+
+
+def _close_idle(key: str, con: duckdb.DuckDBPyConnection) -> None:
+    with _lock:
+        kept = _kept.get(key)
+        if kept is None or kept.con is not con:
+            return
+        rest = kept.used + IDLE - time.monotonic()
+        if rest > 0:
+            _look_after(key, con, rest)
+        else:
+            _close(key)
