@@ -83,6 +83,8 @@ from dashboard.data.cache.networks import (
     run,
     run_in_view,
     runs,
+    text_tower,
+    text_vectors,
 )
 from dashboard.data.cache.pictures import (
     original,
@@ -105,5 +107,4 @@ from dashboard.data.cache.projected import (
     projections,
     save_part,
 )
-from dashboard.data.cache.words import text_tower, text_vectors
 from dashboard.data.routes import route
