@@ -105,4 +105,4 @@ from dashboard.data.cache.projected import (
     projections,
     save_part,
 )
-from dashboard.data.routes import route
+from dashboard.data.routes import route, service_route, services
