@@ -73,7 +73,8 @@ def export_iiif(file: Path, db: Path, as_json: bool, collection: str | None, cou
     line = f"{counted(made['pictures'], 'picture')}, {counted(made['places'], 'place')} marked → {file}"
     if made["left_out"]:
         some = made["left_out"][0]
-        line += f" · {len(made['left_out'])} left out, without an address on the web (such as {some}): see --pictures and --service"
+        line += f" · {len(made['left_out'])} left out, without an address on the web (such as {some})"
+        line += ": see --pictures and --service"
     if made["regions_elsewhere"]:
         line += f" · regions of {counted(len(made['regions_elsewhere']), 'other image')} passed over"
     if file.suffix == ".json" and options["uri"] is None:

@@ -81,6 +81,9 @@ def test_this_dashboard_serves_pictures_that_lie_nowhere_else(museum, files, mon
     assert offered(at) and "2 pictures." in texts(at)
     assert "come from this dashboard, http://localhost:8501/iiif" in texts(at)
     assert "come from this dashboard" not in texts(files([1, 2]))
+
+
+def test_what_this_dashboard_serves_has_its_service(museum):
     with connection.reading(museum) as con:
         rows = read.images(con, ids=[1, 3]).to_pandas()
     rows["metadata"] = rows["metadata"].map(json.loads)
