@@ -109,6 +109,12 @@ def thumbnails(request: Request) -> Response:
     return FileResponse(path, media_type="application/zip", filename=name, background=BackgroundTask(path.unlink))
 
 
+def openseadragon(request: Request) -> Response:
+    """GET /openseadragon.js?v=VERSION: the viewer of the page Picture."""
+    file = Path(__file__).parent / "components" / "openseadragon" / "openseadragon.min.js"
+    return FileResponse(file, media_type="text/javascript", headers={"Cache-Control": FOR_EVER})
+
+
 # ---- the image service (docs/images.md) -----------------------------------------------------------------------------
 
 
@@ -228,6 +234,7 @@ ROUTES = {
     "/atlas/about/{image_id:id}": about,
     "/atlas/abouts/{ids}": captions,
     "/thumbnails/{token}": thumbnails,
+    "/openseadragon.js": openseadragon,
     "/iiif/{image_id:id}": iiif_base,
     "/iiif/{image_id:id}/info.json": iiif_info,
     "/iiif/{image_id:id}/{region}/{size}/{rotation}/{last}": iiif_image,

@@ -6,6 +6,8 @@ import streamlit as st
 
 from dashboard.data.cache.file import databases, db
 
+OPENSEADRAGON = "6.1.1"  # the version in dashboard/components/openseadragon
+
 
 def route(path: str, version: str, **query: str) -> str:
     """The address of one of the routes for the database in view."""
@@ -18,6 +20,11 @@ def route(path: str, version: str, **query: str) -> str:
 def thumb_route(image_id: int, version: str) -> str:
     """The address of a thumbnail of this version."""
     return route(f"/thumb/{int(image_id)}", version)
+
+
+def library_route() -> str:
+    """The address of OpenSeadragon."""
+    return f"{_base()}/openseadragon.js?v={OPENSEADRAGON}"
 
 
 def services() -> str | None:
