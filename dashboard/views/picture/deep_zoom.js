@@ -98,6 +98,12 @@ export class DeepZoom {
     this.viewer.viewport.fitBounds(this.rect([0, 0, 1, 1]), atOnce);
   }
 
+  // Brings a part into view, with some of what is around it.
+  goTo([x0, y0, x1, y1]) {
+    const [x, y] = [(x1 - x0) / 4, (y1 - y0) / 4];
+    this.viewer.viewport.fitBounds(this.rect([x0 - x, y0 - y, x1 + x, y1 + y]));
+  }
+
   zoomBy(factor) {
     this.viewer.viewport.zoomBy(factor);
     this.viewer.viewport.applyConstraints();

@@ -16,12 +16,12 @@ from dashboard.selection import tagging
 from dashboard.selection.selection import Selection
 from dashboard.state import filter_bar, navigation, ordering
 from dashboard.views.picture import layer
-from dashboard.views.picture.viewer import Box, Region, Shown, Tiles, viewer
+from dashboard.views.picture.viewer import Box, Goal, Region, Shown, Tiles, viewer
 from store.counts import counted
 from store.records import RunRecord
 
 NEIGHBOURS = 12
-_BOX = "_picture_box"  # in the session: the image, and the region drawn on it
+_BOX, _GOAL = "_picture_box", "_picture_goal"  # in the session: the image, and the region drawn on it, or to be shown
 THUMBNAIL = "What is shown is its thumbnail."
 
 
@@ -47,8 +47,8 @@ def page() -> None:
         written(image)
     with right:
         known(image)
-    if run is not None:
-        neighbours(run, image["image_id"])
+        if run is not None:
+            neighbours(run, image["image_id"])
 
 
 def show(image: cache.ImageRow, over: layer.MapLayer | None, order: ordering.Order) -> None:
@@ -57,10 +57,6 @@ def show(image: cache.ImageRow, over: layer.MapLayer | None, order: ordering.Ord
     shown = order.shown
     here = np.flatnonzero(shown == image_id)
     among = f"{here[0] + 1:,} of {len(shown):,}" if len(here) else f"not among the {len(shown):,}"
-    drawn = [
-        Region(regions.in_shares(image, (row["x0"], row["y0"], row["x1"], row["y1"])), row["note"])
-        for row in cache.regions([image_id]).to_dict("records")
-    ]
     viewer(
         Shown(
             image_id,
@@ -69,8 +65,9 @@ def show(image: cache.ImageRow, over: layer.MapLayer | None, order: ordering.Ord
             order.around(image_id),
             f"{among} {order.words}",
             over,
-            drawn,
-            box_of(image_id),
+            saved_regions(image),
+            box_of(image),
+            goal_of(image_id),
         ),
         cache.library_route(),
         turned=lambda number: navigation.choose("image", number),
@@ -95,15 +92,38 @@ def tiles_of(image: cache.ImageRow) -> Tiles:
 # ---- what people write of it ----------------------------------------------------------------------------------------
 
 
-def box_of(image_id: int) -> Box | None:
-    """The region that was drawn on this picture, and is not saved yet."""
+def saved_regions(image: cache.ImageRow) -> list[Region]:
+    """The regions of a picture that are saved."""
+    rows = cache.regions([image["image_id"]]).to_dict("records")
+    return [
+        Region(regions.in_shares(image, tuple(row[edge] for edge in ("x0", "y0", "x1", "y1"))), row["note"])
+        for row in rows
+    ]
+
+
+def box_of(image: cache.ImageRow) -> Box | None:
+    """The region that was drawn on this picture, until it is saved."""
     owner, box = st.session_state.get(_BOX, (None, None))
-    return box if owner == image_id else None
+    if box is None or owner != image["image_id"]:
+        return None
+    return None if any(np.allclose(box, region.box, atol=1e-9) for region in saved_regions(image)) else box
 
 
 def put_box(image_id: int, box: Box) -> None:
     """Draw a region on this picture."""
     st.session_state[_BOX] = (image_id, box)
+
+
+def goal_of(image_id: int) -> Goal | None:
+    """The part of this picture that somebody wants to be shown."""
+    owner, goal = st.session_state.get(_GOAL, (None, None))
+    return goal if owner == image_id else None
+
+
+def go_to(image_id: int, box: Box) -> None:
+    """Show a part of this picture."""
+    _, before = st.session_state.get(_GOAL, (None, None))
+    st.session_state[_GOAL] = (image_id, Goal(box, before.turn + 1 if before else 1))
 
 
 def written(image: cache.ImageRow) -> None:
@@ -112,10 +132,10 @@ def written(image: cache.ImageRow) -> None:
     st.subheader("Notes", anchor=False)
     notes.show(image_id)
     st.subheader("Regions", anchor=False)
-    box = box_of(image_id)
+    box = box_of(image)
     if box is None and cache.regions([image_id]).empty:
         st.caption("Press r, or the last button above the picture, and draw a box: it can be saved with a note.")
-    regions.show(image, box, lambda shares: put_box(image_id, shares))
+    regions.show(image, box, lambda shares: go_to(image_id, shares), titled=False)
     st.subheader("Tags", anchor=False)
     ids = np.array([image_id], dtype=np.int64)
     tagging.edit(Selection(image["collection"], ids, ids))

@@ -87,11 +87,16 @@ class Viewer {
     if (this.shown !== key) {
       const first = !this.shown;
       this.shown = key;
+      if (first) this.went = data.goal?.turn; // of an earlier visit
       this.draw(false);
       this.zoom.open(data, first ? this.linked() : null);
     }
     this.overlay();
     this.regions();
+    if (data.goal && data.goal.turn !== this.went) {
+      this.went = data.goal.turn;
+      this.zoom.goTo(data.goal.box);
+    }
     this.saveView();
   }
 

@@ -52,9 +52,17 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Goal:
+    """A part that is brought into view, once for each `turn`."""
+
+    box: Box
+    turn: int
+
+
+@dataclass(frozen=True)
 class Shown:
     """What the viewer shows: the image's number, its words for who cannot see it, the numbers of the images before and
-    after it, `place` among them in words, and what lies over it; `box` is the region that is being drawn."""
+    after it, `place` among them in words, and what lies over it; `box` is a region that was drawn and not saved."""
 
     image_id: int
     alt: str
@@ -64,6 +72,7 @@ class Shown:
     layer: MapLayer | None = None
     regions: Sequence[Region] = field(default_factory=tuple)
     box: Box | None = None
+    goal: Goal | None = None
 
 
 def viewer(shown: Shown, library: str, turned: Callable[[int], None], drawn: Callable[[Box], None]) -> None:
@@ -87,6 +96,7 @@ def viewer(shown: Shown, library: str, turned: Callable[[int], None], drawn: Cal
         "map": vars(shown.layer) if shown.layer else None,
         "regions": [vars(region) for region in shown.regions],
         "box": shown.box,
+        "goal": vars(shown.goal) if shown.goal else None,
     }
     _viewer()(
         key=KEY,
