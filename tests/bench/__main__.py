@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import capture, drawing, end_to_end, fit, ingest_rate, memory, pages, search, storage
+from tests.bench import capture, drawing, end_to_end, fit, ingest_rate, memory, pages, search, storage, tiles
 from tests.bench import map as picture_map
 from tests.bench.report import REPORT, update
 
@@ -20,6 +20,7 @@ BENCHES = {
     "map": picture_map,
     "pages": pages,
     "fit": fit,
+    "tiles": tiles,
 }
 
 

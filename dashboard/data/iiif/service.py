@@ -179,5 +179,5 @@ def _encoded(picture: Image.Image, asked: Parameters) -> bytes:
     if asked.format == "png":
         picture.save(file, "PNG", compress_level=3)
     else:
-        picture.save(file, "JPEG", quality=88)
+        picture.save(file, "JPEG", quality=88, subsampling=0)  # edges of colour stay edges at the scan's own pixels
     return file.getvalue()
