@@ -17,7 +17,8 @@ from ingest.vision.windows.scan import Box, Level, Scan, check
 
 SIGNATURES = (b"\xff\xd8\xff", b"\0\0\0\x0cjP  ")
 DRIVERS = {"JPEG": "JPEG", "JPEG2000": "JP2OpenJPEG"}
-FROM = {"JPEG": 24_000_000, "JPEG2000": 4_000_000}  # pixels: smaller files are sooner decoded whole
+# Pixels: smaller files are sooner decoded whole. A window of a JPEG takes as long as all that lies above it.
+FROM = {"JPEG": 128_000_000, "JPEG2000": 4_000_000}
 HEADER = 2**20  # bytes in which a JPEG 2000 file says what it is
 ROWS = 256  # at once, of files that have no tiles
 
