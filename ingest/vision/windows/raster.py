@@ -13,7 +13,7 @@ from PIL import Image
 
 from ingest.vision.colour import to_rgb
 from ingest.vision.opening import colour_box, open_picture, orientation_of, profile_of
-from ingest.vision.windows.scan import Box, Level, Scan, check
+from ingest.vision.windows.scan import Box, Level, Scan, check, file_level
 
 SIGNATURES = (b"\xff\xd8\xff", b"\0\0\0\x0cjP  ")
 DRIVERS = {"JPEG": "JPEG", "JPEG2000": "JP2OpenJPEG"}
@@ -78,7 +78,7 @@ def _level(dataset: Any, coloured: Any) -> Level:
             numbers = dataset.read(window=((top, bottom), (left, right)))
         return np.moveaxis(numbers, 0, -1)
 
-    return Level((dataset.width, dataset.height), rows if rows >= ROWS else ROWS, read, coloured)
+    return file_level((dataset.width, dataset.height), rows if rows >= ROWS else ROWS, read, coloured)
 
 
 @lru_cache(maxsize=1)

@@ -35,14 +35,11 @@ _WAY_BACK = {
 
 @dataclass(frozen=True)
 class Level:
-    """The picture at one resolution, as it lies in the file: (width, height), how many `rows` the file packs together,
-    `read`, which returns the numbers (rows, cols, channels) of a box within it, and `coloured`, which makes an RGB
-    picture of them."""
+    """The picture at one resolution, as it lies in the file: (width, height), and `part`, which returns a box within it
+    in RGB, each side so many times smaller."""
 
     size: tuple[int, int]
-    rows: int
-    read: Callable[[Box], np.ndarray]
-    coloured: Callable[[np.ndarray], Image.Image]
+    part: Callable[[Box, int], Image.Image]
 
 
 class Scan:
@@ -91,7 +88,7 @@ class Scan:
         right = min(max(ceil(exact[2] - 1e-6), left + 1), level.size[0])
         bottom = min(max(ceil(exact[3] - 1e-6), top + 1), level.size[1])
         factor = max(1, min((right - left) // size[0], (bottom - top) // size[1]))
-        small = _reduced(level, (left, top, right, bottom), factor)
+        small = level.part((left, top, right, bottom), factor)
         if small.size == size:
             return small
         x0, x1 = (min(max((edge - left) / factor, 0.0), small.width) for edge in exact[::2])
@@ -118,7 +115,7 @@ class Scan:
 
     def _overview(self, level: Level) -> Level:
         """A small copy of a level, kept: to make one takes long."""
-        made = picture_level(_reduced(level, (0, 0, *level.size), self._factor(level)))
+        made = picture_level(level.part((0, 0, *level.size), self._factor(level)))
         self.bytes += 3 * made.size[0] * made.size[1]
         return made
 
@@ -132,31 +129,36 @@ def whole(image: Image.Image) -> Scan:
 
 def picture_level(image: Image.Image) -> Level:
     """An RGB picture in memory as a level."""
-
-    def read(box: Box) -> np.ndarray:
-        return np.asarray(image.crop(box))
-
-    return Level(image.size, image.height, read, Image.fromarray)
+    return Level(image.size, lambda box, factor: image.crop(box) if factor == 1 else image.reduce(factor, box))
 
 
-def _reduced(level: Level, box: Box, factor: int) -> Image.Image:
-    """A box of a level in RGB, each side `factor` times smaller; the last row and column stand for what is left."""
-    left, top, right, bottom = box
-    if factor == 1 and (right - left) * (bottom - top) <= 4 * BAND:
-        return level.coloured(level.read(box))
-    out = Image.new("RGB", (ceil((right - left) / factor), ceil((bottom - top) / factor)))
-    waiting, row = None, 0
-    for start, end in _bands(level.rows, top, bottom, right - left):
-        numbers = level.read((left, start, right, end))
-        if waiting is not None and len(waiting):
-            numbers = np.concatenate([waiting, numbers])
-        ready = len(numbers) if end == bottom else len(numbers) // factor * factor
-        waiting = numbers[ready:]
-        if ready:
-            small = level.coloured(numbers[:ready]).reduce(factor)
-            out.paste(small, (0, row))
-            row += small.height
-    return out
+def file_level(
+    size: tuple[int, int],
+    rows: int,
+    read: Callable[[Box], np.ndarray],
+    coloured: Callable[[np.ndarray], Image.Image],
+) -> Level:
+    """A level in a file that packs so many `rows` together: `read` returns the numbers (rows, cols, channels) of a box,
+    `coloured` makes an RGB picture of them."""
+
+    def part(box: Box, factor: int) -> Image.Image:
+        left, top, right, bottom = box
+        if factor == 1 and (right - left) * (bottom - top) <= 4 * BAND:
+            return coloured(read(box))
+        out = Image.new("RGB", (ceil((right - left) / factor), ceil((bottom - top) / factor)))
+        waiting, row = np.empty(0), 0
+        for start, end in _bands(rows, top, bottom, right - left):
+            numbers = read((left, start, right, end))
+            numbers = np.concatenate([waiting, numbers]) if len(waiting) else numbers
+            ready = len(numbers) if end == bottom else len(numbers) // factor * factor
+            waiting = numbers[ready:]
+            if ready:
+                small = coloured(numbers[:ready]).reduce(factor)
+                out.paste(small, (0, row))
+                row += small.height
+        return out
+
+    return Level(size, part)
 
 
 def _bands(rows: int, top: int, bottom: int, width: int) -> Iterator[tuple[int, int]]:

@@ -14,7 +14,7 @@ from PIL import Image
 from ingest.vision import uncommon
 from ingest.vision.colour import to_rgb
 from ingest.vision.levels import eight_bits
-from ingest.vision.windows.scan import Box, Level, Scan, check, same_shape
+from ingest.vision.windows.scan import Box, Level, Scan, check, file_level, same_shape
 
 MOST_TOGETHER = 64_000_000  # pixels of one tile or strip
 
@@ -77,7 +77,7 @@ def level_of(page: Any, lock: threading.Lock) -> Level:
     read = _read_rows if page.compression == 1 and not page.is_tiled and page.is_contiguous else _read_segments
     locked = _locked(partial(read, page), lock)
     rows = _rows(page) if read is _read_segments else 256
-    return Level((page.imagewidth, page.imagelength), rows, locked, _colours(page))
+    return file_level((page.imagewidth, page.imagelength), rows, locked, _colours(page))
 
 
 def _locked(read: Callable[[Box], np.ndarray], lock: threading.Lock) -> Callable[[Box], np.ndarray]:
