@@ -14,7 +14,7 @@ import numpy as np
 
 from tests.bench.timing import table
 
-SIDE, TILE, ROUNDS = 20_000, 512, 1
+SIDE, TILE, ROUNDS = 20_000, 512, 3
 JPEG = (12_000, 8_400)  # 100 megapixels
 FILES = {"tiled.tif": f"TIFF of {SIDE:,} × {SIDE:,}, tiled", "photo.jpg": f"JPEG of {JPEG[0]:,} × {JPEG[1]:,}"}
 CASES = ("first tile", "tile beside it", "whole at 512 px", "Pillow, whole decode")
