@@ -18,19 +18,21 @@ import streamlit as st  # noqa: E402
 from starlette.background import BackgroundTask  # noqa: E402
 from starlette.convertors import Convertor, register_url_convertor  # noqa: E402
 from starlette.requests import Request  # noqa: E402
-from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response  # noqa: E402
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response  # noqa: E402
 from starlette.routing import Match, Route  # noqa: E402
 from starlette.types import Scope  # noqa: E402
 
 from dashboard.data import (  # noqa: E402
     archive,
     cache,
+    iiif,
     layouts,
 )
 from dashboard.data.captions import captions as captions_of  # noqa: E402
 from store.errors import StoreError  # noqa: E402
 from store.sharing import sharing  # noqa: E402
 
+CORS = {"Access-Control-Allow-Origin": "*"}
 FOR_EVER = "public, max-age=31536000, immutable"
 PLACEHOLDER = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><rect width="4" height="4" fill="#8883"/></svg>'
@@ -108,6 +110,91 @@ def thumbnails(request: Request) -> Response:
     return FileResponse(path, media_type="application/zip", filename=name, background=BackgroundTask(path.unlink))
 
 
+def openseadragon(request: Request) -> Response:
+    """GET /openseadragon.js?v=VERSION: the viewer of the page Picture."""
+    file = Path(__file__).parent / "components" / "openseadragon" / "openseadragon.min.js"
+    return FileResponse(file, media_type="text/javascript", headers={"Cache-Control": FOR_EVER})
+
+
+# ---- the image service (docs/images.md) -----------------------------------------------------------------------------
+
+
+def iiif_base(request: Request) -> Response:
+    """GET /iiif/[{db}/]{image_id}: the way to the description of the image."""
+    return RedirectResponse(f"{_service_address(request)}/info.json", 303, CORS)
+
+
+def iiif_info(request: Request) -> Response:
+    """GET /iiif/[{db}/]{image_id}/info.json[?db=NAME]: Image API 3.0, or the way to another institution's service."""
+
+    def find(path: Path) -> Response:
+        data = iiif.info(path, request.path_params["image_id"], _service_address(request))
+        linked = "application/ld+json" in request.headers.get("accept", "")
+        kind = f'application/ld+json;profile="{data["@context"]}"' if linked else "application/json"
+        return JSONResponse(data, headers=CORS | {"Cache-Control": "no-cache", "Vary": "Accept"}, media_type=kind)
+
+    return _iiif(request, find)
+
+
+def iiif_image(request: Request) -> Response:
+    """GET /iiif/[{db}/]{image_id}/{region}/{size}/{rotation}/{quality}.{format}[?v=VERSION][&db=NAME]: a part of the
+    original. 400 for what the Image API does not know, 404 where the original is gone, with a sentence."""
+
+    def find(path: Path) -> Response:
+        image_id, *words = (request.path_params[key] for key in ("image_id", "region", "size", "rotation", "last"))
+        found = iiif.image(path, image_id, tuple(words), request.headers.get("if-none-match", ""))
+        links = (
+            f'<{_service_address(request)}/{found.canonical}>;rel="canonical"',
+            f'<{iiif.PROFILE}>;rel="profile"',
+        )
+        headers = CORS | {
+            "ETag": f'"{found.tag}"',
+            "Cache-Control": FOR_EVER if "v" in request.query_params else "no-cache",
+            "Link": ",".join(links),
+        }
+        if found.data is None:
+            return Response(status_code=304, headers=headers)
+        return Response(found.data, media_type=found.kind, headers=headers)
+
+    return _iiif(request, find)
+
+
+def iiif_unknown(request: Request) -> Response:
+    """What lies below /iiif/ and is no address of the Image API."""
+    known = "/iiif/ID/info.json and /iiif/ID/REGION/SIZE/ROTATION/QUALITY.FORMAT"
+    return PlainTextResponse(f"The addresses here are {known}, with the number of an image as ID.", 404, CORS)
+
+
+def _iiif(request: Request, find: Callable[[Path], Response]) -> Response:
+    _hurry(request)
+    path = cache.database(request.path_params.get("db") or request.query_params.get("db"))
+    try:
+        if path is None:
+            raise iiif.ImageError(404, "There is no such database here.")
+        return find(path)
+    except iiif.ImageError as error:
+        if error.status == 303:
+            return RedirectResponse(str(error), 303, CORS)
+        return PlainTextResponse(str(error), error.status, CORS | {"Cache-Control": "no-store"})
+    except StoreError as error:
+        return PlainTextResponse(str(error), 503, CORS | {"Cache-Control": "no-store"})
+
+
+def _service_address(request: Request) -> str:
+    """The address of an image's service as the asker knows it, behind a proxy too."""
+    headers, url = request.headers, request.url
+    scheme, host = headers.get("x-forwarded-proto", url.scheme), headers.get("x-forwarded-host", url.netloc)
+    prefix, _, rest = url.path.partition("/iiif/")
+    depth = 2 if "db" in request.path_params else 1
+    name = "/".join(quote(part, safe="") for part in rest.split("/")[:depth])
+    if depth == 1 and (db := request.query_params.get("db")):
+        name = f"{quote(db, safe='')}/{name}"
+    return f"{scheme}://{host}{prefix}/iiif/{name}"
+
+
+# ---- what they share ------------------------------------------------------------------------------------------------
+
+
 def _answer(request: Request, find: Callable[..., bytes | None], kind: str) -> Response:
     """What `find` finds in the database for the parameters of the path, in their order."""
     _hurry(request)
@@ -149,6 +236,15 @@ ROUTES = {
     "/atlas/about/{image_id:id}": about,
     "/atlas/abouts/{ids}": captions,
     "/thumbnails/{token}": thumbnails,
+    "/openseadragon.js": openseadragon,
+    "/iiif/{image_id:id}": iiif_base,
+    "/iiif/{image_id:id}/info.json": iiif_info,
+    "/iiif/{image_id:id}/{region}/{size}/{rotation}/{last}": iiif_image,
+    # Of another database than the first: its name cannot stand in a query, to which viewers add.
+    "/iiif/{db}/{image_id:id}": iiif_base,
+    "/iiif/{db}/{image_id:id}/info.json": iiif_info,
+    "/iiif/{db}/{image_id:id}/{region}/{size}/{rotation}/{last}": iiif_image,
+    "/iiif/{rest:path}": iiif_unknown,
 }
 
 

@@ -48,7 +48,7 @@ def show(page, meant: str | None) -> None:
         with st.sidebar:
             with above:
                 pickers.database()
-            pickers.run_and_image(filtered=meant == "attention")
+            pickers.run_and_image(filtered=meant in ("attention", "picture"), ordered=meant == "picture")
         navigation.write_to_url()
         problem = None
     except errors.StoreError as error:

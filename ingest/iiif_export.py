@@ -31,10 +31,12 @@ def export_iiif(
     peaks: marks.Peaks | None = None,
     regions: Regions | None = None,
     kept: bool = True,
+    services: str | None = None,
 ) -> dict[str, Any]:
     """Writes the pictures with their peaks and regions: to .json a manifest, to .csv a link for each place. `uri` is
     where the manifest will lie, `folder` where the pictures of a folder lie on the web; `kept` says whether the regions
-    that the database holds go out beside those of `regions`.
+    that the database holds go out beside those of `regions`. `services` is the address of a dashboard's image service,
+    https://…/iiif, for the pictures that have no other address.
 
     Returns counts and the paths that were left out. ValueError for another ending or address, SourceError where no
     picture is left.
@@ -42,17 +44,18 @@ def export_iiif(
     if file.suffix not in (".json", ".csv"):
         raise ValueError(f"{file} should end in .json (a manifest) or .csv (links to places)")
     uri = uri or made_up(file.name)
-    for address in (uri, folder):
+    for address in (uri, folder, services):
         if address is not None and not is_web(address):
             raise ValueError(f"{address} is not a valid web address: it should begin with https://")
     with reading(db) as con:
         rows = {row["image_id"]: row for row in read.images(con, ids=ids).to_pylist()}
     for row in rows.values():
         row["metadata"] = json.loads(row["metadata"])
-    pictures, left_out = pictures_of((rows[image_id] for image_id in ids), uri, folder)
+    pictures, left_out = pictures_of((rows[image_id] for image_id in ids), uri, folder, services)
     if not pictures:
         raise SourceError(
-            "none of these pictures has an address on the web: say with --pictures https://… where their folder lies"
+            "none of these pictures has an address on the web: say with --pictures https://… where their folder lies, "
+            "or with --service https://…/iiif where a dashboard on this database answers"
         )
     places = marks.marked(db, pictures, peaks, find_peaks, kept, regions)
     if file.suffix == ".json":

@@ -43,6 +43,7 @@ class Picture:
     canvas: str
     size: tuple[int, int]
     address: str
+    service: str | None = None  # of this project, where the picture has no other
 
     def on_canvas(self, place: Place) -> Box | None:
         """The place in units of the canvas; None if no part of it lies in the picture."""
@@ -76,29 +77,35 @@ def own_canvas(metadata: Mapping[str, Any]) -> str | None:
     return canvas if is_web(canvas) and "#" not in canvas else None
 
 
-def as_picture(row: Mapping[str, Any], uri: str, folder: str | None = None) -> Picture | None:
+def as_picture(
+    row: Mapping[str, Any], uri: str, folder: str | None = None, services: str | None = None
+) -> Picture | None:
     """The picture of a row with image_id, path, width, height, title and metadata (a dict), for the manifest at `uri`.
 
-    None if no viewer could fetch it: it came from a folder, and `folder`, the address at which that lies on the web, is
-    None, or it is a part of a file.
+    A picture without an address of its own gets that of the dashboard's image service: `services` and its number.
+    None if no viewer could fetch it: it came from a folder, or is a part of a file, and neither `folder`, the address
+    at which the folder lies on the web, nor `services` helps.
     """
-    metadata = row["metadata"]
+    metadata, service = row["metadata"], None
+    image_id, width, height = (int(row[key]) for key in ("image_id", "width", "height"))
     address = address_of(row["path"], metadata, folder)
+    if address is None and services is not None and "://" not in row["path"]:
+        service = f"{services.rstrip('/')}/{image_id}"
+        address = f"{service}/full/max/0/default.jpg"
     if address is None:
         return None
-    image_id, width, height = (int(row[key]) for key in ("image_id", "width", "height"))
     canvas = own_canvas(metadata) or f"{_base(uri)}/canvas/{image_id}"
     size = _canvas_size(metadata) or (width, height)
-    return Picture(image_id, row["title"], width, height, metadata, canvas, size, address)
+    return Picture(image_id, row["title"], width, height, metadata, canvas, size, address, service)
 
 
 def pictures_of(
-    rows: Iterable[Mapping[str, Any]], uri: str, folder: str | None = None
+    rows: Iterable[Mapping[str, Any]], uri: str, folder: str | None = None, services: str | None = None
 ) -> tuple[list[Picture], list[str]]:
     """The pictures of these rows, in their order, as `as_picture` makes them; the paths of those without an address."""
     found, left_out = [], []
     for row in rows:
-        made = as_picture(row, uri, folder)
+        made = as_picture(row, uri, folder, services)
         if made is None:
             left_out.append(row["path"])
         else:
@@ -230,7 +237,9 @@ def _painting(uri: str, picture: Picture, target: str) -> dict[str, Any]:
     body: dict[str, Any] = {"id": picture.address, "type": "Image"}
     if kind := mimetypes.guess_type(picture.address.partition("?")[0])[0]:
         body["format"] = kind
-    if is_web(service := about.get("iiif_service")):
+    if picture.service:
+        body["service"] = [{"id": picture.service, "type": "ImageService3", "profile": "level2"}]
+    elif is_web(service := about.get("iiif_service")):
         kind, _, level = str(about.get("iiif_service_type") or "ImageService2 level0").partition(" ")
         named = ("@id", "@type") if kind == "ImageService2" else ("id", "type")
         body["service"] = [dict(zip(named, (service, kind), strict=True)) | {"profile": _profile(kind, level)}]

@@ -1,10 +1,12 @@
 """Addresses of the routes of dashboard/app.py."""
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import streamlit as st
 
 from dashboard.data.cache.file import databases, db
+
+OPENSEADRAGON = "6.1.1"  # the version in dashboard/components/openseadragon
 
 
 def route(path: str, version: str, **query: str) -> str:
@@ -18,6 +20,26 @@ def route(path: str, version: str, **query: str) -> str:
 def thumb_route(image_id: int, version: str) -> str:
     """The address of a thumbnail of this version."""
     return route(f"/thumb/{int(image_id)}", version)
+
+
+def library_route() -> str:
+    """The address of OpenSeadragon."""
+    return f"{_base()}/openseadragon.js?v={OPENSEADRAGON}"
+
+
+def services() -> str | None:
+    """The address of the image service for the database in view, to which the number of an image is added; None where
+    it is not known at which address people look at this dashboard."""
+    parts = urlsplit(st.context.url or "")
+    if not parts.netloc:
+        return None
+    return f"{parts.scheme}://{parts.netloc}{service_route()}"
+
+
+def service_route() -> str:
+    """The same without the server."""
+    chosen = db()
+    return f"{_base()}/iiif" + ("" if chosen == databases()[0] else f"/{quote(chosen.name, safe='')}")
 
 
 def _base() -> str:

@@ -30,8 +30,8 @@ def show(selection: Selection, name: str) -> None:
         st.caption(f"A viewer reads a manifest as a whole: select {manifest.MOST:,} pictures at most.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        folder = ask_folder(rows)
-        there = rows[reachable(rows, folder)]
+        folder, services = ask_folder(rows), cache.services()
+        there = rows[reachable(rows, folder, services)]
         uri = ask_address("Where you will publish the manifest", "iiif_uri") if len(there) else None
     if there.empty:
         st.caption(
@@ -42,7 +42,9 @@ def show(selection: Selection, name: str) -> None:
     peaks = ask_peaks()
     st.download_button(
         "Download the IIIF manifest",
-        partial(build, cache.db(), rows, selection.name, uri or manifest.made_up(f"{name}.json"), folder, peaks),
+        partial(
+            build, cache.db(), rows, selection.name, uri or manifest.made_up(f"{name}.json"), folder, peaks, services
+        ),
         f"{name}.json",
         "application/json",
         key="selection_iiif",
@@ -50,6 +52,11 @@ def show(selection: Selection, name: str) -> None:
         icon=":material/download:",
     )
     st.caption(summary(len(rows), there.index.tolist(), uri))
+    if services and not all(reachable(there, folder)):
+        st.caption(
+            f"Pictures without an address of their own come from this dashboard, {services}: only while it runs, and "
+            "only for those who can reach it."
+        )
 
 
 def summary(selected: int, there: Sequence[int], uri: str | None) -> str:
@@ -106,13 +113,20 @@ def ask_peaks() -> marks.Peaks | None:
     return marks.Peaks(count, run.run_id, method, kind_of(method), "", layers[-1], head)
 
 
-def reachable(rows: pd.DataFrame, folder: str | None) -> list[bool]:
+def reachable(rows: pd.DataFrame, folder: str | None, services: str | None = None) -> list[bool]:
     """Which of these pictures a viewer could fetch."""
-    pairs = zip(rows["path"], rows["metadata"], strict=True)
-    return [manifest.address_of(path, metadata, folder) is not None for path, metadata in pairs]
+    return [manifest.as_picture(row, "", folder, services) is not None for row in records(rows)]
 
 
-def build(path: Path, rows: pd.DataFrame, label: str, uri: str, folder: str | None, peaks: marks.Peaks | None) -> bytes:
+def build(
+    path: Path,
+    rows: pd.DataFrame,
+    label: str,
+    uri: str,
+    folder: str | None,
+    peaks: marks.Peaks | None,
+    services: str | None = None,
+) -> bytes:
     """The manifest of these rows of `cache.images`, with the kept regions. Any thread may ask: no Streamlit here."""
-    found, _ = manifest.pictures_of(records(rows), uri, folder)
+    found, _ = manifest.pictures_of(records(rows), uri, folder, services)
     return manifest.text_of(manifest.manifest(uri, label, marks.marked(path, found, peaks, find_peaks))).encode()

@@ -18,6 +18,12 @@ LINES = 30  # tags of the selection that are listed
 
 
 def show(selection: Selection) -> None:
+    """The tags of the selection, and a way to select the pictures of one."""
+    edit(selection)
+    pick(selection.collection)
+
+
+def edit(selection: Selection) -> None:
     """Add tags, see those that are there, change notes, take tags away."""
     busy.explain("tag")
     known = cache.tags(selection.collection)
@@ -39,7 +45,6 @@ def show(selection: Selection) -> None:
         line(selection, row)
     if len(found) > LINES:
         st.caption(f"The {LINES} commonest of {counted(len(found), 'tag')}.")
-    pick(selection.collection)
 
 
 def line(selection: Selection, row: dict) -> None:

@@ -42,6 +42,7 @@ PAGES = {
         ("overview", "home", "index", "start", "collection"),
         "views/overview/overview.py",
     ),
+    "picture": Page("Picture", ":material/zoom_in:", "database", ("zoom", "viewer", "scan")),
     "map": Page("Map", ":material/scatter_plot:", aliases=("atlas", "umap", "projection")),
     "similar": Page("Similar", ":material/image_search:", aliases=("neighbours", "neighbors", "nearest", "search")),
     "attention": Page("Attention", ":material/visibility:", aliases=("microscope", "image")),

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard.compute import words
 from dashboard.compute.rows import row
 from dashboard.data import cache
-from dashboard.state import filter_bar, filters, navigation, not_found
+from dashboard.state import filter_bar, filters, navigation, not_found, ordering
+from dashboard.state.ordering import Order
 from store.records import RunRecord
 
 MANY = 2000  # images; a longer list in the picker would be sent to the browser at every click
@@ -27,9 +27,9 @@ def database() -> None:
         not_found.hold("db")
 
 
-def run_and_image(filtered: bool = False) -> None:
+def run_and_image(filtered: bool = False, ordered: bool = False) -> None:
     """The pickers of run and image, each only where there is something to pick. Where `filtered`, the images are those
-    that the filter leaves, and the one in view."""
+    that the filter leaves, and the one in view; where `ordered`, they also come as on the wall of Overview."""
     runs = cache.runs()
     ids = [run.run_id for run in reversed(runs)]
     follow_image(runs)
@@ -44,8 +44,8 @@ def run_and_image(filtered: bool = False) -> None:
         )
     run = cache.current_run()
     images = cache.images(run.collection if run else None)
-    left = filter_bar.current(run).ids if filtered and run else None
-    offered = images if left is None or not len(left) else images[images.index.isin(left)]
+    order = ordering.as_on_the_wall(run) if ordered else _as_ingested(images, run if filtered else None)
+    offered = images.loc[order.shown if order.kept.any() else order.ids]
     options = search(offered) if len(offered) > MANY else offered["image_id"].tolist()
     current = cache.current_image()
     if current is not None and current in images.index and current not in options:
@@ -56,7 +56,7 @@ def run_and_image(filtered: bool = False) -> None:
     st.selectbox("Image", options, format_func=words.named(labels), key="image")
     image_id = cache.image_in_view()
     shown = row(images, image_id)
-    turn(image_id, offered.index.to_numpy())
+    turn(image_id, order)
     if small := cache.thumbnail(image_id):
         width, height = shown["width"], shown["height"]
         # A tall scroll would push all else off the sidebar.
@@ -110,20 +110,25 @@ def missing_image(number: str, shown: int | None) -> str:
     return f"{sentence}; shown is picture {shown}, {filters.short(str(images.at[shown, 'title']))}."
 
 
-def turn(image_id: int, ids: np.ndarray) -> None:
-    """To the image before and after this one among ids (n,), ascending."""
-    place, after = np.searchsorted(ids, image_id), np.searchsorted(ids, image_id, side="right")
+def _as_ingested(images: pd.DataFrame, run: RunRecord | None) -> Order:
+    """The images as they were ingested, of which those are gone through that the filter of a run leaves."""
+    left = filter_bar.current(run).ids if run else None
+    return ordering.by_number(images, images.index.to_numpy() if left is None or not len(left) else left)
+
+
+def turn(image_id: int, order: Order) -> None:
+    """To the image before and after this one."""
+    before, after = order.around(image_id)
     with st.container(horizontal=True, gap="xsmall"):
-        for name, to, side in (("Previous", place - 1, "left"), ("Next", after, "right")):
-            there = 0 <= to < len(ids)
+        for name, to, side in (("Previous", before, "left"), ("Next", after, "right")):
             st.button(
                 name,
                 key=f"image_{name.lower()}",
                 icon=f":material/chevron_{side}:",
                 icon_position=side,
-                disabled=not there,
+                disabled=to is None,
                 on_click=navigation.choose,
-                args=("image", int(ids[to]) if there else image_id),
+                args=("image", image_id if to is None else to),
                 width="stretch",
             )
 

@@ -45,6 +45,7 @@ def export(file: Path, db: Path, as_json: bool, run_id: int | None, raw: bool) -
 @click.option("--uri", help="The address at which the manifest will lie.  [default: one of example.org]")
 @click.option("--label", help="The manifest's title.  [default: the file's name]")
 @click.option("--pictures", "folder", metavar="URL", help="Where the pictures of a folder lie on the web.")
+@click.option("--service", "services", metavar="URL", help="The image service of a dashboard on this database, …/iiif.")
 @click.option("--peaks", "count", type=click.IntRange(0, 100), default=0, help="Mark so many peaks of attention.")
 @click.option("--run", "run_id", type=int, help="The run whose maps have the peaks.  [default: the newest]")
 @click.option("--method", help="A stored method: cls, rollout, daam …  [default: the run's first]")
@@ -72,7 +73,8 @@ def export_iiif(file: Path, db: Path, as_json: bool, collection: str | None, cou
     line = f"{counted(made['pictures'], 'picture')}, {counted(made['places'], 'place')} marked → {file}"
     if made["left_out"]:
         some = made["left_out"][0]
-        line += f" · {len(made['left_out'])} left out, without an address on the web (such as {some}): see --pictures"
+        line += f" · {len(made['left_out'])} left out, without an address on the web (such as {some})"
+        line += ": see --pictures and --service"
     if made["regions_elsewhere"]:
         line += f" · regions of {counted(len(made['regions_elsewhere']), 'other image')} passed over"
     if file.suffix == ".json" and options["uri"] is None:

@@ -6,7 +6,8 @@ import hashlib
 import io
 import os
 import stat
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -74,7 +75,20 @@ def thumbnail(image: Image.Image, side: int = 256) -> tuple[bytes, int, int]:
     return buffer.getvalue(), width, height
 
 
+def check_file(path: Path) -> None:
+    """BadImage, which says why, for what is no file that can be opened."""
+    with _readable(path):
+        open(path, "rb").close()
+
+
 def _read(path: Path) -> bytes:
+    with _readable(path):
+        return path.read_bytes()
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Around reading a file: what may go wrong as a BadImage."""
     try:
         found = os.stat(path)
         if stat.S_ISDIR(found.st_mode):
@@ -83,7 +97,7 @@ def _read(path: Path) -> bytes:
             raise BadImage("This is a pipe or a device, not a file.")
         if found.st_size > MAX_BYTES:
             raise BadImage(f"The file has {found.st_size / 2**30:.1f} GiB; at most {MAX_BYTES >> 30} are read.")
-        return path.read_bytes()
+        yield
     except FileNotFoundError:
         raise BadImage("There is no such file.") from None
     except PermissionError:

@@ -31,7 +31,7 @@ _FORMATS = """
 """
 
 _ORIENTATION = 0x0112  # in EXIF
-_UPRIGHT = {
+UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -73,11 +73,25 @@ def upright(image: Image.Image) -> Image.Image:
     pixels: `info` only names what was `assumed`, see `ingest.vision.colour`."""
     width, height = image.size
     with in_turn if width * height > LARGE_PIXELS else nullcontext():
-        within = _profile_within(image)  # before loading, which closes the file
+        profile = profile_of(image)  # before loading, which closes the file
         image.load()
-        turn = _UPRIGHT.get(_orientation(image))
-        picture = to_rgb(image, image.info.get("icc_profile") or within)
+        turn = UPRIGHT.get(orientation_of(image))
+        picture = to_rgb(image, profile)
         return picture if turn is None else picture.transpose(turn)
+
+
+def orientation_of(image: Image.Image) -> int:
+    """How an opened picture has to be turned, a key of UPRIGHT or 1. Pillow turns TIFF pictures itself when it loads
+    them, and then no longer reports the tag."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # broken EXIF is common and no reason to lose the picture
+        return 1
+
+
+def profile_of(image: Image.Image) -> bytes | None:
+    """The colour profile of an opened picture that is not loaded yet."""
+    return image.info.get("icc_profile") or _profile_within(image)
 
 
 @contextmanager
@@ -142,22 +156,19 @@ def _detail(error: Exception) -> str:
     return str(error).strip().rstrip(".") or type(error).__name__
 
 
-def _orientation(image: Image.Image) -> int:
-    # Pillow turns TIFF pictures itself, and then no longer reports the tag.
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # broken EXIF is common and no reason to lose the picture
-        return 1
-
-
 def _profile_within(image: Image.Image) -> bytes | None:
-    """The colour profile of a JPEG 2000 file, which Pillow passes over: the box `colr` inside the box `jp2h`."""
+    """The colour profile of a JPEG 2000 file, which Pillow passes over."""
     file = getattr(image, "fp", None)
     if image.format != "JPEG2000" or not isinstance(file, io.BytesIO):
         return None
-    header = _box(file.getbuffer(), b"jp2h")
-    colour = header and _box(header, b"colr")
+    colour = colour_box(file.getbuffer())
     return bytes(colour[3:]) if colour and colour[0] == 2 else None
+
+
+def colour_box(content: memoryview) -> memoryview | None:
+    """What a JPEG 2000 file says of its colours: the box `colr` inside the box `jp2h`. None where there is none."""
+    header = _box(content, b"jp2h")
+    return header and _box(header, b"colr")
 
 
 def _box(boxes: memoryview, kind: bytes) -> memoryview | None:

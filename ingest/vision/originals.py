@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -11,19 +12,41 @@ from ingest.vision import film, loader, pages
 from ingest.vision.paths import named_page, raw_name
 
 
-def original(source: str | Path, name: str) -> Image.Image:
-    """The upright RGB picture called `name` in the collection that was made from the folder `source`.
+@dataclass(frozen=True)
+class Place:
+    """Where a picture lies: its file, and which of the file's pages it is, from 1, or which frame at what second.
+    `page` and `frame` are None for a file that is one picture."""
 
-    Of a page or a frame no more of the file is read than needed. BadImage if it is gone or cannot be read, or lies on
-    the web: nothing is fetched to be shown.
-    """
+    file: Path
+    page: int | None = None
+    frame: tuple[str, float] | None = None
+
+
+def place_of(source: str | Path, name: str) -> Place:
+    """Where the picture called `name` lies in the collection that was made from the folder `source`. BadImage if it
+    lies on the web: nothing is fetched to be shown."""
     if "://" in name or "://" in str(source):
         raise loader.BadImage("The original lies on the web.")
     path = Path(source) / raw_name(name)
     if not os.path.lexists(path):
         if frame := film.named_frame(str(path)):
-            return film.frame_at(*frame)
+            return Place(Path(frame[0]), frame=frame)
         if page := named_page(str(path)):
-            with pages.opened(Path(page[0])) as document:
-                return document.picture(page[1])
-    return loader.decode(path).image
+            return Place(Path(page[0]), page=page[1])
+    return Place(path)
+
+
+def read(place: Place, pixels: int = loader.MAX_PIXELS) -> Image.Image:
+    """The upright RGB picture that lies there. Of a page or a frame no more of the file is read than needed. BadImage
+    if it is gone, cannot be read, or has more than `pixels`."""
+    if place.frame is not None:
+        return film.frame_at(*place.frame)
+    if place.page is not None:
+        with pages.opened(place.file) as document:
+            return document.picture(place.page, pixels)
+    return loader.decode(place.file, pixels).image
+
+
+def original(source: str | Path, name: str) -> Image.Image:
+    """The upright RGB picture called `name` in the collection that was made from the folder `source`. BadImage."""
+    return read(place_of(source, name))

@@ -49,7 +49,7 @@ def is_jxl(head: bytes) -> bool:
     return head[:2] == b"\xff\x0a" or head[:12] == b"\0\0\0\x0cJXL \r\n\x87\n"
 
 
-def _tifffile() -> Any:
+def tifffile() -> Any:
     """The library, which writes what it thinks of a file on the terminal unless it is told not to: a damaged picture is
     among the failures, with a sentence."""
     import tifffile
@@ -61,7 +61,7 @@ def _tifffile() -> Any:
 def tiff_places(file: BinaryIO) -> list[int]:
     """Which of the pictures in a TIFF are pages, as `ingest.vision.tiff.pages`."""
     file.seek(0)
-    with _tifffile().TiffFile(file) as opened:
+    with tifffile().TiffFile(file) as opened:
         kinds = [int(page.aspage().subfiletype or 0) for page in islice(opened.pages, MOST_PAGES)]
     return [place for place, kind in enumerate(kinds) if not kind & 5]
 
@@ -73,7 +73,7 @@ def tiff_page(file: BinaryIO, number: int, check: Any) -> Image.Image:
     whatever else is raised means damage.
     """
     file.seek(0)
-    with _tifffile().TiffFile(file) as opened:
+    with tifffile().TiffFile(file) as opened:
         page = opened.pages[number].aspage()
         check((page.imagewidth, page.imagelength))
         kind = _kind(page)
@@ -87,7 +87,7 @@ def tiff_page(file: BinaryIO, number: int, check: Any) -> Image.Image:
         if page.compression in _WITH_HEADER:
             for part, _ in opened.filehandle.read_segments(page.dataoffsets, page.databytecounts, length=1):
                 if part:
-                    check(_size(bytes(part), page))
+                    check(part_size(bytes(part), page))
         values = page.asarray(maxworkers=1)
         if page.planarconfig == 2 and values.ndim == 3:
             values = np.moveaxis(values, 0, -1)
@@ -104,7 +104,7 @@ def _kind(page: Any) -> str:
     return f"TIFF with {channels} ({colours}, {numbers}, compression {code})"
 
 
-def _size(part: bytes, page: Any) -> tuple[int, int]:
+def part_size(part: bytes, page: Any) -> tuple[int, int]:
     """The size that a part of a TIFF says it has; Unread where it is another than that of the TIFF's parts."""
     if part[:2] == b"\xff\x0a" or part[4:8] == b"JXL ":
         width, height = jxl_size(part)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import capture, drawing, end_to_end, fit, ingest_rate, memory, pages, search, storage, words
+from tests.bench import capture, drawing, end_to_end, fit, ingest_rate, memory, pages, search, storage, tiles, words
 from tests.bench import map as picture_map
 from tests.bench.report import REPORT, update
 
@@ -21,6 +21,7 @@ BENCHES = {
     "pages": pages,
     "fit": fit,
     "words": words,
+    "tiles": tiles,
 }
 
 

@@ -256,6 +256,14 @@ def test_pictures_of_a_folder(folder, command, tmp_path):
     body = first["items"][0]["items"][0]["body"]
     assert body == {"id": "https://m.example/my%20scans/inner/p1.png", "type": "Image", "format": "image/png"}
     assert (first["width"], first["height"]) == (90, 70) and first["label"] == {"none": ["Picture 1"]}
+    file, counts = export(command, tmp_path, "--service", "https://atlas.example/iiif/")
+    first = json.loads(file.read_text())["items"][0]
+    body = first["items"][0]["items"][0]["body"]
+    service = body["service"][0]
+    assert service == {"id": service["id"], "type": "ImageService3", "profile": "level2"}
+    assert body["id"] == f"{service['id']}/full/max/0/default.jpg"
+    assert service["id"].rpartition("/")[0] == "https://atlas.example/iiif" and counts["left_out"] == []
+    assert command("export-iiif", tmp_path / "out.json", "--service", "atlas.example").code == 2
     assert command("export-iiif", tmp_path / "out.txt").code == 2
 
 

@@ -58,7 +58,7 @@ OURS = {
     "strong",
     "small",
 }
-PAGES = ("overview", "map", "similar", "attention", "heads", "aggregate", "parts", "probe", "sql")
+PAGES = ("overview", "picture", "map", "similar", "attention", "heads", "aggregate", "parts", "probe", "sql")
 
 
 @pytest.fixture(scope="module")

@@ -75,6 +75,27 @@ def test_pictures_of_a_folder_alone_need_its_address(museum, files):
     assert offered(files([3, 4], iiif_folder="https://m.example/scans"))
 
 
+def test_this_dashboard_serves_pictures_that_lie_nowhere_else(museum, files, monkeypatch):
+    monkeypatch.setattr("dashboard.data.cache.services", lambda: "http://localhost:8501/iiif")
+    at = files([1, 3])
+    assert offered(at) and "2 pictures." in texts(at)
+    assert "come from this dashboard, http://localhost:8501/iiif" in texts(at)
+    assert "come from this dashboard" not in texts(files([1, 2]))
+
+
+def test_what_this_dashboard_serves_has_its_service(museum):
+    with connection.reading(museum) as con:
+        rows = read.images(con, ids=[1, 3]).to_pandas()
+    rows["metadata"] = rows["metadata"].map(json.loads)
+    data = json.loads(
+        manifests.build(museum, rows, "Two", "https://me.example/m.json", None, None, "http://localhost:8501/iiif")
+    )
+    iiif_prezi3.Manifest(**data)
+    museum_s, ours = (canvas["items"][0]["items"][0]["body"] for canvas in data["items"])
+    assert museum_s["id"] == "https://iiif.example/1.jpg" and "service" not in museum_s
+    assert ours["service"] == [{"id": "http://localhost:8501/iiif/3", "type": "ImageService3", "profile": "level2"}]
+
+
 def test_kept_regions_are_counted(museum, files):
     with connection.writing(museum) as con:
         regions.add(con, 1, (0, 0, 0.5, 0.5), "sky")

@@ -9,10 +9,14 @@ twice before. Tables come as pandas data frames, cheap copies of what is shared.
 # ruff: noqa: F401  (the names below are for the pages)
 
 from dashboard.data.cache.annotations import (
+    add_note,
     add_tags,
+    change_note,
+    delete_note,
     delete_region,
     delete_selection,
     note_tag,
+    notes,
     regions,
     remove_tag,
     rename_selection,
@@ -107,4 +111,4 @@ from dashboard.data.cache.projected import (
     projections,
     save_part,
 )
-from dashboard.data.routes import route
+from dashboard.data.routes import library_route, route, service_route, services

@@ -1,4 +1,4 @@
-"""What people say of pictures: tags, selections that are kept, and regions. ids (n,) int64."""
+"""What people say of pictures: tags, notes, selections that are kept, and regions. ids (n,) int64."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.data.cache.memory import annotating, ask, whole_numbers
+from store import notes as note_store
 from store import regions as region_store
 from store import selections
 from store import tags as tag_store
@@ -92,3 +93,26 @@ def delete_region(region_id: int) -> None:
     """Forget a part of an image that is kept."""
     with annotating() as con:
         region_store.delete(con, region_id)
+
+
+def notes(ids: Sequence[int]) -> pd.DataFrame:
+    """note_id, image_id, note, created_at: the notes on these images."""
+    return ask(note_store.of, ids=whole_numbers(ids))
+
+
+def add_note(image_id: int, note: str) -> None:
+    """Save a note on an image."""
+    with annotating() as con:
+        note_store.add(con, image_id, note)
+
+
+def change_note(note_id: int, note: str) -> None:
+    """Give a note other words."""
+    with annotating() as con:
+        note_store.change(con, note_id, note)
+
+
+def delete_note(note_id: int) -> None:
+    """Delete a note."""
+    with annotating() as con:
+        note_store.delete(con, note_id)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -15,15 +14,13 @@ from dashboard.compute import words
 from dashboard.data import cache
 from dashboard.drawing import tables
 from dashboard.drawing.text import inputs
-from dashboard.state import controls, filters
+from dashboard.state import controls, filters, ordering
 from dashboard.views.overview import readings
 from ingest.vision.described import one_line, usual_patches
-from ingest.vision.paths import natural_key
 from store.counts import counted
 from store.records import RunRecord
 
 PAGE = 120  # pictures on one page of the wall
-BY_FILE = "file name"
 DIVIDED = {";": "divided by semicolons", "|": "divided by bars", "json": "lists of JSON"}
 
 
@@ -70,10 +67,9 @@ def wall(collections: pd.DataFrame) -> None:
             collection = controls.selectbox("Collection", names, here, key="wall_collection", follows=True, width=220)
         else:
             collection = names[0]
-        typed = controls.text_input("Filter", key="wall_filter", placeholder="words in title or metadata", width=280)
-        orders = [BY_FILE, "as ingested", "title", *cache.metadata_columns(collection)]
-        order = controls.selectbox("Order", list(dict.fromkeys(orders)), key="wall_order", width=200)
-    images = arranged(cache.images(collection), collection, typed, order)
+        typed = controls.text_input("Filter", key=ordering.WORDS, placeholder="words in title or metadata", width=280)
+        order = controls.selectbox("Order", ordering.orders(collection), key=ordering.ORDER, width=200)
+    images = ordering.arranged(ordering.holding(cache.images(collection), typed), collection, order)
     if images.empty:
         st.info("No picture has these words." if typed else "This collection has no pictures yet.")
         return
@@ -83,33 +79,6 @@ def wall(collections: pd.DataFrame) -> None:
     clicked = components.gallery(cache.items(shown), "wall", cache.current_image())
     if clicked is not None:
         card.show_later(clicked)
-
-
-def arranged(images: pd.DataFrame, collection: str, typed: str, order: str) -> pd.DataFrame:
-    """The images that hold all the words, in the order asked for; those without a value come last."""
-    for word in typed.split():
-        text = images["title"] + "\n" + images["path"] + "\n" + images["metadata"].map(_text)
-        images = images[text.str.contains(word, case=False, regex=False)]
-    if order == "as ingested":
-        return images
-    if order == BY_FILE:
-        ids = cache.remembered(partial(_by_file, collection), BY_FILE, collection)
-        return images.loc[ids[np.isin(ids, images.index)]]
-    if order in cache.metadata_columns(collection):
-        by = cache.catalogue(collection).set_index("image_id")[order].reindex(images.index)
-    else:
-        by = images["title"]
-    return images.loc[by.sort_values(kind="stable", na_position="last").index]
-
-
-def _by_file(collection: str) -> np.ndarray:
-    """The ids of a collection's images, folder by folder, plate 2 before plate 10."""
-    paths = cache.images(collection)["path"]
-    return paths.index.to_numpy()[sorted(range(len(paths)), key=[natural_key(path) for path in paths].__getitem__)]
-
-
-def _text(metadata: dict) -> str:
-    return "\n".join(str(value) for value in metadata.values())
 
 
 def show_run(run: RunRecord) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from dashboard import components
 from dashboard.components import crop, ranking
+from dashboard.components.card import regions
 from dashboard.components.paste import paste
 from dashboard.compute import neighbours
 from dashboard.data import cache, uploads
@@ -22,7 +23,7 @@ from dashboard.drawing.panels import fitted
 from dashboard.drawing.text import sources
 from dashboard.state import controls, filter_bar
 from dashboard.state.filter_bar import Filtered
-from dashboard.views.similar import analyses, examples, regions, words
+from dashboard.views.similar import analyses, examples, words
 from dashboard.views.similar.examples import Box, Examples
 from dashboard.views.similar.words import Words
 from store.records import RunRecord
@@ -121,11 +122,12 @@ def show_image(image_id: int) -> Box | None:
         box = show_picture(found[0], image["alt"], f"image {image_id}")
         if not found[1]:
             st.caption("The original file is not where it was, has changed, or lies on the web: this is its thumbnail.")
-    regions.show(image, box)
+    regions.show(image, box, examples.put_box)
     st.html(markup.heading(image["title"]))
     known = {key: value for key, value in sources.facts(image["metadata"]).items() if value != image["title"]}
     known |= {"file": image["path"], "size": f"{image['width']} × {image['height']} px"}
     st.html(markup.facts(known | sources.facts_of(image)))
+    components.page_link("picture", "Open the picture", image_id, icon=":material/zoom_in:")
     components.page_link("attention", "See what the network attends to", image_id, icon=":material/visibility:")
     sources.show(image["metadata"])
     return box

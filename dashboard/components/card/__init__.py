@@ -33,10 +33,15 @@ def _card(image: cache.ImageRow) -> None:
         else:
             st.caption("No copy of this picture is kept here.")
     with about:
+        navigation.link("picture", "Open the picture", image["image_id"], ":material/zoom_in:")
         navigation.link("attention", "Where does the network look?", image["image_id"], ":material/visibility:")
         navigation.link("similar", "What looks alike?", image["image_id"], ":material/image_search:")
         sources.show(image["metadata"])
-        place = "address" if "://" in image["path"] else "file"
-        facts = sources.facts(image["metadata"]) | {place: image["path"]}
-        facts |= {"pixels": f"{image['width']} × {image['height']}"} | sources.facts_of(image)
-        st.dataframe(pd.Series(facts, name="value").rename_axis("about"), width="stretch")
+        st.dataframe(pd.Series(facts(image), name="value").rename_axis("about"), width="stretch")
+
+
+def facts(image: cache.ImageRow) -> dict[str, str]:
+    """What is known of an image: its metadata, its file, its pixels."""
+    place = "address" if "://" in image["path"] else "file"
+    known = sources.facts(image["metadata"]) | {place: image["path"]}
+    return known | {"pixels": f"{image['width']} × {image['height']}"} | sources.facts_of(image)

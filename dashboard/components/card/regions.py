@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -12,13 +13,14 @@ from dashboard.data import cache
 from dashboard.data.cache import ImageRow
 from dashboard.drawing.text import sources
 from dashboard.state import busy
-from dashboard.views.similar import examples
-from dashboard.views.similar.examples import Box
 from store.manifest import Place, as_picture, own_canvas
 
+Box = tuple[float, float, float, float]
 
-def show(image: ImageRow, box: Box | None) -> None:
-    """What can be done with the box drawn on an image (a row of `cache.images`), and the regions kept of it."""
+
+def show(image: ImageRow, box: Box | None, point_to: Callable[[Box], None], titled: bool = True) -> None:
+    """What can be done with the box drawn on an image (a row of `cache.images`), and the regions kept of it, `titled`
+    or not; `point_to` shows where one of these is."""
     busy.explain("region")
     if box is not None:
         point(image, box)
@@ -26,9 +28,10 @@ def show(image: ImageRow, box: Box | None) -> None:
     kept = cache.regions([image["image_id"]])
     if kept.empty:
         return
-    st.markdown("**Regions**" if len(kept) > 1 else "**Region**")
+    if titled:
+        st.markdown("**Regions**" if len(kept) > 1 else "**Region**")
     for row in records(kept):
-        line(image, row)
+        line(image, row, point_to)
 
 
 def point(image: ImageRow, box: Box) -> None:
@@ -51,7 +54,7 @@ def form(image_id: int, box: Box) -> None:
         st.form_submit_button("Save this region", key="region_keep", on_click=save, args=(image_id, box))
 
 
-def line(image: ImageRow, row: dict[str, Any]) -> None:
+def line(image: ImageRow, row: dict[str, Any], point_to: Callable[[Box], None]) -> None:
     """One region that is kept."""
     box = (row["x0"], row["y0"], row["x1"], row["y1"])
     number, shares, target = row["region_id"], in_shares(image, box), link(image, box)
@@ -60,7 +63,7 @@ def line(image: ImageRow, row: dict[str, Any]) -> None:
             st.markdown(words.plain(row["note"]))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(f"{box[2] - box[0]:.0f} × {box[3] - box[1]:.0f} px", width="content")
-            st.button("Show", key=f"region_show_{number}", on_click=examples.put_box, args=(shares,), type="tertiary")
+            st.button("Show", key=f"region_show_{number}", on_click=point_to, args=(shares,), type="tertiary")
             if viewer := target and sources.viewer_at(image["metadata"], target):
                 st.link_button("Viewer", viewer.address, type="tertiary", help=target)
             st.button("Delete", key=f"region_delete_{number}", on_click=delete, args=(number,), type="tertiary")

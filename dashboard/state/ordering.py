@@ -1,0 +1,103 @@
+"""In which order the pictures of a collection are shown and gone through: that of the wall on Overview, which the
+address keeps, and of these pictures those that the filter leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from dashboard.data import cache
+from dashboard.state import filter_bar
+from dashboard.state.url import Param
+from ingest.vision.paths import natural_key
+from store.records import RunRecord
+
+BY_FILE = "file name"
+ORDER, WORDS = "wall_order", "wall_filter"  # in the address
+
+
+@dataclass(frozen=True)
+class Order:
+    """Image ids (n,) in their order, and which of them are gone through, bool (n,); `words` say what the order is."""
+
+    ids: np.ndarray
+    kept: np.ndarray
+    words: str = ""
+
+    @property
+    def shown(self) -> np.ndarray:
+        """The ids (m,) that are gone through."""
+        return self.ids[self.kept]
+
+    def around(self, image_id: int) -> tuple[int | None, int | None]:
+        """The images before and after this one, which need not be gone through itself; None at the ends."""
+        places, here = np.flatnonzero(self.kept), np.flatnonzero(self.ids == image_id)
+        if not len(here):
+            return None, None
+        before, after = places[places < here[0]], places[places > here[0]]
+        return (
+            int(self.ids[before[-1]]) if len(before) else None,
+            int(self.ids[after[0]]) if len(after) else None,
+        )
+
+
+def by_number(images: pd.DataFrame, offered: Sequence[int] | np.ndarray) -> Order:
+    """The images as they were ingested, of which those `offered` are gone through."""
+    ids = images.index.to_numpy()
+    return Order(ids, np.isin(ids, offered))
+
+
+def as_on_the_wall(run: RunRecord | None) -> Order:
+    """The images of a run's collection, or of all, in the order of Overview's wall; those are gone through that hold
+    the words typed there, and that the filter leaves."""
+    collection = run.collection if run else None
+    known = orders(collection)
+    order = Param(ORDER, BY_FILE, lambda texts: texts[-1] if texts[-1] in known else None, lambda name: [name]).load()
+    typed = Param(WORDS, "", lambda texts: texts[0], lambda text: [text]).load() or ""
+    images = arranged(cache.images(collection), collection, order if order in known else BY_FILE)
+    ids = images.index.to_numpy()
+    kept = np.isin(ids, holding(images, typed).index)
+    if run and (chosen := filter_bar.current(run).ids) is not None:
+        kept &= np.isin(ids, chosen)
+    return Order(ids, kept, f"by {order}" + (f", with “{typed}”" if typed else ""))
+
+
+def orders(collection: str | None) -> list[str]:
+    """The orders that the images of a collection can have."""
+    return list(dict.fromkeys([BY_FILE, "as ingested", "title", *cache.metadata_columns(collection)]))
+
+
+def holding(images: pd.DataFrame, typed: str) -> pd.DataFrame:
+    """The images that hold all the words, in their title, path or metadata."""
+    for word in typed.split():
+        text = images["title"] + "\n" + images["path"] + "\n" + images["metadata"].map(_text)
+        images = images[text.str.contains(word, case=False, regex=False)]
+    return images
+
+
+def arranged(images: pd.DataFrame, collection: str | None, order: str) -> pd.DataFrame:
+    """The images in the order asked for; those without a value come last."""
+    if order == "as ingested":
+        return images
+    if order == BY_FILE:
+        ids = cache.remembered(partial(_by_file, collection), BY_FILE, collection)
+        return images.loc[ids[np.isin(ids, images.index)]]
+    if order in cache.metadata_columns(collection):
+        by = cache.catalogue(collection).set_index("image_id")[order].reindex(images.index)
+    else:
+        by = images["title"]
+    return images.loc[by.sort_values(kind="stable", na_position="last").index]
+
+
+def _by_file(collection: str | None) -> np.ndarray:
+    """The ids of a collection's images, folder by folder, plate 2 before plate 10."""
+    paths = cache.images(collection)["path"]
+    return paths.index.to_numpy()[sorted(range(len(paths)), key=[natural_key(path) for path in paths].__getitem__)]
+
+
+def _text(metadata: dict) -> str:
+    return "\n".join(str(value) for value in metadata.values())

@@ -1,0 +1,276 @@
+// The picture page's viewer as a Streamlit component: tools, keys, the map over the picture, regions, and the part in
+// view, which the address keeps. Streamlit calls the function below at every rerun with the same element.
+
+import { DeepZoom, loadOpenSeadragon } from "./deep_zoom.js";
+
+const ADDRESS = "picture_view"; // x,y,width,height in pixels of the picture
+const LEAST = 0.004; // of a side: less is a click, not a box
+const ICONS = {
+  previous: "M10 3 5 8l5 5",
+  next: "M6 3l5 5-5 5",
+  closer: "M8 3v10M3 8h10",
+  farther: "M3 8h10",
+  whole: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
+  native: "M3 5l2-1.5V13M10.5 5l2-1.5V13M8 6.5v.1M8 10.5v.1",
+  full: "M9 7l5-5M10 2h4v4M7 9l-5 5M6 14H2v-4",
+  region: "M3 3h10v10H3zM3 1v4M1 3h4",
+};
+const TOOLS = [
+  ["previous", "Previous picture (←)"],
+  ["next", "Next picture (→)"],
+  ["closer", "Closer (+)"],
+  ["farther", "Farther (−)"],
+  ["whole", "The whole picture (0)"],
+  ["native", "The scan’s own pixels (1)"],
+  ["full", "Full screen (f)"],
+  ["region", "Draw a region (r)"],
+];
+const KEYS = {
+  ArrowLeft: "previous",
+  ArrowRight: "next",
+  "+": "closer",
+  "=": "closer",
+  "-": "farther",
+  0: "whole",
+  1: "native",
+  f: "full",
+  r: "region",
+};
+const viewers = new WeakMap(); // the element -> Viewer
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".viewer");
+  const viewer = viewers.get(root) ?? new Viewer(root);
+  viewers.set(root, viewer);
+  viewer.trigger = setTriggerValue;
+  viewer.update(data);
+  return () => {
+    if (!root.isConnected) viewer.close();
+  };
+}
+
+class Viewer {
+  constructor(root) {
+    Object.assign(this, { root, data: null, zoom: null, shown: "", saving: 0, from: null });
+    for (const name of ["stage", "deep", "cover", "drawn", "tools", "place", "said"]) this[name] = root.querySelector(`.${name}`);
+    this.tools.replaceChildren(...TOOLS.map(([name, title]) => button(name, title, () => this.press(name))));
+    this.listen = (event) => this.onKey(event);
+    document.addEventListener("keydown", this.listen);
+    this.cover.onpointerdown = (event) => this.startBox(event);
+    this.cover.onpointermove = (event) => this.from && this.stretch(event);
+    this.cover.onpointerup = (event) => this.from && this.endBox(event);
+    this.cover.onpointercancel = () => this.draw(false);
+  }
+
+  close() {
+    document.removeEventListener("keydown", this.listen);
+    clearTimeout(this.saving);
+    this.zoom?.close();
+    viewers.delete(this.root);
+  }
+
+  async update(data) {
+    this.data = data;
+    this.stage.setAttribute("aria-label", `${data.alt}. Arrow keys go to other pictures, + and − zoom, 0 shows the whole.`);
+    this.tool("previous").disabled = data.previous === null;
+    this.tool("next").disabled = data.next === null;
+    this.say(data.sentence);
+    try {
+      const osd = await loadOpenSeadragon(data.library);
+      this.zoom ??= new DeepZoom(osd, this.deep, () => this.moved(), (sentence) => this.say(sentence));
+    } catch (error) {
+      this.say(error.message);
+      return;
+    }
+    if (data !== this.data) return; // a newer rerun was quicker
+    const key = `${data.image} ${data.version}`;
+    if (this.shown !== key) {
+      const first = !this.shown;
+      this.shown = key;
+      if (first) this.went = data.goal?.turn; // of an earlier visit
+      this.draw(false);
+      this.zoom.open(data, first ? this.linked() : null);
+    }
+    this.overlay();
+    this.regions();
+    if (data.goal && data.goal.turn !== this.went) {
+      this.went = data.goal.turn;
+      this.zoom.goTo(data.goal.box);
+    }
+    this.saveView();
+  }
+
+  say(sentence) {
+    this.said.textContent = sentence;
+  }
+
+  tool(name) {
+    return this.tools.querySelector(`.tool-${name}`);
+  }
+
+  press(name) {
+    const { zoom, data } = this;
+    if (!zoom) return;
+    if (name === "previous" || name === "next") {
+      if (data[name] !== null) this.trigger("turned", data[name]);
+    } else if (name === "closer") zoom.zoomBy(1.5);
+    else if (name === "farther") zoom.zoomBy(1 / 1.5);
+    else if (name === "whole") zoom.home();
+    else if (name === "native") zoom.native();
+    else if (name === "region") this.draw(this.cover.hidden);
+    else if (name === "full") {
+      if (document.fullscreenElement) document.exitFullscreen();
+      else this.stage.requestFullscreen?.();
+    }
+  }
+
+  // Keys count on the page as a whole, but not where somebody types or moves a control.
+  onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const path = event.composedPath();
+    if (event.target !== document.body && !path.includes(this.stage)) return;
+    if (!this.cover.hidden && event.key === "Escape") this.draw(false);
+    else if (!this.cover.hidden && event.key === "Enter") this.takeBox(this.zoom.part() ?? [0, 0, 1, 1]);
+    else if (KEYS[event.key]) this.press(KEYS[event.key]);
+    else return;
+    event.preventDefault();
+  }
+
+  moved() {
+    if (!this.zoom?.picture) return;
+    const scale = this.zoom.scale();
+    this.place.textContent = `${Math.round(100 * scale)} %${this.data.place ? ` · ${this.data.place}` : ""}`;
+    Object.assign(this.root.dataset, { scale: scale.toFixed(4), image: this.data.image });
+    this.saveView();
+  }
+
+  // ---- the map and the regions ---------------------------------------------------------------------------------------
+
+  overlay() {
+    const { map } = this.data;
+    const told = JSON.stringify([this.shown, map?.src, map?.frame]);
+    if (map && this.laid === told) return this.look(map);
+    this.laid = told;
+    if (!map) return this.zoom.lay("map", null);
+    const [x0, y0, x1, y1] = map.frame;
+    const seen = [Math.max(0, x0), Math.max(0, y0), Math.min(1, x1), Math.min(1, y1)]; // padding lies outside
+    const [width, height] = [seen[2] - seen[0], seen[3] - seen[1]];
+    const element = document.createElement("div");
+    const image = new Image();
+    image.alt = map.alt;
+    image.src = map.src;
+    const percent = (share) => `${100 * share}%`;
+    Object.assign(image.style, {
+      left: percent((x0 - seen[0]) / width),
+      top: percent((y0 - seen[1]) / height),
+      width: percent((x1 - x0) / width),
+      height: percent((y1 - y0) / height),
+    });
+    element.append(image);
+    this.zoom.lay("map", element, seen);
+    this.look(map);
+  }
+
+  look(map) {
+    const element = this.zoom.layers.get("map");
+    element.className = `map${map.smooth ? "" : " sharp"}${map.cut ? " cut" : ""}`;
+    element.style.opacity = map.opacity;
+  }
+
+  regions() {
+    const told = JSON.stringify([this.shown, this.data.regions, this.data.box]);
+    if (this.boxes === told) return;
+    this.boxes = told;
+    for (const name of [...this.zoom.layers.keys()]) if (name !== "map") this.zoom.lay(name, null);
+    const all = this.data.regions.map(({ box, note }) => [box, note, "region"]);
+    if (this.data.box) all.push([this.data.box, "", "region now"]);
+    for (const [place, [box, note, kind]] of all.entries()) {
+      const element = document.createElement("div");
+      element.className = kind;
+      element.append(document.createElement("span"));
+      element.firstChild.textContent = note; // somebody's words: never HTML
+      this.zoom.lay(`region ${place}`, element, box);
+    }
+  }
+
+  // ---- drawing a region ----------------------------------------------------------------------------------------------
+
+  draw(on) {
+    this.cover.hidden = !on;
+    this.drawn.hidden = true;
+    this.from = null;
+    this.tool("region").setAttribute("aria-pressed", String(on));
+    this.say(on ? "Draw a box on the picture. Enter takes the part in view, Escape stops." : this.data.sentence);
+  }
+
+  at(event) {
+    const edges = this.cover.getBoundingClientRect();
+    return [event.clientX - edges.left, event.clientY - edges.top];
+  }
+
+  startBox(event) {
+    if (event.button !== 0) return;
+    this.from = this.at(event);
+    this.cover.setPointerCapture(event.pointerId);
+  }
+
+  stretch(event) {
+    const to = this.at(event);
+    const [left, top] = [0, 1].map((axis) => Math.min(this.from[axis], to[axis]));
+    const [width, height] = [0, 1].map((axis) => Math.abs(this.from[axis] - to[axis]));
+    this.drawn.hidden = false;
+    Object.assign(this.drawn.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
+  }
+
+  endBox(event) {
+    const ends = [this.zoom.toPicture(...this.from), this.zoom.toPicture(...this.at(event))];
+    const [x, y] = [0, 1].map((axis) => ends.map((end) => Math.max(0, Math.min(1, end[axis]))).sort((a, b) => a - b));
+    const tiny = LEAST * Math.min(1, 1 / this.zoom.scale());
+    if (x[1] - x[0] < tiny || y[1] - y[0] < tiny) return this.draw(true);
+    this.takeBox([x[0], y[0], x[1], y[1]]);
+  }
+
+  takeBox(box) {
+    this.draw(false);
+    this.trigger("drawn", box);
+  }
+
+  // ---- the address ---------------------------------------------------------------------------------------------------
+
+  linked() {
+    const numbers = (new URLSearchParams(location.search).get(ADDRESS) ?? "").split(",").map(Number);
+    const { width, height } = this.data;
+    const [x, y, w, h] = numbers;
+    if (numbers.length !== 4 || !numbers.every(Number.isFinite) || w <= 0 || h <= 0 || x >= width || y >= height) return null;
+    return [x / width, y / height, (x + w) / width, (y + h) / height];
+  }
+
+  // Written by us and not by Python, so that zooming costs no rerun; written again after each rerun, because Streamlit
+  // puts back an address that it knows.
+  saveView() {
+    clearTimeout(this.saving);
+    this.saving = setTimeout(() => {
+      if (!this.zoom?.picture || !this.root.isConnected) return;
+      const here = new URL(location.href);
+      const part = this.zoom.part();
+      const { width, height } = this.data;
+      if (part) {
+        const [x0, y0, x1, y1] = [part[0] * width, part[1] * height, part[2] * width, part[3] * height].map(Math.round);
+        here.searchParams.set(ADDRESS, [x0, y0, Math.max(1, x1 - x0), Math.max(1, y1 - y0)].join(","));
+      } else here.searchParams.delete(ADDRESS);
+      const address = here.href.replaceAll("%2C", ",");
+      if (address !== location.href) history.replaceState(history.state, "", address);
+    }, 250);
+  }
+}
+
+function button(name, title, act) {
+  const element = document.createElement("button");
+  element.className = `tool-${name}`;
+  element.type = "button";
+  element.title = title;
+  element.setAttribute("aria-label", title);
+  element.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
+  element.onclick = act;
+  return element;
+}
