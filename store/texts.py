@@ -1,5 +1,6 @@
 """Texts with their vectors: what a run's pictures were searched for, and can be again without a network."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from store import rows
 from store.errors import StoreError
 
 Connection = duckdb.DuckDBPyConnection
+_NEAREST = re.compile(r"image_id IN \(SELECT image_id FROM nearest_text\(\d+, '((?:[^']|'')*)', (\d+)\)\)", re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,18 @@ def texts(con: Connection, run_id: int, wanted: Sequence[str] | None = None) -> 
         text: StoredText(text, np.array(vector, dtype=np.float32), *rest)
         for text, vector, *rest in rows.fetch(con, f"{query} ORDER BY stored_text_id", params)
     }
+
+
+def nearest_condition(run_id: int, text: str, k: int) -> str:
+    """SQL for the k images of a run that are most like a stored text, as a condition on the catalogue."""
+    quoted = text.replace("'", "''")
+    return f"image_id IN (SELECT image_id FROM nearest_text({int(run_id)}, '{quoted}', {int(k)}))"
+
+
+def text_of_condition(sql: str) -> tuple[str, int] | None:
+    """The text and the number of images in a `nearest_condition`; None for any other SQL."""
+    found = _NEAREST.fullmatch(sql)
+    return (found[1].replace("''", "'"), int(found[2])) if found else None
 
 
 def delete_texts(con: Connection, run_id: int, unwanted: Iterable[str]) -> None:

@@ -18,6 +18,7 @@ from store.conditions import CONDITIONS, Between, Condition, OneOf, Templated, o
 from store.counts import counted
 from store.errors import SqlFailed, SqlRefused, SqlTimeout
 from store.records import RunRecord
+from store.texts import text_of_condition
 
 FACETS, SQL, PANEL = "f", "where", "filter"
 _NOTICE, _UNFIT = "_filter_notice", "_filter_unfit"  # what a link said in vain; what was typed and cannot be used
@@ -81,7 +82,7 @@ def bar(run: RunRecord, meaning: str = "") -> Filtered:
             for place, condition in enumerate(state[FACETS]):
                 _chip(filters.sentence(condition), f"filter_off_{place}", _drop, condition)
             if state[SQL]:
-                _chip(_sql_words(state[SQL]), "filter_off_where", _set_sql, "")
+                _chip(_sql_words(state[SQL]), "filter_off_where", set_sql, "")
             more = meaning and f": {meaning}"
             st.markdown(f"**{found.count:,}** of {counted(found.of, 'picture')}{more}", width="content")
             st.button("Clear", key="filter_clear", on_click=clear, type="tertiary", help="Show all pictures again.")
@@ -151,7 +152,8 @@ def _drop(condition: Condition) -> None:
     state.update({FACETS: tuple(each for each in state[FACETS] if each != condition), _NOTICE: "", _UNFIT: {}})
 
 
-def _set_sql(sql: str) -> None:
+def set_sql(sql: str) -> None:
+    """Ask for this condition in SQL in place of the one that is asked. For callbacks."""
     st.session_state.update({SQL: sql, _NOTICE: "", _UNFIT: {}})
 
 
@@ -311,7 +313,7 @@ def _typed_sql() -> None:
     if problem:
         st.session_state[_UNFIT] = {"filter_sql": (problem, sql, "")}
     else:
-        _set_sql(sql)
+        set_sql(sql)
 
 
 def _prefilled(key: str, value: str, column: str = "") -> str:
@@ -328,6 +330,8 @@ def _unfit(key: str, column: str = "") -> None:
 
 
 def _sql_words(sql: str) -> str:
+    if found := text_of_condition(sql):
+        return f"the {found[1]:,} nearest to “{filters.short(found[0])}”"
     return f"the condition {filters.short(sql)}"
 
 

@@ -1,5 +1,7 @@
 """Similar, searched by words: what is found, what the scores say, and what is said where no words are read."""
 
+import base64
+
 import numpy as np
 import pytest
 
@@ -114,3 +116,52 @@ def test_a_run_that_reads_no_words_says_what_to_type(db, open_page, wall):
     (field,) = (field for field in at.text_input if field.label == "Search by words")
     assert field.disabled and "siglip2-base" in field.help and not at.exception
     assert wall.ids
+
+
+# ---- on the map ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def planted_map(db) -> int:
+    """The planted run with a projection, in which the pictures lie in another order than their ids."""
+    run = plant(db)
+    with connection.writing(db) as con:
+        order = np.array([4, 2, 6, 1, 3, 5])
+        write.add_projection(con, run, "umap", {}, order, np.arange(12.0).reshape(6, 2))
+    return run
+
+
+def test_frames_are_coloured_by_how_near_words_are(db, open_page, planted_map):
+    at = open_page("map", run=planted_map, map_colour="words …", words="a boat")
+    (given,) = (each for key, each in walls(at).items() if key == "map")
+    assert given["legend"]["title"] == "percent of the pictures that are less like “a boat”"
+    layout = cache.layout(int(cache.projections(planted_map)["projection_id"].iloc[0]))
+    tints = np.frombuffer(base64.b64decode(given["tints"]), np.uint8).reshape(-1, 3).astype(int)
+    brightness = dict(zip(layout.ids.tolist(), tints.sum(axis=1), strict=True))
+    assert sorted(brightness, key=lambda image: -brightness[image]) == [1, 2, 3, 4, 5, 6]
+
+
+def test_without_words_there_is_a_field_and_no_colour(db, open_page, planted_map):
+    at = open_page("map", run=planted_map, map_colour="words …")
+    assert walls(at)["map"]["tints"] is None and any(field.key == "words" for field in at.text_input)
+    assert "words …" not in open_page("map", run=1).selectbox(key="map_colour").options
+
+
+def test_the_nearest_to_words_are_a_filter_of_all_pages(db, open_page, planted_map):
+    at = open_page("map", run=planted_map, map_colour="words …", words="a boat")
+    at.number_input(key="_map_nearest").set_value(50.0).run()
+    at.button(key="_map_filter_words").click().run()
+    assert at.query_params["where"] == texts.nearest_condition(planted_map, "a boat", 3)
+    assert "the 3 nearest to “a boat”" in at.button(key="filter_off_where").label.replace("\\", "")
+    other = open_page("similar", run=planted_map, image=1, where=at.query_params["where"])
+    assert "3 images with the 3 nearest to “a boat”" in html(other)
+
+
+@pytest.mark.parametrize("text", ["a boat", "it's", "'; DROP TABLE image; --", "in\nlines", "“quoted”", "%_\\"])
+def test_a_condition_on_words_is_read_again_and_finds_its_text(db, text):
+    run = plant(db)
+    condition = texts.nearest_condition(run, text, 2)
+    assert texts.text_of_condition(condition) == (text, 2)
+    with connection.writing(db) as con:
+        texts.add_texts(con, run, [StoredText(text, CAFE, "tiny:siglip", 20.0)])
+    assert cache.satisfying(condition).tolist() == [5, 6]

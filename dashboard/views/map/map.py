@@ -1,7 +1,6 @@
 """The pictures laid out on a plane: near each other what the network finds alike."""
 
 import secrets
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -19,7 +18,7 @@ from dashboard.selection import show as selecting
 from dashboard.selection.files import file_name
 from dashboard.selection.selection import Selection
 from dashboard.state import controls, filter_bar
-from dashboard.views.map import publication
+from dashboard.views.map import colouring, publication
 from dashboard.views.map.publication import View
 from store.atlas import Layout
 from store.counts import counted
@@ -67,7 +66,9 @@ def page() -> None:
     layout = cache.layout(projection["projection_id"])
     if layout is None:
         raise StoreError("This projection has no points any more. Choose another one.")
-    tints = tint(layout, run, projection["projection_id"], column)
+    asked = colouring.words_of(run, column)
+    tints = colouring.tint(layout, run, projection["projection_id"], column, asked)
+    column = colouring.title(column, asked)
     above = st.container()
     explain(run, projection, layout, layout_options, clusters, column)
     source = source_of(layout, projection["projection_id"], layout_options, clusters)
@@ -99,7 +100,7 @@ def draw(
         tints=None
         if tints is None
         else cache.remembered(lambda: canvas.rgb(tints.of), "tints", source.points, layout.version, column),
-        legend=None if tints is None or column is None else legend(tints, column),
+        legend=None if tints is None or column is None else colouring.legend(tints, column),
         included=None if wanted is None else np.isin(layout.ids, wanted),
         marked=np.isin(layout.ids, selected.ids()),
         size=size,
@@ -149,7 +150,7 @@ def choose_view(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, Layout
         layout_options = layout_options_of(run, columns)
         column = controls.selectbox(
             "Frame colour",
-            ["", *columns],
+            ["", *colouring.choices(run, columns)],
             key="map_colour",
             width=145,
             format_func=lambda name: name or "none",
@@ -184,36 +185,6 @@ def labels_of(rows: dict[int, dict]) -> dict[int, str]:
         i: projection_text.name(method) + (f" ({i})" if methods.count(method) > 1 else "")
         for i, method in zip(order, methods, strict=True)
     }
-
-
-def tint(layout: Layout, run: RunRecord, projection_id: int, column: str | None) -> colours.Colours | None:
-    """The colours of the frames, in the order of the layout."""
-    if column is None:
-        return None
-
-    def make() -> colours.Colours:
-        if column == CLUSTER and (clusters := cache.clusters(projection_id)) is not None:
-            names = cache.cluster_names(projection_id)
-            of = clusters.among(layout.ids).tolist()
-            found = colours.colour([names.get(number) for number in of], "text")
-            none = {"not given": "in no cluster"}
-            return replace(found, legend=[(none.get(name, name), tint, n) for name, tint, n in found.legend])
-        values = cache.catalogue_parts(run.collection).set_index("image_id")[column].reindex(layout.ids)
-        kind = cache.metadata_columns(run.collection)[column]
-        known = zip(values.astype(object), values.notna(), strict=True)
-        return colours.colour([value if there else None for value, there in known], kind)
-
-    return cache.remembered(make, "map", projection_id, layout.version, run.run_id, column)
-
-
-def legend(tints: colours.Colours, column: str) -> canvas.Legend:
-    """What the colours mean."""
-    if tints.bar is None:
-        return canvas.Legend(column, tints.legend)
-    low, high = tints.bar
-    marks = tints.ticks or [(value, f"{value:.6g}") for value in ([low, high] if high > low else [low])]
-    ticks = [((value - low) / ((high - low) or 1), text) for value, text in marks]
-    return canvas.Legend(column, tints.legend, ticks, colours.SCALE)
 
 
 def explain(
@@ -270,7 +241,7 @@ def export(
     """The map as a page of its own, as it looks now: made only when it is asked for."""
     run = cache.run_in_view()
     looks = {
-        "legend": None if tints is None or column is None else legend(tints, column),
+        "legend": None if tints is None or column is None else colouring.legend(tints, column),
         "included": filtered.among(layout.ids),
         "marked": np.isin(layout.ids, selected.ids()),
         "size": size,

@@ -21,11 +21,10 @@ from dashboard.data import cache, uploads
 from dashboard.drawing import markup
 from dashboard.drawing.panels import fitted
 from dashboard.drawing.text import sources
-from dashboard.state import controls, filter_bar
+from dashboard.state import controls, filter_bar, widgets
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.similar import analyses, examples, words
 from dashboard.views.similar.examples import Box, Examples
-from dashboard.views.similar.words import Words
 from store.records import RunRecord
 
 MOST = 60  # neighbours that the slider offers
@@ -103,7 +102,7 @@ def go_on(image_id: int | None) -> None:
         return
     clear_upload()
     examples.clear()
-    st.session_state[PENDING] = {"find": FINDS[0], words.KEY: ""}
+    st.session_state[PENDING] = {"find": FINDS[0], widgets.WORDS: ""}
     components.open_image(image_id)
 
 
@@ -195,7 +194,7 @@ def _query(name: str, data: bytes) -> Query:
 
 
 def find_neighbours(
-    run: RunRecord, asked: Words, image_id: int | None, own: Query | None, box: Box | None, chosen: Filtered
+    run: RunRecord, asked: words.Query, image_id: int | None, own: Query | None, box: Box | None, chosen: Filtered
 ) -> None:
     """The nearest images with their scores; each can be searched with, or be an example of more or less."""
     others = run.images - (own is None and image_id is not None)

@@ -1,92 +1,32 @@
-"""Words on the page Similar: the field, the vectors of what is typed, and what a score says."""
+"""Words on the page Similar: alone or with the picture in view, and what a score says."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
-from dashboard.compute.words import plain
-from dashboard.data import cache
-from dashboard.drawing import markup
-from dashboard.state import controls
-from ingest.vision.spaces import is_joint
+from dashboard.state import controls, widgets
+from dashboard.state.widgets import Words
 from store.counts import counted
 from store.records import RunRecord
-from store.texts import StoredText
-
-KEY = "words"
-EXAMPLE = "a boat on a stormy sea -people"
-HELP = (
-    "What is to be seen, in words. A minus right before words takes away what is like them: `harbour -people`. "
-    "Pictures marked + and − below count as well."
-)
-_MINUS = re.compile(r"(?:^|(?<=\s))[-−](?=\S)")
 
 
 @dataclass(frozen=True)
-class Words:
-    """What was typed: one text at most that is `wanted`, and those that are `unwanted`; whether they are searched with
-    `alone`, without the picture in view."""
+class Query(Words):
+    """The words that were typed; whether they are searched with `alone`, without the picture in view."""
 
-    wanted: tuple[StoredText, ...] = ()
-    unwanted: tuple[StoredText, ...] = ()
     alone: bool = False
 
-    def __bool__(self) -> bool:
-        return bool(self.wanted or self.unwanted)
 
-
-def field(run: RunRecord, picture: bool) -> Words:
-    """The field, and the words in it; `picture`: there is one in view to search with as well. No words, with a sentence
-    on the page, where the run's network reads none."""
-    if not is_joint(run.settings):
-        explain(run)
-        return Words()
-    typed = controls.text_input(
-        "Search by words", key=KEY, placeholder=EXAMPLE, help=HELP, icon=":material/search:", max_chars=2000
-    )
-    if not typed:
-        return Words()
-    from ingest.vision.words.scores import TextError
-    from ingest.vision.words.tower import NoTextTower  # loads torch
-
-    wanted, unwanted = divided(typed)
-    try:
-        found = cache.text_vectors(run, [*wanted, *unwanted])
-    except (NoTextTower, TextError) as error:
-        sentence, start, command = str(error).partition("python -m ingest")
-        st.error(markup.markdown(sentence.rstrip(": ")))
-        if start:
-            st.code(f"{start}{command}", language="bash")
-        return Words()
-    for text in (text for text, each in found.items() if each.cut):
-        st.caption(plain(f"Longer than {run.title} reads, so that its end has no say: {text[:60]} …"))
+def field(run: RunRecord, picture: bool) -> Query:
+    """The field, and the words in it; `picture`: there is one in view to search with as well."""
+    asked = widgets.words_field(run)
+    if not asked:
+        return Query()
     alone = not (picture and controls.toggle("and like the picture in view", key="words_picture"))
-    return Words(tuple(found[text] for text in wanted), tuple(found[text] for text in unwanted), alone)
-
-
-def explain(run: RunRecord) -> None:
-    """What to type to search by words, where this run cannot be."""
-    from ingest.vision.backbones.registry import RECOMMENDED_FOR_WORDS
-
-    st.text_input(
-        "Search by words",
-        placeholder=f"{run.title} reads no words",
-        disabled=True,
-        icon=":material/search:",
-        help=f"To search by words, make a run with a network that reads them: "
-        f"`python -m ingest run FOLDER --model {RECOMMENDED_FOR_WORDS}`",
-    )
-
-
-def divided(typed: str) -> tuple[list[str], list[str]]:
-    """The text that is wanted, none or one, and those after a minus that are not."""
-    first, *rest = (" ".join(part.split()) for part in _MINUS.split(typed))
-    return [first] if first else [], [part for part in rest if part]
+    return Query(asked.wanted, asked.unwanted, alone)
 
 
 def scores_of(words: Words, pictures: int, cosines: np.ndarray) -> Callable[[np.ndarray], list[str]]:
@@ -116,10 +56,8 @@ def percent(share: float) -> str:
 
 def sentence(run: RunRecord, words: Words, pictures: int, among: str) -> str:
     """What was searched with and what the scores are; so many `pictures` count beside the words."""
-    texts = [*(f"“{each.text}”" for each in words.wanted), *(f"not “{each.text}”" for each in words.unwanted)]
     also = f" and {counted(pictures, 'picture')}" if pictures else ""
     score = "the scores say how many percent of all pictures are less like that"
     if is_text_alone(words, pictures) and words.wanted[0].logit_bias is not None:
         score = "the scores are the network's own probability that the words are true of a picture"
-    searched = f"{', '.join(texts)}{also}"
-    return f"Searched with {searched} in the features of {run.title}, run {run.run_id}, among {among}: {score}."
+    return f"Searched with {words}{also} in the features of {run.title}, run {run.run_id}, among {among}: {score}."
