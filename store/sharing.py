@@ -5,6 +5,8 @@ twentieth of that while the instance lives, and a page asks a dozen questions. S
 open: until nobody has asked anything for IDLE seconds, somebody wants to write, or the last body of `sharing` ends.
 """
 
+from __future__ import annotations
+
 import os
 import threading
 import time
@@ -12,8 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
 
 IDLE = 0.1  # seconds; a writer of another process waits for so long, and for the query that runs
 
