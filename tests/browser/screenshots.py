@@ -16,6 +16,7 @@ OUT = ROOT / "docs" / "screenshots"
 # File, path, what the picture should be about
 SHOTS = (
     ("overview", "", 1000),
+    ("picture", "picture?image=11&picture_method=rollout", 1160),
     ("map", "map", 1240),
     ("map-umap", "map?map_colour=country", 1080),
     ("map-tsne", "map?projection=t-SNE&map_colour=country", 1080),

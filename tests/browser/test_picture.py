@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT, address_of, idle, ingest, served
+from tests.browser.conftest import ROOT, address_of, idle, ingest
 from tests.support.databases import ask
 
 pytestmark = pytest.mark.browser
@@ -28,8 +28,8 @@ def scan() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory) -> tuple[str, Path]:
-    """A dashboard and its database: a scan between two paintings, by their names, and a tiny network; the tests may change it."""
+def three(tmp_path_factory) -> Path:
+    """A database of a scan between two paintings, by their names, and a tiny network; the tests may change it."""
     folder = tmp_path_factory.mktemp("picture")
     paintings = ROOT / "examples" / "paintings"
     shutil.copy(paintings / "hokusai-ejiri-1830.jpg", folder / "a.jpg")
@@ -37,8 +37,13 @@ def small(tmp_path_factory) -> tuple[str, Path]:
     tifffile.imwrite(folder / "b.tif", scan(), photometric="rgb", tile=(256, 256), compression="zlib")
     db = folder / "three.duckdb"
     ingest(folder, db, "--model", "tiny:vit", "--fit", "crop", "--project", "none")
-    with served(db) as address:
-        yield address, db
+    return db
+
+
+@pytest.fixture
+def small(three, show) -> tuple[str, Path]:
+    """The dashboard's address and its database."""
+    return show(three), three
 
 
 def state(page) -> dict:
