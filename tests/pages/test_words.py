@@ -64,7 +64,7 @@ def test_words_with_a_minus(db, open_page, wall, words, expected):
 
 def test_a_network_without_probabilities_says_how_many_are_less_like_it(db, open_page, wall):
     at = open_page("similar", run=plant(db, "tiny:clip", None), image=3, words="a boat", k=2)
-    assert captions(wall) == ["nearer than 91.67 %", "nearer than 75 %"]
+    assert captions(wall) == ["nearer than 91.7 %", "nearer than 75 %"]
     assert "how many percent of all pictures are less like that" in html(at)
 
 

@@ -71,7 +71,7 @@ def page() -> None:
 def search(run: RunRecord, image_id: int | None, chosen: Filtered) -> None:
     """What is searched with, words and a picture, beside what is found."""
     asked = words.field(run, image_id is not None)
-    row = st.container(horizontal=True, gap="large")  # columns would stay side by side until 640 pixels
+    row = st.container(horizontal=not asked.alone, gap="large")  # columns would stay side by side until 640 pixels
     left, right = row.container(width=400), row.container()
     box = None
     with left:
@@ -83,9 +83,7 @@ def search(run: RunRecord, image_id: int | None, chosen: Filtered) -> None:
             elif image_id is not None and not asked.alone:
                 box = show_image(image_id)
     with right:
-        if own is None and asked.alone:
-            image_id = None
-        find_neighbours(run, asked, image_id, own, box, chosen)
+        find_neighbours(run, asked, None if asked.alone else image_id, own, box, chosen)
 
 
 def how_many(others: int) -> int:

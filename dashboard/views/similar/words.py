@@ -40,7 +40,7 @@ def scores_of(words: Words, pictures: int, cosines: np.ndarray) -> Callable[[np.
     if scale is not None and bias is not None:
         values, write = scores.probability(cosines, scale, bias), percent
     else:
-        values, write = scores.percentile(cosines), "nearer than {:.4g} %".format
+        values, write = scores.percentile(cosines), "nearer than {:.3g} %".format
     return lambda rows: [write(values[row]) for row in rows]
 
 
