@@ -1,6 +1,7 @@
 """The web server: Streamlit with routes of our own for pictures. Run it with: streamlit run dashboard/app.py"""
 
 import hashlib
+import re
 import socket
 import sys
 from collections.abc import Callable
@@ -33,6 +34,8 @@ from store.errors import StoreError  # noqa: E402
 from store.sharing import sharing  # noqa: E402
 
 CORS = {"Access-Control-Allow-Origin": "*"}
+_SCHEME = re.compile("https?")
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 FOR_EVER = "public, max-age=31536000, immutable"
 PLACEHOLDER = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><rect width="4" height="4" fill="#8883"/></svg>'
@@ -182,14 +185,21 @@ def _iiif(request: Request, find: Callable[[Path], Response]) -> Response:
 
 def _service_address(request: Request) -> str:
     """The address of an image's service as the asker knows it, behind a proxy too."""
-    headers, url = request.headers, request.url
-    scheme, host = headers.get("x-forwarded-proto", url.scheme), headers.get("x-forwarded-host", url.netloc)
+    url = request.url
+    scheme = _forwarded(request, "x-forwarded-proto", _SCHEME) or url.scheme
+    host = _forwarded(request, "x-forwarded-host", _HOST) or url.netloc
     prefix, _, rest = url.path.partition("/iiif/")
     depth = 2 if "db" in request.path_params else 1
     name = "/".join(quote(part, safe="") for part in rest.split("/")[:depth])
     if depth == 1 and (db := request.query_params.get("db")):
         name = f"{quote(db, safe='')}/{name}"
     return f"{scheme}://{host}{prefix}/iiif/{name}"
+
+
+def _forwarded(request: Request, header: str, form: re.Pattern[str]) -> str | None:
+    """What the first of several proxies says in a header; None where that has not the form that it should."""
+    first = request.headers.get(header, "").partition(",")[0].strip()
+    return first if form.fullmatch(first) else None
 
 
 # ---- what they share ------------------------------------------------------------------------------------------------

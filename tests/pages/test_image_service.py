@@ -256,6 +256,25 @@ def test_the_address_of_an_image_leads_to_its_description(client):
 
 
 @pytest.mark.parametrize(
+    ("scheme", "host", "base"),
+    [
+        ("https, http", "atlas.example:8443, inner", "https://atlas.example:8443"),  # two proxies, the outer one first
+        ("https", "[::1]:8501", "https://[::1]:8501"),
+        ("javascript", "atlas.example", "http://atlas.example"),
+        ("", 'x>;rel="stylesheet", <y', "http://testserver"),
+        ("https", "a/b", "https://testserver"),
+        ("https", "someone@atlas.example", "https://testserver"),
+    ],
+)
+def test_of_what_proxies_say_only_a_scheme_and_a_host_are_taken(client, scheme, host, base):
+    behind = {"x-forwarded-proto": scheme, "x-forwarded-host": host}
+    assert client.get("/iiif/1/info.json", headers=behind).json()["id"] == f"{base}/iiif/1"
+    assert client.get("/iiif/1", headers=behind, follow_redirects=False).headers["location"] == f"{base}/iiif/1/info.json"
+    canonical = client.get("/iiif/1/full/9,/0/default.jpg", headers=behind).headers["link"]
+    assert canonical.startswith(f"<{base}/iiif/1/full/9,9/0/default.jpg>;")
+
+
+@pytest.mark.parametrize(
     ("words", "canonical"),
     [
         ("0,0,1000,1000/1000,/0/color.jpg", "full/max/0/default.jpg"),
