@@ -1,10 +1,12 @@
 """The web server: Streamlit with routes of our own for pictures. Run it with: streamlit run dashboard/app.py"""
 
+import asyncio
 import hashlib
 import re
 import socket
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ from dashboard.data.captions import captions as captions_of  # noqa: E402
 from store.errors import StoreError  # noqa: E402
 from store.sharing import sharing  # noqa: E402
 
+_parts = ThreadPoolExecutor(8, "parts")
 CORS = {"Access-Control-Allow-Origin": "*"}
 _SCHEME = re.compile("https?")
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -139,9 +142,19 @@ def iiif_info(request: Request) -> Response:
     return _iiif(request, find)
 
 
-def iiif_image(request: Request) -> Response:
+async def iiif_image(request: Request) -> Response:
     """GET /iiif/[{db}/]{image_id}/{region}/{size}/{rotation}/{quality}.{format}[?v=VERSION][&db=NAME]: a part of the
-    original. 400 for what the Image API does not know, 404 where the original is gone, with a sentence."""
+    original. 400 for what the Image API does not know, 404 where the original is gone, with a sentence.
+
+    Parts have threads of their own: those of Starlette, which pages and thumbnails need, would all wait for parts.
+    """
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_parts, _part, request, loop)
+
+
+def _part(request: Request, loop: asyncio.AbstractEventLoop) -> Response:
+    if asyncio.run_coroutine_threadsafe(request.is_disconnected(), loop).result():
+        return Response(status_code=499)  # a viewer asks for many parts that it soon has no need of; nobody gets this
 
     def find(path: Path) -> Response:
         image_id, *words = (request.path_params[key] for key in ("image_id", "region", "size", "rotation", "last"))
@@ -237,7 +250,7 @@ def _placeholder(status: int) -> Response:
     return Response(PLACEHOLDER, status_code=status, media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
 
 
-ROUTES = {
+ROUTES: dict[str, Callable[[Request], Any]] = {
     "/thumb/{image_id:id}": thumb,
     "/atlas/points/{projection_id:id}": points,
     "/atlas/clusters/{projection_id:id}": clusters,
