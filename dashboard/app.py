@@ -1,9 +1,12 @@
 """The web server: Streamlit with routes of our own for pictures. Run it with: streamlit run dashboard/app.py"""
 
+import asyncio
 import hashlib
+import re
 import socket
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +35,10 @@ from dashboard.data.captions import captions as captions_of  # noqa: E402
 from store.errors import StoreError  # noqa: E402
 from store.sharing import sharing  # noqa: E402
 
+_parts = ThreadPoolExecutor(8, "parts")
 CORS = {"Access-Control-Allow-Origin": "*"}
+_SCHEME = re.compile("https?")
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 FOR_EVER = "public, max-age=31536000, immutable"
 PLACEHOLDER = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><rect width="4" height="4" fill="#8883"/></svg>'
@@ -136,9 +142,19 @@ def iiif_info(request: Request) -> Response:
     return _iiif(request, find)
 
 
-def iiif_image(request: Request) -> Response:
+async def iiif_image(request: Request) -> Response:
     """GET /iiif/[{db}/]{image_id}/{region}/{size}/{rotation}/{quality}.{format}[?v=VERSION][&db=NAME]: a part of the
-    original. 400 for what the Image API does not know, 404 where the original is gone, with a sentence."""
+    original. 400 for what the Image API does not know, 404 where the original is gone, with a sentence.
+
+    Parts have threads of their own: those of Starlette, which pages and thumbnails need, would all wait for parts.
+    """
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_parts, _part, request, loop)
+
+
+def _part(request: Request, loop: asyncio.AbstractEventLoop) -> Response:
+    if asyncio.run_coroutine_threadsafe(request.is_disconnected(), loop).result():
+        return Response(status_code=499)  # a viewer asks for many parts that it soon has no need of; nobody gets this
 
     def find(path: Path) -> Response:
         image_id, *words = (request.path_params[key] for key in ("image_id", "region", "size", "rotation", "last"))
@@ -182,14 +198,21 @@ def _iiif(request: Request, find: Callable[[Path], Response]) -> Response:
 
 def _service_address(request: Request) -> str:
     """The address of an image's service as the asker knows it, behind a proxy too."""
-    headers, url = request.headers, request.url
-    scheme, host = headers.get("x-forwarded-proto", url.scheme), headers.get("x-forwarded-host", url.netloc)
+    url = request.url
+    scheme = _forwarded(request, "x-forwarded-proto", _SCHEME) or url.scheme
+    host = _forwarded(request, "x-forwarded-host", _HOST) or url.netloc
     prefix, _, rest = url.path.partition("/iiif/")
     depth = 2 if "db" in request.path_params else 1
     name = "/".join(quote(part, safe="") for part in rest.split("/")[:depth])
     if depth == 1 and (db := request.query_params.get("db")):
         name = f"{quote(db, safe='')}/{name}"
     return f"{scheme}://{host}{prefix}/iiif/{name}"
+
+
+def _forwarded(request: Request, header: str, form: re.Pattern[str]) -> str | None:
+    """What the first of several proxies says in a header; None where that has not the form that it should."""
+    first = request.headers.get(header, "").partition(",")[0].strip()
+    return first if form.fullmatch(first) else None
 
 
 # ---- what they share ------------------------------------------------------------------------------------------------
@@ -227,7 +250,7 @@ def _placeholder(status: int) -> Response:
     return Response(PLACEHOLDER, status_code=status, media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
 
 
-ROUTES = {
+ROUTES: dict[str, Callable[[Request], Any]] = {
     "/thumb/{image_id:id}": thumb,
     "/atlas/points/{projection_id:id}": points,
     "/atlas/clusters/{projection_id:id}": clusters,

@@ -90,10 +90,11 @@ def reading(path: Path | str, wait: float = 20.0) -> Iterator[duckdb.DuckDBPyCon
     start = time.monotonic()
     _hold_back(path, wait / 2)
     sharing.release_replaced(path)
+    file = sharing.file_at(path)
     con = _open(path, wait - (time.monotonic() - start), read_only=True, config=READER)
     with _closing(con, path):
         if not _one_writer.locked():
-            sharing.keep(path, lambda: _connect(path, True, READER))
+            sharing.keep(path, file, lambda: _connect(path, True, READER))
         migrate.check(con, path)
         yield con
 

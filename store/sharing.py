@@ -53,15 +53,17 @@ def sharing() -> Iterator[None]:
                     _close(key)
 
 
-def keep(path: Path, connect: Callable[[], duckdb.DuckDBPyConnection]) -> None:
-    """To be called while a reader has the file open: keeps its instance, by another connection, where it may be."""
+def keep(path: Path, file: tuple[int, int], connect: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+    """To be called while a reader has the file open: keeps its instance, by another connection, where it may be. `file`
+    is what `file_at` said before the reader opened it: if another one has come since, the instance is still the first's.
+    """
     key = str(path)
     with _lock:
         if kept := _kept.get(key):
             kept.used = time.monotonic()
         elif _bodies:
             con = connect()
-            _kept[key] = Kept(con, _file(path), time.monotonic())
+            _kept[key] = Kept(con, file, time.monotonic())
             _look_after(key, con, IDLE)
 
 
@@ -75,11 +77,12 @@ def release_replaced(path: Path) -> None:
     """The same, if another file lies there now: DuckDB finds instances by the path."""
     key = str(path)
     with _lock:
-        if key in _kept and _kept[key].file != _file(path):
+        if key in _kept and _kept[key].file != file_at(path):
             _close(key)
 
 
-def _file(path: Path) -> tuple[int, int]:
+def file_at(path: Path) -> tuple[int, int]:
+    """Which file lies there: device and inode; (-1, -1) for none."""
     try:
         found = os.stat(path)
     except OSError:

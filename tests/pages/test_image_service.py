@@ -3,6 +3,8 @@ and by what is ours: other formats, moved files, museums' own services, database
 
 import io
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -256,6 +258,25 @@ def test_the_address_of_an_image_leads_to_its_description(client):
 
 
 @pytest.mark.parametrize(
+    ("scheme", "host", "base"),
+    [
+        ("https, http", "atlas.example:8443, inner", "https://atlas.example:8443"),  # two proxies, the outer one first
+        ("https", "[::1]:8501", "https://[::1]:8501"),
+        ("javascript", "atlas.example", "http://atlas.example"),
+        ("", 'x>;rel="stylesheet", <y', "http://testserver"),
+        ("https", "a/b", "https://testserver"),
+        ("https", "someone@atlas.example", "https://testserver"),
+    ],
+)
+def test_of_what_proxies_say_only_a_scheme_and_a_host_are_taken(client, scheme, host, base):
+    behind = {"x-forwarded-proto": scheme, "x-forwarded-host": host}
+    assert client.get("/iiif/1/info.json", headers=behind).json()["id"] == f"{base}/iiif/1"
+    assert client.get("/iiif/1", headers=behind, follow_redirects=False).headers["location"] == f"{base}/iiif/1/info.json"
+    canonical = client.get("/iiif/1/full/9,/0/default.jpg", headers=behind).headers["link"]
+    assert canonical.startswith(f"<{base}/iiif/1/full/9,9/0/default.jpg>;")
+
+
+@pytest.mark.parametrize(
     ("words", "canonical"),
     [
         ("0,0,1000,1000/1000,/0/color.jpg", "full/max/0/default.jpg"),
@@ -342,3 +363,23 @@ def test_a_picture_too_large_to_be_decoded_whole_is_a_sentence(client, folder, m
     answer = client.get("/iiif/1/5,5,9,9/max/0/default.png")
     assert answer.status_code == 404 and "save a smaller copy" in answer.text
     assert json.loads(client.get("/iiif/1/info.json").text)["width"] == SIDE
+
+
+def test_parts_that_take_long_keep_nobody_from_other_answers(client, monkeypatch):
+    go, begun = threading.Event(), threading.Semaphore(0)
+
+    def slow(*_):
+        begun.release()
+        go.wait(30)
+        return b"part"
+
+    monkeypatch.setattr(service, "_made", slow)
+    with ThreadPoolExecutor(60) as askers, client:
+        parts = [askers.submit(client.get, f"/iiif/1/{at},0,9,9/9,/0/default.png") for at in range(50)]
+        assert all(begun.acquire(timeout=20) for _ in range(8))
+        try:
+            description = askers.submit(client.get, "/iiif/1/info.json")
+            assert description.result(timeout=10).status_code == 200
+        finally:
+            go.set()
+        assert {part.result().content for part in parts} == {b"part"}

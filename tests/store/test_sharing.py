@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from store import read, sharing, write
+from store import connection, read, sharing, write
 from store.connection import reading, writing
 from tests.support import ROOT
 
@@ -110,3 +110,21 @@ def test_threads_share_and_write_in_turns(filled):
         thread.join()
     assert not problems and not sharing._kept
     assert len(names(filled.path)) == max(seen) == min(seen) + 8
+
+
+def test_a_file_that_is_replaced_while_it_is_being_opened_is_read_no_longer(filled, tmp_path, monkeypatch):
+    new = tmp_path / "new.duckdb"
+    with writing(new) as con:
+        write.add_collection(con, "in the new file", None)
+    connect = connection._connect
+
+    def replaced(*which):
+        con = connect(*which)
+        monkeypatch.setattr(connection, "_connect", connect)
+        new.replace(filled.path)
+        return con
+
+    monkeypatch.setattr(connection, "_connect", replaced)
+    with sharing.sharing():
+        assert names(filled.path) != ["in the new file"]
+        assert names(filled.path) == ["in the new file"]
