@@ -13,6 +13,7 @@ from dashboard.compute.words import plain
 from dashboard.data import cache
 from dashboard.drawing import markup
 from dashboard.state import controls
+from ingest.vision.spaces import is_joint
 from store.counts import counted
 from store.records import RunRecord
 from store.texts import StoredText
@@ -42,8 +43,6 @@ class Words:
 def field(run: RunRecord, picture: bool) -> Words:
     """The field, and the words in it; `picture`: there is one in view to search with as well. No words, with a sentence
     on the page, where the run's network reads none."""
-    from ingest.vision.words import NoTextTower, TextError, is_joint
-
     if not is_joint(run.settings):
         explain(run)
         return Words()
@@ -52,6 +51,9 @@ def field(run: RunRecord, picture: bool) -> Words:
     )
     if not typed:
         return Words()
+    from ingest.vision.words.scores import TextError
+    from ingest.vision.words.tower import NoTextTower  # loads torch
+
     wanted, unwanted = divided(typed)
     try:
         found = cache.text_vectors(run, [*wanted, *unwanted])
