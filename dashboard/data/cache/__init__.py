@@ -105,5 +105,5 @@ from dashboard.data.cache.projected import (
     projections,
     save_part,
 )
-from dashboard.data.cache.words import text_tower, text_vectors
+from dashboard.data.cache.words import stored_texts, text_tower, text_vectors
 from dashboard.data.routes import route

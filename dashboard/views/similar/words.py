@@ -11,8 +11,7 @@ import streamlit as st
 
 from dashboard.compute.words import plain
 from dashboard.data import cache
-from dashboard.drawing import markup
-from dashboard.state import controls
+from dashboard.state import controls, widgets
 from ingest.vision.spaces import is_joint
 from store.counts import counted
 from store.records import RunRecord
@@ -58,10 +57,7 @@ def field(run: RunRecord, picture: bool) -> Words:
     try:
         found = cache.text_vectors(run, [*wanted, *unwanted])
     except (NoTextTower, TextError) as error:
-        sentence, start, command = str(error).partition("python -m ingest")
-        st.error(markup.markdown(sentence.rstrip(": ")))
-        if start:
-            st.code(f"{start}{command}", language="bash")
+        widgets.message(error)
         return Words()
     for text in (text for text, each in found.items() if each.cut):
         st.caption(plain(f"Longer than {run.title} reads, so that its end has no say: {text[:60]} …"))
