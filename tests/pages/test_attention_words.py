@@ -9,13 +9,14 @@ from dashboard.drawing import panels
 from dashboard.views.attention import lookup
 from ingest.vision.attention import methods
 from ingest.vision.backbones import load
+from ingest.vision.colour_maps import colour_table
 from ingest.vision.explaining import Asked, explain_pictures, suits
 from ingest.vision.geometry import fit_image
 from ingest.vision.targets import make_target
 from ingest.vision.words.tower import NoTextTower
 from store import connection, texts, write
 from store.records import Results
-from tests.pages.test_attention import add_network, computed_now, panes, pictures
+from tests.pages.test_attention import add_network, computed_now, decoded, panes, pictures
 from tests.support.maps import stored_maps
 from tests.support.pages import choose, html_of
 
@@ -97,3 +98,43 @@ def test_a_network_that_reads_no_words_is_asked_for_none(db, open_page):
     at = open_page("attention", image=1, run=add_network(db, "tiny:vit"), method="daam", target=BOAT)
     assert not any("text" in option for option in at.selectbox(key="target_kind").options)
     assert computed_now(at) and not at.exception
+
+
+def peak(at, key: str) -> np.ndarray:
+    """The colour (3,) in the middle of the first patch of a column's map."""
+    (pane,) = panes(at, key)
+    picture, (x0, y0, x1, y1) = decoded(pane["src"]), pane["frame"]
+    height, width, _ = picture.shape
+    return picture[round(height * (y0 + (y1 - y0) / 2 / ROWS)), round(width * (x0 + (x1 - x0) / 2 / COLS))].astype(int)
+
+
+def test_two_texts_on_one_picture_share_a_scale_on_which_twice_as_much_is_drawn_so(run, db, open_page):
+    """All of the first text's evidence lies in one patch, twice as much of the second's in the same."""
+    once = np.zeros((2, ROWS * COLS), np.float32)
+    once[:, 0] = 0.01
+    add_maps(db, run, BOAT, once)
+    add_maps(db, run, "words:a tree; or two", 2 * once)
+    columns = [f"{run};daam;1;", f"{run};daam;1;;a tree; or two"]
+    at = open_page("attention", image=1, run=run, view="compare", target=BOAT, opacity=100)
+    at.query_params["column"] = columns
+    at.run()
+    assert not at.exception and at.query_params["column"] == columns
+    assert [panes(at, f"compare_{n}")[0]["title"].partition("“")[2] for n in (0, 1)] == ["a boat”", "a tree; or two”"]
+    assert "in units of the target&#x27;s score" in html_of(at)
+    table = colour_table("inferno").astype(int)
+    np.testing.assert_allclose(peak(at, "compare_0"), table[len(table) // 2], atol=8)
+    np.testing.assert_allclose(peak(at, "compare_1"), table[-1], atol=8)
+    choose(at, "cosines", False)  # each in multiples of its own mean: the same shape
+    assert "as multiples of each map" in html_of(at)
+    np.testing.assert_allclose(peak(at, "compare_0"), peak(at, "compare_1"), atol=2)
+
+
+def test_a_column_is_given_another_text(run, open_page):
+    at = open_page("attention", image=1, run=run, view="compare", target=BOAT)
+    at.query_params["column"] = [f"{run};daam;1;", f"{run};daam;1;"]
+    at.run()
+    same = [panes(at, f"compare_{n}")[0]["src"] for n in (0, 1)]
+    at.text_input(key="c1_words").set_value("a tree").run()
+    assert not at.exception and at.query_params["column"] == [f"{run};daam;1;", f"{run};daam;1;;a tree"]
+    other = [panes(at, f"compare_{n}")[0]["src"] for n in (0, 1)]
+    assert same[0] == same[1] and other[0] != other[1]
