@@ -83,6 +83,9 @@ from dashboard.data.cache.networks import (
     run,
     run_in_view,
     runs,
+    stored_texts,
+    text_tower,
+    text_vectors,
 )
 from dashboard.data.cache.pictures import (
     original,
@@ -105,5 +108,4 @@ from dashboard.data.cache.projected import (
     projections,
     save_part,
 )
-from dashboard.data.cache.words import stored_texts, text_tower, text_vectors
 from dashboard.data.routes import route
