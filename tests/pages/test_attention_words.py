@@ -1,5 +1,7 @@
 """Where in a picture words are: maps of the similarity to a text on the page Attention."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -76,7 +78,7 @@ def test_stored_maps_of_texts_are_offered_and_need_no_network(run, db, open_page
     for text in ("a boat", "a tree"):
         add_maps(db, run, f"words:{text}", np.random.default_rng(len(text)).random((2, ROWS * COLS)))
     monkeypatch.setattr(lookup, "compute", lambda *asked: pytest.fail("the network was run"))
-    monkeypatch.setattr("dashboard.data.cache.words.text_tower", None)
+    monkeypatch.setattr(inspect.getmodule(cache.text_vectors), "text_tower", None)
     at = open_page("attention", image=1, run=run, method="daam")
     assert at.text_input(key="target_words").value == "a boat" and not at.exception
     at.button(key="stored_text_a tree").click().run()
@@ -88,7 +90,7 @@ def test_where_the_text_tower_cannot_be_had_what_to_type_is_said(run, open_page,
     def none(run):
         raise NoTextTower("the text tower could not be loaded; type: python -m ingest run FOLDER --model siglip2-base")
 
-    monkeypatch.setattr("dashboard.data.cache.words.text_tower", none)
+    monkeypatch.setattr(inspect.getmodule(cache.text_vectors), "text_tower", none)
     at = open_page("attention", image=1, run=run, method="daam", target="words:never asked")
     assert at.main.info[0].value == "The text tower could not be loaded; type"
     assert at.code[0].value == "python -m ingest run FOLDER --model siglip2-base" and not at.exception
@@ -114,7 +116,7 @@ def test_two_texts_on_one_picture_share_a_scale_on_which_twice_as_much_is_drawn_
     once[:, 0] = 0.01
     add_maps(db, run, BOAT, once)
     add_maps(db, run, "words:a tree; or two", 2 * once)
-    columns = [f"{run};daam;1;", f"{run};daam;1;;a tree; or two"]
+    columns = [f"{run};daam;1;", f"{run};daam;1;;words:a tree; or two"]
     at = open_page("attention", image=1, run=run, view="compare", target=BOAT, opacity=100)
     at.query_params["column"] = columns
     at.run()
@@ -135,6 +137,6 @@ def test_a_column_is_given_another_text(run, open_page):
     at.run()
     same = [panes(at, f"compare_{n}")[0]["src"] for n in (0, 1)]
     at.text_input(key="c1_words").set_value("a tree").run()
-    assert not at.exception and at.query_params["column"] == [f"{run};daam;1;", f"{run};daam;1;;a tree"]
+    assert not at.exception and at.query_params["column"] == [f"{run};daam;1;", f"{run};daam;1;;words:a tree"]
     other = [panes(at, f"compare_{n}")[0]["src"] for n in (0, 1)]
     assert same[0] == same[1] and other[0] != other[1]

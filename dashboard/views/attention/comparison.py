@@ -40,7 +40,7 @@ class Column:
     """What one column shows. `head` is a number as text, a key of map_values.FUSIONS, or '' for methods without heads,
     of which those that accumulate have ALONE too, for one layer without those before. `words` are a text of its own,
     which it explains in place of that of all columns, '' for none. In the address it is written `1;cls;11;mean`, or
-    `1;daam;11;;a boat`."""
+    `1;daam;11;;words:a boat`."""
 
     run_id: int
     method: str
@@ -50,7 +50,7 @@ class Column:
 
     @property
     def text(self) -> str:
-        own = f";{self.words}" if self.words else ""
+        own = f";{WORDS}{self.words}" if self.words else ""
         return f"{self.run_id};{self.method};{self.layer};{self.head}{own}"
 
     @staticmethod
@@ -59,7 +59,10 @@ class Column:
         parts = text.split(";", 4)
         if len(parts) < 4 or not parts[0].isdecimal() or not parts[2].isdecimal():
             return None
-        return Column(int(parts[0]), parts[1], int(parts[2]), *parts[3:])
+        run_id, method, layer, head, *own = parts
+        if own and not own[0].startswith(WORDS):
+            return None
+        return Column(int(run_id), method, int(layer), head, "".join(own).removeprefix(WORDS))
 
     def question(self, target: str) -> Question:
         method = entry_of(self.method)
