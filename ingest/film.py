@@ -122,7 +122,8 @@ def open_film_model(
     """The network that the settings mean, and the drawing with its method as that network can show it.
 
     A target that asks for neighbours, images or labels finds them in the run `run_id` of the database, the newest
-    unless given. ValueError for a method that the network cannot show, or a target that does not suit.
+    unless given; classes and words are those of the network itself. ValueError for a method that the network cannot
+    show, or a target that does not suit.
     """
     from ingest.vision.explaining import Asked, refuse_unsuited
     from ingest.vision.targets import make_target
@@ -132,7 +133,7 @@ def open_film_model(
     if settings.target is not None and drawing.scale == "absolute":
         raise ValueError("--scale absolute is for attention: an attribution has no uniform share; take shared or map")
     target = None
-    if settings.target is not None and settings.target.startswith("class:"):
+    if settings.target is not None and settings.target.startswith(("class:", "words:")):
         target = make_target(settings.target, backbone)
     elif settings.target is not None:
         target = target_for(db, newest_run(db, run_id).run_id, backbone, settings.target)

@@ -217,6 +217,12 @@ def projections(con: Connection, run_id: int | None = None) -> pa.Table:
     )
 
 
+def projection_run(con: Connection, projection_id: int) -> int | None:
+    """The run that a projection is of; None if there is no such projection."""
+    found = first(con, "SELECT run_id FROM projection WHERE projection_id = ?", [projection_id])
+    return found[0] if found else None
+
+
 def points(con: Connection, projection_id: int) -> pa.Table:
     """image_id, x, y."""
     return _table(con, "SELECT image_id, x, y FROM point WHERE projection_id = $id ORDER BY image_id", id=projection_id)

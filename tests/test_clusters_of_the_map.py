@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from dashboard.compute.clusters import LONGEST, groups, name_of, outline
+from dashboard.compute.typical import TypicalTerm
 
 KINDS = {"artist": "text", "technique": "text", "title": "text", "year": "number"}
 
@@ -99,3 +100,19 @@ def test_a_few_points_in_one_place_have_an_outline_too(xy):
     rings = outline(xy, 10.0)
     assert rings and all(inside(point, np.array(rings[0])) or len(rings) > 1 for point in xy)
     assert np.isfinite(np.array(rings[0])).all()
+
+
+def test_a_cluster_without_metadata_of_its_own_is_named_by_its_typical_term(made):
+    xy, of, table = made
+    terms = {number: TypicalTerm("a boat", "motifs", 9.0) for number in (1, 3)}
+    found = groups(xy, of, {}, table, KINDS, lambda: terms)
+    assert [group.name for group in found] == ["Hokusai · woodblock print", "etching", "a boat"]
+    assert [group.vocabulary for group in found] == ["", "", "motifs"]
+    found = groups(xy, of, {}, table[[]], {}, lambda: terms)
+    assert [group.name for group in found] == ["a boat", "Cluster 2", "a boat (2)"]
+
+
+def test_terms_are_not_looked_for_where_metadata_name_all(made):
+    xy, of, table = made
+    named = groups(xy, np.where(of == 3, 0, of), {}, table, KINDS, lambda: pytest.fail("terms were looked for"))
+    assert len(named) == 2

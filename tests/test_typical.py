@@ -163,3 +163,68 @@ def test_of_a_list_each_part_counts():
     ]
     apart = pd.DataFrame({"subject": [(f"{i}", f"{i + 1}") for i in range(60)]})
     assert typical.typical(apart, np.arange(60) < 30, {"subject": "text"}) == []
+
+
+# ---- terms ----------------------------------------------------------------------------------------------------------
+
+
+def of_length_1(vectors: np.ndarray) -> np.ndarray:
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def scored():
+    """240 pictures in three groups and none, seven terms of two vocabularies; and what a loop over all scores finds."""
+    random = np.random.default_rng(3)
+    of = np.repeat([0, 1, 2, 3], 60)
+    terms = of_length_1(random.normal(size=(7, 24)))
+    vectors = random.normal(size=(240, 24)) + terms[0] * 9  # the first term suits all pictures best
+    vectors[of == 1] += 3 * terms[4]
+    vectors[of == 2] += 2 * terms[6]
+    vectors = of_length_1(vectors)
+    scores = vectors.astype(np.float64) @ terms.astype(np.float64).T
+    errors = {}
+    for group in (1, 2, 3):
+        mine = scores[of == group]
+        error = scores.std(axis=0, ddof=1) * math.sqrt((1 / 60) * (1 - 60 / 240))
+        errors[group] = (mine.mean(axis=0) - scores.mean(axis=0)) / error
+    words = [f"term {number}" for number in range(7)]
+    return vectors, of, {"motifs": (words[:4], terms[:4]), "styles": (words[4:], terms[4:])}, errors, scores
+
+
+def test_the_typical_term_is_highest_above_its_mean_in_standard_errors(scored, monkeypatch):
+    vectors, of, vocabularies, errors, scores = scored
+    monkeypatch.setattr(typical, "CHUNK", 50)
+    found = typical.typical_terms(vectors, of, vocabularies)
+    assert (scores.mean(axis=0).argmax(), scores[of == 1].mean(axis=0).argmax()) == (0, 0)  # not the highest mean
+    assert [(found[group].term, found[group].vocabulary) for group in (1, 2)] == [
+        ("term 4", "styles"),
+        ("term 6", "styles"),
+    ]
+    for group, term in found.items():
+        assert term.term == f"term {errors[group].argmax()}"
+        assert term.errors == pytest.approx(errors[group].max(), rel=1e-4)
+
+
+def test_a_term_that_varies_little_tells_more_than_one_that_varies_much():
+    """Both lie higher in the group, the second by more, but it does so in other pictures too."""
+    random = np.random.default_rng(0)
+    of = np.repeat([1, 0], [40, 160])
+    vectors = np.zeros((200, 3), np.float32)
+    vectors[:, 0] = 0.1 * (of == 1) + random.normal(scale=0.02, size=200)
+    vectors[:, 1] = 0.15 * (of == 1) + random.normal(scale=0.5, size=200)
+    found = typical.typical_terms(vectors, of, {"": (["steady", "wild"], np.eye(3, dtype=np.float32)[:2])})
+    assert found[1].term == "steady"
+
+
+def test_what_may_be_chance_is_no_typical_term(scored):
+    vectors, _, vocabularies, _, _ = scored
+    shuffled = np.random.default_rng(1).permutation(np.repeat([0, 0, 1, 2], 60))
+    same = np.repeat(vectors[:1], 240, axis=0)
+    assert typical.typical_terms(same, shuffled, vocabularies) == {}
+    assert typical.typical_terms(vectors, np.ones(240, int), vocabularies) == {}
+    assert typical.typical_terms(vectors, shuffled, {}) == {}
+    chance = [
+        typical.typical_terms(vectors, np.random.default_rng(n).permutation(shuffled), vocabularies) for n in range(50)
+    ]
+    assert sum(map(len, chance)) <= 10  # 100 groups, 1 in 20

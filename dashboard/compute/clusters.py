@@ -1,15 +1,16 @@
-"""Clusters of the map for its readers: an outline, a name from the metadata, a picture. No Streamlit, no database."""
+"""Clusters of the map for its readers: an outline, a name from the metadata or by words, a picture. No Streamlit, no
+database."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 
 import numpy as np
 import pandas as pd
 
-from dashboard.compute.typical import LEVEL, has_lists, typical
+from dashboard.compute.typical import LEVEL, TypicalTerm, has_lists, typical
 
 PARTS = 2  # values in a name
 SHARE = 0.4  # of a cluster's pictures have a value in its name, at least, if so many are no chance
@@ -24,31 +25,43 @@ NEAR = 0.96  # the share of a cluster's pictures that its outline holds
 @dataclass(frozen=True)
 class Group:
     """A cluster: its number, name, how many pictures it has, the id of the most central one, and its outline as rings
-    of points [x, y] of the layout, the largest first, the first point of each not repeated at its end."""
+    of points [x, y] of the layout, the largest first, the first point of each not repeated at its end. Where the name
+    is a term, its `vocabulary`."""
 
     number: int
     name: str
     count: int
     image: int
     rings: list[list[list[float]]]
+    vocabulary: str = ""
 
 
 def groups(
-    xy: np.ndarray, of: np.ndarray, centres: Mapping[int, int], table: pd.DataFrame, kinds: Mapping[str, str]
+    xy: np.ndarray,
+    of: np.ndarray,
+    centres: Mapping[int, int],
+    table: pd.DataFrame,
+    kinds: Mapping[str, str],
+    find_terms: Callable[[], Mapping[int, TypicalTerm]] = dict,
 ) -> list[Group]:
     """The clusters of points (n, 2) by their numbers, the largest first; of (n,) these numbers, 0 for none; `table` the
-    n rows of the catalogue, indexed by image id, and kinds {column: 'number', 'date' or 'text'}."""
+    n rows of the catalogue, indexed by image id, and kinds {column: 'number', 'date' or 'text'}. `find_terms` gives the
+    clusters' typical terms, and is asked if the metadata of one sets it apart in nothing."""
     xy = np.asarray(xy, dtype=np.float64)
     table = _coded(table, kinds)
     ids, extent = table.index.to_numpy(), float(np.ptp(xy, axis=0).max()) if len(xy) else 0.0
     found: list[Group] = []
-    for number in np.unique(of[of > 0]).tolist():
-        inside = of == number
+    names = {number: name_of(table, of == number, kinds) for number in np.unique(of[of > 0]).tolist()}
+    terms = {} if all(names.values()) else find_terms()
+    for number, name in names.items():
+        inside, term = of == number, None if name else terms.get(number)
         middle = ids[inside][((xy[inside] - xy[inside].mean(axis=0)) ** 2).sum(axis=1).argmin()]
-        name = _unlike(name_of(table, inside, kinds) or f"Cluster {number}", [group.name for group in found])
+        name = name or (_short(term.term) if term else f"Cluster {number}")
+        name = _unlike(name, [group.name for group in found])
         image = centres.get(number, middle)
         image = int(image if image in table.index else middle)  # the picture may have been taken away
-        found.append(Group(number, name, int(inside.sum()), image, outline(xy[inside], extent)))
+        vocabulary = term.vocabulary if term else ""
+        found.append(Group(number, name, int(inside.sum()), image, outline(xy[inside], extent), vocabulary))
     return found
 
 
@@ -62,7 +75,7 @@ def name_of(table: pd.DataFrame, inside: np.ndarray, kinds: Mapping[str, str]) -
         telling = (one.p <= LEVEL and share >= SHARE) or (one.ratio >= TIMES and share >= MOST)
         if telling and len(parts) < PARTS:
             text = one.value if kinds[one.column] == "text" else f"{one.column} {one.value}"
-            parts.setdefault(one.column, text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
+            parts.setdefault(one.column, _short(text))
     return " · ".join(parts.values())
 
 
@@ -97,6 +110,10 @@ def _coded(table: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
         if kinds[column] == "text" and column in table and not has_lists(table[column])
     }
     return table.assign(**texts)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _unlike(name: str, others: Sequence[str]) -> str:

@@ -1,4 +1,5 @@
-"""What is typical of some pictures: the metadata values that they have oftener than the rest. No Streamlit.
+"""What is typical of some pictures: the metadata values that they have oftener than the rest, and the terms of
+vocabularies that suit them better. No Streamlit.
 
 Each value is tested with the upper tail of the hypergeometric distribution (Fisher's exact test, one-sided): how often
 would as many pictures, picked at random, have it at least as often? Many values are tested at once, so the p are
@@ -7,7 +8,7 @@ adjusted for that by Benjamini and Hochberg's step-up procedure (J. R. Stat. Soc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,6 +17,8 @@ import numpy as np
 import pandas as pd
 
 LEVEL = 0.05  # what counts as surprising
+CHUNK = 8192  # pictures whose vectors are compared at a time
+EVEN = 1e-6  # a term whose scores vary less says the same of all pictures
 FEW = 16  # so many different numbers stay what they are; more of them are put into at most about as many ranges
 
 
@@ -42,6 +45,15 @@ class Middle:
     column: str
     inside: Any
     outside: Any
+
+
+@dataclass(frozen=True)
+class TypicalTerm:
+    """A term of a vocabulary, and how many standard errors its mean score in some pictures lies above that of all."""
+
+    term: str
+    vocabulary: str
+    errors: float
 
 
 def typical(table: pd.DataFrame, inside: np.ndarray, kinds: Mapping[str, str]) -> list[Typical]:
@@ -79,6 +91,46 @@ def middles(table: pd.DataFrame, inside: np.ndarray, kinds: Mapping[str, str]) -
         if all(both):
             found.append(Middle(column, *(values[(len(values) - 1) // 2] for values in both)))
     return found
+
+
+def typical_terms(
+    vectors: np.ndarray, of: np.ndarray, vocabularies: Mapping[str, tuple[Sequence[str], np.ndarray]]
+) -> dict[int, TypicalTerm]:
+    """Of each group of pictures the term whose mean score lies highest above that of all pictures, in standard errors
+    of the mean of as many pictures drawn without replacement. None for a group whose best term might be best by chance.
+
+    `vectors` (n, dim) float32, L2-normalised; `of` (n,) the pictures' groups, 0 for none; `vocabularies` {name: (terms,
+    vectors (t, dim))}. A score is the cosine of the two vectors. p is one-sided, of a normal distribution, times the
+    number of terms (Bonferroni). Equal terms: the first.
+    """
+    named = [(term, name) for name, (terms, _) in vocabularies.items() for term in terms]
+    total = len(vectors)
+    if not named or total < 2:
+        return {}
+    from scipy.stats import norm
+
+    terms = np.concatenate([rows for _, rows in vocabularies.values()]).astype(np.float64)
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    # No score is computed: a mean of scores is the score of the mean vector, and their variance is tᵀ Σ t.
+    scatter = sum(_scatter(vectors[start : start + CHUNK] - mean) for start in range(0, total, CHUNK)) / (total - 1)
+    deviation = np.sqrt(np.maximum(np.einsum("td,td->t", terms @ scatter, terms), 0))
+    found = {}
+    for group in np.unique(of[of > 0]).tolist():
+        inside = of == group
+        size = int(inside.sum())
+        error = deviation * np.sqrt((1 - size / total) / size)
+        above = terms @ (vectors[inside].mean(axis=0, dtype=np.float64) - mean)
+        errors = np.divide(above, error, out=np.zeros_like(above), where=(deviation > EVEN) & (error > 0))
+        best = int(errors.argmax())
+        if norm.sf(errors[best]) * len(named) <= LEVEL:
+            found[group] = TypicalTerm(*named[best], float(errors[best]))
+    return found
+
+
+def _scatter(centred: np.ndarray) -> np.ndarray:
+    """Σ x xᵀ (dim, dim) float64 of vectors (n, dim)."""
+    centred = centred.astype(np.float32)  # the product is the slow part
+    return (centred.T @ centred).astype(np.float64)
 
 
 def upper_tail(inside: np.ndarray, having: np.ndarray, drawn: int, total: int) -> np.ndarray:

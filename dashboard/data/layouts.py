@@ -12,7 +12,8 @@ import numpy as np
 
 from dashboard.compute import arrangements, clusters, words
 from dashboard.compute.arrangements import ARRANGEMENTS, Arrangement, Dated
-from store import atlas, connection, read
+from dashboard.compute.typical import TypicalTerm, typical_terms
+from store import atlas, connection, read, vectors, vocabularies
 from store import clusters as stored
 from store.atlas import Layout
 from store.keywords import divided, parts_of
@@ -140,18 +141,34 @@ def outlines(path: Path, projection_id: int) -> bytes | None:
     `groups`, largest first, as `dashboard.clusters.Group` has them; None if nobody has looked for clusters."""
     with connection.reading(path, wait=2.0) as con:
         layout, found = atlas.layout(con, projection_id), stored.clusters(con, projection_id)
-        if layout is None or found is None:
+        run_id = read.projection_run(con, projection_id)
+        if layout is None or found is None or run_id is None:
             return None
         table = divided(read.catalogue(con, ids=layout.ids.tolist()).to_pandas(), read.list_columns(con))
         kinds = read.metadata_columns(con)
     of = found.among(layout.ids)
     table = table.set_index("image_id").reindex(layout.ids)
-    groups = clusters.groups(layout.xy, of, found.centres, table, kinds)
+    groups = clusters.groups(
+        layout.xy, of, found.centres, table, kinds, lambda: _terms(path, run_id, found, layout.ids)
+    )
     document = {
         "of": base64.b64encode(of.astype("<i2").tobytes()).decode(),
         "groups": [vars(group) for group in groups],
     }
     return json.dumps(document, ensure_ascii=False, default=float).encode(errors="replace")
+
+
+def _terms(path: Path, run_id: int, found: stored.Clusters, ids: np.ndarray) -> dict[int, TypicalTerm]:
+    """The terms of the run's vocabularies that are typical of the clusters of these images."""
+    with connection.reading(path, wait=2.0) as con:
+        names = [each.name for each in vocabularies.vocabularies(con, run_id)]
+        scored = {name: vocabularies.term_vectors(con, run_id, name) for name in names}
+    if not scored:
+        return {}
+    of_run, matrix = vectors.vectors(path, run_id)
+    laid_out = np.isin(of_run, ids)
+    matrix = matrix if laid_out.all() else matrix[laid_out]
+    return typical_terms(matrix, found.among(of_run[laid_out]), scored)
 
 
 def page(path: Path, collection_id: int, version: str, cell: int, number: int) -> bytes | None:

@@ -211,6 +211,8 @@ def test_an_interrupted_explanation_goes_on_where_it_was(explained, monkeypatch)
         (("--target", "image:77"), "holds no image 77"),
         (("--target", "neighbours:all"), "a number of neighbours"),
         (("--target", "tabby"), "is no target"),
+        (("--target", "words: "), "is no target"),
+        (("--target", "words:a boat"), "lie in no space with texts, so words:a boat cannot be explained"),
         (("--target", "label:title=Nothing"), "no picture of this run has 'Nothing'"),
         (("--target", "label:artist=Hokusai"), "no column 'artist'"),
         (("--methods", "daam"), "it explains a target"),

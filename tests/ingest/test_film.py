@@ -320,6 +320,25 @@ def test_evidence_for_a_class_and_for_neighbours_in_a_run(film, folder, command,
     assert "no uniform share" in command(*words, "--target", "class:3", "--scale", "absolute").err
 
 
+def test_words_are_found_by_the_films_own_network_whatever_the_database_holds(film, command, tmp_path):
+    words = (
+        "film",
+        film,
+        "--method",
+        "daam",
+        "--out",
+        tmp_path / "out.mp4",
+        "--target",
+        "words:a boat",
+        "--every",
+        "2s",
+    )
+    result = command(*words, "--model", "tiny:siglip", "--json")
+    assert result.code == 0 and result.counts["target"] == "words:a boat" and result.counts["limits"][1] > 0
+    refused = command(*words, "--model", "tiny:vit")
+    assert refused.code == 2 and refused.err.count("Error:") == 1 and "lie in no space with texts" in refused.err
+
+
 @pytest.mark.parametrize(
     ("words", "blocks", "says"),
     [

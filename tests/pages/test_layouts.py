@@ -10,10 +10,11 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from dashboard import app
-from dashboard.data import layouts
+from dashboard.data import cache, layouts
 from dashboard.data.layouts import CLUSTER, LayoutOptions
 from store import clusters as stored
 from store import connection, write
+from store.vocabularies import Term, Vocabulary, add_vocabulary
 from tests.pages import database
 from tests.pages.test_map import given, layout_of, unpacked
 
@@ -87,6 +88,21 @@ def test_the_route_answers_for_each_layout_and_nothing_else(db, client):
     for query in (*wrong, f"layout=groups&by={CLUSTER}"):
         assert client.get(f"/atlas/points/1?{query}").status_code == 404, query
     assert client.get("/atlas/clusters/1").status_code == 404
+
+
+def test_a_vocabulary_names_a_cluster_that_metadata_do_not(db, client):
+    """The term's score is 1 in the two pictures of the cluster and 0 in the others."""
+    with connection.writing(db) as con:
+        stored.add(con, 1, "HDBSCAN", {}, np.arange(1, 7), np.array([1, 0, 0, 0, 0, 1]), {1: 1})
+    assert client.get("/atlas/clusters/1").json()["groups"][0]["name"] == "Cluster 1"
+    ids, vectors = cache.features(1)
+    snow = np.linalg.pinv(vectors) @ np.isin(ids, [1, 6])
+    terms = np.array([-snow, snow], np.float32)
+    vocabulary = Vocabulary("motifs", 1, (Term("a desert"), Term("snow & sea")), ("a picture of {}",))
+    with connection.writing(db) as con:
+        add_vocabulary(con, vocabulary, terms, *np.empty((4, 0)))
+    (group,) = client.get("/atlas/clusters/1").json()["groups"]
+    assert (group["name"], group["vocabulary"]) == ("snow & sea", "motifs")
 
 
 def test_a_time_line_goes_by_the_catalogue_and_names_what_is_missing(db):

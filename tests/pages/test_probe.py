@@ -71,6 +71,14 @@ def test_a_class_is_explained_and_the_prediction_named(db, open_page, tiny):
     assert len(at.selectbox(key="target_class").options) == len(backbone.network.classes)
 
 
+def test_the_network_of_a_run_that_reads_words_explains_a_text(db, open_page, monkeypatch):
+    settings = {"model": "tiny:siglip", "feature_space": "joint"}
+    monkeypatch.setattr(networks, "choices", lambda: [networks.Choice("run7", "siglip", settings)])
+    at = bring(open_page("probe", method="daam", target="words:a boat"))
+    assert not at.exception and "Explained: words:a boat." in html_of(at)
+    assert at.selectbox(key="target_kind").options == ["similarity to a text"]
+
+
 def test_only_what_the_network_can_show_is_offered(db, open_page, tiny):
     tiny("siglip")
     at = bring(open_page("probe"))

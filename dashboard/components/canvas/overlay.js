@@ -61,7 +61,7 @@ export class Overlay {
     this.lit = 0;
   }
 
-  label({ number, name, count, image, rings }, thumb) {
+  label({ number, name, count, image, rings, vocabulary }, thumb) {
     const picture = make("img", "");
     picture.alt = "";
     picture.src = thumb.replace("{id}", image);
@@ -69,7 +69,8 @@ export class Overlay {
     words.append(make("span", "name", name), make("span", "count", `${count.toLocaleString("en")} pictures`));
     const element = make("button", "label");
     element.type = "button";
-    element.title = `${name}: select these ${count.toLocaleString("en")} pictures`;
+    const by = vocabulary ? `, by the vocabulary ${vocabulary}` : "";
+    element.title = `${name}${by}: select these ${count.toLocaleString("en")} pictures`;
     element.dataset.cluster = number;
     element.append(picture, words);
     element.onclick = (event) => this.choose(number, event.shiftKey);

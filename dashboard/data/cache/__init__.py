@@ -87,6 +87,7 @@ from dashboard.data.cache.networks import (
     run,
     run_in_view,
     runs,
+    stored_texts,
     text_tower,
     text_vectors,
 )

@@ -95,7 +95,7 @@ def nearest_to(run_id: int, vector: np.ndarray, k: int, among: np.ndarray | None
 def text_vectors(run: RunRecord, wanted: Sequence[str]) -> dict[str, StoredText]:
     """{text: StoredText} of these texts, as they are stored with the run or else as its text tower reads them now; then
     they are stored. Only where one is new is the tower needed: raises its NoTextTower, and TextError."""
-    found: dict[str, StoredText] = dict(ask(texts.texts, run_id=run.run_id, wanted=tuple(dict.fromkeys(wanted))))
+    found = stored_texts(run, wanted)
     missing = [text for text in dict.fromkeys(wanted) if text not in found]
     if missing:
         fresh = [StoredText(**row) for row in text_tower(run).described(missing)]
@@ -108,7 +108,12 @@ def text_vectors(run: RunRecord, wanted: Sequence[str]) -> dict[str, StoredText]
     return found
 
 
-def text_tower(run: RunRecord) -> TextTower:
+def stored_texts(run: RunRecord, wanted: Sequence[str]) -> dict[str, StoredText]:
+    """{text: StoredText} of those of these texts that are stored with the run. Needs no network."""
+    return dict(ask(texts.texts, run_id=run.run_id, wanted=tuple(dict.fromkeys(wanted))))
+
+
+def text_tower(run: Run) -> TextTower:
     """The text tower of a run's network. Loaded once, shared by all. NoTextTower."""
     chosen = {key: value for key, value in run.settings.items() if key != "measured"}
     return _text_tower(json.dumps(chosen, sort_keys=True))

@@ -17,9 +17,9 @@ from dashboard.drawing import map_values, markup, panels
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.panels import Look, Panel, Scene
 from dashboard.drawing.text import warnings
-from dashboard.state import pickers, url
+from dashboard.state import controls, pickers, url, widgets
 from dashboard.views.attention import lookup, options, targets, viewer
-from dashboard.views.attention.lookup import NoMaps, PictureMaps, Question, Subject
+from dashboard.views.attention.lookup import WORDS, NoMaps, PictureMaps, Question, Subject
 from ingest.vision import described
 from store.records import Run, RunRecord
 
@@ -28,33 +28,45 @@ WIDTHS = {2: 440, 3: 285, 4: 206}  # pixels of a column: all in one row on a wid
 SIDE = 720
 ALONE = "alone"
 FUSIONS = {"mean": "mean of all", "max": "maximum of all"}
+LONGEST = 40  # letters of a text in a title
+UNIT = (
+    "On the scale that all maps share, a patch that adds twice as much to the similarity with its text is drawn twice "
+    "as strong. Without this each map is drawn in multiples of its own mean: its shape is compared, not its size."
+)
 
 
 @dataclass(frozen=True)
 class Column:
     """What one column shows. `head` is a number as text, a key of map_values.FUSIONS, or '' for methods without heads,
-    of which those that accumulate have ALONE too, for one layer without those before. In the address it is written
-    `1;cls;11;mean`."""
+    of which those that accumulate have ALONE too, for one layer without those before. `words` are a text of its own,
+    which it explains in place of that of all columns, '' for none. In the address it is written `1;cls;11;mean`, or
+    `1;daam;11;;words:a boat`."""
 
     run_id: int
     method: str
     layer: int
     head: str
+    words: str = ""
 
     @property
     def text(self) -> str:
-        return f"{self.run_id};{self.method};{self.layer};{self.head}"
+        own = f";{WORDS}{self.words}" if self.words else ""
+        return f"{self.run_id};{self.method};{self.layer};{self.head}{own}"
 
     @staticmethod
     def parse(text: str) -> Column | None:
         """The column written so; None for anything else."""
-        parts = text.split(";")
-        if len(parts) != 4 or not parts[0].isdecimal() or not parts[2].isdecimal():
+        parts = text.split(";", 4)
+        if len(parts) < 4 or not parts[0].isdecimal() or not parts[2].isdecimal():
             return None
-        return Column(int(parts[0]), parts[1], int(parts[2]), parts[3])
+        run_id, method, layer, head, *own = parts
+        if own and not own[0].startswith(WORDS):
+            return None
+        return Column(int(run_id), method, int(layer), head, "".join(own).removeprefix(WORDS))
 
     def question(self, target: str) -> Question:
         method = entry_of(self.method)
+        target = f"{WORDS}{self.words}" if self.words and target.startswith(WORDS) else target
         target = target if method is not None and method.needs_target else ""
         layers = None if method is not None and method.one_layer else (self.layer,)
         if self.head in map_values.FUSIONS:
@@ -89,20 +101,35 @@ def show(subject: Subject) -> None:
         st.info(markup.markdown(str(reason)))
         return
     drawing = options.choose_drawing(per_head=False, scale="shared", key="common_scale")
+    scale = st.container()
     places = st.container(horizontal=True, gap="medium", vertical_alignment="top")
     columns, sides = [], []
     beside = min(count, map_wall.BROAD_COLUMNS) if panels.is_broad(subject.size) else count
     for number in range(count):
         with places.container(width=WIDTHS[beside]):
-            columns.append(pick_column(number, runs, kind))
+            columns.append(pick_column(number, runs, kind, target))
             side = _find(subject, number, columns[-1], target)
             sides += [(side, st.container())] if side else []
     _write_to_url(columns)
-    _draw(subject, sides, drawing.look, beside)
+    with scale:
+        as_cosines = choose_unit([side for side, _ in sides], drawing.look)
+    _draw(subject, sides, drawing.look, beside, as_cosines)
 
 
-def pick_column(number: int, runs: Sequence[int], kind: str) -> Column:
-    """The controls of one column."""
+def choose_unit(sides: Sequence[Side], look: Look) -> bool:
+    """Whether maps of texts are drawn in units of the cosine, so that twice as much looks twice as strong. Offered
+    where these can be compared: one network explains its similarity to texts, by one method."""
+    methods = {(each.subject.record.run_id, each.question.method) for each in sides}
+    texts = [each for each in sides if each.found.maps.target.startswith(WORDS)]
+    if len(methods) != 1 or len(texts) != len(sides):
+        return False
+    shared = look.scale == "shared"
+    chosen = controls.toggle("In units of the cosine", True, key="cosines", disabled=not shared, help=UNIT)
+    return chosen and shared
+
+
+def pick_column(number: int, runs: Sequence[int], kind: str, target: str) -> Column:
+    """The controls of one column; of a `target` that is a text each may have another."""
     prefix, labels = f"c{number}_", pickers.run_labels()
     state = st.session_state
     options.clamp(f"{prefix}run", runs)
@@ -129,7 +156,12 @@ def pick_column(number: int, runs: Sequence[int], kind: str) -> Column:
         options.clamp(f"{prefix}head", list(shown))
         head = row.selectbox("Shown", list(shown), key=f"{prefix}head", format_func=words.named(shown))
     name = options.pick_options(key, row, prefix=prefix)
-    state[f"_{prefix}column"] = column = Column(run.run_id, name, layer, head)
+    own = ""
+    if target.startswith(WORDS):
+        common = target.removeprefix(WORDS)
+        own = st.text_input("Text of this column", key=f"{prefix}words", placeholder=common, max_chars=2000)
+    own = " ".join((own or "").split())
+    state[f"_{prefix}column"] = column = Column(run.run_id, name, layer, head, own)
     return column
 
 
@@ -141,17 +173,20 @@ def _find(subject: Subject, number: int, column: Column, target: str) -> Side | 
         with st.spinner("Running the network on the picture …"):
             found = lookup.find(own, question)
     except NoMaps as reason:
-        st.info(markup.markdown(str(reason)))
+        widgets.message(reason, st.info)
         return None
     return Side(number, own, question, found, own.scene(found.frame))
 
 
-def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count: int) -> None:
+def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count: int, as_cosines: bool) -> None:
     """The maps in their places, on one scale, and below them what they are."""
     if not sides:
         return
     # Networks and methods count in weights of their own: multiples of a map's mean can be compared.
-    groups = [(map_values.uniform(each.found.maps, each.scene.cells()), each.scene.at(SIDE)) for each, _ in sides]
+    maps = [
+        each.found.maps if as_cosines else map_values.uniform(each.found.maps, each.scene.cells()) for each, _ in sides
+    ]
+    groups = [(one, each.scene.at(SIDE)) for one, (each, _) in zip(maps, sides, strict=True)]
     drawn, bar = panels.draw_together(groups, look)
     shown = [replace(panel, title=_title(each)) for (each, _), (panel, *_) in zip(sides, drawn, strict=True)]
     for (each, place), panel in zip(sides, shown, strict=True):
@@ -196,7 +231,11 @@ def _download(
 
 
 def _title(side: Side) -> str:
-    return f"{side.found.maps.titles[0]} · {title_of(side.question.key)} · run {side.subject.record.run_id}"
+    text = side.found.maps.target.removeprefix(WORDS)
+    text = (
+        "" if text == side.found.maps.target else f" · “{text if len(text) <= LONGEST else f'{text[: LONGEST - 1]}…'}”"
+    )
+    return f"{side.found.maps.titles[0]} · {title_of(side.question.key)} · run {side.subject.record.run_id}{text}"
 
 
 # ---- the address ----------------------------------------------------------------------------------------------------
@@ -239,6 +278,7 @@ def _set(number: int, column: Column) -> None:
     state[f"{prefix}run"] = column.run_id
     options.ask_for(column.method, prefix)
     state[f"{prefix}layer"], state[f"{prefix}head"] = column.layer, column.head
+    state[f"{prefix}words"] = column.words
 
 
 def _write_to_url(columns: Sequence[Column]) -> None:

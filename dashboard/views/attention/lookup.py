@@ -19,6 +19,8 @@ from ingest.vision.geometry import Frame, fit_image
 from store.maps import FUSED, AttentionMaps, no_heads
 from store.records import Run, RunRecord
 
+WORDS = "words:"  # begins a target that is a text
+
 
 class NoMaps(Exception):
     """No map can be shown; the message is a sentence that says why."""
@@ -188,7 +190,11 @@ def compute(subject: Subject, method: str, target: str = "") -> PictureMaps:
     run = subject.run
     key = (subject.stored, run.weights_sha256, run.fit, run.size, subject.digest, method, target)
     try:
+        if target.startswith(WORDS):  # to store a text changes the database, and with it what is remembered
+            vector_of(run, target.removeprefix(WORDS))
         return cache.computed(lambda: _compute(subject, method, target), "maps", *key)
+    except NoMaps:
+        raise
     except ValueError as error:  # a target or an option that does not fit: a sentence already
         raise NoMaps(_sentence(error)) from error
     except Exception as error:  # weights that are gone, a library that is missing, memory: all end the same way
@@ -277,9 +283,23 @@ def target_of(subject: Subject, text: str, backbone: Any) -> Any:
     """The target written as `text`. Raises a ValueError with a sentence."""
     from ingest.vision.targets import make_target
 
-    if not isinstance(subject.run, RunRecord):
-        return make_target(text, backbone)
-    return make_target(text, backbone, _bank(subject.run), _labels(subject.run))
+    run = subject.run
+    if not isinstance(run, RunRecord):
+        return make_target(text, backbone, encode=lambda words: vector_of(run, words))
+    return make_target(text, backbone, _bank(run), _labels(run), lambda words: vector_of(run, words))
+
+
+def vector_of(run: Run, words: str) -> np.ndarray:
+    """The vector (dim,) of a text, stored with the run if it is in a database. Raises NoMaps where no network reads
+    it, with a sentence that says what to type."""
+    from ingest.vision.words.tower import NoTextTower  # loads torch
+
+    try:
+        if isinstance(run, RunRecord):
+            return cache.text_vectors(run, [words])[words].vector
+        return cache.text_tower(run).encode([words])[0]
+    except NoTextTower as error:
+        raise NoMaps(_sentence(error)) from error
 
 
 def probe_sentence(run: RunRecord, text: str) -> str:

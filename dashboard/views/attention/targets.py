@@ -12,11 +12,15 @@ from dashboard.compute import words
 from dashboard.data import cache
 from dashboard.state import filter_bar, pickers, url
 from dashboard.views.attention import lookup
-from dashboard.views.attention.lookup import NoMaps
+from dashboard.views.attention.lookup import WORDS, NoMaps, Subject
 from dashboard.views.attention.options import clamp
+from ingest.vision.spaces import is_joint
 from store.records import Run, RunRecord
 
 NEIGHBOURS = 20
+OFFERED = 6  # texts of stored maps
+EXAMPLE = "a boat on the sea"
+HELP = "Where the picture's similarity to the text comes from. Another text gives another map, in the picture or not."
 TARGETS = {
     "predicted": "the class that the network predicts",
     "class": "a class",
@@ -24,18 +28,21 @@ TARGETS = {
     "image": "similarity to another picture",
     "label": "what tells a label from the rest",
     "vote": "the vote of its neighbours (DAAM's rule)",
+    "words": "similarity to a text",
 }
 
 
 @dataclass(frozen=True)
 class Reach:
     """What targets can be made of: a classifier's class names, the run's other images, its collection and the metadata
-    columns of that."""
+    columns of that; whether it reads `words`, and the `texts` of which there are stored maps."""
 
     classes: tuple[str, ...]
     images: tuple[int, ...] = ()
     columns: tuple[str, ...] = ()
     collection: str = ""
+    words: bool = False
+    texts: tuple[str, ...] = ()
 
     @property
     def kinds(self) -> list[str]:
@@ -46,25 +53,27 @@ class Reach:
             "image": self.images,
             "label": self.columns,
             "vote": self.columns,
+            "words": self.words,
         }
         return [kind for kind in TARGETS if there[kind]]
 
 
-def reach(run: Run, image_id: int | None) -> Reach:
-    """What may be asked of a run's network about an image."""
-    classes = lookup.classes_of(run)
+def reach(run: Run, image_id: int | None, stored: Sequence[str] = ()) -> Reach:
+    """What may be asked of a run's network about an image; `stored` are targets of which there are maps."""
+    classes, reads_words = lookup.classes_of(run), is_joint(run.settings)
     if not isinstance(run, RunRecord):
-        return Reach(classes)
+        return Reach(classes, words=reads_words)
     ids, _ = cache.features(run.run_id)
     others = tuple(i for i in ids.tolist() if i != image_id)
     columns = tuple(cache.grouping(run.collection)) if others else ()
-    return Reach(classes, others, columns, run.collection)
+    texts = tuple(target.removeprefix(WORDS) for target in stored if target.startswith(WORDS))
+    return Reach(classes, others, columns, run.collection, reads_words, texts)
 
 
 def pick_target(run: Run, image_id: int | None, stored: Sequence[str] = ()) -> str:
     """What is explained, as the command line writes it; at first what the maps that are `stored` explain. Raises
-    NoMaps where this network can be asked nothing."""
-    able = reach(run, image_id)
+    NoMaps where this network can be asked nothing, and while no text is typed."""
+    able = reach(run, image_id, stored)
     if not able.kinds:
         raise NoMaps(
             "This network has no classifier, and there are no other pictures to compare with: nothing can be "
@@ -80,8 +89,21 @@ def pick_target(run: Run, image_id: int | None, stored: Sequence[str] = ()) -> s
     kind = row.selectbox("What is explained", able.kinds, key="target_kind", format_func=words.named(TARGETS))
     with row:
         text = _TARGET_CONTROLS[kind](able)
-    url.put("target", [text])
+    url.put("target", [text] if text else [])
+    if not text:
+        raise NoMaps(f"Type what is looked for in the picture, such as: {EXAMPLE}.")
     return text
+
+
+def text_sentences(subject: Subject, target: str) -> list[str]:
+    """How near the picture is to the text of a target, and whether that was cut; of what is not stored nothing."""
+    run, text = subject.run, target.removeprefix(WORDS)
+    if not isinstance(run, RunRecord) or (stored := cache.stored_texts(run, [text]).get(text)) is None:
+        return []
+    ids, vectors = cache.features(run.run_id)
+    near = vectors[ids == subject.image_id] @ stored.vector
+    notes = [f"The picture's similarity to the text: {cosine:.3f} (cosine)." for cosine in near]
+    return notes + [f"The text is longer than {run.title} reads, so that its end has no say."] * stored.cut
 
 
 def _predicted(able: Reach) -> str:
@@ -125,6 +147,27 @@ def _vote(able: Reach) -> str:
     return f"vote:{st.selectbox('Column', able.columns, key='target_vote', width=180)}"
 
 
+def _words(able: Reach) -> str:
+    """The target of what is typed; '' for nothing."""
+    typed = st.text_input(
+        "Text", key="target_words", placeholder=EXAMPLE, max_chars=2000, help=HELP, icon=":material/search:"
+    )
+    typed = " ".join((typed or "").split())
+    for text in [text for text in able.texts if text != typed][:OFFERED]:
+        st.button(
+            words.plain(f"“{text}”"),
+            key=f"stored_text_{text}",
+            on_click=_type,
+            args=(text,),
+            help="Its maps are stored.",
+        )
+    return f"{WORDS}{typed}" if typed else ""
+
+
+def _type(text: str) -> None:
+    st.session_state["target_words"] = text
+
+
 _TARGET_CONTROLS = {
     "predicted": _predicted,
     "class": _class,
@@ -132,6 +175,7 @@ _TARGET_CONTROLS = {
     "image": _image,
     "label": _label,
     "vote": _vote,
+    "words": _words,
 }
 
 
@@ -145,6 +189,7 @@ def _aim(text: str, able: Reach) -> None:
         "label": {"target_column": column, "target_value": value},
         "vote": {"target_vote": rest},
         "class": {"target_class": int(rest)} if rest.isdecimal() else {},
+        "words": {"target_words": rest},
     }
     kind = "predicted" if text == "class:predicted" else kind
     if kind in able.kinds:

@@ -44,7 +44,7 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
         with st.spinner("Running the network on the picture …"):
             found = lookup.find(subject, question)
     except NoMaps as reason:
-        st.info(markup.markdown(str(reason)))
+        widgets.message(reason, st.info)
         if question is not None and _of_chosen_token(question):  # a patch of another picture, with another grid
             ways_out()
         return
@@ -206,6 +206,8 @@ def sentences_of(subject: Subject, question: Question, drawing: Drawing, found: 
         notes.append(prediction_sentence(found.predicted))
     if question.target.startswith("label:"):
         notes.append(lookup.probe_sentence(subject.record, question.target))
+    if question.target.startswith("words:"):
+        notes += targets.text_sentences(subject, question.target)
     return notes
 
 

@@ -43,8 +43,9 @@ RANGES = (
 )
 CLUSTERS = (
     "Outlines are clusters that {method} finds in this plane; another projection has others. A cluster is named by "
-    "metadata that its pictures have oftener than the others, and shows the picture whose features are nearest to "
-    "their mean. Click a name to select its pictures."
+    "metadata that its pictures have oftener than the others, or where there is none by the term of a vocabulary that "
+    "suits them best, and shows the picture whose features are nearest to their mean. Click a name to select its "
+    "pictures."
 )
 ELSEWHERE = "Clusters are outlined on the projection itself."
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from dashboard.data import cache
 from ingest.vision.geometry import FITS
+from ingest.vision.spaces import is_joint
 from store.errors import StoreError
 from store.records import Run
 
@@ -52,15 +53,15 @@ def as_run(choice: Choice, fit: str) -> Run:
 
 
 def suited(run: Run) -> tuple[str, ...]:
-    """The methods that the network of `as_run` can show; those that explain a target only if it has classes."""
+    """The methods that the network of `as_run` can show; those that explain a target only if it has classes, or reads
+    words."""
     from ingest.vision.attention import methods
     from ingest.vision.explaining import suits
 
     backbone = cache.backbone(run)
+    explains = backbone.network.classes or is_joint(run.settings)
     return tuple(
-        key
-        for key, method in methods().items()
-        if suits(method, backbone) and (backbone.network.classes or not method.needs_target)
+        key for key, method in methods().items() if suits(method, backbone) and (explains or not method.needs_target)
     )
 
 
