@@ -271,7 +271,9 @@ def test_the_address_of_an_image_leads_to_its_description(client):
 def test_of_what_proxies_say_only_a_scheme_and_a_host_are_taken(client, scheme, host, base):
     behind = {"x-forwarded-proto": scheme, "x-forwarded-host": host}
     assert client.get("/iiif/1/info.json", headers=behind).json()["id"] == f"{base}/iiif/1"
-    assert client.get("/iiif/1", headers=behind, follow_redirects=False).headers["location"] == f"{base}/iiif/1/info.json"
+    assert (
+        client.get("/iiif/1", headers=behind, follow_redirects=False).headers["location"] == f"{base}/iiif/1/info.json"
+    )
     canonical = client.get("/iiif/1/full/9,/0/default.jpg", headers=behind).headers["link"]
     assert canonical.startswith(f"<{base}/iiif/1/full/9,9/0/default.jpg>;")
 
