@@ -51,7 +51,7 @@ def sharing() -> Iterator[None]:
 
 def keep(path: Path, file: tuple[int, int], connect: Callable[[], duckdb.DuckDBPyConnection]) -> None:
     """To be called while a reader has the file open: keeps its instance, by another connection, where it may be. `file`
-    is what `file_at` said before the reader opened it: if another one has come since, the instance is still the first's.
+    is what `file_at` said before the reader opened it: if another has come since, the instance is still the first's.
     """
     key = str(path)
     with _lock:
