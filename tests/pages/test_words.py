@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from dashboard.data import cache
+from dashboard.views.similar import words
 from ingest.vision.words.tower import NoTextTower
-from store import connection, texts, write
+from store import connection, read, texts, write
 from store.records import Results
 from store.texts import StoredText
 from tests.pages import database
@@ -114,3 +115,11 @@ def test_a_run_that_reads_no_words_says_what_to_type(db, open_page, wall):
     (field,) = (field for field in at.text_input if field.label == "Search by words")
     assert field.disabled and "siglip2-base" in field.help and not at.exception
     assert wall.ids
+
+
+def test_the_sentence_quotes_the_beginning_of_a_long_text(db):
+    with connection.reading(db) as con:
+        run = read.runs(con)[0]
+    long = StoredText("sea " * 500, BOAT, "tower", 1.0)
+    said = words.sentence(run, words.Words((long,), (long,)), 0, "all")
+    assert "not “sea sea" in said and " …”" in said and len(said) < 500

@@ -19,6 +19,7 @@ from store.records import RunRecord
 from store.texts import StoredText
 
 KEY = "words"
+SHOWN = 100  # letters of a text in the sentence that says what was searched with
 EXAMPLE = "a boat on a stormy sea -people"
 HELP = (
     "What is to be seen, in words. A minus right before words takes away what is like them: `harbour -people`. "
@@ -109,6 +110,10 @@ def is_text_alone(words: Words, pictures: int) -> bool:
     return not pictures and len(words.wanted) == 1 and not words.unwanted
 
 
+def _beginning(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]} …"
+
+
 def percent(share: float) -> str:
     """A probability in percent, small ones too."""
     return f"probability {100 * share:.3g} %" if share >= 1e-6 else "probability < 0.0001 %"
@@ -116,7 +121,8 @@ def percent(share: float) -> str:
 
 def sentence(run: RunRecord, words: Words, pictures: int, among: str) -> str:
     """What was searched with and what the scores are; so many `pictures` count beside the words."""
-    texts = [*(f"“{each.text}”" for each in words.wanted), *(f"not “{each.text}”" for each in words.unwanted)]
+    wanted, unwanted = ([f"“{_beginning(each.text)}”" for each in some] for some in (words.wanted, words.unwanted))
+    texts = [*wanted, *(f"not {text}" for text in unwanted)]
     also = f" and {counted(pictures, 'picture')}" if pictures else ""
     score = "the scores say how many percent of all pictures are less like that"
     if is_text_alone(words, pictures) and words.wanted[0].logit_bias is not None:
