@@ -34,3 +34,9 @@ def plain(text: str) -> str:
     line = re.sub(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+", " ", text).strip()
     escaped = "".join(f"\\{letter}" if letter in "\\`*_{}[]()<>#+-.!|~$:&" else letter for letter in line)
     return _ACTIVE.sub(lambda match: match[0] + _JOINER, escaped)
+
+
+def lines(text: str) -> str:
+    """The same, in as many lines as the text has."""
+    # A character of no width at its beginning: below other words a line of = would make a heading of them.
+    return "  \n".join(_JOINER + plain(line) for line in text.splitlines())

@@ -16,6 +16,7 @@ from dashboard.data import cache
 from dashboard.drawing import figure, markup
 from dashboard.state import controls
 from ingest.vision.spaces import is_joint
+from store.conditions import short
 from store.records import RunRecord
 from store.texts import StoredText
 
@@ -23,6 +24,7 @@ _COMMAND = re.compile(r"(?s)(.*?):?\s*(python -m ingest [^;]*?)\.?")
 
 
 WORDS = "words"
+SHOWN = 100  # letters of a text in a sentence
 _EXAMPLE = "a boat on a stormy sea -people"
 _HELP = (
     "What is to be seen, in words. A minus right before words takes away what is like them: `harbour -people`. "
@@ -42,9 +44,8 @@ class Words:
         return bool(self.wanted or self.unwanted)
 
     def __str__(self) -> str:
-        return ", ".join(
-            [*(f"“{each.text}”" for each in self.wanted), *(f"not “{each.text}”" for each in self.unwanted)]
-        )
+        wanted, unwanted = ([f"“{short(each.text, SHOWN)}”" for each in some] for some in (self.wanted, self.unwanted))
+        return ", ".join([*wanted, *(f"unlike {text}" for text in unwanted)])
 
     def direction(self) -> np.ndarray | None:
         """The vector (dim,) to search with; None where words cancel each other out."""

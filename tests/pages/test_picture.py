@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dashboard.compute import words
 from dashboard.state import ordering
 from ingest.vision.colour_maps import colour_table
 from store import connection, notes, read, regions, write
@@ -128,15 +129,19 @@ def test_what_lies_around_a_picture():
 
 def test_a_note_is_saved_changed_and_deleted(db, page):
     at = page()
-    at.text_area(key="note_new").set_value(" By the *same* hand ")
+    at.text_area(key="note_new").set_value(" By the *same* hand\ntwice ")
     at.button(key="note_add").click().run()
-    assert at.text_area(key="note_new").value == "" and r"By the \*same\* hand" in texts(at)
+    assert at.text_area(key="note_new").value == "" and "By the \\*same\\* hand  \n\u2060twice" in texts(at)
     at.text_area(key="note_text_1").set_value("By another")
     at.button(key="note_save_1").click().run()
     assert "By another" in texts(at)
     at.button(key="note_delete_1").click().run()
     with connection.reading(db) as con:
         assert notes.of(con, [1]).num_rows == 0
+
+
+def test_a_note_is_shown_in_its_own_lines():
+    assert words.lines("*Sea*\n=\n\n# 1494") == "\u2060\\*Sea\\*  \n\u2060=  \n\u2060  \n\u2060\\# 1494"
 
 
 def test_an_empty_note_and_a_busy_database_are_sentences(db, page, monkeypatch):

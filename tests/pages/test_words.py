@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from dashboard.data import cache
+from dashboard.views.similar import words
 from ingest.vision.words.tower import NoTextTower
-from store import connection, texts, write
+from store import connection, read, texts, write
 from store.records import Results
 from store.texts import StoredText
 from tests.pages import database
@@ -165,3 +166,11 @@ def test_a_condition_on_words_is_read_again_and_finds_its_text(db, text):
     with connection.writing(db) as con:
         texts.add_texts(con, run, [StoredText(text, CAFE, "tiny:siglip", 20.0)])
     assert cache.satisfying(condition).tolist() == [5, 6]
+
+
+def test_the_sentence_quotes_the_beginning_of_a_long_text(db):
+    with connection.reading(db) as con:
+        run = read.runs(con)[0]
+    long = StoredText("sea " * 500, BOAT, "tower", 1.0)
+    said = words.sentence(run, words.Words((long,), (long,)), 0, "all")
+    assert "unlike “sea sea" in said and "…”" in said and len(said) < 500

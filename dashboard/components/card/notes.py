@@ -32,7 +32,7 @@ def line(row: dict[str, Any]) -> None:
     """One note."""
     number, key = row["note_id"], f"note_text_{row['note_id']}"
     with st.container(gap=None):
-        st.markdown(words.plain(row["note"]))
+        st.markdown(words.lines(row["note"]))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(f"{row['created_at']:%d %B %Y}", width="content")
             with st.popover("Change", type="tertiary"):
