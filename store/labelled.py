@@ -1,0 +1,59 @@
+"""Vocabularies as columns of pictures: the values of a picture are the terms that it is labelled with."""
+
+import duckdb
+import numpy as np
+
+from store import rows
+from store.catalogue import OWN
+from store.identifiers import literal
+
+BESIDE = "vocabulary"  # what a column's name gets beside it where the metadata has one of that name
+TAKEN = ("tag", "map cluster")  # what else stands among columns
+
+Connection = duckdb.DuckDBPyConnection
+
+
+def columns(con: Connection, run_id: int) -> dict[str, str]:
+    """{name of the column: vocabulary} of a run's vocabularies, by name. One that is called as a column of the
+    catalogue is, in any case of its letters, is "NAME (vocabulary)"."""
+    names = [name for (name,) in rows.fetch(con, "SELECT name FROM catalogue_column")]
+    taken = {name.casefold() for name in (*OWN, *TAKEN, *names)}
+    found: dict[str, str] = {}
+    for (vocabulary,) in rows.fetch(con, "SELECT name FROM vocabulary WHERE run_id = ? ORDER BY name", [run_id]):
+        column, number = vocabulary, 1
+        while column.casefold() in taken:
+            column = f"{vocabulary} ({BESIDE})" if number == 1 else f"{vocabulary} ({BESIDE} {number})"
+            number += 1
+        taken.add(column.casefold())
+        found[column] = vocabulary
+    return found
+
+
+def parts(run_id: int, vocabulary: str) -> str:
+    """SQL for the rows (image_id, part): each term that a picture is labelled with."""
+    return (
+        f"SELECT image_id, term AS part FROM labelled WHERE run_id = {int(run_id)} AND vocabulary = {literal(vocabulary)}"
+    )
+
+
+def values(con: Connection, run_id: int, vocabulary: str, ids: np.ndarray) -> list[tuple[str, ...] | None]:
+    """The terms of images (n,) in their order, a picture's best first and broader ones after it; an empty tuple for an
+    image that is labelled with none, None for one that the vocabulary was not scored over."""
+    query = """
+        SELECT image_id, list(term ORDER BY rank, inherited, term) FROM labelled
+        WHERE run_id = $run AND vocabulary = $vocabulary GROUP BY image_id
+    """
+    params = {"run": run_id, "vocabulary": vocabulary}
+    found = {image: tuple(terms) for image, terms in rows.fetch(con, query, params)}
+    query = """
+        SELECT DISTINCT image_id FROM term_score JOIN vocabulary USING (vocabulary_id)
+        WHERE run_id = $run AND name = $vocabulary
+    """
+    found = {image: () for (image,) in rows.fetch(con, query, params)} | found
+    return [found.get(image) for image in np.asarray(ids).tolist()]
+
+
+def run_of_projection(con: Connection, projection_id: int) -> int | None:
+    """The run that a projection is of; None if there is no such projection."""
+    found = rows.first(con, "SELECT run_id FROM projection WHERE projection_id = ?", [projection_id])
+    return found[0] if found else None
