@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dashboard.data import cache
-from ingest.vision.words import NoTextTower
+from ingest.vision.words.tower import NoTextTower
 from store import connection, texts, write
 from store.records import Results
 from store.texts import StoredText

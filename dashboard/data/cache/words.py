@@ -15,7 +15,7 @@ from store.records import RunRecord
 from store.texts import StoredText
 
 if TYPE_CHECKING:
-    from ingest.vision.words import TextTower
+    from ingest.vision.words.tower import TextTower
 
 
 def text_vectors(run: RunRecord, wanted: Sequence[str]) -> dict[str, StoredText]:
@@ -42,6 +42,6 @@ def text_tower(run: RunRecord) -> TextTower:
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the text tower …")
 def _text_tower(settings: str) -> TextTower:
-    from ingest.vision.words import load_text_tower
+    from ingest.vision.words.opening import load_text_tower
 
     return load_text_tower(json.loads(settings))

@@ -42,7 +42,9 @@ class Words:
 def field(run: RunRecord, picture: bool) -> Words:
     """The field, and the words in it; `picture`: there is one in view to search with as well. No words, with a sentence
     on the page, where the run's network reads none."""
-    from ingest.vision.words import NoTextTower, TextError, is_joint
+    from ingest.vision.spaces import is_joint
+    from ingest.vision.words.scores import TextError
+    from ingest.vision.words.tower import NoTextTower
 
     if not is_joint(run.settings):
         explain(run)
