@@ -28,7 +28,7 @@ _RANGE = ".."
 
 @dataclass(frozen=True)
 class Column:
-    """A column's name as SQL writes it, and its type; TAG is the type of tags, VOCABULARY that of the terms which images
+    """A column's name as SQL writes it, and its type; TAG is the type of tags, VOCABULARY that of the terms that images
     are labelled with. Where an image can have several values, `parts` is SQL for the rows (image_id, part), divided by
     `separator`."""
 

@@ -1,7 +1,6 @@
 """Vocabularies as columns of pictures: the values of a picture are the terms that it is labelled with."""
 
 import duckdb
-import numpy as np
 
 from store import rows
 from store.catalogue import OWN
@@ -31,26 +30,30 @@ def columns(con: Connection, run_id: int) -> dict[str, str]:
 
 def parts(run_id: int, vocabulary: str) -> str:
     """SQL for the rows (image_id, part): each term that a picture is labelled with."""
-    return (
-        f"SELECT image_id, term AS part FROM labelled WHERE run_id = {int(run_id)} AND vocabulary = {literal(vocabulary)}"
-    )
+    of = f"run_id = {int(run_id)} AND vocabulary = {literal(vocabulary)}"
+    return f"SELECT image_id, term AS part FROM labelled WHERE {of}"
 
 
-def values(con: Connection, run_id: int, vocabulary: str, ids: np.ndarray) -> list[tuple[str, ...] | None]:
-    """The terms of images (n,) in their order, a picture's best first and broader ones after it; an empty tuple for an
-    image that is labelled with none, None for one that the vocabulary was not scored over."""
+def counts(con: Connection, run_id: int, vocabulary: str) -> dict[str, int]:
+    """{term: pictures that it labels}, broader terms among them; terms that label none are left out."""
+    query = "SELECT term, count(*) FROM labelled WHERE run_id = ? AND vocabulary = ? GROUP BY term ORDER BY term"
+    return dict(rows.fetch(con, query, [run_id, vocabulary]))
+
+
+def terms(con: Connection, run_id: int, vocabulary: str) -> dict[int, tuple[str, ...]]:
+    """{image_id: the terms that it is labelled with, the best first and broader ones after it} of the images that the
+    vocabulary was scored over."""
+    params = {"run": run_id, "vocabulary": vocabulary}
+    scored = """
+        SELECT DISTINCT image_id FROM term_score JOIN vocabulary USING (vocabulary_id)
+        WHERE run_id = $run AND name = $vocabulary
+    """
+    found: dict[int, tuple[str, ...]] = dict.fromkeys((image for (image,) in rows.fetch(con, scored, params)), ())
     query = """
         SELECT image_id, list(term ORDER BY rank, inherited, term) FROM labelled
         WHERE run_id = $run AND vocabulary = $vocabulary GROUP BY image_id
     """
-    params = {"run": run_id, "vocabulary": vocabulary}
-    found = {image: tuple(terms) for image, terms in rows.fetch(con, query, params)}
-    query = """
-        SELECT DISTINCT image_id FROM term_score JOIN vocabulary USING (vocabulary_id)
-        WHERE run_id = $run AND name = $vocabulary
-    """
-    found = {image: () for (image,) in rows.fetch(con, query, params)} | found
-    return [found.get(image) for image in np.asarray(ids).tolist()]
+    return found | {image: tuple(each) for image, each in rows.fetch(con, query, params)}
 
 
 def run_of_projection(con: Connection, projection_id: int) -> int | None:

@@ -1,10 +1,11 @@
 """How precise a term's labels are at each threshold, from a sample of pictures that somebody has marked.
 
-The pictures that have a score of the term are ranked, and parted into strata by halves: the lower half, the half above
-it, and so on, so that few sure pictures count as much as many unsure ones. A round draws from each stratum, and more
-from those at the threshold; inside a stratum each picture that is not marked yet is drawn with the same chance, whatever
-was drawn before. So the marks of a stratum are a simple random sample of it, and those of them above a threshold one of
-its pictures there: the mean over strata, weighted by the pictures that each has above the threshold, is unbiased.
+The pictures that have a score of the term are ranked, and parted into strata by halves: the lower half, half of the
+rest above it, and so on, so that a few sure pictures are drawn from as often as many unsure ones. A round draws from
+each stratum, and more from those at the threshold; inside a stratum each picture that is not marked yet is drawn with
+the same chance, whatever was drawn before. So the marks of a stratum are a simple random sample of it, and those of
+them above a threshold one of its pictures there: the mean over strata, weighted by the pictures that each has above
+the threshold, is unbiased.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ def strata(pictures: int, most: int = STRATA) -> np.ndarray:
 
 
 def draw(labelled: int, marked: np.ndarray, seed: int, count: int = ROUND) -> np.ndarray:
-    """The ranks (at most `count`,) of pictures to mark, shuffled: half of them from the two strata at the threshold, that
-    of the last of the `labelled` best pictures and that of the next, the others from all strata in turn. `marked` bool
-    (n,) says which are."""
+    """The ranks (at most `count`,) of pictures to mark, shuffled: half of them from the strata at the threshold,
+    that of the last of the `labelled` best pictures and that of the next, the others from all strata in turn.
+    `marked` bool (n,) says which are marked already."""
     random = np.random.default_rng(seed)
     of = strata(len(marked))
     left = [list(random.permutation(np.flatnonzero((of == each) & ~marked))) for each in range(of.max(initial=-1) + 1)]
-    here = dict.fromkeys(int(of[min(max(rank, 0), len(of) - 1)]) for rank in (labelled - 1, labelled)) if len(of) else {}
+    here = dict.fromkeys(of[np.clip([labelled - 1, labelled], 0, len(of) - 1)].tolist()) if len(of) else {}
     chosen = _in_turn(left, list(range(len(left))), count - count // 2)
     chosen += _in_turn(left, list(here), count - len(chosen))
     chosen += _in_turn(left, list(range(len(left))), count - len(chosen))
@@ -75,7 +76,8 @@ def precision(labelled: int, marks: Mapping[int, bool], pictures: int) -> Precis
     unknown = (size - drawn) / np.maximum(size - 1, 1)
     variance = float(weight**2 @ (unknown * smooth * (1 - smooth) / drawn))
     mean = float(weight @ smooth)
-    return Precision(labelled, share, *wilson(share, mean * (1 - mean) / variance if variance else math.inf), len(ranks))
+    interval = wilson(share, mean * (1 - mean) / variance if variance else math.inf)
+    return Precision(labelled, share, *interval, len(ranks))
 
 
 def curve(marks: Mapping[int, bool], pictures: int) -> list[Precision]:

@@ -11,7 +11,7 @@ from ingest.vision.words.terms import TermRow, read_csv, texts_of, vectors_of
     ("data", "terms", "twice"),
     [
         (b"term,parent\nboat,vehicle\nboat,x\n,\n tree ,\n", [TermRow("boat", None, "vehicle"), TermRow("tree")], 1),
-        ("Prompt;TERM\r\n\"a boat; a ship\";Boot\r\n".encode("utf-16"), [TermRow("Boot", "a boat; a ship")], 0),
+        ('Prompt;TERM\r\n"a boat; a ship";Boot\r\n'.encode("utf-16"), [TermRow("Boot", "a boat; a ship")], 0),
         ("term\nBär\n".encode("cp1252"), [TermRow("Bär")], 0),
         (b"\xef\xbb\xbfboat\ntree\nboat\n", [TermRow("boat"), TermRow("tree")], 1),
     ],

@@ -105,5 +105,18 @@ from dashboard.data.cache.projected import (
     projections,
     save_part,
 )
+from dashboard.data.cache.vocabularies import (
+    add_marks,
+    catalogue_with_labels,
+    columns_with_labels,
+    label_counts,
+    marks,
+    score_vocabulary,
+    set_threshold,
+    term_scores,
+    thresholds,
+    vocabularies,
+    vocabulary_columns,
+)
 from dashboard.data.cache.words import text_tower, text_vectors
 from dashboard.data.routes import route

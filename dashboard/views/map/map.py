@@ -91,6 +91,7 @@ def draw(
     wanted: np.ndarray | None,
 ) -> int | None:
     """The canvas; returns the picture that was opened just now, if one was."""
+    labels = labels_state(cache.run_in_view(), column)
     answer = canvas.canvas(
         source,
         FIGURE,
@@ -98,7 +99,7 @@ def draw(
         "They can be chosen by their metadata above.",
         tints=None
         if tints is None
-        else cache.remembered(lambda: canvas.rgb(tints.of), "tints", source.points, layout.version, column),
+        else cache.remembered(lambda: canvas.rgb(tints.of), "tints", source.points, layout.version, column, labels),
         legend=None if tints is None or column is None else legend(tints, column),
         included=None if wanted is None else np.isin(layout.ids, wanted),
         marked=np.isin(layout.ids, selected.ids()),
@@ -145,7 +146,7 @@ def choose_view(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, Layout
         )
         projection = rows[chosen]
         clustered = cache.clusters(projection["projection_id"]) is not None
-        columns = [*cache.grouping(run.collection), *([CLUSTER] if clustered else [])]
+        columns = [*cache.grouping(run.collection), *cache.vocabulary_columns(run), *([CLUSTER] if clustered else [])]
         layout_options = layout_options_of(run, columns)
         column = controls.selectbox(
             "Frame colour",
@@ -198,12 +199,17 @@ def tint(layout: Layout, run: RunRecord, projection_id: int, column: str | None)
             found = colours.colour([names.get(number) for number in of], "text")
             none = {"not given": "in no cluster"}
             return replace(found, legend=[(none.get(name, name), tint, n) for name, tint, n in found.legend])
-        values = cache.catalogue_parts(run.collection).set_index("image_id")[column].reindex(layout.ids)
-        kind = cache.metadata_columns(run.collection)[column]
+        values = cache.catalogue_with_labels(run).set_index("image_id")[column].reindex(layout.ids)
+        kind = cache.columns_with_labels(run)[column]
         known = zip(values.astype(object), values.notna(), strict=True)
         return colours.colour([value if there else None for value, there in known], kind)
 
-    return cache.remembered(make, "map", projection_id, layout.version, run.run_id, column)
+    return cache.remembered(make, "map", projection_id, layout.version, run.run_id, column, labels_state(run, column))
+
+
+def labels_state(run: RunRecord, column: str | None) -> str:
+    """A word that changes with the labels of a vocabulary, if the column is one: its thresholds are what people say."""
+    return cache.state() if column in cache.vocabulary_columns(run) else ""
 
 
 def legend(tints: colours.Colours, column: str) -> canvas.Legend:
@@ -229,7 +235,7 @@ def explain(
         laid_out(run, layout_options, words.plain(layout_options.by), method),
     ]
     text = " ".join(part for part in parts if part)
-    if column in cache.list_columns():
+    if column in cache.list_columns() or column in cache.vocabulary_columns(run):
         text += (
             f" A frame has the colour of the first value of {words.plain(column)} that has one; the legend counts all."
         )
@@ -252,7 +258,8 @@ def laid_out(run: RunRecord, layout_options: LayoutOptions, by: str, method: str
         and (name := range_of(layout_options.by, cache.metadata_columns(run.collection))) is not None
     ):
         text += RANGES.format(middle=" the middle of its range of years" if layout_options.by == name else f" its {by}")
-    if layout_options.layout == "groups" and layout_options.by in cache.list_columns():
+    several = {*cache.list_columns(), *cache.vocabulary_columns(run)}
+    if layout_options.layout == "groups" and layout_options.by in several:
         text += f" A picture with several values of {by} lies with the first."
     return text
 
