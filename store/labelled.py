@@ -34,10 +34,14 @@ def parts(run_id: int, vocabulary: str) -> str:
     return f"SELECT image_id, term AS part FROM labelled WHERE {of}"
 
 
-def counts(con: Connection, run_id: int, vocabulary: str) -> dict[str, int]:
-    """{term: pictures that it labels}, broader terms among them; terms that label none are left out."""
-    query = "SELECT term, count(*) FROM labelled WHERE run_id = ? AND vocabulary = ? GROUP BY term ORDER BY term"
-    return dict(rows.fetch(con, query, [run_id, vocabulary]))
+def counts(con: Connection, run_id: int, vocabulary: str, own: bool = False) -> dict[str, int]:
+    """{term: pictures that it labels}, broader terms among them, or with `own` only those that are labelled by the term
+    itself; terms that label none are left out."""
+    query = """
+        SELECT term, count(*) FROM labelled WHERE run_id = ? AND vocabulary = ? AND NOT (? AND inherited)
+        GROUP BY term ORDER BY term
+    """
+    return dict(rows.fetch(con, query, [run_id, vocabulary, own]))
 
 
 def terms(con: Connection, run_id: int, vocabulary: str) -> dict[int, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dashboard.compute.precision import curve, draw, precision, strata, wilson
+from dashboard.views.vocabulary.precision import curve, draw, precision, strata, wilson
 
 
 def planted(pictures: int, seed: int) -> np.ndarray:

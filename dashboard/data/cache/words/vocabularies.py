@@ -56,6 +56,11 @@ def label_counts(run_id: int, vocabulary: str) -> dict[str, int]:
     return dict(ask(labelled.counts, run_id=run_id, vocabulary=vocabulary))
 
 
+def own_label_counts(run_id: int, vocabulary: str) -> dict[str, int]:
+    """{term: pictures that it labels itself}."""
+    return dict(ask(labelled.counts, run_id=run_id, vocabulary=vocabulary, own=True))
+
+
 def term_scores(run_id: int, vocabulary: str, term: str) -> pd.DataFrame:
     """image_id, score (cosine) of a term's stored scores, the best first."""
     return ask(threshold_store.scores, run_id=run_id, vocabulary=vocabulary, term=term)
