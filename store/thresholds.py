@@ -37,9 +37,8 @@ def set_threshold(con: Connection, run_id: int, vocabulary: str, term: str, thre
     query = "DELETE FROM term_threshold WHERE run_id = $run AND vocabulary = $vocabulary AND term = $term"
     rows.fetch(con, query, _named(run_id, vocabulary, term))
     if threshold is not None:
-        row = {"run_id": run_id, "vocabulary": vocabulary, "term": term, "threshold": threshold}
-        row["created_at"] = rows.now()
-        rows.insert(con, "term_threshold", {name: [value] for name, value in row.items()})
+        about = {"run_id": [run_id], "vocabulary": [vocabulary], "term": [term]}
+        rows.insert(con, "term_threshold", {**about, "threshold": [threshold], "created_at": [rows.now()]})
 
 
 def marks(con: Connection, run_id: int, vocabulary: str, term: str) -> pa.Table:

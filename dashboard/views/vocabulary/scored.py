@@ -39,15 +39,17 @@ class ScoredTerm:
         return float(self.scores[labelled - 1])
 
     def words(self, ranks: Iterable[int]) -> list[str]:
-        """What the scores at these ranks, from 0, say: SigLIP's probability, and how many other pictures score less."""
+        """What the scores at these ranks, from 0, say: how many percent of the pictures score less, and SigLIP's own
+        probability."""
         from ingest.vision.words.scores import percentile, probability
 
         chosen = self.scores[np.asarray(list(ranks), dtype=int)]
-        texts = [f"above {share:.3g} %" for share in percentile(chosen, self.scores)]
+        texts = [f"above {_share(share)} %" for share in percentile(chosen, self.scores)]
         scale, bias = (self.vocabulary.settings.get(key) for key in ("logit_scale", "logit_bias"))
         if scale is None or bias is None:
             return texts
-        return [f"{_percent(p)} · {text}" for p, text in zip(probability(chosen, scale, bias), texts, strict=True)]
+        shares = probability(chosen, scale, bias)
+        return [f"{text} · p {_probability(share)}" for text, share in zip(texts, shares, strict=True)]
 
 
 def scored(run: RunRecord, vocabulary: Vocabulary, term: str) -> ScoredTerm:
@@ -59,5 +61,11 @@ def scored(run: RunRecord, vocabulary: Vocabulary, term: str) -> ScoredTerm:
     return ScoredTerm(run, vocabulary, term, ids, scores, threshold, now)
 
 
-def _percent(share: float) -> str:
-    return f"probability {100 * share:.3g} %" if share >= 1e-6 else "probability < 0.0001 %"
+def _share(percent: float) -> str:
+    """A percentile as few digits tell it."""
+    return f"{percent:.0f}" if percent < 99 else f"{percent:.4g}"
+
+
+def _probability(share: float) -> str:
+    """A probability, small ones too."""
+    return f"{share:.2g}" if share >= 1e-6 else "< 0.000001"

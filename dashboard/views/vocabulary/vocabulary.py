@@ -143,12 +143,18 @@ def strip(term: ScoredTerm, labelled: int, way: str) -> int | None:
         ranks = list(range(start, min(start + SHOWN, count)))
     else:
         ranks = [place - 1 for place in steps(count, SHOWN)]
-    texts = zip(ranks, term.words(ranks), strict=True)
-    captions = {int(term.ids[rank]): f"labelled · {text}" if rank < labelled else text for rank, text in texts}
-    clicked = components.gallery(cache.items(captions, captions), "vocabulary_strip", size=130)
+    captions = {int(term.ids[rank]): text for rank, text in zip(ranks, term.words(ranks), strict=True)}
+    clicked = None
+    for label, reached in (("Labelled", True), ("Not labelled", False)):
+        ids = [int(term.ids[rank]) for rank in ranks if (rank < labelled) == reached]
+        if ids:
+            st.markdown(f"**{label}**")
+            key = f"vocabulary_{label.lower().replace(' ', '_')}"
+            opened = components.gallery(cache.items(ids, captions), key, size=130)
+            clicked = clicked if opened is None else opened
     meaning = "“Above 90 %”: nine of ten pictures score lower for this term."
-    if "probability" in next(iter(captions.values())):
-        meaning += " The probability is the network's own, for this term alone."
+    if term.vocabulary.settings.get("logit_bias") is not None:
+        meaning += " p is the probability that the network itself gives to this term, from 0 to 1."
     kept = str(term.vocabulary.settings.get("kept", ""))
     if kept and kept != "all scores":
         meaning += f" Of so large a vocabulary only {kept} are stored: these {counted(count, 'picture')}."
