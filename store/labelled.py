@@ -1,5 +1,8 @@
 """Vocabularies as columns of pictures: the values of a picture are the terms that it is labelled with."""
 
+from itertools import groupby
+from operator import itemgetter
+
 import duckdb
 
 from store import rows
@@ -52,12 +55,14 @@ def terms(con: Connection, run_id: int, vocabulary: str) -> dict[int, tuple[str,
         SELECT DISTINCT image_id FROM term_score JOIN vocabulary USING (vocabulary_id)
         WHERE run_id = $run AND name = $vocabulary
     """
-    found: dict[int, tuple[str, ...]] = dict.fromkeys((image for (image,) in rows.fetch(con, scored, params)), ())
     query = """
-        SELECT image_id, list(term ORDER BY rank, inherited, term) FROM labelled
-        WHERE run_id = $run AND vocabulary = $vocabulary GROUP BY image_id
+        SELECT image_id, term FROM labelled WHERE run_id = $run AND vocabulary = $vocabulary
+        ORDER BY image_id, rank, inherited, term
     """
-    return found | {image: tuple(each) for image, each in rows.fetch(con, query, params)}
+    found: dict[int, tuple[str, ...]] = dict.fromkeys((image for (image,) in rows.fetch(con, scored, params)), ())
+    for image, each in groupby(rows.fetch(con, query, params), itemgetter(0)):
+        found[image] = tuple(term for _, term in each)
+    return found
 
 
 def run_of_projection(con: Connection, projection_id: int) -> int | None:

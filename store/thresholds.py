@@ -23,7 +23,8 @@ def scores(con: Connection, run_id: int, vocabulary: str, term: str) -> pa.Table
         FROM term_score s JOIN vocabulary v USING (vocabulary_id) JOIN vocabulary_term t USING (vocabulary_id, position)
         WHERE v.run_id = $run AND v.name = $vocabulary AND t.term = $term ORDER BY s.score DESC, s.image_id
     """
-    return con.sql(query, params=rows.plain(_named(run_id, vocabulary, term))).to_arrow_table()
+    found = con.execute(query, _named(run_id, vocabulary, term)).fetchnumpy()
+    return pa.table({name: np.asarray(found[name]) for name in ("image_id", "score")})
 
 
 def thresholds(con: Connection, run_id: int, vocabulary: str) -> dict[str, float]:

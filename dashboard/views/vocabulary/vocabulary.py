@@ -97,7 +97,8 @@ def choose_threshold(term: ScoredTerm) -> int:
     st.session_state[OF] = term.key
     if len(options) < 2:
         return count
-    texts = {each: f"{counted(each, 'picture')}, the last {term.words([each - 1])[0]}" for each in options}
+    last = term.words(each - 1 for each in options)
+    texts = {each: f"{counted(each, 'picture')}, the last {text}" for each, text in zip(options, last, strict=True)}
     chosen = controls.select_slider(
         "Threshold: pictures that the term labels",
         options,
