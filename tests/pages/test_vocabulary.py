@@ -77,7 +77,7 @@ def test_the_strip_goes_from_sure_to_unsure_and_the_slider_says_how_many(db, ope
     assert not at.exception
     above, below = (walls(at)[f"vocabulary_{name}"]["items"] for name in ("labelled", "not_labelled"))
     assert [item["id"] for item in above] == [1, 2, 3] and [item["id"] for item in below] == [4, 5, 6]
-    assert above[0]["caption"] == "above 92 % · p 1" and below[0]["caption"] == "above 42 % · p 0.5"
+    assert above[0]["caption"] == "92 % · p 1" and below[0]["caption"] == "42 % · p 0.5"
     assert "It has no threshold: it labels the 3 pictures of which it is the best term" in said(at)
     term = next(each for each in at.selectbox if each.key == "term")
     assert term.options == ["café (3)", "place › sea (3)"]

@@ -44,7 +44,7 @@ class ScoredTerm:
         from ingest.vision.words.scores import percentile, probability
 
         chosen = self.scores[np.asarray(list(ranks), dtype=int)]
-        texts = [f"above {_share(share)} %" for share in percentile(chosen, self.scores)]
+        texts = [f"{_share(share)} %" for share in percentile(chosen, self.scores)]
         scale, bias = (self.vocabulary.settings.get(key) for key in ("logit_scale", "logit_bias"))
         if scale is None or bias is None:
             return texts

@@ -98,7 +98,7 @@ def choose_threshold(term: ScoredTerm) -> int:
     if len(options) < 2:
         return count
     last = term.words(each - 1 for each in options)
-    texts = {each: f"{counted(each, 'picture')}, the last {text}" for each, text in zip(options, last, strict=True)}
+    texts = {each: f"{counted(each, 'picture')}, the last at {text}" for each, text in zip(options, last, strict=True)}
     chosen = controls.select_slider(
         "Threshold: pictures that the term labels",
         options,
@@ -153,7 +153,7 @@ def strip(term: ScoredTerm, labelled: int, way: str) -> int | None:
             key = f"vocabulary_{label.lower().replace(' ', '_')}"
             opened = components.gallery(cache.items(ids, captions), key, size=130)
             clicked = clicked if opened is None else opened
-    meaning = "“Above 90 %”: nine of ten pictures score lower for this term."
+    meaning = "“90 %”: nine of ten pictures score lower for this term."
     if term.vocabulary.settings.get("logit_bias") is not None:
         meaning += " p is the probability that the network itself gives to this term, from 0 to 1."
     kept = str(term.vocabulary.settings.get("kept", ""))
