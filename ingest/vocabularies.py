@@ -12,15 +12,14 @@ from ingest.errors import SourceError
 from ingest.report import Report
 from ingest.tables.tabular import SUFFIXES
 from ingest.vision.words import labelling
-from ingest.vision.words.scores import check_templates, pooled
+from ingest.vision.words.scores import check_templates
+from ingest.vision.words.terms import PROMPTS, terms_of, texts_of, vectors_of
 from ingest.vision.words.tower import TextTower
-from ingest.words import clean, encode, lines_of, read_table, searchable_run, tower_of
+from ingest.words import encode, lines_of, read_table, searchable_run, tower_of
 from store import vectors, vocabularies
 from store.connection import reading, writing
 from store.records import RunRecord
 from store.vocabularies import Term, Vocabulary
-
-PROMPTS = ("a picture of {}",)
 
 
 def add_vocabulary(
@@ -55,24 +54,14 @@ def read_terms(file: Path, report: Report) -> list[Term]:
     each line is one. SourceError with a sentence for a file with none."""
     if file.suffix.lower() in SUFFIXES:
         sheet = read_table(file, "term", report)
-        places = [sheet.header.index(key) if key in sheet.header else None for key in ("term", "prompt", "parent")]
-        rows = [[None if at is None else clean(row[at]) for at in places] for row in sheet.rows]
+        found, twice = terms_of(sheet.header, sheet.rows)
     else:
-        rows = [[clean(line), None, None] for line in lines_of(file)]
-    found: dict[str, Term] = {}
-    for term, prompt, parent in rows:
-        if term and term not in found:
-            found[term] = Term(term, prompt or None, parent or None)
+        found, twice = terms_of(["term"], [[line] for line in lines_of(file)])
     if not found:
         raise SourceError(f"{file.name} holds no term: a table with a column term is expected, or one a line")
-    if twice := sum(bool(term) for term, *_ in rows) - len(found):
+    if twice:
         report.log(f"{twice} of the terms of {file.name} are there before, and were left out")
-    return list(found.values())
-
-
-def texts_of(term: Term, prompts: Sequence[str]) -> list[str]:
-    """The texts whose mean vector stands for a term: its own prompt, or it in each of the templates."""
-    return [term.prompt] if term.prompt else [template.replace("{}", term.term) for template in prompts]
+    return [Term(*row) for row in found]
 
 
 def _vectors(
@@ -80,7 +69,8 @@ def _vectors(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """The terms' vectors (terms, dim), those of before where the same texts stand for them, and the network's scale and
     bias."""
-    before, scale = _before(db, run.run_id, name, prompts)
+    with reading(db) as con:
+        before, scale = vocabularies.known_vectors(con, run.run_id, name, prompts)
     fresh = [term for term in terms if (term.term, term.prompt) not in before]
     if fresh:
         tower = tower_of(run, device, report)
@@ -92,24 +82,10 @@ def _vectors(
 def _encoded(
     tower: TextTower, terms: list[Term], prompts: Sequence[str], report: Report
 ) -> dict[tuple[str, str | None], np.ndarray]:
-    asked = [texts_of(term, prompts) for term in terms]
-    flat = [text for texts in asked for text in texts]
-    if cut := tower.cut(flat):
+    asked = [texts_of(term.term, term.prompt, prompts) for term in terms]
+    if cut := tower.cut([text for texts in asked for text in texts]):
         report.log(
             f"{len(cut)} of the texts are longer than the {tower.most} tokens that are read, such as {cut[0][:60]!r}"
         )
-    vectors_of_terms = np.split(encode(tower, flat, report), np.cumsum([len(texts) for texts in asked])[:-1])
-    return {(term.term, term.prompt): pooled(each[None])[0] for term, each in zip(terms, vectors_of_terms, strict=True)}
-
-
-def _before(
-    db: Path, run_id: int, name: str, prompts: Sequence[str]
-) -> tuple[dict[tuple[str, str | None], np.ndarray], dict[str, Any]]:
-    """The vectors of the vocabulary of this name, by term and prompt, if it was made with the same prompts."""
-    with reading(db) as con:
-        known = [each for each in vocabularies.vocabularies(con, run_id) if each.name == name]
-        if not known or known[0].prompts != tuple(prompts):
-            return {}, {}
-        _, found = vocabularies.term_vectors(con, run_id, name)
-    own = {key: known[0].settings.get(key) for key in ("model", "logit_scale", "logit_bias")}
-    return {(term.term, term.prompt): row for term, row in zip(known[0].terms, found, strict=True)}, own
+    found = vectors_of(asked, lambda texts: encode(tower, texts, report))
+    return {(term.term, term.prompt): vector for term, vector in zip(terms, found, strict=True)}

@@ -17,7 +17,7 @@ from store import keywords
 from store.counts import counted
 from store.errors import StoreError
 
-TAG = "tag"
+TAG, VOCABULARY = "tag", "vocabulary"  # kinds of columns that are not the catalogue's
 SHOWN, LONGEST = 4, 40  # values in words, and characters of one
 
 Edge = int | float | date
@@ -28,8 +28,9 @@ _RANGE = ".."
 
 @dataclass(frozen=True)
 class Column:
-    """A column's name as SQL writes it, and its type; TAG is the type of tags. Where an image can have several values,
-    `parts` is SQL for the rows (image_id, part), divided by `separator`."""
+    """A column's name as SQL writes it, and its type; TAG is the type of tags, VOCABULARY that of the terms that images
+    are labelled with. Where an image can have several values, `parts` is SQL for the rows (image_id, part), divided by
+    `separator`."""
 
     name: str
     kind: str
@@ -38,7 +39,12 @@ class Column:
 
     @property
     def is_text(self) -> bool:
-        return self.kind in ("VARCHAR", TAG)
+        return self.kind == "VARCHAR" or self.is_beside
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is no column of the catalogue, and has parts alone."""
+        return self.kind in (TAG, VOCABULARY)
 
     @property
     def text(self) -> str:
@@ -48,7 +54,9 @@ class Column:
     @property
     def is_missing(self) -> str:
         """SQL for the images that have no value."""
-        return "image_id NOT IN (SELECT image_id FROM tags)" if self.kind == TAG else f"{self.name} IS NULL"
+        if self.kind == TAG:
+            return "image_id NOT IN (SELECT image_id FROM tags)"
+        return f"image_id NOT IN (SELECT image_id FROM ({self.parts}))" if self.is_beside else f"{self.name} IS NULL"
 
     def some_part(self, test: str) -> str:
         """SQL for the images of which a part passes."""
@@ -56,6 +64,8 @@ class Column:
 
     def divided(self, value: str) -> bool:
         """Whether a value is a whole cell rather than a part."""
+        if self.is_beside:
+            return False
         return self.separator in value if self.separator in keywords.SEPARATORS else value.startswith("[")
 
 
@@ -205,9 +215,9 @@ class Templated(Condition):
         return not self.text
 
     def sql(self, column: Column, put: Put) -> str:
-        name = "part" if column.kind == TAG else column.text
+        name = "part" if column.is_beside else column.text
         test = re.sub(r"{(column|value)}", lambda m: name if m[1] == "column" else put(self.text), self.template)
-        return column.some_part(test) if column.kind == TAG else test
+        return column.some_part(test) if column.is_beside else test
 
     def words(self) -> str:
         return self.sentence.format(value=short(self.text))

@@ -2,7 +2,8 @@
 
 Values of a column go as text, as `column::VARCHAR` has them, ends of ranges as numbers or dates. Of a column whose
 cells are lists ("Architecture; Landscape") each part is a value, and the tags of images are such a column TAG, unless
-the catalogue has one of that name. A column that is not there raises StoreError.
+the catalogue has one of that name. With a `run_id` the vocabularies of this run are such columns too, called as
+`store.labelled.columns` says. A column that is not there raises StoreError.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from store import read
-from store.conditions import TAG, Between, Column, Condition, Contains, Edge, OneOf, Put
+from store import labelled, read
+from store.conditions import TAG, VOCABULARY, Between, Column, Condition, Contains, Edge, OneOf, Put
 from store.errors import StoreError
 from store.identifiers import literal, quoted
 from store.rows import fetch, first, one, plain
@@ -66,19 +67,27 @@ class Spread:
     missing: int
 
 
-def columns(con: Connection, collection: str) -> dict[str, str]:
-    """The columns that a collection can be chosen by, as `store.read.metadata_columns` gives them, and TAG where there
-    are tags."""
+def columns(con: Connection, collection: str, run_id: int | None = None) -> dict[str, str]:
+    """The columns that a collection can be chosen by, as `store.read.metadata_columns` gives them, TAG where there
+    are tags, and the vocabularies of a run."""
     kinds = read.metadata_columns(con, collection)
     query = "SELECT count(*) FROM tags JOIN catalogue USING (image_id) WHERE collection = ?"
-    return kinds | {TAG: "text"} if TAG not in kinds and one(con, query, [collection])[0] else kinds
+    if TAG not in kinds and one(con, query, [collection])[0]:
+        kinds |= {TAG: "text"}
+    return kinds if run_id is None else kinds | dict.fromkeys(labelled.columns(con, run_id), "text")
 
 
 def categories(
-    con: Connection, collection: str, column: str, search: str = "", most: int = VALUES, also: Sequence[str] = ()
+    con: Connection,
+    collection: str,
+    column: str,
+    search: str = "",
+    most: int = VALUES,
+    also: Sequence[str] = (),
+    run_id: int | None = None,
 ) -> Categories:
     """The `most` frequent values of a collection's images that hold the text `search`, and any of `also`."""
-    asked = _column(con, column)
+    asked = _column(con, column, run_id)
     of, value = "catalogue", f"{asked.name}::VARCHAR"
     if asked.parts:
         of, value = f"({asked.parts}) JOIN catalogue USING (image_id)", "part"
@@ -97,7 +106,7 @@ def categories(
         """,
         {"collection": collection, "search": search, "most": most, "also": list(also)},
     )
-    none = _test(con, OneOf(column, missing=True), str)
+    none = _test(con, OneOf(column, missing=True), str, run_id)
     missing = one(con, f"SELECT count(*) FROM catalogue WHERE collection = ? AND {none}", [collection])[0]
     return Categories(tuple((value, images) for value, images, _ in found), found[0][2] if found else 0, missing)
 
@@ -157,7 +166,9 @@ def grouping(con: Connection, collection: str) -> list[str]:
     return [name for (name, _), images in several if images and distinct[name] <= max(8, 0.6 * images)]
 
 
-def matching(con: Connection, collection: str, conditions: Iterable[Condition]) -> np.ndarray:
+def matching(
+    con: Connection, collection: str, conditions: Iterable[Condition], run_id: int | None = None
+) -> np.ndarray:
     """The ids (n,) int64, ascending, of a collection's images for which all conditions hold. Read-only."""
     params: list[Any] = [collection]
 
@@ -165,30 +176,34 @@ def matching(con: Connection, collection: str, conditions: Iterable[Condition]) 
         params.append(value)
         return "?"
 
-    tests = "".join(f" AND {_test(con, condition, put)}" for condition in conditions)
+    tests = "".join(f" AND {_test(con, condition, put, run_id)}" for condition in conditions)
     query = f"SELECT image_id FROM catalogue WHERE collection = ?{tests} ORDER BY image_id"
     ids = np.asarray(con.execute(query, plain(params)).fetchnumpy()["image_id"], dtype=np.int64)
     ids.flags.writeable = False
     return ids
 
 
-def statement(con: Connection, collection: str, conditions: Iterable[Condition], condition: str = "") -> str:
+def statement(
+    con: Connection, collection: str, conditions: Iterable[Condition], condition: str = "", run_id: int | None = None
+) -> str:
     """SQL that gives the same images, values written out, with one more condition as somebody typed it."""
-    tests = [f"collection = {_literal(collection)}", *(_test(con, each, _literal) for each in conditions)]
+    tests = [f"collection = {_literal(collection)}", *(_test(con, each, _literal, run_id) for each in conditions)]
     if condition:
         tests.append(f"({condition}\n)")
     return "SELECT image_id FROM catalogue\nWHERE " + "\n  AND ".join(tests)
 
 
-def _test(con: Connection, condition: Condition, put: Put) -> str:
+def _test(con: Connection, condition: Condition, put: Put, run_id: int | None = None) -> str:
     """SQL for a condition, its values as `put` writes them."""
-    return condition.sql(_column(con, condition.column), put)
+    return condition.sql(_column(con, condition.column, run_id), put)
 
 
-def _column(con: Connection, column: str) -> Column:
+def _column(con: Connection, column: str, run_id: int | None = None) -> Column:
     found = first(con, "SELECT type, separator FROM catalogue_column WHERE name = ?", [column])
     if found is None and column == TAG:
         return Column(quoted(TAG), TAG, "SELECT image_id, tag AS part FROM tags")
+    if found is None and run_id is not None and (vocabulary := labelled.columns(con, run_id).get(column)) is not None:
+        return Column(quoted(column), VOCABULARY, labelled.parts(run_id, vocabulary))
     if found is None:
         raise StoreError(f"The catalogue has no column {column!r}.")
     kind, separator = found

@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from store import rows
+from store import rows, thresholds
 from store.errors import StoreError
 
 Connection = duckdb.DuckDBPyConnection
@@ -51,13 +51,17 @@ def add_vocabulary(
     """Store a vocabulary and its labels in place of those of the run's vocabulary of this name; returns its id.
 
     `vectors` (terms, dim) float32, L2-normalised; a label is an image id, the position of its term, the cosine and the
-    rank of the term at this picture: four arrays (m,). Raises StoreError where lengths do not go together.
+    rank of the term at this picture: four arrays (m,). What people said of pictures stays, and so do the thresholds of
+    terms with the same vectors as before. Raises StoreError where lengths do not go together.
     """
     if len(vectors) != len(vocabulary.terms) or len({len(image_ids), len(positions), len(scores), len(ranks)}) > 1:
         raise StoreError(
             "Each term of a vocabulary needs a vector, and each label a picture, a term, a score and a rank."
         )
-    delete_vocabulary(con, vocabulary.run_id, vocabulary.name)
+    known, new = term_vectors(con, vocabulary.run_id, vocabulary.name), [each.term for each in vocabulary.terms]
+    outdated = thresholds.outdated(dict(zip(*known, strict=True)), dict(zip(new, vectors, strict=True)))
+    thresholds.forget_thresholds(con, vocabulary.run_id, vocabulary.name, outdated)
+    _delete_scores(con, vocabulary.run_id, vocabulary.name)
     number = rows.next_id(con, "vocabulary")
     settings = rows.to_json(vocabulary.settings, sort_keys=True)
     row = [number, vocabulary.run_id, vocabulary.name, list(vocabulary.prompts), settings, rows.now()]
@@ -71,7 +75,12 @@ def add_vocabulary(
 
 
 def delete_vocabulary(con: Connection, run_id: int, name: str) -> None:
-    """Forget a vocabulary of a run, its terms and labels."""
+    """Forget a vocabulary of a run, its terms, labels and thresholds, and what people said of its labels."""
+    _delete_scores(con, run_id, name)
+    thresholds.forget_vocabulary(con, run_id, name)
+
+
+def _delete_scores(con: Connection, run_id: int, name: str) -> None:
     found = rows.first(con, "SELECT vocabulary_id FROM vocabulary WHERE run_id = ? AND name = ?", [run_id, name])
     for table in ("term_score", "vocabulary_term", "vocabulary") if found else ():
         rows.fetch(con, f"DELETE FROM {table} WHERE vocabulary_id = ?", found)
@@ -99,6 +108,19 @@ def term_vectors(con: Connection, run_id: int, name: str) -> tuple[list[str], np
     """
     found = rows.fetch(con, query, [run_id, name])
     return [term for term, _ in found], np.array([vector for _, vector in found], dtype=np.float32)
+
+
+def known_vectors(
+    con: Connection, run_id: int, name: str, prompts: Sequence[str]
+) -> tuple[dict[tuple[str, str | None], np.ndarray], dict[str, Any]]:
+    """{(term, prompt): vector} of the run's vocabulary of this name, and its model, scale and bias, if it was made with
+    the same prompts; else nothing."""
+    known = next((each for each in vocabularies(con, run_id) if each.name == name), None)
+    if known is None or known.prompts != tuple(prompts):
+        return {}, {}
+    _, found = term_vectors(con, run_id, name)
+    own = {key: known.settings.get(key) for key in ("model", "logit_scale", "logit_bias")}
+    return {(term.term, term.prompt): row for term, row in zip(known.terms, found, strict=True)}, own
 
 
 def labels_of(

@@ -13,7 +13,7 @@ import numpy as np
 from dashboard.compute import arrangements, clusters, words
 from dashboard.compute.arrangements import ARRANGEMENTS, Arrangement, Dated
 from dashboard.compute.typical import TypicalTerm, typical_terms
-from store import atlas, connection, read, vectors, vocabularies
+from store import atlas, connection, labelled, read, vectors, vocabularies
 from store import clusters as stored
 from store.atlas import Layout
 from store.keywords import divided, parts_of
@@ -65,10 +65,23 @@ def values_of(
     if layout_options.layout == "time" and (dated := ranges_of(con, layout.ids, layout_options.by)) is not None:
         return dated, "number"
     found = atlas.values(con, layout.ids, layout_options.by)
+    if found is None and layout_options.layout == "groups":
+        return labels_of(con, projection_id, layout.ids, layout_options.by)
     separator = read.list_columns(con).get(layout_options.by)
     if found is None or separator is None:
         return found
     return [parts_of(text, separator) or None for text in found[0]], "text"
+
+
+def labels_of(con, projection_id: int, ids: np.ndarray, by: str) -> tuple[Sequence[Any], str] | None:
+    """The terms that pictures are labelled with of a vocabulary of the projection's run, a tuple each and None where
+    there is none; None if the run has no such column."""
+    run_id = labelled.run_of_projection(con, projection_id)
+    vocabulary = None if run_id is None else labelled.columns(con, run_id).get(by)
+    if run_id is None or vocabulary is None:
+        return None
+    terms = labelled.terms(con, run_id, vocabulary)
+    return [terms.get(image) or None for image in ids.tolist()], "text"
 
 
 def ranges_of(con, ids: np.ndarray, by: str) -> list[Dated] | None:

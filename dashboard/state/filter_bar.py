@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,12 +57,12 @@ class Filtered:
 def current(run: RunRecord) -> Filtered:
     """What the filter leaves of a run's collection. Draws nothing."""
     collection = run.collection
-    conditions, sql = _take(collection)
+    conditions, sql = _take(run)
     of = len(cache.images(collection))
-    where = cache.statement(collection, conditions, sql)
+    where = cache.statement(collection, conditions, sql, run.run_id)
     if not conditions and not sql:
         return Filtered(None, "", of, of, where)
-    ids = cache.matching(collection, conditions)
+    ids = cache.matching(collection, conditions, run.run_id)
     if sql:
         ids = np.intersect1d(ids, cache.satisfying(sql), assume_unique=True)
     named = ", ".join([*map(filters.sentence, conditions), *([_sql_words(sql)] if sql else [])])
@@ -77,7 +78,7 @@ def bar(run: RunRecord, meaning: str = "") -> Filtered:
         popover = st.popover("Filter", icon=":material/filter_alt:", key=PANEL, on_change="rerun", width="content")
         if popover.open:  # its questions to the database wait until then
             with popover, st.container(width=380):
-                _panel(run.collection, found)
+                _panel(run, found)
         if found.ids is not None:
             for place, condition in enumerate(state[FACETS]):
                 _chip(filters.sentence(condition), f"filter_off_{place}", _drop, condition)
@@ -101,9 +102,9 @@ def clear() -> None:
 # ---- the filter in the session and in the address ----------------------------------------------------------------
 
 
-def _take(collection: str) -> tuple[tuple[Condition, ...], str]:
+def _take(run: RunRecord) -> tuple[tuple[Condition, ...], str]:
     """The filter as the address says or it was chosen. What it asks in vain is left out, and noted."""
-    kinds, state = cache.facet_columns(collection), st.session_state
+    kinds, state = cache.facet_columns(run.collection, run.run_id), st.session_state
     vain: list[str] = []
 
     def read(entries: list[str]) -> tuple[Condition, ...]:
@@ -165,9 +166,9 @@ def _chip(label: str, key: str, off: Any, what: Any) -> None:
     st.button(words.plain(label), key, "Take this off.", off, (what,), icon=icon, icon_position="right")
 
 
-def _panel(collection: str, found: Filtered) -> None:
+def _panel(run: RunRecord, found: Filtered) -> None:
     """Any column to filter by, and SQL for the rest. Only the column that is open is asked about."""
-    kinds = cache.facet_columns(collection)
+    kinds = cache.facet_columns(run.collection, run.run_id)
     names = unique(kinds)
     if kinds:
         first = next((each.column for each in st.session_state[FACETS]), None)
@@ -179,7 +180,7 @@ def _panel(collection: str, found: Filtered) -> None:
         if column is not None:
             for kind in CONDITIONS:
                 if kinds[column] in kind.columns:
-                    _CONTROLS[kind.control](collection, column, kinds[column], kind)
+                    _CONTROLS[kind.control](run, column, kinds[column], kind)
     else:
         st.caption("There is no metadata about these pictures yet.")
     st.text_area(
@@ -196,19 +197,20 @@ def _panel(collection: str, found: Filtered) -> None:
         st.code(found.where, "sql", wrap_lines=True)
 
 
-def _values(collection: str, column: str, of: str, kind: type[OneOf]) -> None:
+def _values(run: RunRecord, column: str, of: str, kind: type[OneOf]) -> None:
     """The frequent values of a text column, and a search among the others."""
     chosen = _asked(column, OneOf) or OneOf(column)
-    every = cache.categories(collection, column)
+    categories = partial(cache.categories, run.collection, column, run_id=run.run_id)
+    every = categories()
     key, listed = "filter_values", every
     if every.distinct > len(every.values):
         if st.session_state.get("_filter_searched") != column:
             st.session_state.update({"_filter_searched": column, "filter_search": ""})
         search = st.text_input("Find values", key="filter_search", placeholder=f"among {every.distinct:,}", live=True)
-        listed = cache.categories(collection, column, (search or "").strip())
+        listed = categories((search or "").strip())
     else:
         search = ""
-    counts = dict(cache.categories(collection, column, (search or "").strip(), chosen.values).values)
+    counts = dict(categories((search or "").strip(), chosen.values).values)
     options = [*dict.fromkeys((*chosen.values, *counts)), *([_NONE] if every.missing or chosen.missing else [])]
     texts = unique(value for value in options if value is not _NONE)
     labels: dict[str | None, str] = {value: f"{label} ({counts.get(value, 0):,})" for value, label in texts.items()}
@@ -220,16 +222,16 @@ def _values(collection: str, column: str, of: str, kind: type[OneOf]) -> None:
         st.caption(f"The {len(listed.values)} most frequent of {listed.distinct:,} values are listed.")
 
 
-def _text(collection: str, column: str, of: str, kind: type[Templated]) -> None:
+def _text(run: RunRecord, column: str, of: str, kind: type[Templated]) -> None:
     """A text that is typed, to compare the column's with."""
     key, asked = f"filter_{kind.__name__.lower()}", _asked(column, kind)
     st.session_state[key] = asked.text if asked else ""
     st.text_input(kind.label, key=key, on_change=_typed, args=(column, key, kind), placeholder="any text")
 
 
-def _range(collection: str, column: str, of: str, kind: type[Between]) -> None:
+def _range(run: RunRecord, column: str, of: str, kind: type[Between]) -> None:
     """How the numbers or dates lie, and from where to where they may."""
-    spread = cache.spread(collection, column)
+    spread = cache.spread(run.collection, column)
     chosen = _asked(column, Between) or _asked(column, OneOf) or OneOf(column)
     low, high = (chosen.low, chosen.high) if isinstance(chosen, Between) else (None, None)
     if spread is not None:
@@ -256,7 +258,7 @@ def _range(collection: str, column: str, of: str, kind: type[Between]) -> None:
         st.checkbox(label, key="filter_missing", on_change=_ranged, args=(column, of))
 
 
-_CONTROLS: dict[str, Callable[[str, str, str, Any], None]] = {"values": _values, "range": _range, "text": _text}
+_CONTROLS: dict[str, Callable[[RunRecord, str, str, Any], None]] = {"values": _values, "range": _range, "text": _text}
 
 
 def unique(texts: Iterable[str]) -> dict[str, str]:

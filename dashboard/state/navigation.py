@@ -48,6 +48,7 @@ PAGES = {
     "attention": Page("Attention", ":material/visibility:", aliases=("microscope", "image")),
     "heads": Page("Heads", ":material/grid_on:", aliases=("head",)),
     "aggregate": Page("Aggregate", ":material/stacks:", aliases=("compare",)),
+    "vocabulary": Page("Vocabulary", ":material/label:", aliases=("vocabularies", "terms", "labels")),
     "parts": Page("Parts", ":material/palette:", aliases=("patches",)),
     "probe": Page("Probe", ":material/biotech:", "nothing", ("upload",)),
     "sql": Page("SQL", ":material/database:", "database", ("query",)),

@@ -92,12 +92,12 @@ def test_a_new_text_is_read_once_and_stored(db, open_page, wall, monkeypatch):
         def described(self, wanted):
             return [{**row, "vector": BOAT} for row in tower(cache.run(run)).described(wanted)]
 
-    monkeypatch.setattr("dashboard.data.cache.networks.text_tower", lambda run: Eight())
+    monkeypatch.setattr("dashboard.data.cache.words.text_tower", lambda run: Eight())
     open_page("similar", run=run, image=3, words="ships", k=3)
     assert wall.ids == [1, 2, 3]
     with connection.reading(db) as con:
         assert "ships" in texts.texts(con, run)
-    monkeypatch.setattr("dashboard.data.cache.networks.text_tower", None)
+    monkeypatch.setattr("dashboard.data.cache.words.text_tower", None)
     open_page("similar", run=run, image=3, words="ships", k=3)  # needs no network any more
     assert wall.ids == [1, 2, 3]
 
@@ -106,7 +106,7 @@ def test_where_the_text_tower_cannot_be_had_what_to_type_is_said(db, open_page, 
     def none(run):
         raise NoTextTower("the text tower could not be loaded; type: python -m ingest run FOLDER --model siglip2-base")
 
-    monkeypatch.setattr("dashboard.data.cache.networks.text_tower", none)
+    monkeypatch.setattr("dashboard.data.cache.words.text_tower", none)
     at = open_page("similar", run=plant(db), image=3, words="never asked")
     assert at.error[0].value == "the text tower could not be loaded; type"
     assert at.code[0].value == "python -m ingest run FOLDER --model siglip2-base" and not at.exception

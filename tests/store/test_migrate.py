@@ -29,7 +29,10 @@ VIEWS = {
     "texts": "run_id text vector model logit_scale logit_bias cut created_at",
     "vocabularies": "vocabulary_id run_id vocabulary prompts settings created_at",
     "terms": "run_id vocabulary term prompt parent",
-    "labels": "run_id image_id vocabulary term score rank",
+    "labels": "run_id image_id vocabulary term score rank labelled",
+    "labelled": "run_id image_id vocabulary term inherited rank",
+    "term_thresholds": "run_id vocabulary term threshold created_at marks",
+    "term_marks": "run_id vocabulary term image_id score correct created_at",
     "tags": "image_id tag note created_at",
     "failures": "collection path stage error at",
 }

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from store import texts, vocabularies, write
+from store import facets, texts, thresholds, vocabularies, write
+from store import labelled as store_labelled
 from store.connection import reading, writing
 from store.errors import StoreError
 from store.texts import StoredText
@@ -105,3 +106,107 @@ def test_labels_go_with_their_picture(planted):
     with writing(path) as con:
         vocabularies.delete_vocabulary(con, run, "motifs")
     assert ask(path, "SELECT (SELECT count(*) FROM labels), (SELECT count(*) FROM terms)") == [(0, 0)]
+
+
+def labelled(path, run=1, name="motifs", columns="image_id, term, inherited"):
+    query = f"SELECT {columns} FROM labelled WHERE run_id = ? AND vocabulary = ? ORDER BY ALL"
+    return ask(path, query, run, name)
+
+
+def test_a_term_labels_the_pictures_that_reach_its_threshold(planted):
+    path, run = planted
+    with writing(path) as con:
+        add(con, run)
+    assert labelled(path) == [(1, "boat", False), (1, "vehicle", True), (2, "tree", False)]  # the best terms
+    with writing(path) as con:
+        thresholds.set_threshold(con, run, "motifs", "boat", 0.5)
+    assert labelled(path) == [
+        *((1, "boat", False), (1, "vehicle", True), (2, "boat", False), (2, "tree", False), (2, "vehicle", True)),
+    ]
+    assert ask(path, "SELECT image_id, labelled FROM labels WHERE term = 'boat' ORDER BY 1") == [(1, True), (2, True)]
+    with writing(path) as con:
+        thresholds.set_threshold(con, run, "motifs", "boat", 0.95)
+    assert labelled(path) == [(2, "tree", False)]
+    with writing(path) as con:
+        assert thresholds.thresholds(con, run, "motifs") == {"boat": pytest.approx(0.95)}
+        thresholds.set_threshold(con, run, "motifs", "boat", None)
+    assert labelled(path)[0] == (1, "boat", False)
+
+
+def test_broader_terms_may_be_terms_and_even_each_others_parents(planted):
+    path, run = planted
+    terms = (Term("a", parent="b"), Term("b", parent="c"), Term("c", parent="a"), Term("d", parent="d"))
+    scores = [np.array(column) for column in ([1, 2], [0, 3], [0.9, 0.9], [1, 1])]
+    with writing(path) as con:
+        vocabulary = Vocabulary("circle", run, terms, ("{}",))
+        vocabularies.add_vocabulary(con, vocabulary, unit(np.ones((4, 3))), *scores)
+        values = store_labelled.terms(con, run, "circle")
+    assert labelled(path, name="circle") == [(1, "a", False), (1, "b", True), (1, "c", True), (2, "d", False)]
+    assert values == {1: ("a", "b", "c"), 2: ("d",)}
+
+
+def test_thresholds_and_marks_survive_when_the_vocabulary_is_scored_anew(planted):
+    path, run = planted
+    with writing(path) as con:
+        add(con, run)
+        thresholds.set_threshold(con, run, "motifs", "boat", 0.5)
+        thresholds.set_threshold(con, run, "motifs", "tree", 0.6)
+        thresholds.add_marks(con, run, "motifs", "boat", {1: True, 2: True, 4: True})
+        thresholds.add_marks(con, run, "motifs", "boat", {2: False})
+        add(con, run)
+        assert thresholds.thresholds(con, run, "motifs") == {"boat": 0.5, "tree": pytest.approx(0.6)}
+        marks = thresholds.marks(con, run, "motifs", "boat").to_pylist()
+        assert [tuple(row.values()) for row in marks] == [(1, True, True), (2, False, True)]
+        # With other prompts the scores are others: what was a threshold is none, what is right stays right.
+        terms = (Term("boat", None, "vehicle"), Term("tree", "a tree in a field"))
+        columns = [np.array(column) for column in ([1, 2], [0, 0], [0.3, 0.2], [1, 1])]
+        vocabulary = Vocabulary("motifs", run, terms, ("a photo of {}",))
+        vocabularies.add_vocabulary(con, vocabulary, unit([[0, 0, 1], [0, 1, 0]]), *columns)
+        assert list(thresholds.thresholds(con, run, "motifs")) == ["tree"]
+        marks = thresholds.marks(con, run, "motifs", "boat").to_pylist()
+        assert [tuple(row.values()) for row in marks] == [(1, True, False), (2, False, False)]
+        assert thresholds.scores(con, run, "motifs", "boat")["image_id"].to_pylist() == [1, 2]
+    assert ask(path, "SELECT term, len(marks) FROM term_thresholds") == [("tree", 0)]
+    with writing(path) as con:
+        vocabularies.delete_vocabulary(con, run, "motifs")
+    assert ask(path, "SELECT count(*) FROM term_marks") == [(0,)]
+
+
+def test_vocabularies_are_columns_to_choose_by(planted):
+    path, run = planted
+    with writing(path) as con:
+        add(con, run)
+        add(con, run, "Tag")
+        assert store_labelled.columns(con, run) == {"Tag (vocabulary)": "Tag", "motifs": "motifs"}
+        assert facets.columns(con, "c") == {}
+        assert facets.columns(con, "c", run) == {"Tag (vocabulary)": "text", "motifs": "text"}
+        found = facets.categories(con, "c", "motifs", run_id=run)
+        assert found == facets.Categories((("boat", 1), ("tree", 1), ("vehicle", 1)), 3, 2)
+
+        def ids(*conditions):
+            return facets.matching(con, "c", conditions, run).tolist()
+
+        assert ids(facets.OneOf("motifs", ("vehicle",))) == [1] and ids(facets.Contains("motifs", "TRE")) == [2]
+        assert ids(facets.OneOf("motifs", missing=True)) == [3, 4] and ids(facets.OneOf("motifs", ("[x",))) == []
+        sql = facets.statement(con, "c", [facets.OneOf("motifs", ("boat",))], "", run)
+        assert con.execute(sql).fetchall() == [(1,)]
+        with pytest.raises(StoreError, match="no column 'motifs'"):
+            facets.matching(con, "c", [facets.OneOf("motifs", ("boat",))])
+
+
+HOSTILE = '\'; DROP TABLE image; --<b>"x" {} $run'
+
+
+def test_hostile_names_are_text(planted):
+    path, run = planted
+    columns = [np.array(column) for column in ([1], [0], [0.5], [1])]
+    with writing(path) as con:
+        vocabulary = Vocabulary(HOSTILE, run, (Term(HOSTILE, parent=HOSTILE + "p"),), ("{}",))
+        vocabularies.add_vocabulary(con, vocabulary, unit([[1, 0, 0]]), *columns)
+        thresholds.set_threshold(con, run, HOSTILE, HOSTILE, 0.1)
+        thresholds.add_marks(con, run, HOSTILE, HOSTILE, {1: False})
+        for value in (HOSTILE, HOSTILE + "p"):
+            condition = facets.OneOf(HOSTILE, (value,))
+            assert facets.matching(con, "c", [condition], run).tolist() == [1]
+            assert con.execute(facets.statement(con, "c", [condition], "", run)).fetchall() == [(1,)]
+        assert thresholds.marks(con, run, HOSTILE, HOSTILE).num_rows == 1

@@ -29,7 +29,25 @@ from dashboard.data.cache.annotations import (
     tags_among,
     tags_of,
 )
-from dashboard.data.cache.attention import group_maps, head_stats, map_levels, maps, methods, outliers, predicted_class
+from dashboard.data.cache.attention import (
+    group_maps,
+    head_maps,
+    head_mean_map,
+    head_means,
+    head_methods,
+    head_names,
+    head_peaks,
+    head_similarity,
+    head_statistics,
+    head_stats,
+    head_targets,
+    map_levels,
+    maps,
+    methods,
+    name_head,
+    outliers,
+    predicted_class,
+)
 from dashboard.data.cache.collection import (
     ImageRow,
     catalogue,
@@ -62,18 +80,6 @@ from dashboard.data.cache.facets import (
     usable,
 )
 from dashboard.data.cache.file import database, databases, db
-from dashboard.data.cache.heads import (
-    head_maps,
-    head_mean_map,
-    head_means,
-    head_methods,
-    head_names,
-    head_peaks,
-    head_similarity,
-    head_statistics,
-    head_targets,
-    name_head,
-)
 from dashboard.data.cache.memory import computed, remembered, version
 from dashboard.data.cache.networks import (
     backbone,
@@ -87,9 +93,6 @@ from dashboard.data.cache.networks import (
     run,
     run_in_view,
     runs,
-    stored_texts,
-    text_tower,
-    text_vectors,
 )
 from dashboard.data.cache.pictures import (
     original,
@@ -111,5 +114,20 @@ from dashboard.data.cache.projected import (
     points_route,
     projections,
     save_part,
+)
+from dashboard.data.cache.words import stored_texts, text_tower, text_vectors
+from dashboard.data.cache.words.vocabularies import (
+    add_marks,
+    catalogue_with_labels,
+    columns_with_labels,
+    label_counts,
+    marks,
+    own_label_counts,
+    score_vocabulary,
+    set_threshold,
+    term_scores,
+    thresholds,
+    vocabularies,
+    vocabulary_columns,
 )
 from dashboard.data.routes import library_route, route, service_route, services

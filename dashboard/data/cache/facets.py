@@ -18,14 +18,18 @@ def grouping(collection: str) -> list[str]:
     return list(ask_cached(facets.grouping, collection=collection))
 
 
-def facet_columns(collection: str) -> dict[str, str]:
-    """{column: 'number', 'date' or 'text'} of all that images can be chosen by: their metadata, and their tags."""
-    return dict(ask(facets.columns, collection=collection))
+def facet_columns(collection: str, run_id: int | None = None) -> dict[str, str]:
+    """{column: 'number', 'date' or 'text'} of all that images can be chosen by: their metadata, their tags, and the
+    vocabularies of a run."""
+    return dict(ask(facets.columns, collection=collection, run_id=run_id))
 
 
-def categories(collection: str, column: str, search: str = "", also: Sequence[str] = ()) -> facets.Categories:
+def categories(
+    collection: str, column: str, search: str = "", also: Sequence[str] = (), run_id: int | None = None
+) -> facets.Categories:
     """The most frequent values of a column that hold the text `search`, and those of `also`."""
-    return ask(facets.categories, collection=collection, column=column, search=search, also=tuple(also))
+    how = {"search": search, "also": tuple(also), "run_id": run_id}
+    return ask(facets.categories, collection=collection, column=column, **how)
 
 
 def spread(collection: str, column: str) -> facets.Spread | None:
@@ -33,14 +37,17 @@ def spread(collection: str, column: str) -> facets.Spread | None:
     return ask_cached(facets.spread, collection=collection, column=column)
 
 
-def statement(collection: str, conditions: Iterable[facets.Condition], condition: str = "") -> str:
+def statement(
+    collection: str, conditions: Iterable[facets.Condition], condition: str = "", run_id: int | None = None
+) -> str:
     """SQL for the images that `matching` finds, those among them for which somebody's own condition holds."""
-    return ask(facets.statement, collection=collection, conditions=tuple(conditions), condition=condition)
+    how = {"conditions": tuple(conditions), "condition": condition, "run_id": run_id}
+    return ask(facets.statement, collection=collection, **how)
 
 
-def matching(collection: str, conditions: Iterable[facets.Condition]) -> np.ndarray:
+def matching(collection: str, conditions: Iterable[facets.Condition], run_id: int | None = None) -> np.ndarray:
     """The ids (n,) int64, ascending, of the images for which all these conditions hold. Read-only."""
-    return _matching(str(db()), whole(db()), collection, tuple(conditions))
+    return _matching(str(db()), whole(db()), collection, tuple(conditions), run_id)
 
 
 def satisfying(condition: str) -> np.ndarray:
@@ -68,9 +75,9 @@ def state() -> str:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _matching(path: str, token: str, collection: str, conditions: tuple) -> np.ndarray:
+def _matching(path: str, token: str, collection: str, conditions: tuple, run_id: int | None) -> np.ndarray:
     with connection.reading(path) as con:
-        return facets.matching(con, collection, conditions)
+        return facets.matching(con, collection, conditions, run_id)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

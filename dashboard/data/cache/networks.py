@@ -1,9 +1,9 @@
-"""Runs, the networks behind them, the features that these found and the texts that they read."""
+"""Runs, the networks behind them, and the features that these found."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,15 +11,13 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import annotating, ask, ask_cached, cache_token
-from store import aggregate, read, texts, vectors
+from dashboard.data.cache.memory import ask_cached, cache_token
+from store import aggregate, read, vectors
 from store.errors import StoreError
 from store.records import FrameRecord, Run, RunRecord
-from store.texts import StoredText
 
 if TYPE_CHECKING:
     from ingest.vision.backbones import Backbone
-    from ingest.vision.words.tower import TextTower
 
 
 def runs(collection: str | None = None) -> list[RunRecord]:
@@ -92,45 +90,11 @@ def nearest_to(run_id: int, vector: np.ndarray, k: int, among: np.ndarray | None
     return _scored(*vectors.nearest(*features(run_id), vector, k, among))
 
 
-def text_vectors(run: RunRecord, wanted: Sequence[str]) -> dict[str, StoredText]:
-    """{text: StoredText} of these texts, as they are stored with the run or else as its text tower reads them now; then
-    they are stored. Only where one is new is the tower needed: raises its NoTextTower, and TextError."""
-    found = stored_texts(run, wanted)
-    missing = [text for text in dict.fromkeys(wanted) if text not in found]
-    if missing:
-        fresh = [StoredText(**row) for row in text_tower(run).described(missing)]
-        found |= {each.text: each for each in fresh}
-        try:
-            with annotating() as con:
-                texts.add_texts(con, run.run_id, fresh)
-        except StoreError:
-            pass  # an ingest is writing, or nobody may: the search goes on, and the next one reads the text again
-    return found
-
-
-def stored_texts(run: RunRecord, wanted: Sequence[str]) -> dict[str, StoredText]:
-    """{text: StoredText} of those of these texts that are stored with the run. Needs no network."""
-    return dict(ask(texts.texts, run_id=run.run_id, wanted=tuple(dict.fromkeys(wanted))))
-
-
-def text_tower(run: Run) -> TextTower:
-    """The text tower of a run's network. Loaded once, shared by all. NoTextTower."""
-    chosen = {key: value for key, value in run.settings.items() if key != "measured"}
-    return _text_tower(json.dumps(chosen, sort_keys=True))
-
-
 @st.cache_resource(max_entries=2, show_spinner="Loading the network …")
 def _backbone(settings: str) -> Backbone:
     from ingest.vision import backbones
 
     return backbones.load_for_run(json.loads(settings))
-
-
-@st.cache_resource(max_entries=2, show_spinner="Loading the text tower …")
-def _text_tower(settings: str) -> TextTower:
-    from ingest.vision.words.opening import load_text_tower
-
-    return load_text_tower(json.loads(settings))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from dashboard.data import layouts
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import ask_cached, cache_token, remembered
+from dashboard.data.cache.memory import ask_cached, cache_token, remembered, whole
 from dashboard.data.routes import route
 from store import atlas, connection, read
 from store import clusters as cluster_store
@@ -57,8 +57,10 @@ def points_route(projection_id: int, layout_options: layouts.LayoutOptions) -> s
             values = layouts.values_of(con, projection_id, pictures, layout_options, names)
         return None if values is None else layouts.version(pictures, values[0])
 
+    # A threshold of a term is what people say, of which `remembered` knows nothing.
+    of_labels = layout_options.by != layouts.CLUSTER and layout_options.by not in ask_cached(read.metadata_columns)
     known = layouts.version(pictures) if layout_options.layout == "projection" else None
-    found = known or remembered(make, "points", projection_id, layout_options)
+    found = known or remembered(make, "points", projection_id, layout_options, whole(db()) if of_labels else "")
     return route(f"/atlas/points/{projection_id}", found, **layout_options.query) if found else None
 
 

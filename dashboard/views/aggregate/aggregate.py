@@ -34,7 +34,7 @@ def page() -> None:
             "with `--methods cls,rollout`."
         )
         return
-    if not cache.metadata_columns(run.collection):
+    if not cache.columns_with_labels(run):
         st.info(
             "Groups are chosen by metadata, and there is none about these pictures. "
             "`python -m ingest run FOLDER --metadata FILE` adds a table of it."
@@ -44,7 +44,7 @@ def page() -> None:
     if filtered.empty:
         return
     choice = choose(run, stored)
-    pair, named = grouping.choose(run.collection, filtered)
+    pair, named = grouping.choose(run, filtered)
     style, chosen, settings = choose_style(choice)
     if pair is None or not ready(pair):
         return

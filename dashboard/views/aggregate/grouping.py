@@ -15,16 +15,17 @@ from dashboard.state.filter_bar import Filtered
 from dashboard.state.url import Param
 from dashboard.views.aggregate import groups
 from dashboard.views.aggregate.groups import Condition, Group, Pair, pictures
+from store.records import RunRecord
 
 PARTS = ("is", "from", "to")  # what the address says of a column
 
 
-def choose(collection: str, filtered: Filtered) -> tuple[Pair | None, tuple[str, str]]:
+def choose(run: RunRecord, filtered: Filtered) -> tuple[Pair | None, tuple[str, str]]:
     """The pictures of both groups, of those that the filter leaves, None while the first is not told; and what the
     groups are called."""
-    catalogue = cache.catalogue_parts(collection)
+    catalogue = cache.catalogue_with_labels(run)
     catalogue = catalogue[filtered.among(catalogue["image_id"].to_numpy())]
-    kinds = {name: kind for name, kind in cache.metadata_columns(collection).items() if catalogue[name].notna().any()}
+    kinds = {name: kind for name, kind in cache.columns_with_labels(run).items() if catalogue[name].notna().any()}
     if not kinds:
         st.info("Groups are made by metadata; there is none about these pictures. Remove a condition of the filter.")
         return None, ("", "")

@@ -75,12 +75,25 @@ def tint(
             none = {"not given": "in no cluster"}
             return replace(found, legend=[(none.get(name, name), tint, n) for name, tint, n in found.legend])
         assert column is not None
-        values = cache.catalogue_parts(run.collection).set_index("image_id")[column].reindex(layout.ids)
-        kind = cache.metadata_columns(run.collection)[column]
+        values = cache.catalogue_with_labels(run).set_index("image_id")[column].reindex(layout.ids)
+        kind = cache.columns_with_labels(run)[column]
         known = zip(values.astype(object), values.notna(), strict=True)
         return colours.colour([value if there else None for value, there in known], kind)
 
-    return cache.remembered(make, "map", projection_id, layout.version, run.run_id, column, str(asked))
+    return cache.remembered(make, "map", projection_id, layout.version, run.run_id, state(run, column, asked))
+
+
+def state(run: RunRecord, column: str | None, asked: Words) -> tuple[str, ...]:
+    """What the colours depend on: the column, the words, and the labels of a vocabulary, if the column is one: its
+    thresholds are what people say."""
+    wanted, unwanted = (tuple(each.text for each in texts) for texts in (asked.wanted, asked.unwanted))
+    return (
+        column or "",
+        *wanted,
+        "unlike",
+        *unwanted,
+        cache.state() if column in cache.vocabulary_columns(run) else "",
+    )
 
 
 def nearness(run: RunRecord, layout: Layout, asked: Words) -> list[float | None]:

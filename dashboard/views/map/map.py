@@ -69,6 +69,7 @@ def page() -> None:
         raise StoreError("This projection has no points any more. Choose another one.")
     asked = colouring.words_of(run, column)
     tints = colouring.tint(layout, run, projection["projection_id"], column, asked)
+    key = colouring.state(run, column, asked)
     column = colouring.title(column, asked)
     above = st.container()
     explain(run, projection, layout, layout_options, clusters, column)
@@ -76,7 +77,7 @@ def page() -> None:
     export(layout, source, projection, layout_options, tints, column, size, filtered)
     st.header("Selection", anchor=False)
     with above:
-        opened = draw(layout, source, projection, tints, column, size, wanted)
+        opened = draw(layout, source, projection, tints, key, column, size, wanted)
     clicked = selection(layout, filtered, run)
     shown = clicked if opened is None else opened
     if shown is not None:
@@ -88,11 +89,12 @@ def draw(
     source: canvas.Source,
     projection: dict,
     tints: colours.Colours | None,
+    key: tuple[str, ...],
     column: str | None,
     size: float,
     wanted: np.ndarray | None,
 ) -> int | None:
-    """The canvas; returns the picture that was opened just now, if one was."""
+    """The canvas; returns the picture that was opened just now, if one was. `key` changes with the colours."""
     answer = canvas.canvas(
         source,
         FIGURE,
@@ -100,7 +102,7 @@ def draw(
         "They can be chosen by their metadata above.",
         tints=None
         if tints is None
-        else cache.remembered(lambda: canvas.rgb(tints.of), "tints", source.points, layout.version, column),
+        else cache.remembered(lambda: canvas.rgb(tints.of), "tints", source.points, layout.version, key),
         legend=None if tints is None or column is None else colouring.legend(tints, column),
         included=None if wanted is None else np.isin(layout.ids, wanted),
         marked=np.isin(layout.ids, selected.ids()),
@@ -147,7 +149,7 @@ def choose_view(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, Layout
         )
         projection = rows[chosen]
         clustered = cache.clusters(projection["projection_id"]) is not None
-        columns = [*cache.grouping(run.collection), *([CLUSTER] if clustered else [])]
+        columns = [*cache.grouping(run.collection), *cache.vocabulary_columns(run), *([CLUSTER] if clustered else [])]
         layout_options = layout_options_of(run, columns)
         column = controls.selectbox(
             "Frame colour",
@@ -201,7 +203,7 @@ def explain(
         laid_out(run, layout_options, words.plain(layout_options.by), method),
     ]
     text = " ".join(part for part in parts if part)
-    if column in cache.list_columns():
+    if column in cache.list_columns() or column in cache.vocabulary_columns(run):
         text += (
             f" A frame has the colour of the first value of {words.plain(column)} that has one; the legend counts all."
         )
@@ -224,7 +226,8 @@ def laid_out(run: RunRecord, layout_options: LayoutOptions, by: str, method: str
         and (name := range_of(layout_options.by, cache.metadata_columns(run.collection))) is not None
     ):
         text += RANGES.format(middle=" the middle of its range of years" if layout_options.by == name else f" its {by}")
-    if layout_options.layout == "groups" and layout_options.by in cache.list_columns():
+    several = {*cache.list_columns(), *cache.vocabulary_columns(run)}
+    if layout_options.layout == "groups" and layout_options.by in several:
         text += f" A picture with several values of {by} lies with the first."
     return text
 
