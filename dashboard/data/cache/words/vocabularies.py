@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from dashboard.data.cache.collection import catalogue_parts, metadata_columns
-from dashboard.data.cache.memory import annotating, ask
+from dashboard.data.cache.file import db
+from dashboard.data.cache.memory import PATIENCE, annotating, ask
 from dashboard.data.cache.networks import features
 from dashboard.data.cache.words import text_tower
-from store import labelled
+from store import connection, labelled
 from store import thresholds as threshold_store
 from store import vocabularies as vocabulary_store
 from store.records import RunRecord
@@ -113,6 +114,7 @@ def score_vocabulary(run: RunRecord, name: str, terms: Sequence[TermRow | Term],
     settings = {**about, "kept": labelling.kept(len(ids), len(rows)), "pictures": len(ids)}
     vocabulary = Vocabulary(name, run.run_id, tuple(rows), tuple(prompts), settings)
     columns = (ids[found.pictures], found.terms, found.scores, found.ranks)
-    with annotating() as con:
+    # The names of clusters come from vocabularies: what is remembered is out of date, as it is not by annotations.
+    with connection.writing(db(), wait=PATIENCE) as con:
         vocabulary_store.add_vocabulary(con, vocabulary, vectors, *columns)
     return cut
