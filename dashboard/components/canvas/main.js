@@ -44,6 +44,8 @@ class PictureMap {
     this.watch.observe(this.stage);
     this.watchRatio();
     this.stage.addEventListener("blur", () => this.point(-1));
+    // Streamlit writes the address when a rerun ends, however long after the map was drawn, and without the view.
+    this.keeping = setInterval(() => this.writeView(), 400);
   }
 
   close() {
@@ -51,6 +53,7 @@ class PictureMap {
     this.watch.disconnect();
     this.screen.onchange = null;
     clearTimeout(this.saving);
+    clearInterval(this.keeping);
     this.toolbar.point(this.scene, -1);
   }
 
@@ -274,18 +277,20 @@ class PictureMap {
   // Streamlit puts back an address that it knows.
   saveView() {
     clearTimeout(this.saving);
-    this.saving = setTimeout(() => {
-      const { scene } = this;
-      if (!scene.layout || !this.root.isConnected) return;
-      const here = new URL(location.href);
-      const digits = (value) => Number(value.toPrecision(6));
-      const text = scene.isWhole() ? "" : [scene.view.x, scene.view.y, scene.zoom].map(digits).join(",");
-      if (text) here.searchParams.set(ADDRESS, text);
-      else here.searchParams.delete(ADDRESS);
-      const address = here.href.replaceAll("%2C", ",");
-      if (address !== location.href) history.replaceState(history.state, "", address);
-      this.report(text);
-    }, 250);
+    this.saving = setTimeout(() => this.writeView(), 250);
+  }
+
+  writeView() {
+    const { scene } = this;
+    if (!scene.layout || !this.root.isConnected || scene.glide || scene.flight) return;
+    const here = new URL(location.href);
+    const digits = (value) => Number(value.toPrecision(6));
+    const text = scene.isWhole() ? "" : [scene.view.x, scene.view.y, scene.zoom].map(digits).join(",");
+    if (text) here.searchParams.set(ADDRESS, text);
+    else here.searchParams.delete(ADDRESS);
+    const address = here.href.replaceAll("%2C", ",");
+    if (address !== location.href) history.replaceState(history.state, "", address);
+    this.report(text);
   }
 
   // Tells the server what is in view, '' for the whole map: a page that is published shall begin there.
