@@ -274,7 +274,7 @@ def bar():
     from dashboard.state import filter_bar, url
 
     with url.bound("alone"):
-        st.write(filter_bar.bar(SimpleNamespace(collection="crowd")).count)
+        st.write(filter_bar.bar(SimpleNamespace(collection="crowd", run_id=1)).count)
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------
