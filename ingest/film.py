@@ -165,7 +165,7 @@ def draw_film(
         if drawing.view != "original":
             if film_model is None:
                 raise ValueError(f"the view {drawing.view} needs a network")
-            with report.progress(len(moments), "looking") as advance:
+            with report.progress(len(moments), "processing") as advance:
                 map_view = _process(_frames(film, moments), drawing, film_model, maps, advance)
         shown = facts(drawing, map_view, film_model)
         single = FrameFolder(folder, describe(shown), signature(film, drawing, shown, film_model)) if folder else None

@@ -60,7 +60,7 @@ def read_terms(file: Path, report: Report) -> list[Term]:
     if not found:
         raise SourceError(f"{file.name} holds no term: a table with a column term is expected, or one a line")
     if twice:
-        report.log(f"{twice} of the terms of {file.name} are there before, and were left out")
+        report.log(f"{twice} of the terms of {file.name} are repeated, and were left out")
     return [Term(*row) for row in found]
 
 

@@ -47,7 +47,7 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
     )
     counts, started = Counts(plan.run_id), time.monotonic()
     if tasks:
-        with report.progress(len(tasks), "looking") as advance:
+        with report.progress(len(tasks), "processing") as advance:
             counts = (engine.process if engine else process)(plan, tasks, advance)
     ended = time.monotonic()
     describe_assumed(counts, report)
