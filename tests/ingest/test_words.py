@@ -138,7 +138,7 @@ def test_a_vocabulary_labels_the_planted_pictures(found, tmp_path, monkeypatch):
     result = found("vocabulary", file, "--json")
     counts = result.counts
     assert (counts["terms"], counts["pictures"], counts["labels"], counts["vocabulary"]) == (3, 10, 30, "motifs")
-    assert "1 of the terms of motifs.csv are there before" in result.err
+    assert "1 of the terms of motifs.csv are repeated" in result.err
     best = ask(found.db, "SELECT path, term FROM labels JOIN images USING (image_id) WHERE rank = 1 ORDER BY path")
     right = {0: "boat", 1: "tree", 2: "horse"}
     assert {path: term for path, term in best if int(path[0]) % 5 in right} == {
