@@ -19,26 +19,30 @@ def reader(tmp_path_factory) -> Path:
     return db
 
 
-def found(page) -> list[str]:
-    return page.locator("[data-testid=stMain] .wall .title").all_inner_texts()
+def found(page, count: int) -> list[str]:
+    """The titles of the pictures found, when there are so many."""
+    titles = page.locator("[data-testid=stMain] .wall .title")
+    expect(titles).to_have_count(count)
+    return titles.all_inner_texts()
 
 
 def test_words_are_typed_searched_with_and_taken_back(open_page, reader, show):
     page = open_page(f"{show(reader)}/similar?image=2")
-    before = found(page)
+    before = found(page, 3)
     field = page.get_by_role("textbox", name="Search by words")
     field.fill("a boat on a stormy sea -people")
     field.press("Enter")
     expect(page.get_by_text("Searched with “a boat on a stormy sea”, unlike “people”")).to_be_visible()
-    assert len(found(page)) == 4 and query(page)["words"] == "a boat on a stormy sea -people"
+    assert len(found(page, 4)) == 4
     link = address_of(page)
+    assert query(page)["words"] == "a boat on a stormy sea -people"
     page.get_by_text("and like the picture in view").click()
     expect(page.get_by_text("unlike “people” and 1 picture")).to_be_visible()
     page.go_back()
     page.go_back()
     page.wait_for_function("() => !location.search.includes('words=')")
     idle(page)
-    assert found(page) == before and field.input_value() == ""
+    assert found(page, 3) == before and field.input_value() == ""
     again = open_page(link)
     expect(again.get_by_text("Searched with “a boat on a stormy sea”, unlike “people”")).to_be_visible()
 
