@@ -79,7 +79,7 @@ class Life:
     def kill_after(self, seconds: float, log: Path | None = None) -> bool:
         """Kill it after so long, or then as soon as there is something in a write-ahead `log`; whether it was alive."""
         self.process.join(seconds)
-        while log and self.process.is_alive() and not is_filled(log):
+        while log and self.process.is_alive() and not is_filled(wal):
             time.sleep(0.001)
         alive = self.process.is_alive()
         self.process.kill()
@@ -173,14 +173,14 @@ def survive(
     Raises AssertionError where anything is lost, doubled or different.
     """
     chance, survived = random.Random(seed), Survived()
-    db, log, window = scratch / "killed.duckdb", scratch / "killed.duckdb.wal", seconds
+    db, wal, window = scratch / "killed.duckdb", scratch / "killed.duckdb.wal", seconds
     while survived.kills < kills:
         life = Life(folder, db)
         # Half of the kills wait for a write: it takes a twentieth of an ingest's time, and is where a kill could hurt.
-        if life.kill_after(chance.random() * window, log if survived.kills % 2 else None):
+        if life.kill_after(chance.random() * window, wal if survived.kills % 2 else None):
             survived.kills += 1
             window *= 1.15  # a busy machine is slower than it was: about every fourth life shall reach its end
-            survived.writing += is_filled(log)
+            survived.writing += is_filled(wal)
             survived.merging += journal.name(db).exists()
             if db.exists():
                 check_sound(db)

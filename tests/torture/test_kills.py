@@ -61,7 +61,7 @@ def test_the_comparison_sees_a_loss_a_double_and_a_change(whole, tmp_path):
             kills.check_same(db, whole)
 
 
-@pytest.mark.parametrize("megabytes", [0, 0.01, 0.2])
+@pytest.mark.parametrize("megabytes", [0, 0.01, 0.5])
 def test_a_full_disk_ends_in_a_sentence_and_the_next_ingest_goes_on(pictures, whole, tmp_path, megabytes):
     db = tmp_path / "full.duckdb"
     ended = kills.Life(pictures, db, kills.file_limit, megabytes).end()

@@ -50,15 +50,17 @@ def _pretrained(source: str, title: str, offline: bool) -> tuple[Any, Any]:
 
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
-    own = {"trust_remote_code": False, "local_files_only": offline}
+    own = {"local_files_only": offline}
     try:
-        config = transformers.AutoConfig.from_pretrained(source, **own)
+        config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False, **own)
         name = _WHOLE.get(config.model_type)
         if name is None:
             raise NoTextTower(f"{title} has no text tower that could be used; {_ADVICE}")
         half = text_half(getattr(transformers, name))
-        module, info = half.from_pretrained(source, config=config, output_loading_info=True, **own)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **own)
+        module, info = half.from_pretrained(
+            source, config=config, output_loading_info=True, trust_remote_code=False, **own
+        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False, **own)
     except NoTextTower:
         raise
     except Exception as error:  # what is wrong with a stranger's files, or on the way to them, can come up anywhere
