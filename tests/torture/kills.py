@@ -79,7 +79,7 @@ class Life:
     def kill_after(self, seconds: float, log: Path | None = None) -> bool:
         """Kill it after so long, or then as soon as there is something in a write-ahead `log`; whether it was alive."""
         self.process.join(seconds)
-        while log and self.process.is_alive() and not is_filled(wal):
+        while log and self.process.is_alive() and not is_filled(log):
             time.sleep(0.001)
         alive = self.process.is_alive()
         self.process.kill()
