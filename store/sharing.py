@@ -23,7 +23,7 @@ IDLE = 0.1  # seconds; a writer of another process waits for so long, and for th
 
 
 @dataclass
-class Kept:
+class OpenInstance:
     """A connection that nobody asks anything: its instance lives as long as it does. Of which file (device and inode),
     and when somebody last read."""
 
@@ -34,7 +34,7 @@ class Kept:
 
 _lock = threading.Lock()
 _bodies = 0
-_kept: dict[str, Kept] = {}  # by path
+_open: dict[str, OpenInstance] = {}  # by path
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def sharing() -> Iterator[None]:
         with _lock:
             _bodies -= 1
             if not _bodies:
-                for key in list(_kept):
+                for key in list(_open):
                     _close(key)
 
 
@@ -59,11 +59,11 @@ def keep(path: Path, file: tuple[int, int], connect: Callable[[], duckdb.DuckDBP
     """
     key = str(path)
     with _lock:
-        if kept := _kept.get(key):
-            kept.used = time.monotonic()
+        if instance := _open.get(key):
+            instance.used = time.monotonic()
         elif _bodies:
             con = connect()
-            _kept[key] = Kept(con, file, time.monotonic())
+            _open[key] = OpenInstance(con, file, time.monotonic())
             _look_after(key, con, IDLE)
 
 
@@ -77,7 +77,7 @@ def release_replaced(path: Path) -> None:
     """The same, if another file lies there now: DuckDB finds instances by the path."""
     key = str(path)
     with _lock:
-        if key in _kept and _kept[key].file != file_at(path):
+        if key in _open and _open[key].file != file_at(path):
             _close(key)
 
 
@@ -91,9 +91,9 @@ def file_at(path: Path) -> tuple[int, int]:
 
 
 def _close(key: str) -> None:
-    kept = _kept.pop(key, None)
-    if kept is not None:
-        kept.con.close()
+    instance = _open.pop(key, None)
+    if instance is not None:
+        instance.con.close()
 
 
 def _look_after(key: str, con: duckdb.DuckDBPyConnection, after: float) -> None:
@@ -104,10 +104,10 @@ def _look_after(key: str, con: duckdb.DuckDBPyConnection, after: float) -> None:
 
 def _close_idle(key: str, con: duckdb.DuckDBPyConnection) -> None:
     with _lock:
-        kept = _kept.get(key)
-        if kept is None or kept.con is not con:
+        instance = _open.get(key)
+        if instance is None or instance.con is not con:
             return
-        rest = kept.used + IDLE - time.monotonic()
+        rest = instance.used + IDLE - time.monotonic()
         if rest > 0:
             _look_after(key, con, rest)
         else:

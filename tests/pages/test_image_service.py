@@ -348,7 +348,7 @@ def test_a_file_that_is_replaced_is_not_served_as_it_was(client, folder):
 
 
 def test_what_is_kept_is_bounded():
-    kept = service.Kept(len, 10, 3)
+    kept = service.BoundedCache(len, 10, 3)
     for key, value in (("a", b"12345"), ("b", b"1234"), ("c", b"123")):
         assert kept.get(key, lambda value=value: value) == value
     assert kept.bytes() == 7  # "a" went
@@ -361,7 +361,7 @@ def test_what_is_kept_is_bounded():
 
 def test_a_picture_too_large_to_be_decoded_whole_is_a_sentence(client, folder, monkeypatch):
     monkeypatch.setattr("ingest.vision.windows.MAX_WHOLE", 1000)
-    monkeypatch.setattr(service, "_scans", service.Kept(lambda scan: scan.bytes, 1, 1))
+    monkeypatch.setattr(service, "_scans", service.BoundedCache(lambda scan: scan.bytes, 1, 1))
     answer = client.get("/iiif/1/5,5,9,9/max/0/default.png")
     assert answer.status_code == 404 and "save a smaller copy" in answer.text
     assert json.loads(client.get("/iiif/1/info.json").text)["width"] == SIDE

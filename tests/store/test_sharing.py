@@ -40,14 +40,14 @@ def other(filled):
 
 def test_one_instance_is_kept_while_questions_come_and_closed_at_the_end(filled):
     names(filled.path)
-    assert not sharing._kept
+    assert not sharing._open
     with sharing.sharing():
         names(filled.path)
-        first = list(sharing._kept.values())
+        first = list(sharing._open.values())
         with sharing.sharing():
             names(filled.path)
-        assert len(first) == 1 and list(sharing._kept.values()) == first
-    assert not sharing._kept
+        assert len(first) == 1 and list(sharing._open.values()) == first
+    assert not sharing._open
 
 
 def test_this_process_writes_in_between(filled):
@@ -63,7 +63,7 @@ def test_another_process_writes_when_nobody_has_asked_for_a_moment(filled, other
     with sharing.sharing():
         before = names(filled.path)
         go()
-        assert process.wait(20) == 0 and not sharing._kept
+        assert process.wait(20) == 0 and not sharing._open
         assert set(names(filled.path)) == {*before, "from the other process"}
 
 
@@ -108,7 +108,7 @@ def test_threads_share_and_write_in_turns(filled):
         thread.start()
     for thread in threads:
         thread.join()
-    assert not problems and not sharing._kept
+    assert not problems and not sharing._open
     assert len(names(filled.path)) == max(seen) == min(seen) + 8
 
 

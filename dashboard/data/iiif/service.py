@@ -92,7 +92,7 @@ def image(path: Path, image_id: int, words: tuple[str, str, str, str], known: st
     return Answer(data, FORMATS[asked.format], asked.canonical, tag)
 
 
-class Kept(Generic[T]):
+class BoundedCache(Generic[T]):
     """Things that take long to make, by their keys: at most `most` bytes of them and `count`, those used last; one that
     is larger is kept alone. Of those who ask for the same at once, one makes it and the others wait."""
 
@@ -134,8 +134,8 @@ class Kept(Generic[T]):
         return sum(map(self._weigh, self._known.values()))
 
 
-_tiles: Kept[bytes] = Kept(len, TILES, 4096)
-_scans: Kept[windows.Scan] = Kept(lambda scan: scan.bytes, PIXELS, FILES)
+_tiles: BoundedCache[bytes] = BoundedCache(len, TILES, 4096)
+_scans: BoundedCache[windows.Scan] = BoundedCache(lambda scan: scan.bytes, PIXELS, FILES)
 _turns = threading.BoundedSemaphore(AT_ONCE)
 
 
