@@ -33,16 +33,14 @@ class Order:
         """The ids (m,) that are gone through."""
         return self.ids[self.kept]
 
-    def around(self, image_id: int) -> tuple[int | None, int | None]:
-        """The images before and after this one, which need not be gone through itself; None at the ends."""
+    def around(self, image_id: int, most: int = 1) -> tuple[list[int], list[int]]:
+        """The images before and after this one, which need not be gone through itself: so many at most, the nearest
+        first."""
         places, here = np.flatnonzero(self.kept), np.flatnonzero(self.ids == image_id)
         if not len(here):
-            return None, None
+            return [], []
         before, after = places[places < here[0]], places[places > here[0]]
-        return (
-            int(self.ids[before[-1]]) if len(before) else None,
-            int(self.ids[after[0]]) if len(after) else None,
-        )
+        return self.ids[before[::-1][:most]].tolist(), self.ids[after[:most]].tolist()
 
 
 def by_number(images: pd.DataFrame, offered: Sequence[int] | np.ndarray) -> Order:

@@ -126,9 +126,9 @@ def turn(image_id: int, order: Order) -> None:
                 key=f"image_{name.lower()}",
                 icon=f":material/chevron_{side}:",
                 icon_position=side,
-                disabled=to is None,
+                disabled=not to,
                 on_click=navigation.choose,
-                args=("image", image_id if to is None else to),
+                args=("image", to[0] if to else image_id),
                 width="stretch",
             )
 

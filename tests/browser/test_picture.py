@@ -128,7 +128,7 @@ def test_the_map_lies_on_the_frame_and_keys_lead_to_other_pictures(small, open_p
     expect(page.locator(".tool-next")).to_be_disabled()
     assert "image=3" in address_of(page)
     page.keyboard.press("ArrowLeft")
-    page.locator(".tool-previous").click()
+    page.locator(".tool-previous").click()  # before the page has come to show the second
     expect(page.locator(".place")).to_contain_text("1 of 3 by file name")
     assert "image=1" in address_of(page)
 

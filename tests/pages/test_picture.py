@@ -101,27 +101,28 @@ def test_next_and_previous_follow_the_order_of_overview(db, page):
     )
     ids = [database.NAMES.index(name) + 1 for _, name in years]
     data = given(page(image=ids[1], wall_order="year"))
-    assert (data["previous"], data["next"]) == (ids[0], ids[2])
+    assert data["previous"] == ids[:1] and data["next"][: len(ids) - 2] == ids[2:]
     assert data["place"] == f"2 of {len(database.NAMES)} by year"
     by_file = sorted(database.NAMES)
     data = given(page(image=1))
     place = by_file.index(database.NAMES[0])
     assert data["place"] == f"{place + 1} of {len(by_file)} by file name"
-    assert data["next"] == database.NAMES.index(by_file[place + 1]) + 1
+    assert data["next"][0] == database.NAMES.index(by_file[place + 1]) + 1
 
 
 def test_next_and_previous_go_through_what_the_filter_leaves(db, page):
     at = page(image=1, f="artist:Katsushika Hokusai")
     data = given(at)
-    assert data["place"].startswith("2 of 2") and (data["previous"], data["next"]) == (2, None)
+    assert data["place"].startswith("2 of 2") and (data["previous"], data["next"]) == ([2], [])
     both = given(page(image=1, f="artist:Katsushika Hokusai", wall_filter="kanagawa"))
     assert both["place"] == "1 of 1 by file name, with “kanagawa”"
 
 
 def test_what_lies_around_a_picture():
     order = ordering.Order(np.array([5, 3, 9, 1]), np.array([True, False, True, True]))
-    assert order.around(9) == (5, 1) and order.around(3) == (5, 9) and order.around(5) == (None, 9)
-    assert order.around(1) == (9, None) and order.around(7) == (None, None)
+    assert order.around(9) == ([5], [1]) and order.around(3) == ([5], [9]) and order.around(5) == ([], [9])
+    assert order.around(1) == ([9], []) and order.around(7) == ([], [])
+    assert order.around(1, 5) == ([9, 5], [])
 
 
 # ---- what is written --------------------------------------------------------------------------------------------------

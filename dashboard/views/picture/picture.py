@@ -21,6 +21,7 @@ from store.counts import counted
 from store.records import RunRecord
 
 NEIGHBOURS = 12
+STEPS = 50  # to other pictures that may be asked for before the page has come to show the first
 _BOX, _GOAL = "_picture_box", "_picture_goal"  # in the session: the image, and the region drawn on it, or to be shown
 THUMBNAIL = "What is shown is its thumbnail."
 
@@ -62,7 +63,7 @@ def show(image: cache.ImageRow, over: layer.MapLayer | None, order: ordering.Ord
             image_id,
             image["alt"],
             tiles_of(image),
-            order.around(image_id),
+            order.around(image_id, STEPS),
             f"{among} {order.words}",
             over,
             saved_regions(image),

@@ -51,7 +51,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 class Viewer {
   constructor(root) {
-    Object.assign(this, { root, data: null, zoom: null, shown: "", saving: 0, from: null });
+    Object.assign(this, { root, data: null, zoom: null, shown: "", saving: 0, from: null, asked: [] });
     for (const name of ["stage", "deep", "cover", "drawn", "tools", "place", "said"]) this[name] = root.querySelector(`.${name}`);
     this.tools.replaceChildren(...TOOLS.map(([name, title]) => button(name, title, () => this.press(name))));
     this.listen = (event) => this.onKey(event);
@@ -70,10 +70,14 @@ class Viewer {
   }
 
   async update(data) {
+    if (data.image !== this.data?.image) {
+      const place = this.asked.indexOf(data.image);
+      this.asked = place < 0 ? [] : this.asked.slice(place + 1); // somebody went elsewhere, or not as far yet
+    }
     this.data = data;
     this.stage.setAttribute("aria-label", `${data.alt}. Arrow keys go to other pictures, + and − zoom, 0 shows the whole.`);
-    this.tool("previous").disabled = data.previous === null;
-    this.tool("next").disabled = data.next === null;
+    this.tool("previous").disabled = !data.previous.length;
+    this.tool("next").disabled = !data.next.length;
     this.say(data.sentence);
     try {
       const osd = await loadOpenSeadragon(data.library);
@@ -109,11 +113,11 @@ class Viewer {
   }
 
   press(name) {
-    const { zoom, data } = this;
+    const { zoom } = this;
     if (!zoom) return;
-    if (name === "previous" || name === "next") {
-      if (data[name] !== null) this.trigger("turned", data[name]);
-    } else if (name === "closer") zoom.zoomBy(1.5);
+    if (name === "previous") this.turn(-1);
+    else if (name === "next") this.turn(1);
+    else if (name === "closer") zoom.zoomBy(1.5);
     else if (name === "farther") zoom.zoomBy(1 / 1.5);
     else if (name === "whole") zoom.home();
     else if (name === "native") zoom.native();
@@ -122,6 +126,17 @@ class Viewer {
       if (document.fullscreenElement) document.exitFullscreen();
       else this.stage.requestFullscreen?.();
     }
+  }
+
+  // To another picture; from the one that was last asked for, if the page has not come to show that yet.
+  turn(step) {
+    const { previous, image, next } = this.data; // the nearest first
+    const row = [...previous.toReversed(), image, ...next];
+    const from = row.indexOf(this.asked.at(-1) ?? image);
+    const to = from < 0 ? undefined : row[from + step];
+    if (to === undefined) return;
+    this.asked.push(to);
+    this.trigger("turned", to);
   }
 
   // Keys count on the page as a whole, but not where somebody types or moves a control.

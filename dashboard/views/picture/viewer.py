@@ -61,13 +61,13 @@ class Goal:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the viewer shows: the image's number, its words for who cannot see it, the numbers of the images before and
-    after it, `place` among them in words, and what lies over it; `box` is a region that was drawn and not saved."""
+    """What the viewer shows: the image's number, its words for who cannot see it, the numbers of some images before and
+    after it, the nearest first, `place` among them in words, and what lies over it; `box` is a region that was drawn and not saved."""
 
     image_id: int
     alt: str
     tiles: Tiles
-    around: tuple[int | None, int | None] = (None, None)
+    around: tuple[Sequence[int], Sequence[int]] = ((), ())
     place: str = ""
     layer: MapLayer | None = None
     regions: Sequence[Region] = field(default_factory=tuple)
@@ -90,8 +90,8 @@ def viewer(shown: Shown, library: str, turned: Callable[[int], None], drawn: Cal
         "tiles": shown.tiles.tiles,
         "version": shown.tiles.version,
         "sentence": shown.tiles.sentence,
-        "previous": shown.around[0],
-        "next": shown.around[1],
+        "previous": list(shown.around[0]),
+        "next": list(shown.around[1]),
         "place": shown.place,
         "map": vars(shown.layer) if shown.layer else None,
         "regions": [vars(region) for region in shown.regions],
