@@ -72,7 +72,8 @@ def finish() -> None:
     the values for when their controls are drawn again."""
     state = _state()
     address = current()
-    if address != _stands():
+    # After Back the browser may have been told the address of the rerun before, which was on its way just then.
+    if address != _stands() or state.origin is Origin.HISTORY:
         st.query_params.from_dict(address)
     for key, param in state.loaded.items():
         param.save(state)
