@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.windows import PATIENCE, Windows
+from tests.browser.windows import PATIENCE, Windows, quiet
 from tests.support import PAINTINGS, ROOT, commands
 from tests.support.databases import once
 
@@ -137,11 +137,8 @@ def open_page(windows, request):
 
 
 def idle(page) -> None:
-    """Waits until Streamlit has finished a run and shows no exception."""
-    page.wait_for_selector("[data-testid=stApp]")
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    page.wait_for_timeout(300)
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    """Waits until Streamlit has answered whatever was done on the page, and shows no exception."""
+    quiet(page)
     assert page.locator("[data-testid=stException]").count() == 0, page.locator(
         "[data-testid=stException]"
     ).inner_text()

@@ -8,6 +8,7 @@ from playwright.sync_api import Page
 
 from ingest import atlas
 from store import connection, write
+from tests.browser.windows import PATIENCE
 from tests.pages import database
 
 HARMFUL = '<img src=x onerror="document.title=1">'
@@ -26,6 +27,19 @@ def plant(path: Path, names: Sequence[str], xy: np.ndarray, facts: Mapping[str, 
         write.set_metadata(con, 1, facts)
     atlas.make(path, 1)
 
+STILL = """(element, patience) => new Promise((resolve, reject) => {
+  const end = performance.now() + patience;
+  let calm = 0;
+  const look = () => {
+    const { waiting, moving, drawn } = element.dataset;
+    calm = waiting === "0" && moving === "0" && Number(drawn) > 0 ? calm + 1 : 0;
+    if (calm === 3) resolve();
+    else if (performance.now() > end) reject(new Error(`the map is not complete: ${JSON.stringify(element.dataset)}`));
+    else setTimeout(look, 50);
+  };
+  look();
+})"""
+
 
 class PictureMap:
     """The canvas on a page, from when it is complete."""
@@ -40,16 +54,8 @@ class PictureMap:
         return float(self.root.get_attribute(f"data-{name}"))
 
     def still(self) -> None:
-        """Waits until nothing moves and no picture is on its way, for three looks in a row."""
-        calm = 0
-        for _ in range(400):
-            told = self.root.evaluate("element => ({...element.dataset})")
-            done = told.get("waiting") == "0" and told.get("moving") == "0" and float(told["drawn"]) > 0
-            calm = calm + 1 if done else 0
-            if calm == 3:
-                return
-            self.page.wait_for_timeout(50)
-        raise AssertionError(f"the map is not complete after 20 seconds: {told}")
+        """Waits until nothing moves and no picture or layout is on its way, for three looks in a row."""
+        self.root.evaluate(STILL, PATIENCE)
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Where a point of the layout is in the window, in pixels."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, ROOT, idle, ingest, serve
+from tests.browser.windows import watch
 
 OUT = ROOT / "docs" / "screenshots"
 # File, path, what the picture should be about
@@ -45,6 +46,7 @@ def main(names: Sequence[str] = ()) -> None:
         try:
             for name, path, height in (shot for shot in SHOTS if not names or shot[0] in names):
                 page = browser.new_page(viewport={"width": 1400, "height": height}, color_scheme="light")
+                watch(page)
                 page.goto(f"{address}/{path}")
                 idle(page)
                 page.wait_for_timeout(1500)

@@ -11,6 +11,7 @@ from playwright.sync_api import expect, sync_playwright
 from store import connection
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, address_of, idle
 from tests.browser.picture_map import HARMFUL, PictureMap, plant
+from tests.browser.windows import watch
 from tests.browser.test_dashboard import download, part, pieces, query
 from tests.pages import database
 
@@ -263,6 +264,7 @@ def test_without_webgl_the_map_is_drawn_flat_and_a_box_selects(map_address):
             flat = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
             page, problems = flat.new_page(viewport={"width": 1200, "height": 900}), []
             page.on("pageerror", lambda error: problems.append(str(error)))
+            watch(page)
             page.goto(map_address)
             idle(page)
             canvas = PictureMap(page)

@@ -7,7 +7,7 @@ than most tests do.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 PATIENCE = 60_000  # milliseconds that a page may take on a busy machine
 HEIGHT = 1000
@@ -19,6 +19,67 @@ STILL = """document.addEventListener("DOMContentLoaded", () => {
   document.head.append(style);
 });"""
 
+# Notes when anything went to the server or came from it, and whether a rerun was asked for that has not begun: the first
+# field of a message that is neither its hash nor its metadata says of which kind it is (Streamlit's protocol).
+TRAFFIC = """(() => {
+  const [RERUN, NEW_SESSION] = [11, 4];
+  const traffic = { last: 0, asked: false };
+  const kindOf = (bytes) => {
+    let at = 0;
+    const number = () => {
+      let value = 0;
+      for (let shift = 0; ; shift += 7) {
+        value |= (bytes[at] & 127) << shift;
+        if (!(bytes[at++] & 128)) return value;
+      }
+    };
+    for (;;) {
+      const field = number() >>> 3;
+      if (field > 2) return field;
+      const length = number();
+      at += length;
+    }
+  };
+  window.traffic = traffic;
+  window.WebSocket = class extends WebSocket {
+    constructor(...words) {
+      super(...words);
+      this.addEventListener("message", ({ data }) => {
+        traffic.last = performance.now();
+        if (kindOf(new Uint8Array(data)) === NEW_SESSION) traffic.asked = false;
+      });
+    }
+    send(data) {
+      traffic.last = performance.now();
+      if (kindOf(data) === RERUN) traffic.asked = true;
+      super.send(data);
+    }
+  };
+})();"""
+# It looks from inside the page: one that is busy with a click does not look before it is through with that.
+QUIET = """(patience) => new Promise((resolve, reject) => {
+  const end = performance.now() + patience;
+  const look = () => {
+    const state = document.querySelector("[data-testid=stApp]")?.dataset.testScriptState;
+    const { last, asked } = window.traffic;
+    const now = performance.now();
+    if (state === "notRunning" && !asked && now - last > 150) resolve();
+    else if (now > end) reject(new Error(`the page is not quiet: ${state}, ${asked ? "a rerun is asked for" : "none asked for"}`));
+    else setTimeout(look, 30);
+  };
+  setTimeout(look, 60);
+})"""
+
+
+def quiet(page: Page) -> None:
+    """Waits until Streamlit has answered whatever was done on a page, which `watch` watches."""
+    page.evaluate(QUIET, PATIENCE)
+
+
+def watch(page: Page | BrowserContext) -> None:
+    """Watches what a page, or each of a context, has to do with its server; before it is opened."""
+    page.add_init_script(TRAFFIC)
+
 
 class Window:
     """One page, and its `problems`: console errors and failed requests since it was last left."""
@@ -26,6 +87,7 @@ class Window:
     def __init__(self, browser: Browser, **settings):
         self.context = browser.new_context(accept_downloads=True, **settings)
         self.context.add_init_script(STILL)
+        watch(self.context)
         self.page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.page.on("response", self._watch)

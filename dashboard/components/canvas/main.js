@@ -94,6 +94,7 @@ class PictureMap {
     const turn = (this.turn += 1);
     const first = !this.scene.layout;
     if (first) this.toolbar.note("The pictures are on their way …");
+    this.root.dataset.moving = 1;
     let layout;
     try {
       layout = await loadLayout(data.points);
@@ -255,7 +256,8 @@ class PictureMap {
     } else if (!this.keyed && toolbar.pointed >= 0) this.point(toolbar.pointed);
     toolbar.note(scene.thinned ? "Where pictures would cover each other, one stands for them. Move closer for the others." : "");
     const { view, zoom, selected, layout, painter } = scene;
-    const moving = scene.glide || scene.flight ? 1 : 0;
+    const loading = this.shown?.points !== this.data.points;
+    const moving = scene.glide || scene.flight || loading ? 1 : 0;
     // For tests and whoever else wants to know.
     Object.assign(this.root.dataset, { drawn, waiting, empty, frames, ...view, zoom, selected, moving, points: layout.n, some: scene.some });
     this.root.dataset.painter = painter.name;
