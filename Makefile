@@ -65,10 +65,13 @@ ingest: setup
 dashboard: setup
 	BILDERATLAS_DB="$(DB)" $(BIN)/streamlit run dashboard/app.py
 
-# Browser tests drive Debian's Chromium: installed where that is allowed; skipped, and said so, where there is none.
+# Browser tests drive Debian's Chromium, its headless shell if there is one: installed where that is allowed; skipped, and
+# said so, where there is none.
+APT = DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends fonts-dejavu-core
 browser:
-	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
+	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || { test "$$(id -u)" = 0 && \
+		command -v apt-get >/dev/null && apt-get update -qq && \
+		{ $(APT) chromium-headless-shell >/dev/null 2>&1 || $(APT) chromium >/dev/null; }; } || \
 		echo "no chromium here, and it cannot be installed: browser tests will be skipped"
 
 # At their end both say which tests took longest, and which failed and why.

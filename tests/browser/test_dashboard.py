@@ -88,7 +88,7 @@ def test_the_wall_shows_every_painting(open_page, address):
 
 
 def test_a_box_on_the_map_becomes_a_gallery_and_a_table(open_page, address, paintings):
-    page = open_page(f"{address}/map")
+    page = open_page(f"{address}/map?projection=t-SNE")
     canvas = PictureMap(page)
     assert (canvas["drawn"], canvas["points"]) == (29, 29)
     area = canvas.stage.bounding_box()
@@ -108,10 +108,10 @@ def test_a_box_on_the_map_becomes_a_gallery_and_a_table(open_page, address, pain
     # Exactly the pictures whose points lie left of the middle, give or take the width of a pixel.
     middle, pixel = canvas["x"], 2 / canvas["scale"]
     with duckdb.connect(str(paintings), read_only=True) as con:
-        asked = "SELECT image_id FROM points JOIN projections USING (projection_id) WHERE method = 'umap' AND x < ?"
+        asked = "SELECT image_id FROM points JOIN projections USING (projection_id) WHERE method = 'tsne' AND x < ?"
         surely, perhaps = ({i for (i,) in con.execute(asked, [middle + d]).fetchall()} for d in (-pixel, pixel))
     assert surely <= set(table["image_id"]) <= perhaps
-    page.get_by_text("t-SNE", exact=True).click()
+    page.get_by_text("PCA", exact=True).click()
     idle(page)
     canvas.still()
     assert (canvas["drawn"], canvas["selected"]) == (29, chosen)
