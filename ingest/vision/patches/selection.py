@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,10 +20,10 @@ from torch import Tensor
 HOW = ("rounds", "exact")
 SHUFFLES = ("none", "batch", "instance")
 
-# The patches of a batch with their indices (batch, n) in the unshuffled grid, and what scores them: the logits
-# (batch, n, heads, queries). The scorer moves them to its device, and is in evaluation mode.
-Chunk = tuple[Tensor, Tensor]
-Scorer = Callable[[Tensor, Tensor], Tensor]
+# The patches of a batch, in whatever form their scorer takes, with their indices (batch, n) in the unshuffled grid; and
+# what scores them: the logits (batch, n, heads, queries). It moves them to its device, and is in evaluation mode.
+Chunk = tuple[Any, Tensor]
+Logits = Callable[[Any, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Selected:
 @torch.no_grad()
 def select(
     chunks: Iterable[Chunk],
-    score: Scorer,
+    score: Logits,
     settings: SelectionSettings,
     generator: torch.Generator | None = None,
 ) -> Selected:
