@@ -155,6 +155,15 @@ def patches(con: Connection, run_id: int, image_id: int) -> pa.Table:
     return con.sql(query, params=rows.plain({"run": run_id, "image": image_id})).to_arrow_table()
 
 
+def leaders(con: Connection, run_id: int) -> pa.Table:
+    """image_id, patches (how many), score (the best): of each image that has patches, the highest score first."""
+    query = """
+        SELECT image_id, count(*) AS patches, max(score) AS score FROM selected_patch WHERE run_id = $run
+        GROUP BY image_id ORDER BY score DESC, image_id
+    """
+    return con.sql(query, params={"run": run_id}).to_arrow_table()
+
+
 def grid(con: Connection, run_id: int, image_id: int) -> tuple[int, int, int, int] | None:
     """(rows, cols, patch height, patch width in pixels) of an image; None where the run has not cut it."""
     query = "SELECT rows, cols, patch_height, patch_width FROM patch_grid WHERE run_id = ? AND image_id = ?"

@@ -90,7 +90,7 @@ def run_of(settings: PatchSettings, backbone: Backbone, scorer: PatchScorer) -> 
         weights_sha256=backbone.weights_sha256,
         settings={
             "options": asdict(settings),
-            "scorer": scorer.settings(),
+            "scorer": {**scorer.settings(), "score": "share" if scorer.is_share else "value"},
             "network": {**network, "precision": str(backbone.precision).removeprefix("torch.")},
         },
         versions=versions(),
