@@ -51,12 +51,7 @@ def observe_collection(db: Path, listing: Listing, settings: Settings, stage: st
             counts = (engine.process if engine else process)(plan, tasks, advance)
     ended = time.monotonic()
     describe_assumed(counts, report)
-    for name, reason in counts.reasons[:REPORTED]:
-        report.log(f"failed: {name}: {reason}")
-    if counts.failed > REPORTED:
-        report.log(
-            f"and {counts.failed - REPORTED} more; the view `failures` and the dashboard's first page list all of them"
-        )
+    describe_failures(counts.reasons, report)
     warnings = [warning(backbone.measurement.as_dict(), each.name) for each in plan.asked]
     for line in filter(None, warnings):
         report.log(line)
@@ -85,6 +80,15 @@ def describe_assumed(counts: Counts, report: Report) -> None:
     """Says of how many pictures something was assumed that their files do not say."""
     for key, number in counts.assumed.items():
         report.log(f"{counted(number, 'picture')} {'has' if number == 1 else 'have'} {ASSUMED[key]}")
+
+
+def describe_failures(reasons: list[tuple[str, str]], report: Report) -> None:
+    """Says of the first pictures that failed, (name, reason), why."""
+    for name, reason in reasons[:REPORTED]:
+        report.log(f"failed: {name}: {reason}")
+    if len(reasons) > REPORTED:
+        more = len(reasons) - REPORTED
+        report.log(f"and {more} more; the view `failures` and the dashboard's first page list all of them")
 
 
 def _plan(db: Path, listing: Listing, settings: Settings, stage: str, report: Report) -> Plan:

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from store import catalogue, clusters, read, rows, tables
+from store import catalogue, clusters, patches, read, rows, tables
 from store.errors import StoreError
 from store.records import ImageRecord, Run, StoredImage, image_columns
 from store.results import add_results
@@ -38,6 +38,7 @@ Connection = duckdb.DuckDBPyConnection
 FOUND_OUT = (
     "feature", "frame", "stored_map", "head_stat", "head_importance", "token_stat", "prediction", "point",
     "cluster_point", "term_score", "term_mark", "thumbnail",
+    "patch_grid", "selected_patch", "selected_patch_vector", "selected_patch_thumbnail", "patch_sample",
 )  # fmt: skip
 
 
@@ -157,7 +158,7 @@ def add_run(con: Connection, collection_id: int, record: Run) -> int:
     for run_id, stored in rows.fetch(con, query, same):
         if _chosen(stored) == _chosen(settings):
             return run_id
-    number = rows.next_id(con, "run")
+    number = patches.next_run_id(con)
     row = vars(record) | {
         "run_id": number,
         "collection_id": collection_id,
@@ -232,10 +233,14 @@ def add_failures(con: Connection, collection_id: int, failures: Iterable[tuple[s
     rows.insert(con, "failure", columns)
 
 
-def clear_failures(con: Connection, collection_id: int, paths: Iterable[str]) -> None:
-    """Forget the failures of these paths."""
-    query = "DELETE FROM failure WHERE collection_id = ? AND list_contains(?::VARCHAR[], path)"
-    rows.fetch(con, query, [collection_id, list(paths)])
+def clear_failures(con: Connection, collection_id: int, paths: Iterable[str], stage: str | None = None) -> None:
+    """Forget the failures of these paths, at one stage or at all."""
+    query = """
+        DELETE FROM failure
+        WHERE collection_id = $collection AND list_contains($paths::VARCHAR[], path)
+            AND ($stage IS NULL OR stage = $stage)
+    """
+    rows.fetch(con, query, {"collection": collection_id, "paths": list(paths), "stage": stage})
 
 
 def _note(con: Connection, collection_id: int, column: str, values: Mapping[str, Any]) -> None:

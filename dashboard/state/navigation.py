@@ -43,6 +43,9 @@ PAGES = {
         "views/overview/overview.py",
     ),
     "picture": Page("Picture", ":material/zoom_in:", "database", ("zoom", "viewer", "scan")),
+    "large_images": Page(
+        "Large images", ":material/satellite_alt:", "database", ("large", "large_image", "ips", "selected_patches")
+    ),
     "map": Page("Map", ":material/scatter_plot:", aliases=("atlas", "umap", "projection")),
     "similar": Page("Similar", ":material/image_search:", aliases=("neighbours", "neighbors", "nearest", "search")),
     "attention": Page("Attention", ":material/visibility:", aliases=("microscope", "image")),

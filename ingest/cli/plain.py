@@ -24,6 +24,7 @@ BEGINNINGS = {
     "scan": "listing the pictures of {source} …",
     "embed": "listing the pictures of the collection …",
     "explain": "listing the pictures of the run …",
+    "patches": "listing the pictures of {source} …",
     "project": "loading what lays pictures out …",
     "film": "opening {source} …",
     "prune": "looking for the files of the collection …",

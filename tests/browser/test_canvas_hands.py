@@ -1,6 +1,10 @@
 """The canvas of the map under fingers, and when the graphics card lets it down."""
 
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.conftest import idle
@@ -92,19 +96,30 @@ def test_a_box_can_be_drawn_with_a_finger(touched):
     assert canvas["selected"] == 3
 
 
+def pixels(screenshot: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(screenshot)).convert("RGB")).astype(int)
+
+
 def test_a_lost_graphics_card_comes_back_with_all_pictures(open_page, map_address):  # noqa: F811
     page = open_page(map_address)
     canvas = PictureMap(page)
     pictures = page.locator(".map .pictures")
     before = pictures.screenshot()
+    frames = canvas["frames"]
     pictures.evaluate(
-        "e => { window.lost = e.getContext('webgl2').getExtension('WEBGL_lose_context'); lost.loseContext(); }"
+        "e => new Promise((lost) => { window.card = e.getContext('webgl2').getExtension('WEBGL_lose_context');"
+        " e.addEventListener('webglcontextlost', () => setTimeout(lost)); card.loseContext(); })"
     )
     page.mouse.move(*canvas.place(3, 5))
-    page.wait_for_timeout(300)
-    page.evaluate("window.lost.restoreContext()")
+    pictures.evaluate(
+        "e => new Promise((back) => { e.addEventListener('webglcontextrestored', () => setTimeout(back));"
+        " card.restoreContext(); })"
+    )
     page.mouse.move(*canvas.place(3, 7))
-    page.wait_for_timeout(300)
+    page.wait_for_function(
+        "([map, frames]) => Number(map.dataset.frames) > frames", arg=[canvas.root.element_handle(), frames]
+    )
     canvas.still()
     assert canvas["empty"] == 0
-    assert pictures.screenshot() == before
+    difference = np.abs(pixels(pictures.screenshot()) - pixels(before))
+    assert difference.max() <= 8  # grey levels: another card may round otherwise

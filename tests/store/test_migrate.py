@@ -33,6 +33,10 @@ VIEWS = {
     "labelled": "run_id image_id vocabulary term inherited rank",
     "term_thresholds": "run_id vocabulary term threshold created_at marks",
     "term_marks": "run_id vocabulary term image_id score correct created_at",
+    "patch_runs": "run_id collection scorer title model weights_sha256 settings versions created_at",
+    "patches": "run_id image_id rank x0 y0 x1 y1 score",
+    "patch_vectors": "run_id image_id rank vector",
+    "patch_grids": "run_id image_id rows cols patch_height patch_width",
     "tags": "image_id tag note created_at",
     "failures": "collection path stage error at",
 }

@@ -96,6 +96,10 @@ from dashboard.data.cache.networks import (
 )
 from dashboard.data.cache.pictures import (
     original,
+    patch_grid,
+    patch_leaders,
+    patch_runs,
+    patches,
     picture,
     pictures_version,
     thumb_url,

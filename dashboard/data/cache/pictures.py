@@ -5,17 +5,20 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 from PIL import Image
 
 from dashboard.data.cache.collection import collections, image, images
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import cache_token, remembered
+from dashboard.data.cache.memory import ask_cached, cache_token, remembered
 from dashboard.data.routes import thumb_route
 from dashboard.data.thumbnails import Thumbnails
 from ingest.vision import loader, originals
 from store import connection, read
+from store import patches as patches_store
 from store.errors import StoreError
+from store.patches import PatchRunRecord
 
 SIDE = 2048  # of a picture to draw on, in pixels: more than a screen shows, less than a scan weighs
 
@@ -66,6 +69,26 @@ def thumbnails(image_ids: Iterable[int]) -> dict[int, bytes]:
     """The JPEGs of those images that have one. Remembers nothing."""
     with connection.reading(db()) as con:
         return read.thumbnails(con, image_ids)
+
+
+def patch_runs(collection: str | None = None) -> list[PatchRunRecord]:
+    """The runs that selected patches of large pictures, of a collection or of all, the oldest first."""
+    return list(ask_cached(patches_store.patch_runs, collection=collection))
+
+
+def patches(run_id: int, image_id: int) -> pd.DataFrame:
+    """rank, x0, y0, x1, y1, score, width, height, data (JPEG) of an image's selected patches, the best first."""
+    return ask_cached(patches_store.patches, run_id=run_id, image_id=image_id)
+
+
+def patch_grid(run_id: int, image_id: int) -> tuple[int, int, int, int] | None:
+    """(rows, cols, patch height, patch width) of what a run of patches cut an image into; None where it has not."""
+    return ask_cached(patches_store.grid, run_id=run_id, image_id=image_id)
+
+
+def patch_leaders(run_id: int) -> pd.DataFrame:
+    """image_id, patches, score: the images that have patches, by the score of their best."""
+    return ask_cached(patches_store.leaders, run_id=run_id)
 
 
 _thumbnails = Thumbnails(cache_token)

@@ -1,20 +1,11 @@
 // The picture page's viewer as a Streamlit component: tools, keys, the map over the picture, regions, and the part in
 // view, which the address keeps. Streamlit calls the function below at every rerun with the same element.
 
-import { DeepZoom, loadOpenSeadragon } from "./deep_zoom.js";
+import { DeepZoom, loadOpenSeadragon } from "../../components/openseadragon/deep_zoom.js";
+import { button, isForViewer } from "../../components/openseadragon/tools.js";
 
 const ADDRESS = "picture_view"; // x,y,width,height in pixels of the picture
 const LEAST = 0.004; // of a side: less is a click, not a box
-const ICONS = {
-  previous: "M10 3 5 8l5 5",
-  next: "M6 3l5 5-5 5",
-  closer: "M8 3v10M3 8h10",
-  farther: "M3 8h10",
-  whole: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
-  native: "M3 5l2-1.5V13M10.5 5l2-1.5V13M8 6.5v.1M8 10.5v.1",
-  full: "M9 7l5-5M10 2h4v4M7 9l-5 5M6 14H2v-4",
-  region: "M3 3h10v10H3zM3 1v4M1 3h4",
-};
 const TOOLS = [
   ["previous", "Previous picture (←)"],
   ["next", "Next picture (→)"],
@@ -139,11 +130,8 @@ class Viewer {
     this.trigger("turned", to);
   }
 
-  // Keys count on the page as a whole, but not where somebody types or moves a control.
   onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    const path = event.composedPath();
-    if (event.target !== document.body && !path.includes(this.stage)) return;
+    if (!isForViewer(event, this.stage)) return;
     if (!this.cover.hidden && event.key === "Escape") this.draw(false);
     else if (!this.cover.hidden && event.key === "Enter") this.takeBox(this.zoom.part() ?? [0, 0, 1, 1]);
     else if (KEYS[event.key]) this.press(KEYS[event.key]);
@@ -277,15 +265,4 @@ class Viewer {
       if (address !== location.href) history.replaceState(history.state, "", address);
     }, 250);
   }
-}
-
-function button(name, title, act) {
-  const element = document.createElement("button");
-  element.className = `tool-${name}`;
-  element.type = "button";
-  element.title = title;
-  element.setAttribute("aria-label", title);
-  element.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
-  element.onclick = act;
-  return element;
 }

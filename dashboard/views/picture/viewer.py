@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.components.modules import joined
+from dashboard.components.modules import DEEP_ZOOM, OPENSEADRAGON, joined
 
 _HERE = Path(__file__).parent
 KEY = "picture_viewer"
@@ -123,6 +123,6 @@ def _viewer():
     return st.components.v2.component(
         "bilderatlas_picture",
         html=(_HERE / "viewer.html").read_text(encoding="utf-8"),
-        css=(_HERE / "viewer.css").read_text(encoding="utf-8"),
-        js=joined(_HERE, ("deep_zoom", "viewer")),
+        css=(OPENSEADRAGON / "viewer.css").read_text(encoding="utf-8"),
+        js=joined(_HERE, (*DEEP_ZOOM, "viewer")),
     )

@@ -1,0 +1,29 @@
+// The tools of a viewer: buttons with icons, and the keys that press them.
+
+const ICONS = {
+  previous: "M10 3 5 8l5 5",
+  next: "M6 3l5 5-5 5",
+  closer: "M8 3v10M3 8h10",
+  farther: "M3 8h10",
+  whole: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
+  native: "M3 5l2-1.5V13M10.5 5l2-1.5V13M8 6.5v.1M8 10.5v.1",
+  full: "M9 7l5-5M10 2h4v4M7 9l-5 5M6 14H2v-4",
+  region: "M3 3h10v10H3zM3 1v4M1 3h4",
+};
+
+export function button(name, title, act) {
+  const element = document.createElement("button");
+  element.className = `tool-${name}`;
+  element.type = "button";
+  element.title = title;
+  element.setAttribute("aria-label", title);
+  element.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
+  element.onclick = act;
+  return element;
+}
+
+// Keys count on the page as a whole, but not where somebody types or moves a control.
+export function isForViewer(event, stage) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return false;
+  return event.target === document.body || event.composedPath().includes(stage);
+}

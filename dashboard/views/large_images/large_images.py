@@ -1,0 +1,199 @@
+"""Large images: a scan down to its own pixels, with the patches that were selected of it."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import components
+from dashboard.data import cache, iiif
+from dashboard.drawing import markup
+from dashboard.drawing.figure import ColourBar
+from dashboard.state import controls, navigation
+from dashboard.views.large_images.patch_viewer import Box, Goal, Patch, viewer
+from ingest.vision.colour_maps import colour_table
+from store.counts import counted
+from store.patches import PatchRunRecord
+
+COLOURS = "viridis"
+LEADERS = 60  # pictures that are shown by their best patch
+_GOAL = "_large_image_goal"  # in the session: the image, the rank of one of its patches, and how often one was chosen
+MEANINGS = {
+    "attention": "a patch's score is its share of the network's attention to the whole picture, seen small",
+    "rarity": "a patch's score says how unlike the collection's patches it is: 1 − the mean cosine of its nearest five",
+}
+
+
+def page() -> None:
+    """The page."""
+    st.title("Large images")
+    image_id = cache.current_image()
+    image = None if image_id is None else cache.image(image_id)
+    runs = [run for run in cache.patch_runs(image["collection"] if image else None) if run.images]
+    if image is None or not runs:
+        nothing_yet()
+        return
+    run = chosen_run(runs)
+    found = cache.patches(run.run_id, image["image_id"])
+    if found.empty:
+        st.info(f"Run {run.run_id} has no patches of this picture. These pictures have some:")
+    else:
+        show(run, image, found)
+    leaders(run)
+
+
+def nothing_yet() -> None:
+    """What to type where there are no patches."""
+    st.markdown(
+        "No patches have been selected of these pictures yet. Of scans that are too large to be seen at once, this "
+        "page shows the places that are worth a look. Type this in a terminal, in the folder of the project:"
+    )
+    st.code(f"python -m ingest patches FOLDER --db {shlex.quote(str(cache.db()))}", language="bash")
+
+
+def chosen_run(runs: list[PatchRunRecord]) -> PatchRunRecord:
+    """The run whose patches are shown, at first the newest."""
+    by_id = {run.run_id: run for run in runs}
+
+    def named(number: int) -> str:
+        options = by_id[number].settings["options"]
+        return f"{number}: {by_id[number].title} · {options['patch_size']} px · best {options['top']}"
+
+    chosen = controls.selectbox(
+        "Patches selected by", list(by_id), len(by_id) - 1, key="patch_run", format_func=named, follows=True
+    )
+    return by_id[chosen]
+
+
+def show(run: PatchRunRecord, image: cache.ImageRow, found: pd.DataFrame) -> None:
+    """The viewer, the threshold and the patches of a picture."""
+    st.html(markup.heading(image["title"]))
+    place = st.container()
+    low, high = float(found["score"].min()), float(found["score"].max())
+    least = low
+    if len(found) > 1 and high > low:
+        # In hundredths of the range: scores of two scorers differ by orders of magnitude.
+        share = controls.slider("Least score, in percent of the range", 0, 100, 0, key="patch_least", width=340)
+        least = low + (high - low) * share / 100
+    # A score that is the least itself is not lost to rounding.
+    left = found[found["score"] >= least - 1e-9 * max(1.0, abs(high))]
+    rank, goal = goal_of(image, found)
+    with place:
+        viewer(
+            described(image),
+            [patch_of(run, image, row, low, high) for row in left.to_dict("records")],
+            rank,
+            goal,
+            cache.library_route(),
+            lambda number: choose(image["image_id"], number),
+        )
+    st.html(markup.notes([summary(run, image, len(left), len(found))], legend(run, low, high)))
+    st.subheader("The patches", anchor=False)
+    clicked = components.gallery(items(run, left), "selected_patches", selected=rank, size=130)
+    if clicked is not None:
+        choose(image["image_id"], clicked)
+        st.rerun()
+
+
+def described(image: cache.ImageRow) -> dict[str, Any]:
+    """A picture as the browser needs it: its tiles come from the image service."""
+    image_id = image["image_id"]
+    row = {"image": image_id, "alt": image["alt"], "width": image["width"], "height": image["height"]}
+    row |= {"thumb": cache.thumb_url(image_id), "tiles": None, "version": "", "sentence": ""}
+    try:
+        original = iiif.original(cache.db(), image_id)
+    except iiif.ImageError as error:
+        return row | {"sentence": f"{error} What is shown is its thumbnail."}
+    if original.service:
+        return row | {"tiles": f"{original.service}/info.json"}
+    info = iiif.info(cache.db(), image_id, f"{cache.service_route()}/{image_id}")
+    return row | {"tiles": info, "version": original.version}
+
+
+def patch_of(run: PatchRunRecord, image: cache.ImageRow, row: Mapping[Any, Any], low: float, high: float) -> Patch:
+    """A patch as a box in the colour of its score among all of the picture."""
+    share = (row["score"] - low) / (high - low) if high > low else 1.0
+    colour = "#" + "".join(f"{value:02x}" for value in colour_table(COLOURS)[round(255 * share)].tolist())
+    rank = int(row["rank"])
+    return Patch(rank, box_of(image, row), colour, f"{rank}: {words(run, row['score'])}")
+
+
+def box_of(image: cache.ImageRow, row: Mapping[Any, Any]) -> Box:
+    """A patch in shares of the picture's sides."""
+    width, height = image["width"], image["height"]
+    return row["x0"] / width, row["y0"] / height, row["x1"] / width, row["y1"] / height
+
+
+def words(run: PatchRunRecord, score: float) -> str:
+    """A score, as it is said of the run."""
+    return f"{score:.2%}" if run.settings["scorer"]["score"] == "share" else f"{score:.3f}"
+
+
+def summary(run: PatchRunRecord, image: cache.ImageRow, left: int, selected: int) -> str:
+    """How many patches are shown, of how many, and what their scores are."""
+    options = run.settings["options"]
+    grid = cache.patch_grid(run.run_id, image["image_id"])
+    of = f" of the {grid[0] * grid[1]:,} that the picture was cut into ({grid[0]} × {grid[1]})" if grid else ""
+    meaning = MEANINGS.get(run.scorer, "a patch's score is the attention that the trained network pays to it")
+    return (
+        f"{counted(left, 'patch')} of {selected} selected, {selected}{of}, each {options['patch_size']} pixels wide; "
+        f"{meaning}. Selected {options['how']}, run {run.run_id}."
+    )
+
+
+def legend(run: PatchRunRecord, low: float, high: float) -> ColourBar:
+    """What the colours mean."""
+    return ColourBar(colour_table(COLOURS), words(run, low), words(run, high), "score of the patch")
+
+
+def items(run: PatchRunRecord, found: pd.DataFrame) -> list[dict[str, Any]]:
+    """Patches as a gallery shows them, by rank in place of the number of an image."""
+    return [
+        {
+            "image_id": int(row["rank"]),
+            "title": f"Patch {row['rank']}",
+            "caption": words(run, row["score"]),
+            "alt": f"Patch {row['rank']}, x {row['x0']} to {row['x1']}, y {row['y0']} to {row['y1']}",
+            "src": f"data:image/jpeg;base64,{base64.b64encode(row['data']).decode()}",
+        }
+        for row in found.to_dict("records")
+    ]
+
+
+def goal_of(image: cache.ImageRow, found: pd.DataFrame) -> tuple[int | None, Goal | None]:
+    """The patch of this picture that somebody chose, and where it lies."""
+    owner, rank, turn = st.session_state.get(_GOAL, (None, None, 0))
+    rows = found[found["rank"] == rank].to_dict("records") if owner == image["image_id"] else []
+    return (rank, Goal(box_of(image, rows[0]), turn)) if rows else (None, None)
+
+
+def choose(image_id: int, rank: int) -> None:
+    """Bring a patch of this picture into view."""
+    *_, turn = st.session_state.get(_GOAL, (None, None, 0))
+    st.session_state[_GOAL] = (image_id, rank, turn + 1)
+
+
+def leaders(run: PatchRunRecord) -> None:
+    """The pictures that have patches, by the score of their best."""
+    found = cache.patch_leaders(run.run_id)
+    st.subheader("Pictures by their best patch", anchor=False)
+    shown = found.head(LEADERS)
+    if len(found) > len(shown):
+        st.caption(f"The first {len(shown)} of {counted(len(found), 'picture')}.")
+    captions = {
+        int(row["image_id"]): f"{words(run, row['score'])} · {counted(int(row['patches']), 'patch')}"
+        for row in shown.to_dict("records")
+    }
+    ids = shown["image_id"].to_numpy(dtype=np.int64)
+    clicked = components.gallery(cache.items(ids, captions), "patch_leaders", cache.current_image(), size=110)
+    if clicked is not None and clicked != cache.current_image():
+        navigation.choose("image", clicked)
+
+
+page()

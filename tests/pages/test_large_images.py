@@ -1,0 +1,122 @@
+"""The page Large images: what its viewer is given, its threshold, and which patches and pictures can be chosen."""
+
+import numpy as np
+import pytest
+
+from ingest.vision.colour_maps import colour_table
+from store import connection, patches
+from store.patches import PatchRun, SelectedPatches
+from tests.support.pages import choose, html_of, walls
+
+SCORES = np.array([0.4, 0.3, 0.12, 0.1], np.float32)
+BOXES = np.array([[300, 100, 400, 200], [0, 0, 100, 100], [100, 0, 200, 100], [0, 100, 100, 200]])
+
+
+def run_of(score="share", **options) -> PatchRun:
+    settings = {"options": {"patch_size": 100, "top": 4, "how": "exact", **options}, "scorer": {"score": score}}
+    scorer = "attention" if score == "share" else "rarity"
+    return PatchRun(scorer, f"By {scorer} · tiny", "tiny", "0" * 64, settings)
+
+
+def selected(image_id: int, factor: float = 1.0) -> SelectedPatches:
+    small = [(b"\xff\xd8" + bytes([place]), 100, 100) for place in range(4)]
+    return SelectedPatches(image_id, (3, 5), (100, 100), BOXES, SCORES * factor, np.ones((4, 2), np.float32), small)
+
+
+@pytest.fixture
+def page(db, open_page):
+    """The page on a database in which pictures 1 and 2 have patches of a run, and picture 2 of a later one."""
+    with connection.writing(db) as con:
+        first = patches.add_patch_run(con, 1, run_of())
+        second = patches.add_patch_run(con, 1, run_of("value", top=9))
+        patches.add_patches(con, first, selected(1))
+        patches.add_patches(con, first, selected(2, 1.5))
+        patches.add_patches(con, second, selected(2))
+
+    def open_(image=1, run=first, **query):
+        at = open_page("large_images", image=image, patch_run=run, **query)
+        assert not at.exception
+        return at
+
+    open_.runs = (first, second)
+    return open_
+
+
+def given(at) -> dict:
+    return walls(at)["patch_viewer"]
+
+
+def test_boxes_lie_on_the_picture_in_the_colours_of_their_scores(page):
+    data = given(page())
+    assert data["tiles"]["id"] == "/iiif/1" and data["library"].startswith("/openseadragon.js?v=")
+    size = np.array([data["width"], data["height"]] * 2)
+    np.testing.assert_allclose(np.array([each["box"] for each in data["patches"]]) * size, BOXES)
+    assert [each["rank"] for each in data["patches"]] == [1, 2, 3, 4]
+    assert [each["words"] for each in data["patches"]] == ["1: 40.00%", "2: 30.00%", "3: 12.00%", "4: 10.00%"]
+    shares = (SCORES - 0.1) / 0.3
+    expected = ["#" + bytes(colour_table("viridis")[round(255 * float(share))].tolist()).hex() for share in shares]
+    assert [each["colour"] for each in data["patches"]] == expected
+
+
+def test_the_page_says_how_many_of_how_many_and_what_a_score_is(page):
+    first, second = page.runs
+    text = html_of(page())
+    assert "4 patches of 4 selected, 4 of the 15 that the picture was cut into (3 × 5), each 100 pixels wide" in text
+    assert "share of the network&#x27;s attention" in text or "share of the network's attention" in text
+    later = page(image=2, run=second)
+    assert "unlike the collection" in html_of(later) and given(later)["patches"][0]["words"] == "1: 0.400"
+
+
+def test_the_threshold_leaves_the_better_patches_in_viewer_and_gallery(page):
+    at = page()
+    choose(at, "patch_least", 50)  # 0.25
+    assert [each["rank"] for each in given(at)["patches"]] == [1, 2]
+    assert [each["id"] for each in walls(at)["selected_patches"]["items"]] == [1, 2]
+    assert at.query_params["patch_least"] == "50" and "2 patches of 4 selected" in html_of(at)
+    choose(at, "patch_least", 100)
+    assert [each["rank"] for each in given(at)["patches"]] == [1]
+    choose(at, "patch_least", 0)
+    assert len(given(at)["patches"]) == 4
+
+
+def test_a_patch_that_is_chosen_is_marked_and_brought_into_view(page):
+    at = page()
+    assert given(at)["goal"] is None and given(at)["rank"] is None
+    at.session_state["_large_image_goal"] = (1, 3, 1)
+    at.run()
+    data = given(at)
+    assert data["rank"] == 3 and walls(at)["selected_patches"]["selected"] == 3
+    np.testing.assert_allclose(
+        np.array(data["goal"]["box"]) * np.array([data["width"], data["height"]] * 2), BOXES[2]
+    )
+    at.session_state["image"] = 2
+    assert given(at.run())["goal"] is None
+
+
+def test_pictures_stand_in_the_order_of_their_best_patch(page):
+    items = walls(page())["patch_leaders"]["items"]
+    assert [(each["id"], each["caption"]) for each in items] == [(2, "60.00% · 4 patches"), (1, "40.00% · 4 patches")]
+
+
+def test_a_picture_without_patches_says_so_and_shows_those_that_have_some(page):
+    at = page(image=3)
+    assert "patch_viewer" not in walls(at) and "no patches of this picture" in at.info[0].value
+    assert len(walls(at)["patch_leaders"]["items"]) == 2
+
+
+def test_the_newest_run_is_shown_at_first(db, page, open_page):
+    assert open_page("large_images", image=2).selectbox(key="patch_run").value == page.runs[1]
+
+
+def test_without_any_patches_the_page_says_what_to_type(db, open_page):
+    at = open_page("large_images", image=1)
+    assert not at.exception and "python -m ingest patches FOLDER" in at.code[0].value
+
+
+def test_a_single_patch_has_no_threshold(db, open_page):
+    one = selected(1)
+    one = SelectedPatches(1, (1, 1), (100, 100), one.boxes[:1], one.scores[:1], one.vectors[:1], one.thumbnails[:1])
+    with connection.writing(db) as con:
+        patches.add_patches(con, patches.add_patch_run(con, 1, run_of()), one)
+    at = open_page("large_images", image=1)
+    assert not at.exception and len(given(at)["patches"]) == 1 and not at.slider
