@@ -27,6 +27,7 @@ def plant(path: Path, names: Sequence[str], xy: np.ndarray, facts: Mapping[str, 
         write.set_metadata(con, 1, facts)
     atlas.make(path, 1)
 
+
 STILL = """(element, patience) => new Promise((resolve, reject) => {
   const end = performance.now() + patience;
   let calm = 0;

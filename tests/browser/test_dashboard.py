@@ -147,7 +147,7 @@ def test_similar_goes_on_from_picture_to_picture(open_page, address):
     first.click()
     page.wait_for_function("before => !location.search.includes('image=' + before)", arg=before)
     idle(page)
-    assert name in page.locator("[data-testid=stMain]").inner_text()
+    expect(page.locator("[data-testid=stMain]")).to_contain_text(name)
     assert query(page)["image"] != before
 
 
@@ -232,7 +232,7 @@ def test_without_a_database_the_page_says_what_to_type(open_page, tmp_path):
     process, address = serve(tmp_path / "none.duckdb")
     try:
         page = open_page(address)
-        assert "python -m ingest run" in page.locator("[data-testid=stMain]").inner_text()
+        expect(page.locator("[data-testid=stMain]")).to_contain_text("python -m ingest run")
         page.goto(f"{address}/map")
         idle(page)
     finally:

@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import address_of, idle
 from tests.browser.picture_map import PictureMap
@@ -60,18 +61,20 @@ def test_a_filter_is_made_shared_and_taken_off(open_page, bad_address):
     page.keyboard.press("Enter")
     bar(page).get_by_role("button", name="year 1503–1510").wait_for()
     assert asked(page) == ["year:1503..1510"]
-    assert "7 of 16 pictures" in bar(page).inner_text()
+    expect(bar(page)).to_contain_text("7 of 16 pictures")
     page.keyboard.press("Escape")
     link = address_of(page)
     go(page, "Similar")
-    assert asked(page) == ["year:1503..1510"] and "7 of 16 pictures" in bar(page).inner_text()
+    assert asked(page) == ["year:1503..1510"]
+    expect(bar(page)).to_contain_text("7 of 16 pictures")
 
     colleague = open_page(link)
-    assert "7 of 16 pictures" in bar(colleague).inner_text()
+    expect(bar(colleague)).to_contain_text("7 of 16 pictures")
     bar(colleague).get_by_role("button", name="year 1503–1510").click()
     idle(colleague)
-    assert asked(colleague) == [] and "pictures" not in bar(colleague).inner_text()
-    assert "7 of 16 pictures" in bar(page).inner_text()  # everybody's own
+    assert asked(colleague) == []
+    expect(bar(colleague)).not_to_contain_text("pictures")
+    expect(bar(page)).to_contain_text("7 of 16 pictures")  # everybody's own
 
 
 def test_going_back_takes_the_filter_off_and_forward_brings_it_again(open_page, bad_address):
@@ -81,7 +84,8 @@ def test_going_back_takes_the_filter_off_and_forward_brings_it_again(open_page, 
     page.go_back()
     page.wait_for_function("() => !location.search.includes('f=')")
     idle(page)
-    assert asked(page) == [] and "pictures" not in bar(page).inner_text()
+    assert asked(page) == []
+    expect(bar(page)).not_to_contain_text("pictures")
     page.go_forward()
     bar(page).get_by_role("button", name="year from 1503").wait_for()
     idle(page)
@@ -126,7 +130,7 @@ def test_bad_words_are_words_on_every_page(open_page, bad_address):
     at = open_page(f"{bad_address}/similar?image=10")
     caption = at.locator("[data-testid=stSidebar] [data-testid=stCaptionContainer]")
     assert caption.inner_text().replace("\u2060", "") == f"{hostile.TITLES[4]}, 1509"
-    assert caption.locator("p *").count() == 0
+    expect(caption.locator("p *")).to_have_count(0)
 
 
 def test_a_chip_says_the_value_and_nothing_else(open_page, bad_address):
@@ -137,5 +141,5 @@ def test_a_chip_says_the_value_and_nothing_else(open_page, bad_address):
     for place, (column, value) in enumerate(zip(columns, values, strict=True)):
         chip = page.locator(f".st-key-filter_off_{place} [data-testid=stMarkdownContainer]").first
         assert chip.inner_text().replace("\u2060", "").startswith(f"{column} containing “{value[:30]}")
-        assert chip.locator("p *").count() == 0
+        expect(chip.locator("p *")).to_have_count(0)
     assert page.evaluate(HURT) and asked(page) == entries

@@ -211,7 +211,7 @@ def test_blocks_carry_their_names_and_counts(open_page, map_address):
     PictureMap(page)
     texts = page.locator(".map .block .name").all_inner_texts()
     assert HARMFUL in texts and "Netherlands" in texts  # as text, not as a picture
-    assert page.locator(".map .block img").count() == 0
+    expect(page.locator(".map .block img")).to_have_count(0)
     boxes = [block.bounding_box() for block in page.locator(".map .block:visible").all()]
     assert not any(meet(one, other) for place, one in enumerate(boxes) for other in boxes[:place])
 
@@ -219,7 +219,7 @@ def test_blocks_carry_their_names_and_counts(open_page, map_address):
 def test_clusters_are_outlined_named_and_can_be_chosen(open_page, map_address):
     page = open_page(map_address)
     canvas = PictureMap(page)
-    assert page.locator(".map .label").count() == 0
+    expect(page.locator(".map .label")).to_have_count(0)
     page.get_by_text("Clusters", exact=True).click()
     labels = page.locator(".map .label")
     expect(labels.first).to_be_visible()
@@ -297,7 +297,7 @@ def test_a_label_works_from_the_keyboard_and_outlines_belong_to_the_projection(o
     choose(page, "Layout", "grid")
     idle(page)
     canvas.still()
-    assert page.locator(".map .label").count() == 0
+    expect(page.locator(".map .label")).to_have_count(0)
     choose(page, "Layout", "as projected")
     idle(page)
     canvas.still()

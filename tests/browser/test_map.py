@@ -11,8 +11,8 @@ from playwright.sync_api import expect, sync_playwright
 from store import connection
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, address_of, idle
 from tests.browser.picture_map import HARMFUL, PictureMap, plant
-from tests.browser.windows import watch
 from tests.browser.test_dashboard import download, part, pieces, query
+from tests.browser.windows import watch
 from tests.pages import database
 
 pytestmark = pytest.mark.browser
@@ -172,7 +172,7 @@ def test_a_title_is_text_on_the_hover_card_and_in_the_legend(open_page, map_addr
     card = page.locator(".map .card")
     expect(card.locator(".title")).to_have_text(HARMFUL)
     expect(card).to_be_visible()
-    assert card.locator("img").count() == 1
+    expect(card.locator("img")).to_have_count(1)
     expect(page.locator(".map .legend .entry")).to_have_count(5)
     expect(page.locator(".map .legend")).to_contain_text("Katsushika Hokusai")
     page.mouse.move(*canvas.place(3.0, 7.0))

@@ -100,7 +100,7 @@ def test_a_click_asks_where_a_patch_looks(open_page, address):
     expect(stages(page)).to_have_count(1 + 4 + 1)  # the layers and heads that were chosen
     marked = page.locator(f"{MAIN} .stage .chosen").evaluate_all("marks => marks.map(mark => mark.hidden)")
     assert marked[:5] == [False] * 5
-    assert "Computed now in" in page.locator(MAIN).inner_text()
+    expect(page.locator(MAIN)).to_contain_text("Computed now in")
     page.get_by_role("button", name="Back to the whole picture").click()
     page.wait_for_function("() => !location.search.includes('query')")
     idle(page)
@@ -149,7 +149,7 @@ def test_a_map_of_blocks_is_played_and_taken_away(open_page, address):
     player.get_by_role("button", name="Play").wait_for()
     stopped = caption.inner_text()
     page.wait_for_timeout(500)
-    assert caption.inner_text() == stopped
+    expect(caption).to_have_text(stopped)
     with Image.open(io.BytesIO(download(page, "GIF"))) as film:
         assert film.format == "GIF" and film.n_frames == 12
     with av.open(io.BytesIO(download(page, "MP4"))) as film:
@@ -210,7 +210,7 @@ def test_the_probe_looks_at_a_picture_of_ones_own(open_page, address):
     page.set_input_files("input[type=file]", str(picture))
     stages(page).nth(16).wait_for(timeout=SLOW)
     idle(page)
-    assert "nothing of it is stored" in page.locator(MAIN).inner_text()
+    expect(page.locator(MAIN)).to_contain_text("nothing of it is stored")
     hover(page, 2, 0.5, 0.5)
     until(page, lambda: cursors(page)[0] is not None)
 

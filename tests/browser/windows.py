@@ -56,14 +56,17 @@ TRAFFIC = """(() => {
     }
   };
 })();"""
-# It looks from inside the page: one that is busy with a click does not look before it is through with that.
+# It looks from inside the page: one that is busy with a click does not look before it is through with that. What stands in
+# for a part whose code is on its way may stay, outside the window: that is waited for two seconds, no longer.
 QUIET = """(patience) => new Promise((resolve, reject) => {
   const end = performance.now() + patience;
   const look = () => {
     const state = document.querySelector("[data-testid=stApp]")?.dataset.testScriptState;
     const { last, asked } = window.traffic;
     const now = performance.now();
-    if (state === "notRunning" && !asked && now - last > 150) resolve();
+    const loading = document.querySelector("[data-testid=stSkeleton], [data-testid=stAppSkeleton]");
+    const drawn = () => requestAnimationFrame(() => requestAnimationFrame(resolve));
+    if (state === "notRunning" && !asked && now - last > (loading ? 2000 : 150)) drawn();
     else if (now > end) reject(new Error(`the page is not quiet: ${state}, ${asked ? "a rerun is asked for" : "none asked for"}`));
     else setTimeout(look, 30);
   };

@@ -86,9 +86,7 @@ def test_a_patch_that_is_chosen_is_marked_and_brought_into_view(page):
     at.run()
     data = given(at)
     assert data["rank"] == 3 and walls(at)["selected_patches"]["selected"] == 3
-    np.testing.assert_allclose(
-        np.array(data["goal"]["box"]) * np.array([data["width"], data["height"]] * 2), BOXES[2]
-    )
+    np.testing.assert_allclose(np.array(data["goal"]["box"]) * np.array([data["width"], data["height"]] * 2), BOXES[2])
     at.session_state["image"] = 2
     assert given(at.run())["goal"] is None
 

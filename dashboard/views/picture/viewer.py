@@ -62,7 +62,8 @@ class Goal:
 @dataclass(frozen=True)
 class Shown:
     """What the viewer shows: the image's number, its words for who cannot see it, the numbers of some images before and
-    after it, the nearest first, `place` among them in words, and what lies over it; `box` is a region that was drawn and not saved."""
+    after it, the nearest first, `place` among them in words, and what lies over it; `box` is a region that was drawn
+    and not saved."""
 
     image_id: int
     alt: str
