@@ -45,11 +45,12 @@ def load_digits(split: str, folder: Path | None = None) -> Digits:
         return Digits(images, labels)
     from sklearn.datasets import load_digits as of_sklearn
 
-    found = of_sklearn()
-    order = np.random.default_rng(0).permutation(len(found.target))
+    images, labels = of_sklearn(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(labels))
     first, last = (len(order) * tenth // 10 for tenth in (_OF_TEN[split].start, _OF_TEN[split].stop))
     chosen = order[first:last]
-    return Digits(np.rint(found.images[chosen] * (255 / 16)).astype(np.uint8), found.target[chosen])
+    images = np.asarray(images)[chosen].reshape(-1, 8, 8)
+    return Digits(np.rint(images * (255 / 16)).astype(np.uint8), np.asarray(labels)[chosen])
 
 
 def _find(folder: Path, name: str) -> Path:
