@@ -223,6 +223,7 @@ def test_the_schedule():
 @pytest.mark.parametrize(
     ("how", "width"),
     [
+        ({"kind": "small", "channels": 1}, 64),
         ({"kind": "resnet18", "channels": 1}, 128),
         ({"kind": "resnet18", "blocks": 4}, 512),
         ({"kind": "resnet50", "blocks": 2}, 512),

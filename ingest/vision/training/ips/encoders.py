@@ -14,6 +14,8 @@ from ingest.vision.backbones.checkpoint import check_loaded, read_weights
 from ingest.vision.backbones.registry import IMAGENET
 from ingest.vision.training.ips.settings import EncoderSettings
 
+SMALL = (16, 32, 64)  # channels
+
 
 class PatchEncoder(nn.Module):
     """Patches (n, channels, height, width), uint8 or between 0 and 1, or vectors (n, features), as vectors (n, dim).
@@ -80,7 +82,19 @@ def _body(settings: EncoderSettings, dim: int, backbone: Backbone | None, fetch:
         width = settings.features or 0
         norm = nn.LayerNorm(width, eps=1e-5, elementwise_affine=False)
         return nn.Sequential(norm, nn.Linear(width, dim), nn.BatchNorm1d(dim), nn.ReLU()), dim
+    if settings.kind == "small":
+        return _small(settings.channels), SMALL[-1]
     return (_Transformer(backbone), backbone.dim) if backbone is not None else _resnet(settings, fetch)
+
+
+def _small(channels: int) -> nn.Module:
+    """Three 3 × 3 convolutions, the second and third with a stride of 2, each with batch norm and ReLU; the mean."""
+    layers: list[nn.Module] = []
+    for width in SMALL:
+        conv = nn.Conv2d(channels, width, kernel_size=3, stride=2 if layers else 1, padding=1, bias=False)
+        layers += [conv, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+        channels = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 class _Transformer(nn.Module):

@@ -10,6 +10,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Sides = tuple[PositiveInt, PositiveInt]  # (height, width) in pixels
 RESNETS = ("resnet18", "resnet50")
+OWN = (*RESNETS, "small", "features")
 
 
 class Strict(BaseModel):
@@ -19,8 +20,9 @@ class Strict(BaseModel):
 
 
 class EncoderSettings(Strict):
-    """What makes a vector of a patch: `resnet18`, `resnet50`, any backbone by its key, or `features` where the patches
-    are vectors of `features` numbers already.
+    """What makes a vector of a patch: `resnet18`, `resnet50`, `small` (three convolutions, for small patches and
+    machines without a GPU), any backbone by its key, or `features` where the patches are vectors of `features` numbers
+    already.
 
     Of a ResNet the first 2 or all 4 `blocks` are used, on grey (1) or colour (3) `channels`; `pretrained` takes
     torchvision's ImageNet weights, `weights` those of a file. A `frozen` encoder is not trained, but for the linear
@@ -42,13 +44,15 @@ class EncoderSettings(Strict):
             raise ValueError("kind: features and features: NUMBER (how long the vectors are) go together")
         if self.is_backbone and self.channels != 3:
             raise ValueError(f"{self.kind} takes pictures in colour: channels: 3")
-        if self.frozen and self.kind in RESNETS and not (self.pretrained or self.weights):
+        if self.kind == "small" and (self.pretrained or self.weights):
+            raise ValueError("there are no weights of kind: small to begin with")
+        if self.frozen and self.kind in OWN and not (self.pretrained or self.weights):
             raise ValueError(f"a frozen {self.kind} needs weights: pretrained: true, or weights: FILE")
         return self
 
     @property
     def is_backbone(self) -> bool:
-        return self.kind not in (*RESNETS, "features")
+        return self.kind not in OWN
 
 
 class PatchSettings(Strict):

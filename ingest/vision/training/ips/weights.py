@@ -11,7 +11,7 @@ from safetensors.torch import save
 
 from ingest.vision.backbones import Backbone, BackboneError
 from ingest.vision.training.ips.network import IPSNet
-from ingest.vision.training.ips.settings import NetworkSettings
+from ingest.vision.training.ips.settings import EncoderSettings, NetworkSettings
 
 FORMAT = "bilderatlas-ips-1"
 
@@ -44,9 +44,9 @@ def load_own(network: IPSNet, state: dict[str, torch.Tensor], source: str) -> No
     network.load_state_dict(state, strict=False)
 
 
-def from_file(path: str | Path, load: Callable[[str, int | None], Backbone] | None = None) -> IPSNet:
-    """The network in a file that `to_bytes` made, in evaluation mode; `load` gives a backbone by key and layer, where
-    patches were encoded by one. BackboneError for other files."""
+def from_file(path: str | Path, load: Callable[[EncoderSettings], Backbone] | None = None) -> IPSNet:
+    """The network in a file that `to_bytes` made, in evaluation mode; `load` gives the backbone of an encoder's
+    settings, where there is one. BackboneError for other files."""
     path = Path(path).expanduser()
     if not path.is_file():
         raise BackboneError(f"there is no file {path}")
@@ -62,13 +62,13 @@ def from_file(path: str | Path, load: Callable[[str, int | None], Backbone] | No
         )
     settings = NetworkSettings.model_validate_json(about["settings"])
     encoder = settings.encoder
-    backbone = (load or _load)(encoder.kind, encoder.layer) if encoder.is_backbone else None
+    backbone = (load or _load)(encoder) if encoder.is_backbone else None
     network = IPSNet(settings, backbone, fetch=False)
     load_own(network, state, str(path))
     return network.eval()
 
 
-def _load(key: str, layer: int | None) -> Backbone:
+def _load(encoder: EncoderSettings) -> Backbone:
     from ingest.vision.backbones import load
 
-    return load(key, layer=layer)
+    return load(encoder.kind, encoder.weights, encoder.layer)
