@@ -135,7 +135,7 @@ def test_killed_and_resumed_is_undisturbed_loss_for_loss(bags, tmp_path, undistu
 
 
 def test_other_seeds_differ(bags, tmp_path, undisturbed):
-    other = ips.train_ips(job(tmp_path, config(bags, training={"seed": 1})), Report())
+    other = ips.train_ips(job(tmp_path, config(bags, training={"seed": 1, "epochs": 2})), Report())
     numbers = numbers_of(tmp_path / "test.duckdb", other["training_id"])
     assert numbers[1, "train", "", "loss"] != undisturbed[2][1, "train", "", "loss"]
 
@@ -144,7 +144,7 @@ def test_a_folder_of_another_training_is_refused(bags, undisturbed):
     place = undisturbed[0]
     with pytest.raises(SourceError, match=r"training.learning_rate 0.02, not 0.01. Name another folder with --out"):
         ips.train_ips(job(place, config(bags, training={"learning_rate": 0.01})), Report())
-    with pytest.raises(BackboneError, match=r"another network: .*\(1, 16\) there, \(1, 32\) here"):
+    with pytest.raises(BackboneError, match=r"another network: .*\(16, 6\) there, \(32, 6\) here"):
         ips.train_ips(job(place, config(bags, pooling={"dim": 32})), Report())
     (place / "broken").mkdir()
     (place / "broken" / "checkpoint.pt").write_bytes(b"half a checkpoint")
