@@ -34,6 +34,12 @@ class DataSettings(Strict):
     train_size: PositiveInt | None = None
     boxes: str | None = None
 
+    @model_validator(mode="after")
+    def _apart(self) -> DataSettings:
+        if both := set(self.train) & set(self.test):
+            raise ValueError(f"what is trained with is not tested with: {', '.join(sorted(both))} stands in both")
+        return self
+
 
 class OptimisationSettings(Strict):
     """AdamW with a linear warm-up of some epochs and a cosine; `precision` other than float32 is mixed precision. The

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -141,7 +142,7 @@ def run_experiment(db: Path, path: Path, folder: Path, device: str, report: Repo
             report.log(f"failed: {cell.name}: {error}")
             counts["failed"] += 1
     with reading(db) as con:
-        results = training.results(con, name, str(folder.resolve()))
+        results = training.results(con, name, f"{folder.resolve()}{os.sep}")
     return {"db": str(db), "experiment": name, **counts, "results": results}
 
 

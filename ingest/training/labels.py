@@ -169,7 +169,13 @@ def _labelled(
             )
     if not known.any():
         raise SourceError(f"No {word} picture has a label of {', '.join(task.name for task in tasks)}.")
-    boxes = [_boxes(rows[name].get(data.boxes), name) if data.boxes else [] for name in names]
+    found = [_boxes(rows[name].get(data.boxes)) if data.boxes else [] for name in names]
+    if unread := [name for name, boxes in zip(names, found, strict=True) if boxes is None]:
+        notes.append(
+            f"{counted(len(unread), f'{word} picture')} whose {data.boxes} are not written [[x, y, width, height], …] "
+            f"({', '.join(unread[:3])}): where their objects lie is not known"
+        )
+    boxes = [each or [] for each in found]
     return Split(names, [files[name] for name in names], labels, boxes).only(np.flatnonzero(known).tolist())
 
 
@@ -194,16 +200,15 @@ def _labels(task: TaskSettings, rows: list[Cells]) -> tuple[np.ndarray, np.ndarr
     return values, there, foreign
 
 
-def _boxes(cell: str | None, name: str) -> list[Box]:
+def _boxes(cell: str | None) -> list[Box] | None:
+    """The boxes in a cell, None where it holds something else."""
     if not cell or not cell.strip():
         return []
     try:
-        boxes = [tuple(float(number) for number in box) for box in json.loads(cell)]
+        boxes = [(float(x), float(y), float(width), float(height)) for x, y, width, height in json.loads(cell)]
     except (ValueError, TypeError):
-        boxes = [()]
-    if not all(len(box) == 4 and box[2] > 0 and box[3] > 0 for box in boxes):
-        raise SourceError(f"The boxes of {name} are written [[x, y, width, height], …], not {cell[:60]}.")
-    return boxes  # pyrefly: ignore[bad-return] - their length is checked
+        return None
+    return boxes if all(width > 0 and height > 0 for _, _, width, height in boxes) else None
 
 
 def without(labelled: Labelled, bad: set[str]) -> Labelled:

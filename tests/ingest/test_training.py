@@ -183,6 +183,7 @@ def test_the_command_and_what_it_says_of_missing_labels(command, tmp_path, capsy
             "tasks: [{name: a, activaton: softmax}]",
             "there is no setting tasks.0.activaton; perhaps tasks.activation is",
         ),
+        ("data: {folder: x, train: [a], test: [b, a]}", "what is trained with is not tested with: a stands in both"),
         ("encoder: {zzz: 1}", "there is no setting encoder.zzz; there are blocks, channels"),
         ("training: {epochs: many}", "training.epochs is 'many': input should be a valid integer"),
         ("training: {epochs: 5}", "warmup_epochs is less than epochs, which is 5, not 10"),
@@ -237,12 +238,15 @@ def test_training_sizes_are_drawn_by_the_seed_and_grow(bags):
     assert len(drawn.test) == 10 and not set(drawn.test.names) & set(drawn.train.names)
 
 
-def test_pictures_of_several_sizes_with_boxes(tmp_path):
+def test_pictures_of_several_sizes_with_boxes(tmp_path, capsys):
     folder = tmp_path / "pictures"
     write_megapixel(folder, Megapixel((64, 48), 12, 1), {"train": 8, "test": 4})
     smaller = Image.open(folder / "test" / "00002.png").crop((0, 0, 40, 48))
     smaller.save(folder / "test" / "00002.png")
     Image.new("L", (8, 60)).save(folder / "train" / "00003.png")
+    table = (folder / "metadata.csv").read_text().splitlines()
+    table[2] = table[2].replace("[[", "[[no, ")
+    (folder / "metadata.csv").write_text("\n".join(table))
     (folder / "train" / "00005.png").write_bytes(b"no picture")
     own = config(
         folder,
@@ -260,6 +264,9 @@ def test_pictures_of_several_sizes_with_boxes(tmp_path):
         training={"epochs": 2, "batch_size": 4, "precision": "bfloat16"},
     )
     found = ips.train_ips(job(tmp_path, own), Report())
+    said = capsys.readouterr().err
+    assert "1 training picture whose boxes are not written [[x, y, width, height], …] (train/00001.png)" in said
+    assert "left out train/00003.png: The picture has 8 × 60 pixels, less than one patch of 16 × 16." in said
     assert found["train"] == 6 and found["test"] == 4
     numbers = numbers_of(tmp_path / "test.duckdb", found["training_id"])
     assert 0 < numbers[2, "test", "", "patches_on_objects_random"] < 1

@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from pydantic import ValidationError
 
 from ingest.vision.backbones import BackboneError, load
+from ingest.vision.patches import PatchGrid, SelectionSettings, select
 from ingest.vision.training.ips import (
     EncoderSettings,
     IPSNet,
@@ -16,6 +18,7 @@ from ingest.vision.training.ips import (
     PatchSettings,
     PoolingSettings,
     TaskSettings,
+    TrainedSelection,
     from_file,
     metric_of,
     to_bytes,
@@ -319,3 +322,41 @@ def test_other_files_are_refused_in_a_sentence(network, tmp_path):
 def test_settings_that_do_not_go_together(wrong, sentence):
     with pytest.raises(ValidationError, match=sentence):
         NetworkSettings.model_validate({"tasks": [{"name": "a"}], **wrong})
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_trained_network_scores_a_picture_read_by_windows_as_in_training(channels):
+    """Patches that are read when they are wanted, in RGB, give what the same picture gives in memory."""
+    torch.manual_seed(1)
+    own = NetworkSettings(
+        encoder=EncoderSettings(kind="small", channels=channels),
+        patches=PatchSettings(size=(8, 12), memory=4, iteration=5),
+        pooling=PoolingSettings(heads=2, dim=8),
+        tasks=TASKS[:1],
+    )
+    network = IPSNet(own).eval()
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
+    grid = PatchGrid(40, 24, (8, 12), (8, 12))
+    image = Image.fromarray(pixels) if channels == 3 else Image.fromarray(pixels).convert("L")
+    picture = torch.from_numpy(np.array(image).reshape(24, 40, channels)).permute(2, 0, 1)
+    expected = network.select(grid.cut(picture)[None])
+
+    cut = grid.cut(torch.from_numpy(pixels).permute(2, 0, 1)).permute(0, 2, 3, 1).numpy()
+    scorer = TrainedSelection(network, "model.safetensors")
+
+    def read(indices):
+        return lambda: cut[indices[0].tolist()]
+
+    chunks = [(read(part), part) for part in torch.arange(len(grid))[None].split(5, dim=1)]
+    found = select(chunks, scorer.logits_of(None, 0), SelectionSettings(4, 5))
+    assert torch.equal(found.indices, expected.indices)
+    torch.testing.assert_close(found.scores, expected.scores)
+    vectors = scorer.features(cut)
+    assert vectors.shape == (len(grid), 8)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    assert set(scorer.settings()) == {"trained", "weights_sha256"}
+
+
+def test_a_network_of_features_scores_no_pictures(network):
+    with pytest.raises(ValueError, match="bags of features, not from pictures"):
+        TrainedSelection(network, "model.safetensors")

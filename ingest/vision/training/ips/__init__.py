@@ -5,6 +5,7 @@ from __future__ import annotations
 from ingest.vision.training.ips.losses import Losses, LossSettings, total_loss
 from ingest.vision.training.ips.metrics import metric_of
 from ingest.vision.training.ips.network import IPSNet, Prediction
+from ingest.vision.training.ips.scorer import TrainedSelection
 from ingest.vision.training.ips.settings import (
     EncoderSettings,
     NetworkSettings,
@@ -26,6 +27,7 @@ __all__ = [
     "Prediction",
     "Strict",
     "TaskSettings",
+    "TrainedSelection",
     "from_file",
     "metric_of",
     "to_bytes",
