@@ -88,10 +88,12 @@ def _body(settings: EncoderSettings, dim: int, backbone: Backbone | None, fetch:
 
 
 def _small(channels: int) -> nn.Module:
-    """Three 3 × 3 convolutions, the second and third with a stride of 2, each with batch norm and ReLU; the mean."""
+    """Three convolutions with a stride of 2, the first 5 × 5 and the others 3 × 3, each with batch norm and ReLU; the
+    mean over all places."""
     layers: list[nn.Module] = []
     for width in SMALL:
-        conv = nn.Conv2d(channels, width, kernel_size=3, stride=2 if layers else 1, padding=1, bias=False)
+        side = 3 if layers else 5
+        conv = nn.Conv2d(channels, width, kernel_size=side, stride=2, padding=side // 2, bias=False)
         layers += [conv, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
         channels = width
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())

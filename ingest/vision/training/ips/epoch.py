@@ -162,10 +162,8 @@ class Trainer:
         return tally
 
     def _pass(self, batch: Batch, generator: torch.Generator) -> tuple[Packed, Prediction, Losses]:
-        # Autocast remembers the weights that it has cast: those cast while selecting would have no gradients.
         with self._autocast():
             packed = pack(self.network, batch.bags, generator)
-        with self._autocast():
             each_head = self.losses.semantic > 0
             prediction = self.network(packed.patches, packed.indices, packed.valid, each_head)
         return packed, prediction, total_loss(prediction, batch.labels, self.network.settings.tasks, self.losses)
