@@ -12,7 +12,7 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 # Compiled once, for the tests start many processes: without it each of them would compile all of this code anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup develop lock demo ingest dashboard test test-ray test-slow torture bench bench-search bench-map screenshots lint browser clean
+.PHONY: help setup develop lock demo ingest dashboard test test-ray test-slow torture bench bench-search bench-map experiment-megapixel screenshots lint browser clean
 
 help:
 	@echo "make demo                     set up, read the sample paintings, open the dashboard"
@@ -24,6 +24,7 @@ help:
 	@echo "make torture                  kill ingests, fill the disk, attack the SQL page; prints a table (ARGS=\"statements routes\")"
 	@echo "make bench                    measure speed and storage; writes docs/benchmarks.md"
 	@echo "make bench-map                measure the map of pictures in a browser (ARGS=--quick)"
+	@echo "make experiment-megapixel     train the selection of patches on generated pictures (DB=file EXPERIMENT=file)"
 	@echo "make screenshots              take the README's pictures anew"
 
 setup: $(READY)
@@ -107,6 +108,12 @@ bench-search: develop
 bench-map: develop browser
 	$(BIN)/python -m tests.bench.map $(ARGS)
 	$(BIN)/python -m tests.bench.pages
+
+# What training selects and how well it does, over the size of the objects and of the training set: some 20 minutes on two
+# cores; `make experiment-megapixel EXPERIMENT=examples/configs/experiment-megapixel-small.yml` is done in a tenth of that.
+EXPERIMENT ?= examples/configs/experiment-megapixel.yml
+experiment-megapixel: setup
+	$(BIN)/python -m ingest experiment "$(EXPERIMENT)" --db "$(DB)" $(ARGS)
 
 screenshots: develop browser
 	$(BIN)/python -m tests.browser.screenshots

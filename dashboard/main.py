@@ -101,7 +101,7 @@ def link_to_all_pages() -> None:
 
 def run(page, needs: str) -> None:
     """The page, or what is to be said while it has nothing to show."""
-    if cache.collections().empty:
+    if cache.collections().empty and needs != "file":
         empty("There are no pictures in this database yet.")
     elif needs == "run" and st.session_state.get("run") is None:
         empty("No model has been run on this collection yet, and this page shows what one saw.")

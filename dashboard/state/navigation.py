@@ -28,7 +28,7 @@ class Page:
 
     title: str
     icon: str
-    needs: str = "run"  # or "database", or "nothing"
+    needs: str = "run"  # or "database" with pictures in it, "file": a database that opens, or "nothing"
     aliases: tuple[str, ...] = ()
     script: str = ""
 
@@ -54,6 +54,7 @@ PAGES = {
     "vocabulary": Page("Vocabulary", ":material/label:", aliases=("vocabularies", "terms", "labels")),
     "parts": Page("Parts", ":material/palette:", aliases=("patches",)),
     "probe": Page("Probe", ":material/biotech:", "nothing", ("upload",)),
+    "training": Page("Training", ":material/model_training:", "file", ("trainings", "experiments", "ips")),
     "sql": Page("SQL", ":material/database:", "database", ("query",)),
 }
 

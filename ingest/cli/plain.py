@@ -32,6 +32,8 @@ BEGINNINGS = {
     "export-iiif": "reading the collection …",
     "words": "reading {file} …",
     "vocabulary": "reading {file} …",
+    "ips": "reading {config} …",
+    "experiment": "reading {file} …",
 }
 
 

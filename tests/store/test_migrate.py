@@ -37,6 +37,11 @@ VIEWS = {
     "patches": "run_id image_id rank x0 y0 x1 y1 score",
     "patch_vectors": "run_id image_id rank vector",
     "patch_grids": "run_id image_id rows cols patch_height patch_width",
+    "training_runs": "training_id kind name experiment parameters seed epochs done folder config versions created_at "
+    "finished_at",
+    "training_metrics": "training_id epoch split task metric value",
+    "training_examples": "training_id example name width height labels predictions boxes",
+    "training_patches": "training_id example rank x0 y0 x1 y1 score",
     "tags": "image_id tag note created_at",
     "failures": "collection path stage error at",
 }
