@@ -1,10 +1,11 @@
-// The picture page's viewer as a Streamlit component: tools, keys, the map over the picture, regions, and the part in
-// view, which the address keeps. Streamlit calls the function below at every rerun with the same element.
+// A picture's viewer as a Streamlit component: tools, keys, the map over the picture, regions, and the part in view,
+// which the address of the picture's page keeps. Streamlit calls the function below at every rerun with the same element.
 
 import { DeepZoom, loadOpenSeadragon } from "./deep_zoom.js";
 
 const ADDRESS = "picture_view"; // x,y,width,height in pixels of the picture
 const LEAST = 0.004; // of a side: less is a click, not a box
+const PATIENCE = 10_000; // milliseconds until another picture that does not come is asked for again
 const ICONS = {
   previous: "M10 3 5 8l5 5",
   next: "M6 3l5 5-5 5",
@@ -51,11 +52,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 class Viewer {
   constructor(root) {
-    Object.assign(this, { root, data: null, zoom: null, shown: "", saving: 0, from: null });
+    Object.assign(this, { root, data: null, zoom: null, shown: "", saving: 0, from: null, turning: -PATIENCE, turns: [] });
     for (const name of ["stage", "deep", "cover", "drawn", "tools", "place", "said"]) this[name] = root.querySelector(`.${name}`);
     this.tools.replaceChildren(...TOOLS.map(([name, title]) => button(name, title, () => this.press(name))));
     this.listen = (event) => this.onKey(event);
-    document.addEventListener("keydown", this.listen);
+    this.dialog = root.getRootNode().host?.closest("[role=dialog]");
+    this.visited = () => this.visit();
+    // Before a dialog hears of Escape: it would close where a box is given up.
+    document.addEventListener("keydown", this.listen, true);
+    window.addEventListener("popstate", this.visited);
     this.cover.onpointerdown = (event) => this.startBox(event);
     this.cover.onpointermove = (event) => this.from && this.stretch(event);
     this.cover.onpointerup = (event) => this.from && this.endBox(event);
@@ -63,7 +68,8 @@ class Viewer {
   }
 
   close() {
-    document.removeEventListener("keydown", this.listen);
+    document.removeEventListener("keydown", this.listen, true);
+    window.removeEventListener("popstate", this.visited);
     clearTimeout(this.saving);
     this.zoom?.close();
     viewers.delete(this.root);
@@ -84,15 +90,20 @@ class Viewer {
     }
     if (data !== this.data) return; // a newer rerun was quicker
     const key = `${data.image} ${data.version}`;
-    if (this.shown !== key) {
+    const visiting = this.visiting && this.isOfAddress();
+    const turned = this.shown !== key;
+    if (turned) {
       const first = !this.shown;
       this.shown = key;
       if (first) this.went = data.goal?.turn; // of an earlier visit
+      if (first && this.dialog) this.stage.focus({ preventScroll: true }); // the keys are the picture's at once
       this.draw(false);
-      this.zoom.open(data, first ? this.linked() : null);
-    }
+      this.zoom.open(data, first || visiting ? this.linked() : null);
+    } else if (visiting) this.zoom.see(this.linked());
+    if (visiting) this.visiting = false;
     this.overlay();
     this.regions();
+    if (turned) this.turned();
     if (data.goal && data.goal.turn !== this.went) {
       this.went = data.goal.turn;
       this.zoom.goTo(data.goal.box);
@@ -112,7 +123,12 @@ class Viewer {
     const { zoom, data } = this;
     if (!zoom) return;
     if (name === "previous" || name === "next") {
-      if (data[name] !== null) this.trigger("turned", data[name]);
+      if (this.isTurning()) this.turns.push(name); // quicker than the page: from the picture that is on its way
+      else if (data[name] !== null) {
+        this.turning = performance.now();
+        this.writeView(); // for who comes back
+        this.trigger("turned", data[name]);
+      }
     } else if (name === "closer") zoom.zoomBy(1.5);
     else if (name === "farther") zoom.zoomBy(1 / 1.5);
     else if (name === "whole") zoom.home();
@@ -124,16 +140,28 @@ class Viewer {
     }
   }
 
+  // Another picture is there: on to the one that was asked for meanwhile.
+  turned() {
+    this.turning = -PATIENCE;
+    if (this.turns.length) this.press(this.turns.shift());
+    if (!this.isTurning()) this.turns = [];
+  }
+
+  isTurning() {
+    return performance.now() - this.turning < PATIENCE;
+  }
+
   // Keys count on the page as a whole, but not where somebody types or moves a control.
   onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const path = event.composedPath();
-    if (event.target !== document.body && !path.includes(this.stage)) return;
+    if (event.target !== (this.dialog ?? document.body) && !path.includes(this.stage)) return;
     if (!this.cover.hidden && event.key === "Escape") this.draw(false);
     else if (!this.cover.hidden && event.key === "Enter") this.takeBox(this.zoom.part() ?? [0, 0, 1, 1]);
-    else if (KEYS[event.key]) this.press(KEYS[event.key]);
-    else return;
+    else if (!KEYS[event.key]) return;
+    else if (!event.repeat || !this.isTurning()) this.press(KEYS[event.key]);
     event.preventDefault();
+    event.stopPropagation();
   }
 
   moved() {
@@ -237,7 +265,19 @@ class Viewer {
 
   // ---- the address ---------------------------------------------------------------------------------------------------
 
+  // Back or Forward: the address is that of another visit, with the part that was in view then.
+  visit() {
+    clearTimeout(this.saving);
+    this.visiting = true;
+  }
+
+  isOfAddress() {
+    const image = new URLSearchParams(location.search).get("image");
+    return image === null || Number(image) === this.data.image;
+  }
+
   linked() {
+    if (!this.data.addressed) return null;
     const numbers = (new URLSearchParams(location.search).get(ADDRESS) ?? "").split(",").map(Number);
     const { width, height } = this.data;
     const [x, y, w, h] = numbers;
@@ -249,18 +289,22 @@ class Viewer {
   // puts back an address that it knows.
   saveView() {
     clearTimeout(this.saving);
-    this.saving = setTimeout(() => {
-      if (!this.zoom?.picture || !this.root.isConnected) return;
-      const here = new URL(location.href);
-      const part = this.zoom.part();
-      const { width, height } = this.data;
-      if (part) {
-        const [x0, y0, x1, y1] = [part[0] * width, part[1] * height, part[2] * width, part[3] * height].map(Math.round);
-        here.searchParams.set(ADDRESS, [x0, y0, Math.max(1, x1 - x0), Math.max(1, y1 - y0)].join(","));
-      } else here.searchParams.delete(ADDRESS);
-      const address = here.href.replaceAll("%2C", ",");
-      if (address !== location.href) history.replaceState(history.state, "", address);
-    }, 250);
+    this.saving = setTimeout(() => this.writeView(), 250);
+  }
+
+  writeView() {
+    clearTimeout(this.saving);
+    if (!this.data.addressed || this.visiting || !this.zoom?.picture || !this.root.isConnected) return;
+    if (!this.isOfAddress()) return this.saveView(); // Streamlit has not written it yet: that of the picture before
+    const here = new URL(location.href);
+    const part = this.zoom.part();
+    const { width, height } = this.data;
+    if (part) {
+      const [x0, y0, x1, y1] = [part[0] * width, part[1] * height, part[2] * width, part[3] * height].map(Math.round);
+      here.searchParams.set(ADDRESS, [x0, y0, Math.max(1, x1 - x0), Math.max(1, y1 - y0)].join(","));
+    } else here.searchParams.delete(ADDRESS);
+    const address = here.href.replaceAll("%2C", ",");
+    if (address !== location.href) history.replaceState(history.state, "", address);
   }
 }
 
