@@ -129,7 +129,13 @@ def open_film_model(
     from ingest.vision.targets import make_target
 
     backbone, (method,), size = open_backbone(db, replace(settings, methods=(drawing.method,)), report)
-    refuse_unsuited(Asked.parse(method).method, backbone, settings.target is not None)
+    asked = Asked.parse(method).method
+    refuse_unsuited(asked, backbone, settings.target is not None)
+    if settings.target is not None and not asked.needs_target:
+        raise ValueError(
+            f"{asked.key} explains no target: leave --target out, or take a method that does, such as --method daam "
+            "(python -m ingest methods lists them)"
+        )
     if settings.target is not None and drawing.scale == "absolute":
         raise ValueError("--scale absolute is for attention: an attribution has no uniform share; take shared or map")
     target = None

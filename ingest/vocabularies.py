@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ingest.vision.words.tower import TextTower
 from ingest.words import encode, lines_of, read_table, searchable_run, tower_of
 from store import vectors, vocabularies
 from store.connection import reading, writing
+from store.counts import counted
 from store.records import RunRecord
 from store.vocabularies import Term, Vocabulary
 
@@ -33,20 +35,41 @@ def add_vocabulary(
 ) -> dict[str, Any]:
     """Scores the terms of a file over a run and stores the labels, in place of those of the vocabulary of this name:
     counts of the last line. SourceError, NoTextTower, TextError, StoreError."""
-    name, prompts = name or file.stem, tuple(prompts) or PROMPTS
+    prompts = tuple(prompts) or PROMPTS
     check_templates(prompts)
     terms = read_terms(file, report)
     run = searchable_run(db, run_id)
+    name = _name(db, run, file, name, terms, report)
     found, scale = _vectors(db, run, name, terms, prompts, device, report)
     ids, matrix = vectors.vectors(db, run.run_id)
     labels = labelling.label(matrix, found)
     kept = labelling.kept(len(ids), len(terms))
-    vocabulary = Vocabulary(name, run.run_id, tuple(terms), prompts, {**scale, "kept": kept, "pictures": len(ids)})
+    settings = {**scale, "kept": kept, "pictures": len(ids), "file": file.name}
+    vocabulary = Vocabulary(name, run.run_id, tuple(terms), prompts, settings)
     columns = (ids[labels.pictures], labels.terms, labels.scores, labels.ranks)
     with writing(db) as con:
         vocabularies.add_vocabulary(con, vocabulary, found, *columns)
     counts = {"terms": len(terms), "pictures": len(ids), "labels": len(labels.scores)}
     return {"db": str(db), "run_id": run.run_id, "vocabulary": name, **counts, "kept": kept, "prompts": list(prompts)}
+
+
+def _name(db: Path, run: RunRecord, file: Path, name: str | None, terms: Sequence[Term], report: Report) -> str:
+    """What the vocabulary of a file is called: the name that was given, else the file's. SourceError where that would
+    replace the terms of another file; what else is replaced is said."""
+    chosen = name or file.stem
+    with reading(db) as con:
+        before = next((each for each in vocabularies.vocabularies(con, run.run_id) if each.name == chosen), None)
+    if before is None:
+        return chosen
+    other = before.settings.get("file", file.name)
+    if name is None and other != file.name:
+        raise SourceError(
+            f"run {run.run_id} has a vocabulary {chosen} already, of {other}: name this one, --name OTHER, or replace "
+            f"that one, --name {shlex.quote(chosen)}"
+        )
+    if lost := {each.term for each in before.terms} - {each.term for each in terms}:
+        report.log(f"{chosen} is replaced: {counted(len(lost), 'term')} of before not in {file.name}")
+    return chosen
 
 
 def read_terms(file: Path, report: Report) -> list[Term]:

@@ -49,10 +49,10 @@ def by_number(images: pd.DataFrame, offered: Sequence[int] | np.ndarray) -> Orde
     return Order(ids, np.isin(ids, offered))
 
 
-def as_on_the_wall(run: RunRecord | None) -> Order:
-    """The images of a run's collection, or of all, in the order of Overview's wall; those are gone through that hold
-    the words typed there, and that the filter leaves."""
-    collection = run.collection if run else None
+def as_on_the_wall(run: RunRecord | None, collection: str | None = None) -> Order:
+    """The images of a run's collection, without a run of this one or of all, in the order of Overview's wall; those are
+    gone through that hold the words typed there, and that the filter leaves."""
+    collection = run.collection if run else collection
     known = orders(collection)
     order = Param(ORDER, BY_FILE, lambda texts: texts[-1] if texts[-1] in known else None, lambda name: [name]).load()
     typed = Param(WORDS, "", lambda texts: texts[0], lambda text: [text]).load() or ""

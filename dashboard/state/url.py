@@ -83,6 +83,19 @@ def finish() -> None:
     state.origin, state.read = Origin.OURS, set()
 
 
+def remembered(key: str) -> Any:
+    """The value of a Param in the session, be it that of an earlier page; None where it was never changed."""
+    return st.session_state.get(key, _state().saved.get(key))
+
+
+def keep() -> None:
+    """To be called last in a part of a page that reruns by itself, such as a dialog: remembers the values of its
+    controls as `finish` does, and leaves the address alone."""
+    state = _state()
+    for param in state.loaded.values():
+        param.save(state)
+
+
 @contextmanager
 def bound(page: str) -> Iterator[None]:
     """Around a rerun: `begin` and, unless another rerun takes its place, `finish`."""

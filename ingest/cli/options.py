@@ -97,8 +97,18 @@ db_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the last line as JSON.")
 collection_option = click.option("--collection", help="Name of the collection.  [default: that of the source]")
 images_option = click.option("--images", help="Only these images, by id: 3,5,7.")
+
+
+def _condition(_context: click.Context, _option: click.Parameter, where: str | None) -> str | None:
+    if where is not None and not where.strip():
+        raise click.BadParameter("it is empty: give a condition, such as \"artist = 'Hokusai'\", or leave --where out")
+    return where
+
+
 where_option = click.option(
-    "--where", help="Only the images for which this holds in the catalogue: \"artist = 'Hokusai'\"."
+    "--where",
+    callback=_condition,
+    help="Only the images for which this holds in the catalogue: \"artist = 'Hokusai'\".",
 )
 accumulate_option = click.option(
     "--accumulate/--alone",

@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT, address_of, idle, ingest
+from tests.browser.test_dashboard import query
 from tests.support.databases import ask
 
 pytestmark = pytest.mark.browser
@@ -98,9 +99,8 @@ def test_the_wheel_leads_to_the_scan_s_own_pixels(small, open_page):
         return cells.shape == PATTERN.shape and np.array_equal(cells > 120, PATTERN > 120)
 
     look(page, lambda pixels: planted(pixels[60:-60, 4:-4]))  # without tools and border
-    x, y, width, height = (
-        int(part) for part in address_of(page).partition("picture_view=")[2].partition("&")[0].split(",")
-    )
+    idle(page)
+    x, y, width, height = (int(part) for part in query(page)["picture_view"].split(","))
     assert x <= AT[0] and y <= AT[1] and x + width >= AT[0] + size and y + height >= AT[1] + size
     page.keyboard.press("0")
     scale_is(page, f"Math.abs(scale - {start}) < 0.001")

@@ -471,6 +471,7 @@ def test_a_film_cut_short_is_drawn_as_far_as_it_goes(tmp_path, command):
         (("{film}", "--method", "daam"), 2, "explains a target"),
         (("{film}", "--method", "daam", "--target", "class:1"), 2, "has no classifier"),
         (("{film}", "--method", "daam", "--target", "neighbours:3"), 1, "There is no database"),
+        (("{film}", "--target", "words:a boat"), 2, "cls explains no target: leave --target out"),
         (("{film}", "--method", "rollout(fusion=sum)"), 2, "mean, max, min"),
         (("{film}", "--layer", "3"), 2, "there is no layer 3: cls has maps of the layers 0 to 2"),
         (("{film}", "--head", "2"), 2, "there is no head 2: layer 2 has the heads 0 to 1"),

@@ -158,6 +158,28 @@ def test_a_vocabulary_labels_the_planted_pictures(found, tmp_path, monkeypatch):
     assert stored.settings["logit_scale"] == pytest.approx(20) and stored.settings["kept"] == "all scores"
 
 
+def test_the_terms_of_another_file_are_replaced_only_on_request(found, tmp_path):
+    first, second = tmp_path / "my v.txt", tmp_path / "my v.csv"
+    first.write_text("boat\ntree\n")
+    second.write_text("term\nhorse\nboat\n")
+    assert found("vocabulary", first).code == 0
+    refused = found("vocabulary", second)
+    assert refused.code == 2 and "has a vocabulary my v already, of my v.txt" in refused.err
+    assert "--name OTHER" in refused.err and "--name 'my v'" in refused.err
+    kept = "SELECT term FROM terms WHERE vocabulary = 'my v' ORDER BY term"
+    assert ask(found.db, kept) == [("boat",), ("tree",)]
+    replaced = found("vocabulary", second, "--name", "my v")
+    assert replaced.code == 0 and "my v is replaced: 1 term of before not in my v.csv" in replaced.err
+    assert ask(found.db, kept) == [("boat",), ("horse",)]
+    assert found("vocabulary", second).code == 0
+
+
+def test_an_empty_condition_is_a_sentence(found):
+    for where in ("", "  "):
+        wrong = found("search", "a boat", "--where", where)
+        assert wrong.code == 2 and "leave --where out" in wrong.err
+
+
 def test_several_prompts_are_pooled_and_recorded(found, tmp_path):
     file = tmp_path / "motifs.txt"
     file.write_text("boat\ntree\n")

@@ -1,14 +1,13 @@
-"""One picture by itself, with what is known about it and where to go from here."""
+"""The card: one picture in a dialog, with what is known of it, what people wrote of it, and where to go from here."""
 
-import pandas as pd
 import streamlit as st
 
-from dashboard.compute import words
 from dashboard.data import cache
+from dashboard.drawing import markup
 from dashboard.drawing.text import sources
-from dashboard.state import navigation
+from dashboard.state import navigation, url
 
-_WAITING = "_card"
+_WAITING, _OPEN = "_card", "_card_open"  # in the session: the image to open a card of, and that of the open one
 
 
 def show_later(image_id: int) -> None:
@@ -20,24 +19,50 @@ def show_later(image_id: int) -> None:
 def show_waiting() -> None:
     """Open the card that `show_later` asked for, if any. To be called once by a page that uses it."""
     image_id = st.session_state.pop(_WAITING, None)
-    image = None if image_id is None else cache.image(image_id)
-    if image is not None:
-        st.dialog(words.plain(image["title"]), width="large")(_card)(image)
+    if image_id is not None and cache.image(image_id) is not None:
+        _turn(image_id)
+        st.dialog("Picture", width="large", on_dismiss=_close)(_card)()
 
 
-def _card(image: cache.ImageRow) -> None:
-    picture, about = st.columns([1, 1], gap="large")
-    with picture:
-        if found := cache.picture(image["image_id"]):
-            st.image(found[0], alt=image["alt"], width="stretch")
-        else:
-            st.caption("No copy of this picture is kept here.")
-    with about:
-        navigation.link("picture", "Open the picture", image["image_id"], ":material/zoom_in:")
-        navigation.link("attention", "Where does the network look?", image["image_id"], ":material/visibility:")
-        navigation.link("similar", "What looks alike?", image["image_id"], ":material/image_search:")
+def _turn(image_id: int) -> None:
+    st.session_state[_OPEN] = image_id
+
+
+def _close() -> None:
+    """The picture that the card came to is the one in view."""
+    if (image_id := st.session_state.pop(_OPEN, None)) is not None:
+        navigation.choose("image", image_id)
+
+
+def _card() -> None:
+    # A page that opens no card shall not load what draws one.
+    from dashboard.components.card import notes, picture, regions
+    from dashboard.state import ordering
+
+    image = cache.image(st.session_state[_OPEN])
+    if image is None:
+        st.info("This picture is not in the database any more.")
+        return
+    image_id, run = image["image_id"], cache.current_run()
+    st.html(markup.heading(image["title"]))
+    with st.container(horizontal=True, gap="medium"):
+        navigation.link("picture", "Open the picture’s page", image_id, ":material/zoom_in:")
+        navigation.link("attention", "Where does the network look?", image_id, ":material/visibility:")
+        navigation.link("similar", "What looks alike?", image_id, ":material/image_search:")
+    about = run if run is not None and run.collection == image["collection"] else None
+    above = st.container()
+    written, known = st.columns(2, gap="large")
+    with written:
+        st.subheader("Notes", anchor=False)
+        notes.show(image_id)
+        regions.show(image, picture.box_of(image), lambda shares: picture.go_to(image_id, shares))
+    with known:
+        st.subheader("About the picture", anchor=False)
+        st.html(markup.facts({key: value for key, value in facts(image).items() if value != image["title"]}))
         sources.show(image["metadata"])
-        st.dataframe(pd.Series(facts(image), name="value").rename_axis("about"), width="stretch")
+    with above:  # last: what chooses a map needs torch, which takes seconds once
+        picture.show(image, about, ordering.as_on_the_wall(about, image["collection"]), _turn, addressed=False)
+    url.keep()
 
 
 def facts(image: cache.ImageRow) -> dict[str, str]:

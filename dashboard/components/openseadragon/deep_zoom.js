@@ -74,6 +74,11 @@ export class DeepZoom {
   begin(view) {
     if (this.begun === this.picture) return;
     this.begun = this.picture;
+    this.see(view);
+  }
+
+  // Shows a part, null the whole, at once.
+  see(view) {
     if (view) this.viewer.viewport.fitBounds(this.rect(view), true);
     else this.home(true);
   }

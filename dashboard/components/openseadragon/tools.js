@@ -22,8 +22,9 @@ export function button(name, title, act) {
   return element;
 }
 
-// Keys count on the page as a whole, but not where somebody types or moves a control.
-export function isForViewer(event, stage) {
+// Keys count on the page as a whole, or on the dialog that the viewer is in, but not where somebody types or moves a
+// control.
+export function isForViewer(event, stage, dialog = null) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return false;
-  return event.target === document.body || event.composedPath().includes(stage);
+  return event.target === (dialog ?? document.body) || event.composedPath().includes(stage);
 }

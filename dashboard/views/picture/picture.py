@@ -8,22 +8,17 @@ import streamlit as st
 
 from dashboard import components
 from dashboard.components import card
-from dashboard.components.card import notes, regions
+from dashboard.components.card import notes, picture, regions
 from dashboard.data import cache, iiif
 from dashboard.drawing import markup
 from dashboard.drawing.text import sources
 from dashboard.selection import tagging
 from dashboard.selection.selection import Selection
 from dashboard.state import filter_bar, navigation, ordering
-from dashboard.views.picture import layer
-from dashboard.views.picture.viewer import Box, Goal, Region, Shown, Tiles, viewer
 from store.counts import counted
 from store.records import RunRecord
 
 NEIGHBOURS = 12
-STEPS = 50  # to other pictures that may be asked for before the page has come to show the first
-_BOX, _GOAL = "_picture_box", "_picture_goal"  # in the session: the image, and the region drawn on it, or to be shown
-THUMBNAIL = "What is shown is its thumbnail."
 
 
 def page() -> None:
@@ -37,12 +32,7 @@ def page() -> None:
     if run is not None:
         filter_bar.bar(run, "previous and next go through these")
     st.html(markup.heading(image["title"]))
-    place = st.container()
-    drawn = layer.choose(run, image) if run is not None else None
-    with place:
-        show(image, drawn.layer if drawn else None, ordering.as_on_the_wall(run))
-    if drawn:
-        st.html(markup.notes([drawn.note], drawn.bar))
+    picture.show(image, run, ordering.as_on_the_wall(run), lambda number: navigation.choose("image", number))
     left, right = st.columns(2, gap="large")
     with left:
         written(image)
@@ -52,79 +42,7 @@ def page() -> None:
             neighbours(run, image["image_id"])
 
 
-def show(image: cache.ImageRow, over: layer.MapLayer | None, order: ordering.Order) -> None:
-    """The viewer."""
-    image_id = image["image_id"]
-    shown = order.shown
-    here = np.flatnonzero(shown == image_id)
-    among = f"{here[0] + 1:,} of {len(shown):,}" if len(here) else f"not among the {len(shown):,}"
-    viewer(
-        Shown(
-            image_id,
-            image["alt"],
-            tiles_of(image),
-            order.around(image_id, STEPS),
-            f"{among} {order.words}",
-            over,
-            saved_regions(image),
-            box_of(image),
-            goal_of(image_id),
-        ),
-        cache.library_route(),
-        turned=lambda number: navigation.choose("image", number),
-        drawn=lambda box: put_box(image_id, box),
-    )
-
-
-def tiles_of(image: cache.ImageRow) -> Tiles:
-    """Where the browser finds the picture's pixels."""
-    image_id, size = image["image_id"], (image["width"], image["height"])
-    thumb = cache.thumb_url(image_id)
-    try:
-        found = iiif.original(cache.db(), image_id)
-    except iiif.ImageError as error:
-        return Tiles(size, thumb, sentence=f"{error} {THUMBNAIL}")
-    if found.service:
-        return Tiles(size, thumb, f"{found.service}/info.json")
-    info = iiif.info(cache.db(), image_id, f"{cache.service_route()}/{image_id}")
-    return Tiles(size, thumb, info, found.version)
-
-
 # ---- what people write of it ----------------------------------------------------------------------------------------
-
-
-def saved_regions(image: cache.ImageRow) -> list[Region]:
-    """The regions of a picture that are saved."""
-    rows = cache.regions([image["image_id"]]).to_dict("records")
-    return [
-        Region(regions.in_shares(image, tuple(row[edge] for edge in ("x0", "y0", "x1", "y1"))), row["note"])
-        for row in rows
-    ]
-
-
-def box_of(image: cache.ImageRow) -> Box | None:
-    """The region that was drawn on this picture, until it is saved."""
-    owner, box = st.session_state.get(_BOX, (None, None))
-    if box is None or owner != image["image_id"]:
-        return None
-    return None if any(np.allclose(box, region.box, atol=1e-9) for region in saved_regions(image)) else box
-
-
-def put_box(image_id: int, box: Box) -> None:
-    """Draw a region on this picture."""
-    st.session_state[_BOX] = (image_id, box)
-
-
-def goal_of(image_id: int) -> Goal | None:
-    """The part of this picture that somebody wants to be shown."""
-    owner, goal = st.session_state.get(_GOAL, (None, None))
-    return goal if owner == image_id else None
-
-
-def go_to(image_id: int, box: Box) -> None:
-    """Show a part of this picture."""
-    _, before = st.session_state.get(_GOAL, (None, None))
-    st.session_state[_GOAL] = (image_id, Goal(box, before.turn + 1 if before else 1))
 
 
 def written(image: cache.ImageRow) -> None:
@@ -133,10 +51,10 @@ def written(image: cache.ImageRow) -> None:
     st.subheader("Notes", anchor=False)
     notes.show(image_id)
     st.subheader("Regions", anchor=False)
-    box = box_of(image)
+    box = picture.box_of(image)
     if box is None and cache.regions([image_id]).empty:
         st.caption("Press r, or the last button above the picture, and draw a box: it can be saved with a note.")
-    regions.show(image, box, lambda shares: go_to(image_id, shares), titled=False)
+    regions.show(image, box, lambda shares: picture.go_to(image_id, shares), titled=False)
     st.subheader("Tags", anchor=False)
     ids = np.array([image_id], dtype=np.int64)
     tagging.edit(Selection(image["collection"], ids, ids))

@@ -8,6 +8,7 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard import components
+from dashboard.components import card
 from dashboard.data import cache
 from dashboard.drawing import markup, tables
 from dashboard.state.url import Param
@@ -25,6 +26,7 @@ _BY = ("artist", "creator", "author", "maker", "photographer", "movement", "scho
 def page() -> None:
     """The page. What the editor holds has been sent by Run, by an example or with the address, and is answered: the
     form keeps back what is still being typed, and the database can only be read here."""
+    card.show_waiting()
     st.title("SQL")
     st.html(markup.editor("sql_query"))
     offered = examples()
@@ -173,7 +175,7 @@ def numbers(table: pa.Table) -> dict[str, Any]:
 
 
 def show_pictures(table: pa.Table) -> None:
-    """The pictures that an answer names, with its other columns below them; a click puts one in view."""
+    """The pictures that an answer names, with its other columns below them; a click opens one's card."""
     captions = tables.row_captions(table)
     items = cache.items(list(captions)[:PICTURES], captions)
     if not items:
@@ -182,7 +184,7 @@ def show_pictures(table: pa.Table) -> None:
     if len(captions) > PICTURES:
         st.caption(f"The first {PICTURES} of {counted(len(captions), 'picture')}.")
     if clicked is not None:
-        components.open_image(clicked)
+        card.show_later(clicked)
 
 
 page()

@@ -7,6 +7,7 @@ from html import escape
 import streamlit as st
 
 from dashboard import components
+from dashboard.components import card
 from dashboard.compute import words
 from dashboard.compute.words import plain
 from dashboard.data import cache
@@ -27,6 +28,7 @@ STRIPS = ("sure to unsure", "surest", "at the threshold")
 
 def page() -> None:
     """The page."""
+    card.show_waiting()
     st.title("Vocabulary")
     run = cache.run_in_view()
     making.report()
@@ -51,7 +53,7 @@ def page() -> None:
         if making.reads_words(run):
             making.upload(run, known)
     if clicked is not None:
-        components.open_image(clicked)
+        card.show_later(clicked)
 
 
 def choose(run: RunRecord, known: dict[str, Vocabulary]) -> tuple[Vocabulary, str]:
@@ -159,7 +161,7 @@ def strip(term: ScoredTerm, labelled: int, way: str) -> int | None:
     kept = str(term.vocabulary.settings.get("kept", ""))
     if kept and kept != "all scores":
         meaning += f" Of so large a vocabulary only {kept} are stored: these {counted(count, 'picture')}."
-    st.caption(f"{meaning} Click a picture to put it in view.")
+    st.caption(f"{meaning} Click a picture to look into it.")
     return clicked
 
 

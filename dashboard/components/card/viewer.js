@@ -1,8 +1,8 @@
-// The picture page's viewer as a Streamlit component: tools, keys, the map over the picture, regions, and the part in
-// view, which the address keeps. Streamlit calls the function below at every rerun with the same element.
+// A picture's viewer as a Streamlit component: tools, keys, the map over the picture, regions, and the part in view,
+// which the address of the picture's page keeps. Streamlit calls the function below at every rerun with the same element.
 
-import { DeepZoom, loadOpenSeadragon } from "../../components/openseadragon/deep_zoom.js";
-import { button, isForViewer } from "../../components/openseadragon/tools.js";
+import { DeepZoom, loadOpenSeadragon } from "./deep_zoom.js";
+import { button, isForViewer } from "./tools.js";
 
 const ADDRESS = "picture_view"; // x,y,width,height in pixels of the picture
 const LEAST = 0.004; // of a side: less is a click, not a box
@@ -46,7 +46,11 @@ class Viewer {
     for (const name of ["stage", "deep", "cover", "drawn", "tools", "place", "said"]) this[name] = root.querySelector(`.${name}`);
     this.tools.replaceChildren(...TOOLS.map(([name, title]) => button(name, title, () => this.press(name))));
     this.listen = (event) => this.onKey(event);
-    document.addEventListener("keydown", this.listen);
+    this.dialog = root.getRootNode().host?.closest("[role=dialog]");
+    this.visited = () => this.visit();
+    // Before a dialog hears of Escape: it would close where a box is given up.
+    document.addEventListener("keydown", this.listen, true);
+    window.addEventListener("popstate", this.visited);
     this.cover.onpointerdown = (event) => this.startBox(event);
     this.cover.onpointermove = (event) => this.from && this.stretch(event);
     this.cover.onpointerup = (event) => this.from && this.endBox(event);
@@ -54,7 +58,8 @@ class Viewer {
   }
 
   close() {
-    document.removeEventListener("keydown", this.listen);
+    document.removeEventListener("keydown", this.listen, true);
+    window.removeEventListener("popstate", this.visited);
     clearTimeout(this.saving);
     this.zoom?.close();
     viewers.delete(this.root);
@@ -79,13 +84,16 @@ class Viewer {
     }
     if (data !== this.data) return; // a newer rerun was quicker
     const key = `${data.image} ${data.version}`;
+    const visiting = this.visiting && this.isOfAddress();
     if (this.shown !== key) {
       const first = !this.shown;
       this.shown = key;
       if (first) this.went = data.goal?.turn; // of an earlier visit
+      if (first && this.dialog) this.stage.focus({ preventScroll: true }); // the keys are the picture's at once
       this.draw(false);
-      this.zoom.open(data, first ? this.linked() : null);
-    }
+      this.zoom.open(data, first || visiting ? this.linked() : null);
+    } else if (visiting) this.zoom.see(this.linked());
+    if (visiting) this.visiting = false;
     this.overlay();
     this.regions();
     if (data.goal && data.goal.turn !== this.went) {
@@ -126,17 +134,19 @@ class Viewer {
     const from = row.indexOf(this.asked.at(-1) ?? image);
     const to = from < 0 ? undefined : row[from + step];
     if (to === undefined) return;
+    if (!this.asked.length) this.writeView(); // for who comes back
     this.asked.push(to);
     this.trigger("turned", to);
   }
 
   onKey(event) {
-    if (!isForViewer(event, this.stage)) return;
+    if (!isForViewer(event, this.stage, this.dialog)) return;
     if (!this.cover.hidden && event.key === "Escape") this.draw(false);
     else if (!this.cover.hidden && event.key === "Enter") this.takeBox(this.zoom.part() ?? [0, 0, 1, 1]);
-    else if (KEYS[event.key]) this.press(KEYS[event.key]);
-    else return;
+    else if (!KEYS[event.key]) return;
+    else if (!event.repeat || !this.asked.length) this.press(KEYS[event.key]);
     event.preventDefault();
+    event.stopPropagation();
   }
 
   moved() {
@@ -240,7 +250,19 @@ class Viewer {
 
   // ---- the address ---------------------------------------------------------------------------------------------------
 
+  // Back or Forward: the address is that of another visit, with the part that was in view then.
+  visit() {
+    clearTimeout(this.saving);
+    this.visiting = true;
+  }
+
+  isOfAddress() {
+    const image = new URLSearchParams(location.search).get("image");
+    return image === null || Number(image) === this.data.image;
+  }
+
   linked() {
+    if (!this.data.addressed) return null;
     const numbers = (new URLSearchParams(location.search).get(ADDRESS) ?? "").split(",").map(Number);
     const { width, height } = this.data;
     const [x, y, w, h] = numbers;
@@ -252,17 +274,21 @@ class Viewer {
   // puts back an address that it knows.
   saveView() {
     clearTimeout(this.saving);
-    this.saving = setTimeout(() => {
-      if (!this.zoom?.picture || !this.root.isConnected) return;
-      const here = new URL(location.href);
-      const part = this.zoom.part();
-      const { width, height } = this.data;
-      if (part) {
-        const [x0, y0, x1, y1] = [part[0] * width, part[1] * height, part[2] * width, part[3] * height].map(Math.round);
-        here.searchParams.set(ADDRESS, [x0, y0, Math.max(1, x1 - x0), Math.max(1, y1 - y0)].join(","));
-      } else here.searchParams.delete(ADDRESS);
-      const address = here.href.replaceAll("%2C", ",");
-      if (address !== location.href) history.replaceState(history.state, "", address);
-    }, 250);
+    this.saving = setTimeout(() => this.writeView(), 250);
+  }
+
+  writeView() {
+    clearTimeout(this.saving);
+    if (!this.data.addressed || this.visiting || !this.zoom?.picture || !this.root.isConnected) return;
+    if (!this.isOfAddress()) return this.saveView(); // Streamlit has not written it yet: that of the picture before
+    const here = new URL(location.href);
+    const part = this.zoom.part();
+    const { width, height } = this.data;
+    if (part) {
+      const [x0, y0, x1, y1] = [part[0] * width, part[1] * height, part[2] * width, part[3] * height].map(Math.round);
+      here.searchParams.set(ADDRESS, [x0, y0, Math.max(1, x1 - x0), Math.max(1, y1 - y0)].join(","));
+    } else here.searchParams.delete(ADDRESS);
+    const address = here.href.replaceAll("%2C", ",");
+    if (address !== location.href) history.replaceState(history.state, "", address);
   }
 }

@@ -11,13 +11,13 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from dashboard.components.card.viewer import MapLayer
 from dashboard.compute.methods import depth_noun, entry_of, kind_of, title_of
 from dashboard.data import cache
 from dashboard.drawing import map_values, panels
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.panels import WHOLE, Look, Scene
-from dashboard.state import controls, widgets
-from dashboard.views.picture.viewer import MapLayer
+from dashboard.state import controls, url, widgets
 from ingest.vision.colour_maps import colour_table
 from ingest.vision.geometry import Frame
 from store.maps import AttentionMaps
@@ -25,6 +25,7 @@ from store.records import RunRecord
 
 NONE = "none"
 MEAN = "mean"
+METHOD = "picture_method"  # in the address
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Drawn:
     bar: ColourBar
 
 
+def asked() -> bool:
+    """Whether `choose` may give a map: one was chosen, or stands in the address."""
+    return url.remembered(METHOD) not in (None, NONE) or bool(url.words(METHOD))
+
+
 def choose(run: RunRecord, image: cache.ImageRow) -> Drawn | None:
     """The controls, and the layer that they ask for; None for no map, which is so at first."""
     names = suited(run)
@@ -43,7 +49,7 @@ def choose(run: RunRecord, image: cache.ImageRow) -> Drawn | None:
         method = controls.selectbox(
             "Map over the picture",
             [NONE, *names],
-            key="picture_method",
+            key=METHOD,
             format_func=lambda name: "None" if name == NONE else title_of(name),
             width=240,
         )

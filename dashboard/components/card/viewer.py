@@ -63,7 +63,7 @@ class Goal:
 class Shown:
     """What the viewer shows: the image's number, its words for who cannot see it, the numbers of some images before and
     after it, the nearest first, `place` among them in words, and what lies over it; `box` is a region that was drawn
-    and not saved."""
+    and not saved. Where it is `addressed`, the page's address keeps the part in view."""
 
     image_id: int
     alt: str
@@ -74,6 +74,7 @@ class Shown:
     regions: Sequence[Region] = field(default_factory=tuple)
     box: Box | None = None
     goal: Goal | None = None
+    addressed: bool = True
 
 
 def viewer(shown: Shown, library: str, turned: Callable[[int], None], drawn: Callable[[Box], None]) -> None:
@@ -98,6 +99,7 @@ def viewer(shown: Shown, library: str, turned: Callable[[int], None], drawn: Cal
         "regions": [vars(region) for region in shown.regions],
         "box": shown.box,
         "goal": vars(shown.goal) if shown.goal else None,
+        "addressed": shown.addressed,
     }
     _viewer()(
         key=KEY,
