@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import ingest
-from ingest.cli import collections, exports, films, layouts, lists, reading, words
+from ingest.cli import collections, details, exports, films, layouts, lists, reading, words
 
 
 @click.group()
@@ -14,7 +14,7 @@ def main() -> None:
     """Bilderatlas: what a vision transformer sees in a collection of pictures."""
 
 
-for room in (reading, layouts, collections, lists, exports, films, words):
+for room in (reading, layouts, collections, lists, exports, films, words, details):
     for command in vars(room).values():
         if isinstance(command, click.Command):
             main.add_command(command)
