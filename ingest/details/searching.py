@@ -18,6 +18,7 @@ from ingest.vision.details import search
 from ingest.vision.details.coding import PatchCoding
 from ingest.vision.details.matching import PatchBank
 from ingest.vision.details.tokens import BlockTokens
+from ingest.vision.details.verification import KeyPoints, key_points
 from ingest.vision.geometry import Frame
 from ingest.vision.loader import BadImage, decode
 from ingest.words import matching
@@ -59,7 +60,7 @@ def find_detail(
     backbone = load_backbone(settings["model"], settings.get("weights"), settings.get("layer"), device, stored=settings)
     pictures = Pictures(db, run.collection, report)
     hits = search.find(
-        BlockTokens(backbone), PatchCoding(**vars(stored)), bank, part, pictures.pixels, k, among, mirrored
+        BlockTokens(backbone), PatchCoding(**vars(stored)), bank, part, pictures.points, k, among, mirrored
     )
     pictures.tell()
     rows = [
@@ -149,11 +150,11 @@ class Pictures:
             raise BadImage("The file has another size than the one that was read.")
         return found
 
-    def pixels(self, image_id: int) -> tuple[np.ndarray, float] | None:
+    def points(self, image_id: int) -> tuple[KeyPoints, float] | None:
         """What `search.find` asks for."""
         row = self.rows[image_id]
         try:
-            return np.asarray(self.original(image_id)), 1.0
+            return key_points(np.asarray(self.original(image_id))), 1.0
         except BadImage:
             self.small.append(row["path"])
         with reading(self.db) as con:
@@ -161,7 +162,7 @@ class Pictures:
         if data is None:
             return None
         small = Image.open(io.BytesIO(data)).convert("RGB")
-        return np.asarray(small), row["width"] / small.width
+        return key_points(np.asarray(small)), row["width"] / small.width
 
     def tell(self) -> None:
         """Says of how many pictures no original was there."""

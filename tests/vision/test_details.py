@@ -239,14 +239,14 @@ def test_a_part_is_found_where_it_was_cut_from_in_pixels_of_the_original(blocks,
     pictures, coding, bank = searched
     box = (40.0, 60.0, 120.0, 150.0)
     part = pictures[1].crop(tuple(map(int, box)))
-    pixels = {100 + n: (np.asarray(picture), 1.0) for n, picture in enumerate(pictures)}
-    first, *others = search.find(blocks, coding, bank, part, pixels.get, k=3)
+    points = {100 + n: (key_points(np.asarray(picture)), 1.0) for n, picture in enumerate(pictures)}
+    first, *others = search.find(blocks, coding, bank, part, points.get, k=3)
     assert (first.image_id, first.stage) == (101, search.KEY_POINTS) and len(others) == 2
     assert first.matches == len(first.agreement.here) >= 5 and overlap(first.box, box) > 0.8
     assert {each.stage for each in others} == {search.VOTES}
     # From a picture half as large, as a thumbnail is, the box is still in pixels of the original.
-    pixels[101] = (np.asarray(pictures[1].resize((75, 105))), 2.0)
-    (small,) = search.find(blocks, coding, bank, part, pixels.get, k=1)
+    points[101] = (key_points(np.asarray(pictures[1].resize((75, 105)))), 2.0)
+    (small,) = search.find(blocks, coding, bank, part, points.get, k=1)
     assert small.image_id == 101 and overlap(small.box, box) > 0.6
     # Without any picture the patches decide, and boxes stay inside.
     hits = search.find(blocks, coding, bank, part, lambda image_id: None, k=9)
@@ -255,16 +255,16 @@ def test_a_part_is_found_where_it_was_cut_from_in_pixels_of_the_original(blocks,
         width, height = pictures[hit.image_id - 100].size
         assert 0 <= hit.box[0] < hit.box[2] <= width and 0 <= hit.box[1] < hit.box[3] <= height
     among = bank.image_ids != 101
-    assert 101 not in [each.image_id for each in search.find(blocks, coding, bank, part, pixels.get, among=among)]
+    assert 101 not in [each.image_id for each in search.find(blocks, coding, bank, part, points.get, among=among)]
 
 
 def test_mirrored_parts_are_found_on_request(blocks, searched):
     pictures, coding, bank = searched
     box = (30.0, 20.0, 150.0, 120.0)
     part = search.ImageOps.mirror(pictures[0].crop(tuple(map(int, box))))
-    pixels = {100 + n: (np.asarray(picture), 1.0) for n, picture in enumerate(pictures)}
-    assert all(not each.agreement for each in search.find(blocks, coding, bank, part, pixels.get))
-    first, *others = search.find(blocks, coding, bank, part, pixels.get, mirrored=True)
+    points = {100 + n: (key_points(np.asarray(picture)), 1.0) for n, picture in enumerate(pictures)}
+    assert all(not each.agreement for each in search.find(blocks, coding, bank, part, points.get))
+    first, *others = search.find(blocks, coding, bank, part, points.get, mirrored=True)
     assert first.mirrored and first.image_id == 100 and overlap(first.box, box) > 0.7
     assert not any(each.agreement for each in others)
 

@@ -112,15 +112,15 @@ def find(
     coding: PatchCoding,
     bank: PatchBank,
     picture: Image.Image,
-    pixels_of: Callable[[int], tuple[np.ndarray, float] | None],
+    points_of: Callable[[int], tuple[KeyPoints, float] | None],
     k: int = 10,
     among: np.ndarray | None = None,
     mirrored: bool = False,
 ) -> list[Hit]:
     """The k best places of a picture, or of a part of one, best first, one for each picture of the bank.
 
-    `pixels_of` gives of an image its pixels uint8 (height, width, 3) and how many pixels of the original one of them
-    is wide; None where it has none: then the patches alone decide. `among` (n,) bool leaves only some pictures in
+    `points_of` gives the key points of an image, and how many pixels of its original a pixel is wide of the picture
+    that they were found in; None where there is no picture: then the patches alone decide. `among` (n,) bool leaves only some pictures in
     question. With `mirrored` the part is searched for in mirror image too. BadPart.
     """
     parts = [part_of(blocks, coding, picture)]
@@ -133,8 +133,7 @@ def find(
     points = [key_points(np.asarray(part.picture), part=True) for part in parts]
     found = []
     for place in places.tolist():
-        shown = pixels_of(int(bank.image_ids[place]))
-        there = None if shown is None else (key_points(shown[0]), shown[1])
+        there = points_of(int(bank.image_ids[place]))
         found.append(
             max(
                 _placed(bank, place, part, float(score), here, there, mirrored=number == 1)
