@@ -108,7 +108,7 @@ def search(
     neutral = vectors_of(db, run, NEUTRAL, device, report) if asked.logit_bias is None and not minus else None
     ids, matrix = vectors.vectors(db, run.run_id)
     direction = combined(asked.vector, np.array([found[text].vector for text in minus]))
-    among = None if where is None else np.isin(ids, _matching(db, where))
+    among = None if where is None else np.isin(ids, matching(db, where))
     nearest, cosines = vectors.nearest(ids, matrix, direction, k, among)
     rows = [{"rank": place, "image_id": int(image)} for place, image in enumerate(nearest, start=1)]
     columns = {"score": cosines}
@@ -167,7 +167,8 @@ def read_table(file: Path, needed: str, report: Report) -> Sheet:
     return Sheet([name.lower() for name in sheet.header], sheet.rows, sheet.numbers)
 
 
-def _matching(db: Path, where: str) -> list[int]:
+def matching(db: Path, where: str) -> list[int]:
+    """The ids of the images for which an SQL condition on the catalogue holds. SourceError."""
     try:
         return sandbox.matching(db, where)
     except (SqlFailed, SqlRefused) as error:

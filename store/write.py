@@ -37,7 +37,7 @@ Connection = duckdb.DuckDBPyConnection
 # What was found out about a picture, and goes when another picture takes its place.
 FOUND_OUT = (
     "feature", "frame", "stored_map", "head_stat", "head_importance", "token_stat", "prediction", "point",
-    "cluster_point", "term_score", "term_mark", "thumbnail",
+    "cluster_point", "term_score", "term_mark", "patch_feature", "thumbnail",
     "patch_grid", "selected_patch", "selected_patch_vector", "selected_patch_thumbnail", "patch_sample",
 )  # fmt: skip
 

@@ -30,6 +30,8 @@ BEGINNINGS = {
     "prune": "looking for the files of the collection …",
     "status": "looking for the files of the collections …",
     "export-iiif": "reading the collection …",
+    "details": "listing the pictures of the run …",
+    "detail": "reading {what} …",
     "words": "reading {file} …",
     "vocabulary": "reading {file} …",
     "ips": "reading {config} …",
@@ -110,6 +112,8 @@ def finish(report: Report, counts: dict[str, Any]) -> None:
         line += f" · {', '.join(counts['methods'])}" + (f" of {counts['target']}" if counts["target"] else "")
     if counts.get("projections"):
         line += f" · {', '.join(counts['projections'])}"
+    if found := counts.get("details"):
+        line += f" · patches of {found['new']} new, {found['already']} already there, {found['failed']} failed"
     if counts.get("projections_failed"):
         line += f" · failed: {', '.join(counts['projections_failed'])}"
     if counts["images_per_second"]:

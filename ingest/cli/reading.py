@@ -36,10 +36,18 @@ from ingest.report import Report
 @layouts_option("--project")
 @machine_options
 @engine_options
+@click.option("--patches", is_flag=True, help="Add the patches that details are searched in, as `details` does.")
 @click.option("--prune", "prunes", is_flag=True, help="Forget the pictures whose files are gone, as `prune` does.")
 @json_option
 def run(
-    source: Any, db: Path, as_json: bool, layouts: tuple[str, ...], prunes: bool, engine: Engine, **settings: Any
+    source: Any,
+    db: Path,
+    as_json: bool,
+    layouts: tuple[str, ...],
+    patches: bool,
+    prunes: bool,
+    engine: Engine,
+    **settings: Any,
 ) -> None:
     """Read a folder of pictures, a film, the address of a IIIF manifest or of a store (s3://…) into a database:
     thumbnails, features, attention, layouts.
@@ -65,7 +73,22 @@ def run(
     if counts["run_id"] is not None:  # else no picture has been through the network
         done = project(db, counts["run_id"], list(layouts), report.log)
         counts |= {"projections": done.made, "projections_failed": done.failed}
+        if patches:
+            counts["details"] = _add_patches(db, counts, source, settings, report)
     finish(report, counts)
+
+
+def _add_patches(
+    db: Path, counts: dict[str, Any], source: Any, settings: dict[str, Any], report: Report
+) -> dict[str, Any]:
+    """The patches of a run that has just been made or gone on with."""
+    from ingest.details.storing import PatchSettings, add_details
+    from ingest.runs import newest_run
+    from ingest.sources.registry import list_collection
+
+    own = {name: settings[name] for name in ("device", "batch_size", "workers")}
+    listing = list_collection(db, counts["collection"], source.options.get("allow_hosts", ()))
+    return add_details(db, listing, newest_run(db, counts["run_id"]), PatchSettings(**own), report)
 
 
 @click.command(cls=SourceCommand)

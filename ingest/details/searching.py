@@ -1,0 +1,173 @@
+"""`detail`: where a picture, or a part of one, occurs in the pictures of a run."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ingest.errors import SourceError
+from ingest.models import load_backbone
+from ingest.report import Report
+from ingest.runs import newest_run
+from ingest.vision import originals
+from ingest.vision.details import search
+from ingest.vision.details.coding import PatchCoding
+from ingest.vision.details.matching import PatchBank
+from ingest.vision.details.tokens import BlockTokens
+from ingest.vision.details.verification import KeyPoints, key_points
+from ingest.vision.geometry import Frame
+from ingest.vision.loader import BadImage, decode
+from ingest.words import matching
+from store import patch_features, read
+from store.connection import reading
+from store.patch_features import StoredPatches
+from store.records import RunRecord
+
+
+def find_detail(
+    db: Path,
+    what: str,
+    box: tuple[float, ...] | None,
+    k: int,
+    where: str | None,
+    run_id: int | None,
+    mirrored: bool,
+    device: str,
+    report: Report,
+) -> dict[str, Any]:
+    """The k pictures of a run in which a picture, or its part inside (x, y, width, height), is found best, among those
+    for which an SQL condition on the catalogue holds: `images` with rank, image_id, path, title, score, stage, matches,
+    mirrored, and box (x, y, width, height) in pixels of the upright original.
+
+    `what` is a file, or the id of an image, which is then left out of what is found. SourceError, BadPart, StoreError.
+    """
+    run = run_with_patches(db, run_id)
+    picture, own = asked_for(db, what, report)
+    part = search.cut(picture, box)
+    with reading(db) as con:
+        stored = patch_features.coding(con, run.run_id)
+        bank = bank_of(patch_features.patches(con, run.run_id))
+    if stored is None:
+        raise SourceError(f"run {run.run_id} does not say how its patches are coded; make them anew")
+    among = np.ones(len(bank), bool) if where is None else np.isin(bank.image_ids, matching(db, where))
+    among &= bank.image_ids != own
+    settings = run.settings
+    report.log("loading the network …")
+    backbone = load_backbone(settings["model"], settings.get("weights"), settings.get("layer"), device, stored=settings)
+    pictures = Pictures(db, run.collection, report)
+    hits = search.find(
+        BlockTokens(backbone), PatchCoding(**vars(stored)), bank, part, pictures.points, k, among, mirrored
+    )
+    pictures.tell()
+    rows = [
+        {
+            "rank": rank,
+            "image_id": hit.image_id,
+            "path": pictures.rows[hit.image_id]["path"],
+            "title": pictures.rows[hit.image_id]["title"],
+            "score": round(hit.score, 4),
+            "stage": hit.stage,
+            "matches": hit.matches,
+            "mirrored": hit.mirrored,
+            "box": [round(edge, 1) for edge in (*hit.box[:2], hit.box[2] - hit.box[0], hit.box[3] - hit.box[1])],
+        }
+        for rank, hit in enumerate(hits, start=1)
+    ]
+    about = {"what": what, "box": None if box is None else list(box), "mirrored": mirrored}
+    return {**about, "run_id": run.run_id, "model": run.backbone, "searched": int(among.sum()), "images": rows}
+
+
+def run_with_patches(db: Path, run_id: int | None) -> RunRecord:
+    """The run with this number; without one the newest that has patches. SourceError, with what to type, for none."""
+    with reading(db) as con:
+        stored = patch_features.runs_with_patches(con)
+    run = newest_run(db, next(iter(stored), None) if run_id is None else run_id)
+    if run.run_id not in stored:
+        others = f"; these runs have some: {', '.join(map(str, sorted(stored)))}" if stored else ""
+        raise SourceError(
+            f"run {run.run_id} has no patches to search details in; add them with: "
+            f"python -m ingest details --run {run.run_id}{others}"
+        )
+    return run
+
+
+def asked_for(db: Path, what: str, report: Report) -> tuple[Image.Image, int | None]:
+    """The upright picture that is named by its file or by the id of an image, and that id. SourceError for neither, a
+    file that cannot be read, or an image whose original is not at hand."""
+    if not Path(what).exists() and what.isascii() and what.isdigit():
+        return _stored(db, int(what), report), int(what)
+    try:
+        return decode(Path(what)).image, None
+    except BadImage as error:
+        raise SourceError(
+            f"{what} cannot be searched for: {error.reason} A picture's file, or the id of an image of the database, "
+            "is expected"
+        ) from error
+
+
+def _stored(db: Path, image_id: int, report: Report) -> Image.Image:
+    with reading(db) as con:
+        rows = read.images(con, ids=[image_id]).to_pylist()
+    if not rows:
+        raise SourceError(f"there is no image {image_id} in {db}, and no file of this name")
+    try:
+        return Pictures(db, rows[0]["collection"], report).original(image_id)
+    except BadImage as error:
+        raise SourceError(
+            f"the original of image {image_id} ({rows[0]['path']}) is not at hand: {error.reason} Give a file instead"
+        ) from error
+
+
+def bank_of(stored: StoredPatches) -> PatchBank:
+    """Stored patches as they are searched."""
+    frames = [Frame(each.x0, each.y0, each.x1, each.y1, each.rows, each.cols) for each in stored.frames]
+    columns = (stored.image_ids, stored.starts, stored.codes, stored.scales, stored.cells)
+    return PatchBank(*columns, frames, stored.sizes)
+
+
+class Pictures:
+    """The pictures of a collection, as they are looked at for key points: originals, else thumbnails."""
+
+    def __init__(self, db: Path, collection: str, report: Report) -> None:
+        self.db, self.report = db, report
+        with reading(db) as con:
+            sources = {row["name"]: row["source"] for row in read.collections(con).to_pylist()}
+            self.rows = {row["image_id"]: row for row in read.images(con, collection).to_pylist()}
+        self.source = sources.get(collection)
+        self.small: list[str] = []
+
+    def original(self, image_id: int) -> Image.Image:
+        """The upright original of an image. BadImage where it is gone, has another size now, or lies on the web."""
+        row = self.rows[image_id]
+        if self.source is None:
+            raise BadImage("Its collection has no folder.")
+        found = originals.original(self.source, row["path"])
+        if found.size != (row["width"], row["height"]):
+            raise BadImage("The file has another size than the one that was read.")
+        return found
+
+    def points(self, image_id: int) -> tuple[KeyPoints, float] | None:
+        """What `search.find` asks for."""
+        row = self.rows[image_id]
+        try:
+            return key_points(np.asarray(self.original(image_id))), 1.0
+        except BadImage:
+            self.small.append(row["path"])
+        with reading(self.db) as con:
+            data = read.thumbnail(con, image_id)
+        if data is None:
+            return None
+        small = Image.open(io.BytesIO(data)).convert("RGB")
+        return key_points(np.asarray(small)), row["width"] / small.width
+
+    def tell(self) -> None:
+        """Says of how many pictures no original was there."""
+        if self.small:
+            self.report.log(
+                f"of {len(self.small)} of the pictures that were compared closely the original is not at hand: their "
+                f"thumbnails took its place (such as {self.small[0]})"
+            )

@@ -1,0 +1,203 @@
+"""Finding a part elsewhere, in three stages: similar patches rank the pictures; in the first of these key points that
+agree on one place decide; where there are none, the patches vote for the place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from ingest.vision.details.coding import PatchCoding
+from ingest.vision.details.matching import PatchBank, max_similarity
+from ingest.vision.details.tokens import BlockTokens
+from ingest.vision.details.verification import Agreement, KeyPoints, agreement, key_points
+from ingest.vision.details.voting import vote
+from ingest.vision.geometry import Box, Frame, fit_image
+
+KEY_POINTS, VOTES = "key points", "votes"
+STAGES = {
+    KEY_POINTS: "key points agree on the place (SIFT and RANSAC)",
+    VOTES: "no key points agree: the patches vote for the place",
+}
+CHECKED = 20  # pictures, at least, that are compared more closely than by their patches
+
+
+class BadPart(ValueError):
+    """A part of a picture that cannot be searched for; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What is searched for: its `picture`, upright RGB, and its patches `vectors` float32 (rows * cols, dim), of length
+    1, in a grid of `rows` × `cols`; `kept` (rows * cols,) bool is False where a patch is an outlier or shows padding.
+    """
+
+    picture: Image.Image
+    vectors: np.ndarray
+    rows: int
+    cols: int
+    kept: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Hit:
+    """Where a part was found: the picture, the box (x0, y0, x1, y1) in pixels of its upright original, the `score`
+    (mean cosine of the part's patches to the picture's most similar ones), and the `stage` that decided on the box.
+    `matches` key points agree on it, as `agreement` says, None where there are none. `mirrored`: the part was found in
+    mirror image."""
+
+    image_id: int
+    box: Box
+    score: float
+    stage: str
+    matches: int = 0
+    mirrored: bool = False
+    agreement: Agreement | None = None
+
+
+def cut(picture: Image.Image, box: Sequence[float] | None) -> Image.Image:
+    """The part of a picture inside (x, y, width, height) in its pixels; all of it for None. BadPart for a box without
+    size, or that does not lie inside the picture."""
+    if box is None:
+        return picture
+    if len(box) != 4 or not np.isfinite(box).all():
+        raise BadPart("a box has four numbers, x,y,width,height in pixels of the picture")
+    x, y, width, height = box
+    if width <= 0 or height <= 0:
+        raise BadPart(f"a box needs a width and a height above 0; this one has {width:g} × {height:g}")
+    if x < 0 or y < 0 or x + width > picture.width or y + height > picture.height:
+        raise BadPart(
+            f"the box {x:g},{y:g},{width:g},{height:g} does not lie inside the picture, which has "
+            f"{picture.width} × {picture.height} pixels"
+        )
+    left, top = int(x), int(y)
+    return picture.crop((left, top, max(left + 1, round(x + width)), max(top + 1, round(y + height))))
+
+
+def patches_of(
+    blocks: BlockTokens, coding: PatchCoding, pictures: Sequence[tuple[np.ndarray, Frame, tuple[int, int]]]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For pictures of one grid, as (pixels, Frame, original's size): their patches float32 (rows * cols, dim), and
+    which of them are kept, bool (rows * cols,): neither outliers nor padding."""
+    backbone = blocks.backbone
+    batch = torch.from_numpy(np.stack([pixels for pixels, _, _ in pictures]))
+    (tokens,) = blocks.read(backbone.pixels(batch), [coding.layer])
+    found = []
+    for own, (_, frame, size) in zip(tokens.cpu().numpy(), pictures, strict=True):
+        kept = ~coding.outliers(own) & frame.picture_cells(*size).ravel()
+        found.append((np.nan_to_num(coding.project(own)), kept))
+    return found
+
+
+def part_of(blocks: BlockTokens, coding: PatchCoding, picture: Image.Image) -> Part:
+    """A picture, or a part that was cut from one, as it is searched for. BadPart for one smaller than a patch."""
+    patch = blocks.backbone.patch
+    if min(picture.size) < patch:
+        raise BadPart(
+            f"a part of {picture.width} × {picture.height} pixels is smaller than a patch of this network, which has "
+            f"{patch} × {patch}; draw a larger box"
+        )
+    pixels, frame = fit_image(picture, blocks.backbone.rule, coding.fit, coding.query_size)
+    ((vectors, kept),) = patches_of(blocks, coding, [(pixels.copy(), frame, picture.size)])
+    if not kept.any():
+        kept = np.ones_like(kept)
+    return Part(picture, vectors, frame.rows, frame.cols, kept)
+
+
+def find(
+    blocks: BlockTokens,
+    coding: PatchCoding,
+    bank: PatchBank,
+    picture: Image.Image,
+    points_of: Callable[[int], tuple[KeyPoints, float] | None],
+    k: int = 10,
+    among: np.ndarray | None = None,
+    mirrored: bool = False,
+) -> list[Hit]:
+    """The k best places of a picture, or of a part of one, best first, one for each picture of the bank.
+
+    `points_of` gives the key points of an image, and how many pixels of its original a pixel is wide of the picture
+    that they were found in; None where there is no picture: then the patches alone decide. `among` (n,) bool leaves only some pictures in
+    question. With `mirrored` the part is searched for in mirror image too. BadPart.
+    """
+    parts = [part_of(blocks, coding, picture)]
+    if mirrored:
+        parts.append(part_of(blocks, coding, ImageOps.mirror(picture)))
+    scores = np.stack([max_similarity(bank, part.vectors[part.kept], among) for part in parts])
+    best = scores.max(axis=0)
+    count = min(max(k, CHECKED), int(np.isfinite(best).sum()))
+    places = np.lexsort((bank.image_ids, -best))[:count]
+    points = [key_points(np.asarray(part.picture), part=True) for part in parts]
+    found = []
+    for place in places.tolist():
+        there = points_of(int(bank.image_ids[place]))
+        found.append(
+            max(
+                _placed(bank, place, part, float(score), here, there, mirrored=number == 1)
+                for number, (part, score, here) in enumerate(zip(parts, scores[:, place], points, strict=True))
+            )
+        )
+    return [each.hit for each in sorted(found, reverse=True)[:k]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """A hit and what it is ranked by: agreeing key points before votes, then how many or how good they are."""
+
+    hit: Hit
+    rank: tuple[bool, float]
+
+    def __lt__(self, other: _Placed) -> bool:
+        return (*self.rank, -self.hit.image_id) < (*other.rank, -other.hit.image_id)
+
+
+def _placed(
+    bank: PatchBank,
+    place: int,
+    part: Part,
+    score: float,
+    here: KeyPoints,
+    there: tuple[KeyPoints, float] | None,
+    mirrored: bool,
+) -> _Placed:
+    """Where in one picture the part lies."""
+    image_id, size = int(bank.image_ids[place]), tuple(map(float, bank.sizes[place]))
+    agreed = None if there is None else agreement(here, there[0])
+    if agreed is not None and there is not None:
+        agreed = _scaled(agreed, there[1])
+        box = _inside(agreed.box(*part.picture.size), size)
+        if box is not None:
+            hit = Hit(image_id, box, score, KEY_POINTS, len(agreed.here), mirrored, agreed)
+            return _Placed(hit, (True, float(len(agreed.here))))
+    frame = bank.frames[place]
+    # Patches that were left out neither speak for a place nor against it.
+    cosines = np.where(part.kept[:, None], bank.cosines(place, part.vectors), 0)
+    found = vote(cosines, (part.rows, part.cols), (frame.rows, frame.cols))
+    box = _inside(_in_pixels(found.box, frame), size) or (0.0, 0.0, size[0], size[1])
+    return _Placed(Hit(image_id, box, score, VOTES, 0, mirrored), (False, score + found.score))
+
+
+def _in_pixels(box: Box, frame: Frame) -> Box:
+    """A box in cells of a grid as one in pixels of the original."""
+    across, down = (frame.x1 - frame.x0) / frame.cols, (frame.y1 - frame.y0) / frame.rows
+    return (
+        frame.x0 + box[0] * across,
+        frame.y0 + box[1] * down,
+        frame.x0 + box[2] * across,
+        frame.y0 + box[3] * down,
+    )
+
+
+def _inside(box: Box, size: tuple[float, ...]) -> Box | None:
+    """What of a box lies in a picture of this size; None if nothing does."""
+    x0, y0 = max(0.0, box[0]), max(0.0, box[1])
+    x1, y1 = min(size[0], box[2]), min(size[1], box[3])
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+
+def _scaled(found: Agreement, factor: float) -> Agreement:
+    """The same agreement with a picture that is so many times as large."""
+    return replace(found, there=found.there * factor, matrix=found.matrix * factor)
