@@ -6,7 +6,20 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import capture, drawing, end_to_end, fit, ingest_rate, memory, pages, search, storage, tiles, words
+from tests.bench import (
+    capture,
+    drawing,
+    end_to_end,
+    fit,
+    ingest_rate,
+    memory,
+    pages,
+    patches,
+    search,
+    storage,
+    tiles,
+    words,
+)
 from tests.bench import map as picture_map
 from tests.bench.report import REPORT, update
 
@@ -22,6 +35,7 @@ BENCHES = {
     "fit": fit,
     "words": words,
     "tiles": tiles,
+    "patches": patches,
 }
 
 
