@@ -74,6 +74,11 @@ def select_patches(
     backbone, settings = open_network(db, settings, device, report, stored)
     work = _Work(db, listing, settings, backbone, batch_size or 8, report)
     work.find_run()
+    if run_id is not None and work.run_id != run_id:
+        raise SourceError(
+            f"run {run_id} was made with other weights or settings of the network than are there today; "
+            "leave --run out to begin another"
+        )
     tasks = work.remaining()
     report.log(
         f"{work.run.title} · {backbone.device} · patches of {settings.patch_size} pixels, the best {settings.top} of a "
@@ -188,7 +193,7 @@ class _Work:
     def _described(self, reader: PatchReader, image_id: int, picked: Selected) -> SelectedPatches:
         """The selected patches with features and thumbnails: read once more, from top to bottom, a few at a time."""
         indices = picked.indices[0].tolist()
-        scores = picked.scores[0] if self.scorer.is_share else picked.logits[0, :, 0, 0]
+        scores = (picked.scores[0] if self.scorer.is_share else picked.logits[0, :, 0, 0]).cpu()
         vectors: list[np.ndarray] = [np.empty(0)] * len(indices)
         small: list[tuple[bytes, int, int]] = [(b"", 0, 0)] * len(indices)
         ranks = sorted(range(len(indices)), key=lambda rank: indices[rank])

@@ -15,6 +15,7 @@ from tests.bench import (
     ingest_rate,
     memory,
     pages,
+    patches,
     search,
     storage,
     tiles,
@@ -36,6 +37,7 @@ BENCHES = {
     "words": words,
     "tiles": tiles,
     "details": details,
+    "patches": patches,
 }
 
 

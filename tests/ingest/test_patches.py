@@ -142,13 +142,12 @@ def test_a_killed_run_continues_where_it_was(done, large, tmp_path, monkeypatch,
         stopped = commands.run("patches", large, *SMALL, "--scorer", scorer, db=db)
     assert stopped.code == 1 and "what was finished is stored" in stopped.err
     embedded = []
-    features = selecting.patch_features
-    monkeypatch.setattr(selecting, "patch_features", lambda *args: embedded.append(1) or features(*args))
+    sampling = selecting._Work._sample_one
+    monkeypatch.setattr(selecting._Work, "_sample_one", lambda *args: embedded.append(1) or sampling(*args))
     counts = commands.run("patches", large, *SMALL, "--scorer", scorer, "--json", db=db).counts
     assert counts["already"] == (after if stop == "_one" else 0)
-    # The sample is not taken again: of the pictures whose patches were in it nothing is embedded for it.
-    if scorer == "rarity":
-        assert len(embedded) == 0 if stop == "_one" else 0 < len(embedded) < 8
+    # What was sampled is not sampled again: three of the eight can not be.
+    assert len(embedded) == (0 if stop == "_one" else 8 - after)
     assert [row[:6] for row in everything(db)] == [row[:6] for row in everything(undisturbed)]
     np.testing.assert_allclose([row[6] for row in everything(db)], [row[6] for row in everything(undisturbed)])
 
@@ -203,6 +202,15 @@ def test_a_run_of_another_collection_is_refused(done, tmp_path):
     assert refused.code == 2 and "is of the collection 'scans', not of 'other'" in refused.err
     missing = commands.run("patches", tmp_path, "--run", 99, "--collection", "other", db=db)
     assert missing.code == 2 and f"there is no run 99 of patches in {db}; it has 1" in missing.err
+
+
+def test_a_run_whose_network_has_changed_is_not_continued(large, tmp_path):
+    db = tmp_path / "test.duckdb"
+    run_id = commands.run("patches", large, *SMALL, "--limit", 1, "--json", db=db).counts["run_id"]
+    with duckdb.connect(str(db)) as con:
+        con.execute("UPDATE patch_run SET weights_sha256 = 'another'")
+    refused = commands.run("patches", large, "--run", run_id, db=db)
+    assert refused.code == 2 and "with other weights" in refused.err
 
 
 def test_pictures_that_all_fail_leave_no_run_and_fail_the_command(tmp_path):
