@@ -29,11 +29,15 @@ from ingest.report import Report
     default="attention",
     show_default=True,
     help="attention: where the network looks when it sees the whole picture small; rarity: patches unlike the "
-    "collection's others.",
+    "collection's others; trained: a network of `train ips`, its file named with --weights.",
 )
 @model_option
 @weights_option
-@click.option("--patch-size", type=int, default=224, show_default=True, help="Side of a patch in pixels.")
+@click.option(
+    "--patch-size",
+    type=int,
+    help="Side of a patch in pixels.  [default: 224; with a trained network as in its training]",
+)
 @click.option("--stride", type=int, help="Pixels from one patch to the next.  [default: the side of a patch]")
 @click.option("--top", type=int, default=20, show_default=True, help="M: how many patches of a picture are selected.")
 @click.option("--iteration", type=int, default=32, show_default=True, help="I: patches that are read at a time.")
@@ -64,6 +68,7 @@ def patches(
     batch_size: int | None,
     mask_top: int,
     mask_probability: float,
+    patch_size: int | None,
     **options: Any,
 ) -> None:
     """Select what is worth seeing of very large pictures: of each the best patches, with box, score, feature and
@@ -75,10 +80,13 @@ def patches(
     from ingest.explain import narrow
     from ingest.patches.selecting import select_patches
     from ingest.patches.settings import PatchSettings, check, stored_run
+    from ingest.patches.trained import KEY, trained_side
     from ingest.sources.registry import list_source
 
     report = Report(as_json)
-    settings = PatchSettings(**options, masking=(mask_top, mask_probability))
+    if patch_size is None:
+        patch_size = trained_side(options["weights"]) if options["scorer"] == KEY else PatchSettings.patch_size
+    settings = PatchSettings(**options, patch_size=patch_size, masking=(mask_top, mask_probability))
     check(settings)
     if run_id is not None:
         stored_run(db, run_id)

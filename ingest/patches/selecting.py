@@ -18,6 +18,7 @@ from ingest.isolation import is_machines, sentence_of
 from ingest.patches.pictures import OpenPicture, opened, patch_thumbnail
 from ingest.patches.settings import (
     PatchSettings,
+    Scoring,
     check,
     make_scorer,
     open_network,
@@ -114,7 +115,7 @@ class _Work:
     db: Path
     listing: Listing
     settings: PatchSettings
-    backbone: Backbone
+    backbone: Scoring
     batch_size: int
     report: Report
     run_id: int | None = None
@@ -236,6 +237,7 @@ class _Work:
         parts = [np.empty((0, self.backbone.dim), np.float32)]
         for start in range(0, len(places), self.settings.iteration):
             pixels = reader.pixels(places[start : start + self.settings.iteration].tolist())
+            assert isinstance(self.backbone, Backbone)  # others compare with no sample
             parts.append(patch_features(self.backbone, pixels, self.batch_size))
         with self._writing() as con:
             patches.add_sample(con, self._run_id(con), image_id, places, np.concatenate(parts))

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import SourceError
+from ingest.patches import trained
+from ingest.patches.trained import TrainedNetwork
 from ingest.report import Report
 from ingest.runs import Settings, open_backbone, versions
 from ingest.vision.backbones import Backbone
@@ -14,11 +16,14 @@ from ingest.vision.patches import Masking, SelectionSettings, visiting_order
 from ingest.vision.patches.low_resolution import LowResolutionAttention
 from ingest.vision.patches.rarity import PatchSample, Rarity
 from ingest.vision.patches.scorer import PatchScorer
+from ingest.vision.training.ips import TrainedSelection
 from store import patches
 from store.connection import reading
 from store.patches import PatchRun, PatchRunRecord
 
-SCORERS = (LowResolutionAttention.key, Rarity.key)
+SCORERS = (LowResolutionAttention.key, Rarity.key, trained.KEY)
+
+Scoring = Backbone | TrainedNetwork  # what scores patches, or what a scorer asks
 
 
 @dataclass(frozen=True)
@@ -63,16 +68,23 @@ def check(settings: PatchSettings) -> None:
 
 def open_network(
     db: Path, settings: PatchSettings, device: str, report: Report, stored: dict[str, Any] | None
-) -> tuple[Backbone, PatchSettings]:
+) -> tuple[Scoring, PatchSettings]:
     """The network of a scorer, and the settings with its name and file in place of `auto`. `stored` is what a run that
     is continued keeps of it."""
+    if settings.scorer == trained.KEY:
+        if settings.model not in ("auto", trained.KEY):
+            raise ValueError("--scorer trained has its network in the file of --weights: leave --model out")
+        own = trained.open_trained(settings.weights, device)
+        return own, replace(settings, model=own.key, weights=own.weights)
     network = Settings(settings.model, settings.weights, settings.layer, methods=(), device=device, stored=stored)
     backbone, _, _ = open_backbone(db, network, report)
     return backbone, replace(settings, model=backbone.key, weights=backbone.weights, layer=backbone.layer)
 
 
-def make_scorer(key: str, backbone: Backbone, batch_size: int, sample: PatchSample | None = None) -> PatchScorer:
+def make_scorer(key: str, backbone: Scoring, batch_size: int, sample: PatchSample | None = None) -> PatchScorer:
     """The scorer with this key; `sample` is for one that compares patches with others."""
+    if isinstance(backbone, TrainedNetwork):
+        return TrainedSelection(backbone.network, backbone.title)
     if key == LowResolutionAttention.key:
         return LowResolutionAttention(backbone, batch_size)
     if sample is None:
@@ -80,7 +92,7 @@ def make_scorer(key: str, backbone: Backbone, batch_size: int, sample: PatchSamp
     return Rarity(backbone, sample, batch_size)
 
 
-def run_of(settings: PatchSettings, backbone: Backbone, scorer: PatchScorer) -> PatchRun:
+def run_of(settings: PatchSettings, backbone: Scoring, scorer: PatchScorer) -> PatchRun:
     """What a database keeps of the run that these settings mean."""
     network = {name: value for name, value in backbone.settings().items() if name != "measured"}
     return PatchRun(

@@ -89,14 +89,14 @@ def _body(settings: EncoderSettings, dim: int, backbone: Backbone | None, fetch:
 
 def _small(channels: int) -> nn.Module:
     """Three convolutions with a stride of 2, the first 5 × 5 and the others 3 × 3, each with batch norm and ReLU; the
-    mean over all places."""
+    mean over all places, with a batch norm of its own: means of patches differ by little."""
     layers: list[nn.Module] = []
     for width in SMALL:
         side = 3 if layers else 5
         conv = nn.Conv2d(channels, width, kernel_size=side, stride=2, padding=side // 2, bias=False)
         layers += [conv, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
         channels = width
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.BatchNorm1d(SMALL[-1]))
 
 
 class _Transformer(nn.Module):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 
 from ingest.vision.backbones import Backbone, BackboneError
 from ingest.vision.training.ips.network import IPSNet
@@ -47,25 +47,29 @@ def load_own(network: IPSNet, state: dict[str, torch.Tensor], source: str) -> No
 def from_file(path: str | Path, load: Callable[[EncoderSettings], Backbone] | None = None) -> IPSNet:
     """The network in a file that `to_bytes` made, in evaluation mode; `load` gives the backbone of an encoder's
     settings, where there is one. BackboneError for other files."""
+    settings = read_settings(path)
+    encoder = settings.encoder
+    backbone = (load or _load)(encoder) if encoder.is_backbone else None
+    network = IPSNet(settings, backbone, fetch=False)
+    load_own(network, load_file(Path(path).expanduser()), str(path))
+    return network.eval()
+
+
+def read_settings(path: str | Path) -> NetworkSettings:
+    """The settings of the network in a file, without its weights. BackboneError for a file of something else."""
     path = Path(path).expanduser()
     if not path.is_file():
         raise BackboneError(f"there is no file {path}")
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
     except SafetensorError as error:
         raise BackboneError(f"{path} could not be read as .safetensors ({error})") from error
     if about.get("format") != FORMAT:
         raise BackboneError(
             f"{path} holds no network that selects patches; `train ips` writes one as model.safetensors"
         )
-    settings = NetworkSettings.model_validate_json(about["settings"])
-    encoder = settings.encoder
-    backbone = (load or _load)(encoder) if encoder.is_backbone else None
-    network = IPSNet(settings, backbone, fetch=False)
-    load_own(network, state, str(path))
-    return network.eval()
+    return NetworkSettings.model_validate_json(about["settings"])
 
 
 def _load(encoder: EncoderSettings) -> Backbone:
