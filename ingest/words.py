@@ -39,7 +39,7 @@ def searchable_run(db: Path, run_id: int | None = None) -> RunRecord:
 
 
 def tower_of(run: RunRecord, device: str, report: Report) -> TextTower:
-    """The text tower of a run's network. NoTextTower. Torch is loaded here and not before: what is stored needs none."""
+    """The text tower of a run's network. NoTextTower. It alone loads torch: what is stored needs none."""
     from ingest.models import choose_device
     from ingest.vision.words.opening import load_text_tower
 
