@@ -11,7 +11,7 @@ from store.conditions import OneOf
 from store.vocabularies import Term, Vocabulary
 from tests.pages import database
 from tests.pages.test_filtering import chips, count
-from tests.support.pages import HARMFUL, walls
+from tests.support.pages import HARMFUL, html_of, walls
 
 IDS = np.arange(1, len(database.NAMES) + 1)
 
@@ -96,3 +96,13 @@ def test_hostile_terms_are_text(db, open_page):
     ):
         at = open_page(page, run=1, f=filters.to_address([OneOf(HARMFUL, ("'; DROP TABLE image; --",))])[0], **query)
         assert not at.exception and not any("<img" in each.value for each in at.markdown)
+
+
+def test_it_is_among_what_is_typical_of_a_selection(db, open_page):
+    plant(db)
+    at = open_page("map", run=1, f="motifs:sea", selection_part="typical")
+    shown = html_of(at)
+    assert not at.exception and "motifs</span> sea" in shown and "motifs</span> café" not in shown
+    assert any("no second witness" in each.value for each in at.caption)
+    set_threshold(db, "café", -1.0)  # now all are labelled with it
+    assert "motifs</span> café" not in html_of(at.run())
