@@ -106,3 +106,13 @@ def test_it_is_among_what_is_typical_of_a_selection(db, open_page):
     assert any("no second witness" in each.value for each in at.caption)
     set_threshold(db, "café", -1.0)  # now all are labelled with it
     assert "motifs</span> café" not in html_of(at.run())
+
+
+def test_the_wall_of_overview_is_ordered_by_a_term_s_score(db, open_page):
+    plant(db, terms=("sea", "title"))
+    at = open_page("overview", run=1, wall_order="motifs: title")
+    assert [item["id"] for item in walls(at)["wall"]["items"]] == [6, 5, 4, 3, 1, 2]
+    at = open_page("picture", run=1, image=6, wall_order="motifs: title")
+    assert walls(at)["picture_viewer"]["next"] == 5
+    at = open_page("overview", run=1, wall_order="motifs: gone")
+    assert not at.exception and at.selectbox(key="wall_order").value == "file name"
