@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,13 +15,15 @@ from ingest.tables.tabular import SUFFIXES
 from ingest.vision.words import labelling
 from ingest.vision.words.scores import check_templates
 from ingest.vision.words.terms import PROMPTS, terms_of, texts_of, vectors_of
-from ingest.vision.words.tower import TextTower
 from ingest.words import encode, lines_of, read_table, searchable_run, tower_of
 from store import vectors, vocabularies
 from store.connection import reading, writing
 from store.counts import counted
 from store.records import RunRecord
 from store.vocabularies import Term, Vocabulary
+
+if TYPE_CHECKING:
+    from ingest.vision.words.tower import TextTower
 
 
 def add_vocabulary(

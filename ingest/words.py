@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ingest.errors import SourceError
-from ingest.models import choose_device
 from ingest.report import Report
 from ingest.runs import newest_run
 from ingest.tables import encodings
 from ingest.tables.tabular import SUFFIXES, Sheet, read_sheets
 from ingest.vision.spaces import is_joint
-from ingest.vision.words.opening import load_text_tower
 from ingest.vision.words.scores import NEUTRAL, combined, readings
-from ingest.vision.words.tower import BATCH, TextTower
 from store import read, sandbox, texts, vectors
 from store.connection import reading, writing
 from store.errors import SqlFailed, SqlRefused
 from store.records import RunRecord
 from store.texts import StoredText
+
+if TYPE_CHECKING:
+    from ingest.vision.words.tower import TextTower
 
 REPORTED = 3  # of the texts that are cut
 READINGS = ("probability", "percentile", "against_neutral")
@@ -39,7 +39,10 @@ def searchable_run(db: Path, run_id: int | None = None) -> RunRecord:
 
 
 def tower_of(run: RunRecord, device: str, report: Report) -> TextTower:
-    """The text tower of a run's network. NoTextTower."""
+    """The text tower of a run's network. NoTextTower. It alone loads torch: what is stored needs none."""
+    from ingest.models import choose_device
+    from ingest.vision.words.opening import load_text_tower
+
     report.log(f"loading the text tower of {run.title} …")
     return load_text_tower(run.settings, choose_device(device))
 
@@ -69,6 +72,8 @@ def clean(text: str) -> str:
 
 def encode(tower: TextTower, wanted: Sequence[str], report: Report) -> np.ndarray:
     """`tower.encode`, with a progress bar where there are more texts than a batch."""
+    from ingest.vision.words.tower import BATCH
+
     parts = []
     with report.progress(len(wanted) if len(wanted) > BATCH else 0, "encoding", "texts") as advance:
         for start in range(0, len(wanted), BATCH):

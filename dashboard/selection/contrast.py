@@ -17,8 +17,14 @@ from dashboard.data import cache
 from dashboard.drawing.panels import percent
 from dashboard.selection.selection import Selection, pictures
 from store.counts import counted
+from store.records import RunRecord
+from store.vocabularies import Vocabulary
 
 BARS, SENTENCES = 12, 3
+TERMS = (
+    "Terms of a vocabulary are what the network finds in the pictures, by the same features that lay them out: of "
+    "pictures chosen on the map they are no second witness."
+)
 _STYLE = """<style>
 .ba-typical {width: 100%; border-collapse: collapse; font-size: 0.9rem; line-height: 1.35}
 .ba-typical caption {text-align: left; padding: 0.6rem 0 0.3rem; font-weight: 600}
@@ -61,19 +67,36 @@ def show(selection: Selection) -> None:
             st.dataframe(frame(found), hide_index=True, width="stretch")
     if middles:
         st.html(_STYLE + medians(middles))
-    st.caption(CAVEAT)
+    st.caption(CAVEAT + (f" {TERMS}" if vocabularies(_scored(selection)) else ""))
 
 
 def compared(selection: Selection) -> tuple[list[Typical], list[Middle]]:
-    """What is typical, and the medians; kept."""
+    """What is typical, terms of the run's vocabularies too, and the medians; kept."""
+    run = _scored(selection)
+    thresholds = repr([(each.name, cache.thresholds(each.run_id, each.name)) for each in vocabularies(run)])
 
     def make() -> tuple[list[Typical], list[Middle]]:
-        table, kinds = cache.catalogue_parts(selection.collection), cache.metadata_columns(selection.collection)
+        if run:
+            table, kinds = cache.catalogue_with_labels(run), cache.columns_with_labels(run)
+        else:
+            table, kinds = cache.catalogue_parts(selection.collection), cache.metadata_columns(selection.collection)
         table = table[np.isin(table["image_id"], selection.among)]
         inside = np.isin(table["image_id"], selection.ids)
         return typical.typical(table, inside, kinds), typical.middles(table, inside, kinds)
 
-    return cache.remembered(make, "typical", selection.collection, selection.ids.tobytes(), selection.among.tobytes())
+    chosen = selection.collection, selection.ids.tobytes(), selection.among.tobytes()
+    return cache.remembered(make, "typical", *chosen, run and run.run_id, thresholds)
+
+
+def _scored(selection: Selection) -> RunRecord | None:
+    """The run in view, whose vocabularies say something of the selection."""
+    run = cache.current_run()
+    return run if run is not None and run.collection == selection.collection else None
+
+
+def vocabularies(run: RunRecord | None) -> list[Vocabulary]:
+    """Those of a run."""
+    return cache.vocabularies(run.run_id) if run else []
 
 
 def these(selection: Selection) -> str:

@@ -17,6 +17,7 @@ from ingest.vision.paths import natural_key
 from store.records import RunRecord
 
 BY_FILE = "file name"
+LISTED = 500  # terms of a vocabulary
 ORDER, WORDS = "wall_order", "wall_filter"  # in the address
 
 
@@ -66,7 +67,21 @@ def as_on_the_wall(run: RunRecord | None, collection: str | None = None) -> Orde
 
 def orders(collection: str | None) -> list[str]:
     """The orders that the images of a collection can have."""
-    return list(dict.fromkeys([BY_FILE, "as ingested", "title", *cache.metadata_columns(collection)]))
+    return list(
+        dict.fromkeys([BY_FILE, "as ingested", "title", *cache.metadata_columns(collection), *_terms(collection)])
+    )
+
+
+def _terms(collection: str | None) -> dict[str, tuple[int, str, str]]:
+    """{order: run, vocabulary, term} of what the run in view has scored, where a list can hold all terms."""
+    run = cache.current_run()
+    known = cache.vocabularies(run.run_id) if run is not None and run.collection == collection else []
+    return {
+        f"{each.name}: {term.term}": (each.run_id, each.name, term.term)
+        for each in known
+        if len(each.terms) <= LISTED
+        for term in each.terms
+    }
 
 
 def holding(images: pd.DataFrame, typed: str) -> pd.DataFrame:
@@ -78,7 +93,7 @@ def holding(images: pd.DataFrame, typed: str) -> pd.DataFrame:
 
 
 def arranged(images: pd.DataFrame, collection: str | None, order: str) -> pd.DataFrame:
-    """The images in the order asked for; those without a value come last."""
+    """The images in the order asked for, of a term those first that score highest; those without a value come last."""
     if order == "as ingested":
         return images
     if order == BY_FILE:
@@ -86,6 +101,8 @@ def arranged(images: pd.DataFrame, collection: str | None, order: str) -> pd.Dat
         return images.loc[ids[np.isin(ids, images.index)]]
     if order in cache.metadata_columns(collection):
         by = cache.catalogue(collection).set_index("image_id")[order].reindex(images.index)
+    elif term := _terms(collection).get(order):
+        by = -cache.term_scores(*term).set_index("image_id")["score"].reindex(images.index)
     else:
         by = images["title"]
     return images.loc[by.sort_values(kind="stable", na_position="last").index]

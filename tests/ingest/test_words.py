@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from store import texts, write
 from store.connection import reading, writing
 from store.records import ImageRecord, Results, Run
 from store.vocabularies import vocabularies
+from tests.support import ROOT
 from tests.support.databases import ask
 
 TERMS = ("a boat", "a tree", "ein Pferd", "שלום", "🚢")
@@ -245,3 +248,14 @@ def test_a_run_of_an_older_version_keeps_its_feature(folder, command, monkeypatc
     dims = ask(command.db, "SELECT DISTINCT run_id, len(vector) FROM features ORDER BY 1")
     assert dims == ([(1, 32), (2, 24)] if new else [(1, 32)])
     assert command("search", "a boat", "--json").counts["run_id"] == result.counts["run_id"]
+
+
+def test_what_is_stored_is_searched_without_torch(found):
+    assert found("search", "a boat", "--k", "1").code == 0
+    child = (
+        "import sys; from ingest.cli import main\n"
+        f"main(['search', 'a boat', '--k', '1', '--db', {str(found.db)!r}], standalone_mode=False)\n"
+        "assert not {'torch', 'transformers'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", child], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "0.jpg" in done.stdout, done.stderr

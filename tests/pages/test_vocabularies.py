@@ -11,7 +11,7 @@ from store.conditions import OneOf
 from store.vocabularies import Term, Vocabulary
 from tests.pages import database
 from tests.pages.test_filtering import chips, count
-from tests.support.pages import HARMFUL, walls
+from tests.support.pages import HARMFUL, html_of, walls
 
 IDS = np.arange(1, len(database.NAMES) + 1)
 
@@ -96,3 +96,23 @@ def test_hostile_terms_are_text(db, open_page):
     ):
         at = open_page(page, run=1, f=filters.to_address([OneOf(HARMFUL, ("'; DROP TABLE image; --",))])[0], **query)
         assert not at.exception and not any("<img" in each.value for each in at.markdown)
+
+
+def test_it_is_among_what_is_typical_of_a_selection(db, open_page):
+    plant(db)
+    at = open_page("map", run=1, f="motifs:sea", selection_part="typical")
+    shown = html_of(at)
+    assert not at.exception and "motifs</span> sea" in shown and "motifs</span> café" not in shown
+    assert any("no second witness" in each.value for each in at.caption)
+    set_threshold(db, "café", -1.0)  # now all are labelled with it
+    assert "motifs</span> café" not in html_of(at.run())
+
+
+def test_the_wall_of_overview_is_ordered_by_a_term_s_score(db, open_page):
+    plant(db, terms=("sea", "title"))
+    at = open_page("overview", run=1, wall_order="motifs: title")
+    assert [item["id"] for item in walls(at)["wall"]["items"]] == [6, 5, 4, 3, 1, 2]
+    at = open_page("picture", run=1, image=6, wall_order="motifs: title")
+    assert walls(at)["picture_viewer"]["next"] == 5
+    at = open_page("overview", run=1, wall_order="motifs: gone")
+    assert not at.exception and at.selectbox(key="wall_order").value == "file name"

@@ -16,7 +16,6 @@ from store.vocabularies import Vocabulary
 
 COMMAND = "python -m ingest vocabulary FILE"
 MEGABYTES = 20
-TYPES = ("csv", "tsv", "txt")
 # In the session: what the last scoring has to say, and the vocabulary to show then.
 DONE, NEXT = "_vocabulary_done", "_vocabulary_next"
 HELP = (
@@ -47,7 +46,8 @@ def first(run: RunRecord) -> None:
 def upload(run: RunRecord, known: Collection[str]) -> None:
     """A table that becomes a vocabulary; `known` are the names of those that are there."""
     from ingest.vision.words.scores import TextError
-    from ingest.vision.words.terms import PROMPTS, read_csv
+    from ingest.vision.words.term_files import TYPES, read_terms
+    from ingest.vision.words.terms import PROMPTS
 
     file = st.file_uploader(
         "A table with a column term and, if you like, prompt and parent (a broader term); or one term a line",
@@ -58,7 +58,7 @@ def upload(run: RunRecord, known: Collection[str]) -> None:
     if file is None:
         return
     try:
-        terms, twice = read_csv(file.getvalue())
+        terms, twice = read_terms(file.name, file.getvalue())
     except TextError as error:
         st.error(f"{plain(file.name)}: {plain(str(error))}.")
         return
