@@ -120,8 +120,8 @@ def find(
     """The k best places of a picture, or of a part of one, best first, one for each picture of the bank.
 
     `points_of` gives the key points of an image, and how many pixels of its original a pixel is wide of the picture
-    that they were found in; None where there is no picture: then the patches alone decide. `among` (n,) bool leaves only some pictures in
-    question. With `mirrored` the part is searched for in mirror image too. BadPart.
+    that they were found in; None where there is no picture: then the patches alone decide. `among` (n,) bool leaves
+    only some pictures in question. With `mirrored` the part is searched for in mirror image too. BadPart.
     """
     parts = [part_of(blocks, coding, picture)]
     if mirrored:
