@@ -36,8 +36,10 @@ def map_address(planted, show) -> str:
 
 
 def titles(page) -> list[str]:
-    expect(pieces(page).first).to_be_visible()  # a run may end before the browser has drawn what it sent
-    return pieces(page).locator(".title").all_inner_texts()
+    found = pieces(page).locator(".title")
+    expect(found.first).not_to_be_empty()  # the words come after the pictures
+    expect(found.last).not_to_be_empty()
+    return found.all_inner_texts()
 
 
 def group(page) -> None:
