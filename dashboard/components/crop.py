@@ -5,7 +5,12 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
+from PIL import Image
+
+from dashboard.state import url
+from dashboard.state.url import Param
 
 _HERE = Path(__file__).parent
 
@@ -26,6 +31,52 @@ def crop(src: str, alt: str, key: str, box: Box | None = None) -> Box | str | No
         return "whole"
     x0, y0, x1, y1 = (float(edge) for edge in chosen)
     return x0, y0, x1, y1
+
+
+def box_of(owner: str) -> Box | None:
+    """The box drawn on this picture, which the address keeps as `crop`; another picture has none at first."""
+    state, is_new = st.session_state, url.is_new("crop")
+    Param("crop", None, _box, _written).load()
+    if state.get("_crop_of", owner) != owner and not is_new:
+        state["crop"] = None
+    state["_crop_of"] = owner
+    return state["crop"]
+
+
+def _written(box: Box | None) -> list[str]:
+    return [] if box is None else [",".join(f"{edge:.3f}" for edge in box)]
+
+
+def draw_box(box: Box | None) -> None:
+    """Keep another box, or none. Ends the run."""
+    put_box(box)
+    st.rerun()
+
+
+def put_box(box: Box | None) -> None:
+    """Keep another box, or none, from the next run on."""
+    st.session_state["crop"] = _box([",".join(map(str, box))]) if box else None
+
+
+def cut(picture: Image.Image, box: Box | None) -> Image.Image:
+    """What lies in the box, at least one pixel of it; the whole picture where there is none."""
+    if box is None:
+        return picture
+    (width, height), (x0, y0, x1, y1) = picture.size, box
+    left, top = min(int(x0 * width), width - 1), min(int(y0 * height), height - 1)
+    right, bottom = max(left + 1, round(x1 * width)), max(top + 1, round(y1 * height))
+    return picture.crop((left, top, right, bottom))
+
+
+def _box(texts: list[str]) -> Box | None:
+    try:
+        box = tuple(round(float(word), 3) for word in texts[0].split(","))
+    except ValueError:
+        return None
+    if len(box) != 4 or not all(np.isfinite(box)):
+        return None
+    x0, y0, x1, y1 = box
+    return box if 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1 else None
 
 
 def _nothing() -> None:

@@ -48,6 +48,7 @@ PAGES = {
     ),
     "map": Page("Map", ":material/scatter_plot:", aliases=("atlas", "umap", "projection")),
     "similar": Page("Similar", ":material/image_search:", aliases=("neighbours", "neighbors", "nearest", "search")),
+    "details": Page("Details", ":material/center_focus_strong:", aliases=("detail", "motif")),
     "attention": Page("Attention", ":material/visibility:", aliases=("microscope", "image")),
     "heads": Page("Heads", ":material/grid_on:", aliases=("head",)),
     "aggregate": Page("Aggregate", ":material/stacks:", aliases=("compare",)),

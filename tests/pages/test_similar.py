@@ -291,6 +291,7 @@ def test_a_box_is_what_the_network_looks_at(db, open_page, wall, network, crops)
     assert not at.exception
     assert at.query_params["crop"] == "0.100,0.200,0.600,1.000"
     assert crops[-1][2] == (0.1, 0.2, 0.6, 1.0)
+    assert any("is compared with whole pictures" in caption.value for caption in at.caption)
     width, height = cache.picture(1)[0].size
     assert network == [
         ("network of run 1", [(round(0.6 * width) - int(0.1 * width), height - int(0.2 * height))], "crop", 84)

@@ -47,11 +47,11 @@ def point(image: ImageRow, box: Box) -> None:
         st.link_button(viewer.label, viewer.address, icon=viewer.icon, type="tertiary")
 
 
-def form(image_id: int, box: Box) -> None:
-    """Keep the box as a region."""
-    with st.form("region_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input("Note", key="region_note", placeholder="what is to be seen here", width=220)
-        st.form_submit_button("Save this region", key="region_keep", on_click=save, args=(image_id, box))
+def form(image_id: int, box: Box, key: str = "region") -> None:
+    """Keep the box as a region; `key` begins the keys of the controls."""
+    with st.form(f"{key}_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input("Note", key=f"{key}_note", placeholder="what is to be seen here", width=220)
+        st.form_submit_button("Save this region", key=f"{key}_keep", on_click=save, args=(image_id, box, key))
 
 
 def line(image: ImageRow, row: dict[str, Any], point_to: Callable[[Box], None]) -> None:
@@ -87,11 +87,11 @@ def in_shares(image: ImageRow, box: Box) -> Box:
     return box[0] / width, box[1] / height, box[2] / width, box[3] / height
 
 
-def save(image_id: int, box: Box) -> None:
+def save(image_id: int, box: Box, key: str = "region") -> None:
     """Callback of the form."""
     state = st.session_state
-    if busy.attempt("region", cache.save_region, image_id, box, state["region_note"] or ""):
-        state["region_note"] = ""
+    if busy.attempt("region", cache.save_region, image_id, box, state[f"{key}_note"] or ""):
+        state[f"{key}_note"] = ""
         st.toast("Saved.")
 
 

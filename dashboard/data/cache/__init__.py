@@ -84,6 +84,7 @@ from dashboard.data.cache.memory import computed, remembered, version
 from dashboard.data.cache.networks import (
     backbone,
     current_run,
+    detail_patches,
     features,
     frame,
     frames,
@@ -93,8 +94,10 @@ from dashboard.data.cache.networks import (
     run,
     run_in_view,
     runs,
+    runs_with_patches,
 )
 from dashboard.data.cache.pictures import (
+    key_points,
     original,
     patch_grid,
     patch_leaders,

@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard.data.cache.file import db
 from dashboard.data.cache.memory import ask_cached, cache_token
-from store import aggregate, read, vectors
+from store import aggregate, connection, patch_features, read, vectors
 from store.errors import StoreError
 from store.records import FrameRecord, Run, RunRecord
 
@@ -88,6 +88,27 @@ def nearest_to(run_id: int, vector: np.ndarray, k: int, among: np.ndarray | None
     """The images most like a vector (dim,): image_id, similarity (cosine, best first). `among` (n,) bool leaves only
     some of `features` in question. Remembers nothing."""
     return _scored(*vectors.nearest(*features(run_id), vector, k, among))
+
+
+def runs_with_patches() -> dict[int, int]:
+    """{run_id: pictures with patches} of the runs in whose pictures details can be searched."""
+    return ask_cached(patch_features.runs_with_patches)
+
+
+def detail_patches(run_id: int) -> tuple[patch_features.StoredCoding, patch_features.StoredPatches]:
+    """The patches of a run's pictures, and how they are coded. StoreError where it has none. Read-only."""
+    return _detail_patches(str(db()), cache_token(db()), run_id)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the patches …")
+def _detail_patches(
+    path: str, token: str, run_id: int
+) -> tuple[patch_features.StoredCoding, patch_features.StoredPatches]:
+    with connection.reading(path) as con:
+        found, coding = patch_features.patches(con, run_id), patch_features.coding(con, run_id)
+    if coding is None:
+        raise StoreError(f"Run {run_id} does not say how its patches are coded.")
+    return coding, found
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the network …")

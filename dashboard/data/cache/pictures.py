@@ -1,10 +1,14 @@
 """Pictures as such: thumbnails, and originals to draw on."""
 
+from __future__ import annotations
+
 import hashlib
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from PIL import Image
@@ -19,6 +23,9 @@ from store import connection, read
 from store import patches as patches_store
 from store.errors import StoreError
 from store.patches import PatchRunRecord
+
+if TYPE_CHECKING:
+    from ingest.vision.details.verification import KeyPoints
 
 SIDE = 2048  # of a picture to draw on, in pixels: more than a screen shows, less than a scan weighs
 
@@ -92,6 +99,20 @@ def patch_leaders(run_id: int) -> pd.DataFrame:
 
 
 _thumbnails = Thumbnails(cache_token)
+
+
+def key_points(image_id: int) -> tuple[KeyPoints, float] | None:
+    """The key points of an image in its `picture`, and how many pixels of the original one of that is wide; None where
+    there is none. Read-only."""
+    return _key_points(str(db()), cache_token(db()), image_id)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _key_points(path: str, token: str, image_id: int) -> tuple[KeyPoints, float] | None:
+    from ingest.vision.details.verification import key_points as find
+
+    found, row = picture(image_id), image(image_id)
+    return None if found is None or row is None else (find(np.asarray(found[0])), row["width"] / found[0].width)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

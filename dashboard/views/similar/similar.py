@@ -15,6 +15,7 @@ from PIL import Image
 from dashboard import components
 from dashboard.components import crop, ranking
 from dashboard.components.card import regions
+from dashboard.components.crop import Box
 from dashboard.components.paste import paste
 from dashboard.compute import neighbours
 from dashboard.data import cache, uploads
@@ -24,7 +25,7 @@ from dashboard.drawing.text import sources
 from dashboard.state import controls, filter_bar, widgets
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.similar import analyses, examples, words
-from dashboard.views.similar.examples import Box, Examples
+from dashboard.views.similar.examples import Examples
 from store.records import RunRecord
 
 MOST = 60  # neighbours that the slider offers
@@ -119,7 +120,10 @@ def show_image(image_id: int) -> Box | None:
         box = show_picture(found[0], image["alt"], f"image {image_id}")
         if not found[1]:
             st.caption("The original file is not where it was, has changed, or lies on the web: this is its thumbnail.")
-    regions.show(image, box, examples.put_box)
+    if box is not None:
+        st.caption("The part in the box is compared with whole pictures. Where it occurs in them is another page:")
+        components.page_link("details", "Find this detail", image_id, icon=":material/center_focus_strong:")
+    regions.show(image, box, crop.put_box)
     st.html(markup.heading(image["title"]))
     known = {key: value for key, value in sources.facts(image["metadata"]).items() if value != image["title"]}
     known |= {"file": image["path"], "size": f"{image['width']} × {image['height']} px"}
@@ -132,10 +136,10 @@ def show_image(image_id: int) -> Box | None:
 
 def show_picture(picture: Image.Image, alt: str, owner: str) -> Box | None:
     """A picture on which a box can be drawn, and the box."""
-    box = examples.box_of(owner)
+    box = crop.box_of(owner)
     drawn = crop.crop(markup.source(fitted(picture, SIDE)), alt, "crop_box", box)
     if drawn is not None:
-        examples.draw_box(None if isinstance(drawn, str) else drawn)
+        crop.draw_box(None if isinstance(drawn, str) else drawn)
     return box
 
 
@@ -296,7 +300,7 @@ def feature_of(run: RunRecord, key: tuple, picture: Any, box: Box | None) -> np.
     if kept is None or kept[0] != key:
         try:
             with st.spinner("Running the network on your picture …"):
-                kept = (key, *_embed(run, examples.cut(picture(), box)))
+                kept = (key, *_embed(run, crop.cut(picture(), box)))
         except Exception as error:  # weights that are gone, a library that is missing, memory: all end the same way
             st.error(markup.markdown(f"The network of run {run.run_id} cannot be used here: {error}"))
             return None

@@ -11,12 +11,12 @@ import numpy as np
 from ingest.vision.details.coding import decode
 from ingest.vision.geometry import Frame
 
-EXACT = 2_000_000  # patches that are compared one by one; of more an index chooses which
+EXACT = 3_000_000  # patches that are compared one by one; of more an index chooses which
 TILE = 1 << 16  # patches compared at a time: their cosines fit the cache
 LISTS_A_ROOT = 1  # of the index: lists per square root of its patches
-PROBED = 16  # lists of the index that are looked through
-NEIGHBOURS = 256  # nearest patches that each patch of the part asks the index for
-CHOSEN = 400  # pictures that the index leaves, which are then compared exactly
+PROBED = 48  # lists of the index that are looked through
+NEIGHBOURS = 1024  # nearest patches that each patch of the part asks the index for
+CHOSEN, SHARE = 400, 0.1  # how many pictures, or which share of all, the index leaves to be compared exactly
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ def make_index(bank: PatchBank) -> Any:
 
 
 def _chosen(bank: PatchBank, part: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """bool (n,): the CHOSEN pictures that an index finds likeliest, by the patches nearest to each of the part's."""
+    """bool (n,): the pictures that an index finds likeliest, by the patches nearest to each of the part's."""
     cosines, found = bank.index().search(np.ascontiguousarray(part, np.float32), NEIGHBOURS)
     owners = np.searchsorted(bank.starts, found, side="right") - 1
     best = np.full((len(bank), len(part)), np.nan, np.float32)
@@ -138,5 +138,6 @@ def _chosen(bank: PatchBank, part: np.ndarray, wanted: np.ndarray) -> np.ndarray
     scores = np.where(np.isnan(best), floor, best).mean(axis=1)
     scores[~wanted] = -np.inf
     chosen = np.zeros(len(bank), bool)
-    chosen[np.argpartition(-scores, min(CHOSEN, len(bank) - 1))[:CHOSEN]] = True
+    count = max(CHOSEN, round(SHARE * len(bank)))
+    chosen[np.argpartition(-scores, min(count, len(bank) - 1))[:count]] = True
     return chosen & wanted

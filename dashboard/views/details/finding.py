@@ -1,0 +1,101 @@
+"""What the page searches with, and what it finds: the run's patches, the key points of pictures, the hits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from dashboard.components import crop
+from dashboard.components.crop import Box
+from dashboard.data import cache
+from dashboard.state.filter_bar import Filtered
+from ingest.vision.details import search
+from ingest.vision.details.coding import PatchCoding
+from ingest.vision.details.matching import PatchBank
+from ingest.vision.details.search import Hit, Part
+from ingest.vision.details.tokens import BlockTokens
+from ingest.vision.geometry import Frame
+from store.records import RunRecord
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is searched for: the `box`, as shares of its sides, in the picture of an image, or in one that somebody
+    brought (`own`, known by its `sha256`)."""
+
+    image_id: int | None
+    box: Box | None
+    own: Image.Image | None = None
+    sha256: str = ""
+
+    @property
+    def picture(self) -> Image.Image:
+        """The whole picture, upright. StoreError where it cannot be read."""
+        return self.own if self.own is not None else cache.original(self.image_id or 0)
+
+    @property
+    def part(self) -> Image.Image:
+        """What lies in the box."""
+        return crop.cut(self.picture, self.box)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The hits, best first, and how many pictures were searched."""
+
+    hits: list[Hit]
+    searched: int
+
+
+def find(run: RunRecord, query: Query, k: int, mirrored: bool, filtered: Filtered) -> Found:
+    """The k best places of a query in the pictures that the filter leaves, but not in its own picture. BadPart."""
+    key = (run.run_id, query.image_id, query.box, query.sha256, k, mirrored, filtered.where)
+    return cache.remembered(lambda: _find(run, query, k, mirrored, filtered), "details", *key)
+
+
+def _find(run: RunRecord, query: Query, k: int, mirrored: bool, filtered: Filtered) -> Found:
+    coding, bank, blocks = tools(run)
+    among = filtered.among(bank.image_ids)
+    if query.image_id is not None:
+        among &= bank.image_ids != query.image_id
+    hits = search.find(blocks, coding, bank, query.part, cache.key_points, k, among, mirrored)
+    return Found(hits, int(among.sum()))
+
+
+def tools(run: RunRecord) -> tuple[PatchCoding, PatchBank, BlockTokens]:
+    """What a search needs of a run, made once."""
+    return cache.remembered(lambda: _tools(run), "detail tools", run.run_id)
+
+
+def _tools(run: RunRecord) -> tuple[PatchCoding, PatchBank, BlockTokens]:
+    coding, stored = cache.detail_patches(run.run_id)
+    frames = [Frame(each.x0, each.y0, each.x1, each.y1, each.rows, each.cols) for each in stored.frames]
+    columns = (stored.image_ids, stored.starts, stored.codes, stored.scales, stored.cells)
+    return PatchCoding(**vars(coding)), PatchBank(*columns, frames, stored.sizes), BlockTokens(cache.backbone(run))
+
+
+def heat(run: RunRecord, query: Query, hit: Hit, patch: int | None = None) -> np.ndarray:
+    """How similar the cells of a hit's picture are to the part, float (rows, cols) in -1..1, NaN where a patch was left
+    out: to the most similar of its patches, or to the one of this number."""
+    coding, bank, blocks = tools(run)
+    part = part_of(blocks, coding, query, hit.mirrored)
+    place = int(np.searchsorted(bank.image_ids, hit.image_id))
+    cosines = bank.cosines(place, part.vectors)
+    left_out = (cosines == -1).all(axis=0)
+    found = cosines[part.kept].max(axis=0) if patch is None else cosines[patch]
+    frame = bank.frames[place]
+    return np.where(left_out, np.nan, found).reshape(frame.rows, frame.cols)
+
+
+def frame_of(run: RunRecord, image_id: int) -> Frame:
+    """Over what of an image its patches lie."""
+    bank = tools(run)[1]
+    return bank.frames[int(np.searchsorted(bank.image_ids, image_id))]
+
+
+def part_of(blocks: BlockTokens, coding: PatchCoding, query: Query, mirrored: bool) -> Part:
+    """The part's patches; of a part that was found in mirror image as it was searched for."""
+    picture = search.ImageOps.mirror(query.part) if mirrored else query.part
+    return search.part_of(blocks, coding, picture)
