@@ -110,8 +110,8 @@ bench-map: develop browser
 	$(BIN)/python -m tests.bench.pages
 
 # What training selects and how well it does, over the size of the objects and of the training set. A picture costs 5.6 ms
-# of one core an epoch, so that all of it comes to 1,200 s, and EXPERIMENT=examples/configs/experiment-megapixel-small.yml
-# to 270 s.
+# of one core an epoch: an estimated 1,200 s in all, and 270 s with
+# EXPERIMENT=examples/configs/experiment-megapixel-small.yml.
 EXPERIMENT ?= examples/configs/experiment-megapixel.yml
 experiment-megapixel: setup
 	$(BIN)/python -m ingest experiment "$(EXPERIMENT)" --db "$(DB)" $(ARGS)
