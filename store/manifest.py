@@ -20,7 +20,7 @@ from store import spreadsheets
 MOST = 10_000  # pictures of one manifest: viewers read it whole
 _SPECIAL = frozenset({"title", "manifest", "canvas", "summary", "rights", "attribution", "homepage", "nav_date"})
 
-Box = tuple[float, float, float, float]  # x, y, width, height
+Xywh = tuple[float, float, float, float]  # x, y, width, height
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Picture:
     address: str
     service: str | None = None  # of this project, where the picture has no other
 
-    def on_canvas(self, place: Place) -> Box | None:
+    def on_canvas(self, place: Place) -> Xywh | None:
         """The place in units of the canvas; None if no part of it lies in the picture."""
         x0, y0, x1, y1 = np.clip(place.box, 0, [self.width, self.height] * 2)
         if x1 <= x0 or y1 <= y0:
@@ -187,7 +187,7 @@ def _canvas_size(metadata: Mapping[str, Any]) -> tuple[int, int] | None:
     return (width, height) if width > 0 and height > 0 else None
 
 
-def _covered(metadata: Mapping[str, Any]) -> Box | None:
+def _covered(metadata: Mapping[str, Any]) -> Xywh | None:
     """The part of the canvas that the picture covers, where it is not the whole."""
     try:
         x, y, width, height = (float(part) for part in str(metadata["iiif_place"]).split(","))

@@ -11,10 +11,9 @@ from PIL import Image
 
 from dashboard.state import url
 from dashboard.state.url import Param
+from ingest.vision.geometry import Box
 
 _HERE = Path(__file__).parent
-
-Box = tuple[float, float, float, float]
 
 
 def crop(src: str, alt: str, key: str, box: Box | None = None) -> Box | str | None:

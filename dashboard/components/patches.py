@@ -12,10 +12,9 @@ import streamlit as st
 
 from dashboard.drawing import markup
 from dashboard.drawing.panels import Panel
+from ingest.vision.geometry import Box
 
 _HERE = Path(__file__).parent
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)

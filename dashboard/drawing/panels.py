@@ -26,7 +26,7 @@ DIM = 0.55  # what the network did not see stands back, but can still be made ou
 
 
 @dataclass(frozen=True)
-class Look:
+class MapStyle:
     """How maps are drawn: a key of COLOUR_MAPS, opacity 0..1, smooth or one flat square a patch, a key of SCALES,
     and `share`, the part of the mass whose patches are shown (None: all)."""
 
@@ -102,55 +102,57 @@ def is_broad(size: tuple[int, int]) -> bool:
     return size[0] >= BROAD * size[1]
 
 
-def draw(maps: AttentionMaps, scene: Scene, look: Look, only: int | None = None) -> tuple[list[Panel], ColourBar]:
+def draw(maps: AttentionMaps, scene: Scene, style: MapStyle, only: int | None = None) -> tuple[list[Panel], ColourBar]:
     """The panels of `maps`, or of the one numbered `only`, and the colour bar that says what their colours mean.
 
     A scale shared by all maps stays so when only one is drawn. ValueError where the grid is not the frame's.
     """
-    (values,), bar = scaled([(maps, scene)], look)
+    (values,), bar = scaled([(maps, scene)], style)
     numbers = range(len(values)) if only is None else [only]
-    return [panel(maps, number, values[number], scene, look) for number in numbers], bar
+    return [panel(maps, number, values[number], scene, style) for number in numbers], bar
 
 
-def draw_together(groups: Sequence[tuple[AttentionMaps, Scene]], look: Look) -> tuple[list[list[Panel]], ColourBar]:
-    """The panels of each group, all on one scale where the look shares one; the grids may differ."""
-    values, bar = scaled(groups, look)
+def draw_together(
+    groups: Sequence[tuple[AttentionMaps, Scene]], style: MapStyle
+) -> tuple[list[list[Panel]], ColourBar]:
+    """The panels of each group, all on one scale where the style shares one; the grids may differ."""
+    values, bar = scaled(groups, style)
     drawn = [
-        [panel(maps, number, each, scene, look) for number, each in enumerate(stack)]
+        [panel(maps, number, each, scene, style) for number, each in enumerate(stack)]
         for (maps, scene), stack in zip(groups, values, strict=True)
     ]
     return drawn, bar
 
 
-def scaled(groups: Sequence[tuple[AttentionMaps, Scene]], look: Look) -> tuple[list[np.ndarray], ColourBar]:
+def scaled(groups: Sequence[tuple[AttentionMaps, Scene]], style: MapStyle) -> tuple[list[np.ndarray], ColourBar]:
     """Of each group the values in 0..1 (m, rows, cols) that colours stand for, and the colour bar."""
-    unit, lut = groups[0][0].unit, colour_table(look.colours)
-    if look.scale == "absolute":
+    unit, lut = groups[0][0].unit, colour_table(style.colours)
+    if style.scale == "absolute":
         groups = [(map_values.per_uniform(maps, scene.cells()), scene) for maps, scene in groups]
     values, limits = zip(
-        *(scale_values(maps.weights, look.scale, scene.cells()) for maps, scene in groups), strict=True
+        *(scale_values(maps.weights, style.scale, scene.cells()) for maps, scene in groups), strict=True
     )
-    if look.scale == "shared":
+    if style.scale == "shared":
         low, high = min(each[0, 0] for each in limits), max(each[0, 1] for each in limits)
         limits = [np.array([[low, high]])]
         if len(groups) > 1:
             span = (high - low) or 1.0
             values = [np.clip((maps.weights - low) / span, 0, 1) for maps, _ in groups]
-    return list(values), colour_bar(look, limits[0], lut, unit)
+    return list(values), colour_bar(style, limits[0], lut, unit)
 
 
-def panel(maps: AttentionMaps, number: int, values: np.ndarray, scene: Scene, look: Look) -> Panel:
+def panel(maps: AttentionMaps, number: int, values: np.ndarray, scene: Scene, style: MapStyle) -> Panel:
     """One of the maps, drawn with `values` in 0..1 (rows, cols) over the scene."""
     cells, title, weights = scene.cells(), maps.titles[number], maps.weights[number]
-    mask = None if look.share is None else threshold_mass(weights, look.share, cells)
+    mask = None if style.share is None else threshold_mass(weights, style.share, cells)
     picture = overlay(
         scene.picture,
         values,
         scene.frame,
         scene.size,
-        colour_table(look.colours),
-        opacity=look.opacity,
-        smooth=look.smooth,
+        colour_table(style.colours),
+        opacity=style.opacity,
+        smooth=style.smooth,
         mask=mask,
         dim=DIM,
     )
@@ -173,11 +175,13 @@ def _texts(maps: AttentionMaps, multiples: np.ndarray, weights: np.ndarray) -> t
     return tuple(f"×{times(many)}" for many in multiples.ravel().tolist())
 
 
-def plate(title: str, caption: str, maps: AttentionMaps, scene: Scene, look: Look, columns: int, credit: str) -> Plate:
+def plate(
+    title: str, caption: str, maps: AttentionMaps, scene: Scene, style: MapStyle, columns: int, credit: str
+) -> Plate:
     """The figure for print of what the page shows. `scene` has the size that a panel gets, `caption` says who made
     the picture and when, `credit` where the maps are from."""
-    drawn, bar = draw(maps, scene, look)
-    return plate_of(title, caption, drawn, bar, scene, look, columns, credit)
+    drawn, bar = draw(maps, scene, style)
+    return plate_of(title, caption, drawn, bar, scene, style, columns, credit)
 
 
 def plate_of(
@@ -186,30 +190,30 @@ def plate_of(
     drawn: Sequence[Panel],
     bar: ColourBar,
     scene: Scene,
-    look: Look,
+    style: MapStyle,
     columns: int,
     credit: str,
 ) -> Plate:
     """The same, of panels that have been drawn already; `scene` is for the original beside them."""
-    between = "interpolated between the centres of patches" if look.smooth else "one flat square for each patch"
-    drawn_as = f"Scale: {SCALES[look.scale]}; {between}; {look.colours} at an opacity of {percent(look.opacity)}."
+    between = "interpolated between the centres of patches" if style.smooth else "one flat square for each patch"
+    drawn_as = f"Scale: {SCALES[style.scale]}; {between}; {style.colours} at an opacity of {percent(style.opacity)}."
     named = f"{title} ({caption})" if caption else title
     return Plate(
         title=named,
         panels=tuple((f"{panel.title} · {panel.note.split(' · ')[0]}", panel.picture) for panel in drawn),
         columns=columns,
         bar=bar,
-        caption=f"{named}. {credit} {drawn_as} {mask_sentence(look)}".strip(),
+        caption=f"{named}. {credit} {drawn_as} {mask_sentence(style)}".strip(),
         original=framed(scene),
         original_title="Original",
     )
 
 
-def mask_sentence(look: Look) -> str:
+def mask_sentence(style: MapStyle) -> str:
     """What the mask leaves to be seen; empty without one."""
-    if look.share is None:
+    if style.share is None:
         return ""
-    return f"Of each map only the fewest patches that together hold {percent(look.share)} of its mass are coloured."
+    return f"Of each map only the fewest patches that together hold {percent(style.share)} of its mass are coloured."
 
 
 def masses(stats: Mapping[str, float] | pd.Series) -> list[tuple[str, float]]:
@@ -237,15 +241,15 @@ def file_stem(words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "picture"
 
 
-def colour_bar(look: Look, limits: np.ndarray, lut: np.ndarray, unit: str = "share") -> ColourBar:
+def colour_bar(style: MapStyle, limits: np.ndarray, lut: np.ndarray, unit: str = "share") -> ColourBar:
     """What the colours mean, in words and numbers; `limits` (m, 2) as scale_values gives them, `unit` the maps'."""
-    if look.scale == "map":
+    if style.scale == "map":
         words = (
             "Each map runs from its own least to its own greatest weight: its colours show where it looks, "
             "and cannot be compared with another map's."
         )
         return ColourBar(lut, "least", "greatest", words)
-    if look.scale == "shared":
+    if style.scale == "shared":
         low, high = limits[0]
         units = {
             "share": "as shares of a token's attention",

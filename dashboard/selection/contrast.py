@@ -71,7 +71,7 @@ def show(selection: Selection) -> None:
 
 
 def compared(selection: Selection) -> tuple[list[Typical], list[Middle]]:
-    """What is typical, terms of the run's vocabularies too, and the medians; kept."""
+    """What is typical, terms of the run's vocabularies too, and the medians; cached."""
     run = _scored(selection)
     thresholds = repr([(each.name, cache.thresholds(each.run_id, each.name)) for each in vocabularies(run)])
 

@@ -1,4 +1,4 @@
-"""Selections that are kept by a name: save, open, combine, rename, delete."""
+"""Selections that are saved under a name: save, open, combine, rename, delete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMBINE = {
 
 
 def show(selection: Selection) -> None:
-    """Save the present selection; open and change those that are kept."""
+    """Save the present selection; open and change saved ones."""
     busy.explain("saved")
     collection, known = selection.collection, selected.name(selection.collection)
     if known is None:
@@ -30,11 +30,11 @@ def show(selection: Selection) -> None:
     else:
         st.markdown(f"This selection is saved as **{words.plain(known)}**, and a link to this page opens it.")
     undo(collection)
-    kept = cache.saved_selections(collection)
-    if kept.empty:
+    every = cache.saved_selections(collection)
+    if every.empty:
         return
     name = pick(collection)
-    row = kept[kept["name"] == name].iloc[0]
+    row = every[every["name"] == name].iloc[0]
     if row["note"]:
         st.caption(words.plain(row["note"]))
     with st.container(horizontal=True):
@@ -48,7 +48,7 @@ def show(selection: Selection) -> None:
 
 
 def form(selection: Selection) -> None:
-    """Keep the present selection."""
+    """Save the present selection."""
     with st.form("saved_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Save as", key="saved_new", placeholder="a name", max_chars=100, width=260)
         st.text_input("Note", key="saved_new_note", placeholder="what it is for", width=360)
@@ -63,10 +63,10 @@ def form(selection: Selection) -> None:
 
 
 def pick(collection: str) -> str | None:
-    """Open a selection that is kept; returns the one that is picked."""
-    kept = cache.saved_selections(collection)
+    """Open a saved selection; returns the one that is picked."""
+    every = cache.saved_selections(collection)
     return picker.pick(
-        "Saved selection", kept["name"], kept["images"], "saved_pick", "Open", partial(open_saved, collection)
+        "Saved selection", every["name"], every["images"], "saved_pick", "Open", partial(open_saved, collection)
     )
 
 
@@ -81,7 +81,7 @@ def undo(collection: str) -> None:
 
 
 def save(collection: str, ids: np.ndarray, replace: bool = False) -> None:
-    """Callback: keep pictures by the name that was typed."""
+    """Callback: save pictures under the name that was typed."""
     state = st.session_state
     name = " ".join((state["saved_new"] or "").split())
     if not replace and name and cache.selection_members(collection, name) is not None:
@@ -93,17 +93,17 @@ def save(collection: str, ids: np.ndarray, replace: bool = False) -> None:
 
 
 def open_saved(collection: str, name: str) -> None:
-    """Callback: select what is kept by this name."""
-    kept = cache.selection_members(collection, name)
-    if kept is not None:  # somebody else may have deleted it
-        selected.choose(kept, name)
+    """Callback: select what is saved under this name."""
+    members = cache.selection_members(collection, name)
+    if members is not None:  # somebody else may have deleted it
+        selected.choose(members, name)
 
 
 def combine(collection: str, name: str, ids: np.ndarray, how) -> None:
-    """Callback: the present pictures and those that are kept, put together."""
-    kept = cache.selection_members(collection, name)
-    if kept is not None:
-        selected.choose(how(ids, kept))
+    """Callback: the present pictures and the saved ones, put together."""
+    members = cache.selection_members(collection, name)
+    if members is not None:
+        selected.choose(how(ids, members))
 
 
 def rename(collection: str, name: str) -> None:

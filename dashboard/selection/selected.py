@@ -1,6 +1,6 @@
 """Which pictures are selected: by id, so that it stays through other layouts, runs and pages; and in the address.
 
-A selection that is kept goes by its name (`selection=…`), another one by its ids (`marked=…`), where they fit.
+A saved selection goes by its name (`selection=…`), another one by its ids (`marked=…`), where they fit.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def choose(ids: Iterable[int], name: str | None = None) -> None:
 
 
 def name(collection: str) -> str | None:
-    """The name under which what is selected is kept, and was opened or saved; None if it has changed since."""
+    """The name under which what is selected is saved, and was opened or saved; None if it has changed since."""
     known = st.session_state.get(_NAME)
-    kept = None if known is None else cache.selection_members(collection, known)
-    return known if kept is not None and np.array_equal(kept, ids()) else None
+    members = None if known is None else cache.selection_members(collection, known)
+    return known if members is not None and np.array_equal(members, ids()) else None
 
 
 def read_from_url(collection: str) -> None:
@@ -44,11 +44,11 @@ def read_from_url(collection: str) -> None:
     if not url.changed_in_url(_NAMED, _LISTED):
         return
     named, listed = st.query_params.get(_NAMED), st.query_params.get(_LISTED)
-    kept = cache.selection_members(collection, named) if named else None
+    members = cache.selection_members(collection, named) if named else None
     found = packing.unpack(listed) if listed else None
     state.pop(_GONE, None)
-    if kept is not None:
-        choose(kept, named)
+    if members is not None:
+        choose(members, named)
     elif found is not None:
         choose(found)
     elif not named and not listed:  # back to where nothing was selected

@@ -34,7 +34,7 @@ def show(selection: Selection) -> None:
 
 
 def statement(selection: Selection) -> str:
-    """The one that found the pictures, or by the name under which they are kept, by the tag that they and no others
+    """The one that found the pictures, or by the name under which they are saved, by the tag that they and no others
     have, or by their ids."""
     if selection.sql:
         return selection.sql

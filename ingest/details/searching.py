@@ -62,7 +62,7 @@ def find_detail(
     hits = search.find(
         BlockTokens(backbone), PatchCoding(**vars(stored)), bank, part, pictures.points, k, among, mirrored
     )
-    pictures.tell()
+    pictures.report_thumbnails()
     rows = [
         {
             "rank": rank,
@@ -164,8 +164,8 @@ class Pictures:
         small = Image.open(io.BytesIO(data)).convert("RGB")
         return key_points(np.asarray(small)), row["width"] / small.width
 
-    def tell(self) -> None:
-        """Says of how many pictures no original was there."""
+    def report_thumbnails(self) -> None:
+        """Reports of how many pictures no original was there."""
         if self.small:
             self.report.log(
                 f"of {len(self.small)} of the pictures that were compared closely the original is not at hand: their "

@@ -14,13 +14,13 @@ from ingest.errors import SourceError
 from ingest.files import find
 from ingest.tables.table import Metadata, find_table, read_metadata
 from ingest.training.config import DataSettings
+from ingest.vision.geometry import Box
 from ingest.vision.paths import natural_key
 from ingest.vision.training.ips import TaskSettings
 from ingest.vision.training.ips.losses import UNKNOWN
 from store.counts import counted
 
 FEATURES = (".npy", ".safetensors")
-Box = tuple[float, float, float, float]
 Cells = Mapping[str, str | None]
 
 

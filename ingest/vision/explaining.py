@@ -16,7 +16,7 @@ from ingest.vision.attention.statistics import HeadStatistics, token_statistics
 from ingest.vision.backbones import Backbone
 from ingest.vision.backbones.backbone import unit
 from ingest.vision.tap import Capture
-from ingest.vision.targets import Answer, Prediction, Target
+from ingest.vision.targets import Prediction, Target, TargetScores
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ def capture_target(
     target: Target,
     picture_cells: Tensor | None = None,
     image_ids: Sequence[int | None] = (),
-) -> tuple[Answer, Capture]:
-    """The target's Answer and a Capture whose layers hold the gradients of each picture's own score, all blocks and
+) -> tuple[TargetScores, Capture]:
+    """The scores of a target and a Capture whose layers hold the gradients of each picture's own, all blocks and
     pictures in one backward pass: a picture's score depends on no other picture."""
     with torch.inference_mode(False), torch.enable_grad(), backbone.tap(pixels, gradients=True) as tap:
         pixels = pixels.clone() if pixels.is_inference() else pixels

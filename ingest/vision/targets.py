@@ -68,7 +68,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Answer:
+class TargetScores:
     """`scores` (batch,) with a graph; what each picture's map explains, as it is stored; a classifier's predictions."""
 
     scores: Tensor
@@ -85,7 +85,7 @@ class Target(Protocol):
 
     def fixed(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> Target: ...
 
-    def ask(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> Answer: ...
+    def ask(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> TargetScores: ...
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class ClassTarget:
             raise ValueError("one predicted class can be held, not several")
         return replace(self, number=found.pop())
 
-    def ask(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> Answer:
+    def ask(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> TargetScores:
         logits = backbone.logits(pixels).float()
         problem, names = backbone.network.problem, backbone.network.classes
         found = scores_of(problem, logits.detach())
@@ -120,7 +120,7 @@ class ClassTarget:
             Prediction(n, names[n], None if measures else float(row[n]), float(row[n]) if measures else None, problem)
             for n, row in zip(chosen if measures else likeliest, found.cpu(), strict=True)
         )
-        return Answer(scores, tuple(f"class:{number}" for number in chosen), predictions)
+        return TargetScores(scores, tuple(f"class:{number}" for number in chosen), predictions)
 
 
 @dataclass(frozen=True)
@@ -133,12 +133,12 @@ class DirectionTarget:
     raw: bool = False
     positive: bool = False
 
-    def ask(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> Answer:
+    def ask(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> TargetScores:
         features = backbone.process(pixels).features.float()
         unit = normalize(features, dim=-1)
         direction = self.direction(unit.detach(), image_ids).to(unit.device, torch.float32)
         scores = ((features if self.raw else unit) * direction).sum(dim=1)
-        return Answer(scores, (self.text,) * len(pixels))
+        return TargetScores(scores, (self.text,) * len(pixels))
 
     def fixed(self, backbone: Backbone, pixels: Tensor, image_ids: Sequence[int | None]) -> DirectionTarget:
         """The same target with the directions that it has for these pictures now, whatever network is asked next."""

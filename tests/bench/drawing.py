@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from dashboard.drawing import map_values, panels
-from dashboard.drawing.panels import Look, Scene
+from dashboard.drawing.panels import MapStyle, Scene
 from ingest.vision.geometry import Frame
 from tests.bench.timing import ratio, table, take_turns
 from tests.support.maps import shown_maps
@@ -26,8 +26,8 @@ def measure() -> str:
     scene = Scene(picture, (SIDE, SIDE), Frame(20, 20, 300, 300, 16, 16), "noise")
     cases = {
         "matplotlib": lambda: _matplotlib(picture, weights),
-        "sharp": lambda: panels.draw(maps, scene, Look()),
-        "smooth": lambda: panels.draw(maps, scene, Look(smooth=True)),
+        "sharp": lambda: panels.draw(maps, scene, MapStyle()),
+        "smooth": lambda: panels.draw(maps, scene, MapStyle(smooth=True)),
     }
     seconds = take_turns(cases, 7)
     rows = [

@@ -15,7 +15,7 @@ from dashboard.components import map_wall
 from dashboard.components.patches import Patch
 from dashboard.data import cache
 from dashboard.drawing import figure, map_values, panels
-from dashboard.drawing.panels import Look, Scene
+from dashboard.drawing.panels import MapStyle, Scene
 from dashboard.drawing.text import warnings
 from dashboard.views.attention import comparison, frames
 from ingest.vision import loader
@@ -517,7 +517,7 @@ def test_one_scale_over_grids_of_two_sizes():
     coarse = shown_maps((0,), (0,), ("A",), np.array([[[0.0, 1.0], [1.0, 2.0]]], np.float32), "uniform")
     fine = shown_maps((0,), (0,), ("B",), np.linspace(0, 4, 16, dtype=np.float32).reshape(1, 4, 4), "uniform")
     scenes = [Scene(picture, (64, 64), Frame(0, 0, 64, 64, side, side)) for side in (2, 4)]
-    (one, other), bar = panels.scaled(list(zip((coarse, fine), scenes, strict=True)), Look(scale="shared"))
+    (one, other), bar = panels.scaled(list(zip((coarse, fine), scenes, strict=True)), MapStyle(scale="shared"))
     assert one.ravel() == pytest.approx([0, 0.25, 0.25, 0.5]) and other.max() == 1
     assert (bar.low, bar.high) == ("0.0 ×", "4.0 ×")
 
@@ -589,7 +589,7 @@ def test_the_papers_frames_are_each_stretched():
 def test_the_film_opens_and_has_a_frame_for_each_block():
     values = frames.frame_values(blocks(), np.ones((2, 2), bool), True, "one")
     shown = Scene(Image.new("RGB", (101, 67), (120, 110, 90)), (101, 67), Frame(0, 0, 101, 67, 2, 2))
-    drawn = frames.draw_frames(values, shown, Look())
+    drawn = frames.draw_frames(values, shown, MapStyle())
     with Image.open(io.BytesIO(frames.gif(drawn, blocks().titles, 2.0))) as film:
         assert film.format == "GIF" and film.n_frames == 3
     with av.open(io.BytesIO(frames.mp4(drawn, blocks().titles, 2.0))) as film:
@@ -599,7 +599,7 @@ def test_the_film_opens_and_has_a_frame_for_each_block():
 def test_each_frame_is_a_picture_of_its_own_too():
     values = frames.frame_values(blocks(), np.ones((2, 2), bool), True, "one")
     shown = Scene(Image.new("RGB", (101, 67), (120, 110, 90)), (101, 67), Frame(0, 0, 101, 67, 2, 2))
-    drawn = frames.draw_frames(values, shown, Look())
+    drawn = frames.draw_frames(values, shown, MapStyle())
     titles = [f"Accumulated to block {n}" for n in range(3)]
     packed = frames.pngs(drawn, titles, "Evidence, run 1.")
     assert packed == frames.pngs(drawn, titles, "Evidence, run 1.")
@@ -635,24 +635,24 @@ def grid(count: int = 16) -> AttentionMaps:
 
 
 def test_a_single_map_of_several_keeps_their_shared_scale():
-    look = Look(scale="shared")
-    every, _ = panels.draw(grid(), scene(), look)
-    one, _ = panels.draw(grid(), scene(), look, only=5)
+    style = MapStyle(scale="shared")
+    every, _ = panels.draw(grid(), scene(), style)
+    one, _ = panels.draw(grid(), scene(), style, only=5)
     assert one[0].picture.tobytes() == every[5].picture.tobytes()
 
 
 def test_notes_say_peak_and_mass():
     weights = np.full((1, 16, 16), 0.5 / 256, np.float32)
     weights[0, 15, 0] += 0.25
-    (panel,), _ = panels.draw(shown_maps((3,), (1,), ("Layer 3 · head 1",), weights), scene(), Look())
+    (panel,), _ = panels.draw(shown_maps((3,), (1,), ("Layer 3 · head 1",), weights), scene(), MapStyle())
     assert panel.note == "peak ×64 · 75\u00a0% on patches"  # 256 · (0.25 + 0.5 / 256)
     assert panel.alt == "The Lion, layer 3 · head 1: the attention peaks at the bottom left of what the network saw."
 
 
 def test_the_printed_figure_has_the_pixels_that_draw_gives():
-    look, shown = Look(colours="magma", scale="shared", share=0.6), scene()
-    plate = panels.plate("The Lion", "Dürer, 1494", grid(4), shown, look, 2, "Attention, run 1.")
-    drawn, _ = panels.draw(grid(4), shown, look)
+    style, shown = MapStyle(colours="magma", scale="shared", share=0.6), scene()
+    plate = panels.plate("The Lion", "Dürer, 1494", grid(4), shown, style, 2, "Attention, run 1.")
+    drawn, _ = panels.draw(grid(4), shown, style)
     assert [picture.tobytes() for _, picture in plate.panels] == [panel.picture.tobytes() for panel in drawn]
     for part in ("The Lion (Dürer, 1494)", "Attention, run 1.", "Scale: shared", "60\u00a0%", "magma", "flat square"):
         assert part in plate.caption

@@ -16,7 +16,7 @@ from dashboard.compute.methods import depth_noun, entry_of, kind_of, title_of
 from dashboard.data import cache
 from dashboard.drawing import map_values, panels
 from dashboard.drawing.figure import ColourBar
-from dashboard.drawing.panels import WHOLE, Look, Scene
+from dashboard.drawing.panels import WHOLE, MapStyle, Scene
 from dashboard.state import controls, url, widgets
 from ingest.vision.colour_maps import colour_table
 from ingest.vision.geometry import Frame
@@ -65,7 +65,7 @@ def choose(run: RunRecord, image: cache.ImageRow) -> Drawn | None:
             head = controls.selectbox("Head", options, key="picture_head", width=110)
         opacity = controls.slider("Opacity", 0.0, 1.0, 0.6, 0.05, key="picture_opacity", width=180)
         smooth = widgets.smooth("picture_patches")
-    return draw(run, image, method, layer, head, Look(opacity=opacity, smooth=smooth))
+    return draw(run, image, method, layer, head, MapStyle(opacity=opacity, smooth=smooth))
 
 
 def suited(run: RunRecord) -> list[str]:
@@ -76,7 +76,7 @@ def suited(run: RunRecord) -> list[str]:
 
 
 def draw(
-    run: RunRecord, image: cache.ImageRow, method: str, layer: int, head: int | str | None, look: Look
+    run: RunRecord, image: cache.ImageRow, method: str, layer: int, head: int | str | None, style: MapStyle
 ) -> Drawn | None:
     """The layer of one map; None, with a sentence on the page, where the run has none of this image."""
     frame = cache.frame(run.run_id, image["image_id"])
@@ -89,10 +89,10 @@ def draw(
     scene = Scene(
         Image.new("RGB", (1, 1)), size, Frame(frame.x0, frame.y0, frame.x1, frame.y1, *maps.grid), image["title"]
     )
-    (values,), bar = panels.scaled([(maps, scene)], look)
-    panel = panels.panel(maps, 0, values[0], scene, look)
+    (values,), bar = panels.scaled([(maps, scene)], style)
+    panel = panels.panel(maps, 0, values[0], scene, style)
     drawn = MapLayer(
-        source_of(values[0], look), panel.alt, panel.frame, look.opacity, look.smooth, scene.seen() < WHOLE
+        source_of(values[0], style), panel.alt, panel.frame, style.opacity, style.smooth, scene.seen() < WHOLE
     )
     return Drawn(drawn, f"{panel.title}: {panel.note}.", bar)
 
@@ -107,9 +107,9 @@ def one_map(maps: AttentionMaps, method: str, head: int | str | None) -> Attenti
     return replace(maps, titles=(title,))
 
 
-def source_of(values: np.ndarray, look: Look) -> str:
+def source_of(values: np.ndarray, style: MapStyle) -> str:
     """Values in 0..1 (rows, cols) in colours, one pixel a patch, as a data URL."""
-    colours = colour_table(look.colours)[np.rint(np.nan_to_num(values) * 255).astype(np.uint8)]
+    colours = colour_table(style.colours)[np.rint(np.nan_to_num(values) * 255).astype(np.uint8)]
     file = io.BytesIO()
     Image.fromarray(colours.astype(np.uint8)).save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

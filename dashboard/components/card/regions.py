@@ -1,4 +1,4 @@
-"""Regions: parts of the picture in view that are pointed to, and kept with a note."""
+"""Regions: parts of the picture in view that are pointed to, and saved with a note."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ from dashboard.data import cache
 from dashboard.data.cache import ImageRow
 from dashboard.drawing.text import sources
 from dashboard.state import busy
+from ingest.vision.geometry import Box
 from store.manifest import Place, as_picture, own_canvas
-
-Box = tuple[float, float, float, float]
 
 
 def show(image: ImageRow, box: Box | None, point_to: Callable[[Box], None], titled: bool = True) -> None:
-    """What can be done with the box drawn on an image (a row of `cache.images`), and the regions kept of it, `titled`
+    """What can be done with the box drawn on an image (a row of `cache.images`), and the regions saved of it, `titled`
     or not; `point_to` shows where one of these is."""
     busy.explain("region")
     if box is not None:
         point(image, box)
         form(image["image_id"], box)
-    kept = cache.regions([image["image_id"]])
-    if kept.empty:
+    saved = cache.regions([image["image_id"]])
+    if saved.empty:
         return
     if titled:
-        st.markdown("**Regions**" if len(kept) > 1 else "**Region**")
-    for row in records(kept):
+        st.markdown("**Regions**" if len(saved) > 1 else "**Region**")
+    for row in records(saved):
         line(image, row, point_to)
 
 
@@ -55,7 +54,7 @@ def form(image_id: int, box: Box, key: str = "region") -> None:
 
 
 def line(image: ImageRow, row: dict[str, Any], point_to: Callable[[Box], None]) -> None:
-    """One region that is kept."""
+    """One saved region."""
     box = (row["x0"], row["y0"], row["x1"], row["y1"])
     number, shares, target = row["region_id"], in_shares(image, box), link(image, box)
     with st.container(gap=None):

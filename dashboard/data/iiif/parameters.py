@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from math import ceil, floor
 
+from ingest.vision.windows.scan import PixelBox
+
 MAX_AREA = 16_777_216  # pixels of a picture that is sent
 MAX_SIDE = 16_384  # pixels
 QUALITIES = ("default", "color", "gray", "bitonal")
@@ -18,7 +20,6 @@ _SIZE = re.compile(r"(!?)([0-9]{0,9}),([0-9]{0,9})")
 _SCALE = re.compile(rf"pct:({_NUMBER})")
 _ROTATION = re.compile(rf"(!?)({_NUMBER})")
 
-Box = tuple[int, int, int, int]
 Size = tuple[int, int]
 
 
@@ -35,7 +36,7 @@ class Parameters:
     """A part of a picture, `box` (left, top, right, bottom in pixels), at `size` (width, height), then mirrored, then
     turned clockwise by `degrees`; with the `canonical` words for it, REGION/SIZE/ROTATION/QUALITY.FORMAT."""
 
-    box: Box
+    box: PixelBox
     size: Size
     mirrored: bool
     degrees: int
@@ -96,7 +97,7 @@ def _canonical_size(size: Size, extent: Size) -> str:
     return f"{'^' * larger}{size[0]},{size[1]}"
 
 
-def _region(text: str, whole: Size) -> Box:
+def _region(text: str, whole: Size) -> PixelBox:
     width, height = whole
     if text == "full":
         return 0, 0, width, height

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Answer:
+class ImageResponse:
     """A part of a picture as a file, with its media type, its canonical words, and a tag that changes when the picture
     does. `data` is None where the asker has it by this tag."""
 
@@ -78,7 +78,7 @@ def scale_factors(size: tuple[int, int]) -> list[int]:
     return factors
 
 
-def image(path: Path, image_id: int, words: tuple[str, str, str, str], known: str = "") -> Answer:
+def image(path: Path, image_id: int, words: tuple[str, str, str, str], known: str = "") -> ImageResponse:
     """The part of an image that the `words` region, size, rotation and quality.format ask for; `known` are the tags
     that the asker has. ImageError."""
     found = original(path, image_id)
@@ -87,9 +87,9 @@ def image(path: Path, image_id: int, words: tuple[str, str, str, str], known: st
     asked = parse(*words, found.size)
     tag = hashlib.sha256(f"{found.version} {asked.canonical}".encode()).hexdigest()[:20]
     if f'"{tag}"' in known:
-        return Answer(None, FORMATS[asked.format], asked.canonical, tag)
+        return ImageResponse(None, FORMATS[asked.format], asked.canonical, tag)
     data = _tiles.get(tag, lambda: _made(found, asked))
-    return Answer(data, FORMATS[asked.format], asked.canonical, tag)
+    return ImageResponse(data, FORMATS[asked.format], asked.canonical, tag)
 
 
 class BoundedCache(Generic[T]):

@@ -15,7 +15,7 @@ from dashboard.compute.methods import depth_noun, entry_of, kind_of, title_of
 from dashboard.data import cache
 from dashboard.drawing import map_values, markup, panels
 from dashboard.drawing.figure import ColourBar
-from dashboard.drawing.panels import Look, Panel, Scene
+from dashboard.drawing.panels import MapStyle, Panel, Scene
 from dashboard.drawing.text import warnings
 from dashboard.state import controls, pickers, url, widgets
 from dashboard.views.attention import lookup, options, targets, viewer
@@ -112,18 +112,18 @@ def show(subject: Subject) -> None:
             sides += [(side, st.container())] if side else []
     _write_to_url(columns)
     with scale:
-        as_cosines = choose_unit([side for side, _ in sides], drawing.look)
-    _draw(subject, sides, drawing.look, beside, as_cosines)
+        as_cosines = choose_unit([side for side, _ in sides], drawing.style)
+    _draw(subject, sides, drawing.style, beside, as_cosines)
 
 
-def choose_unit(sides: Sequence[Side], look: Look) -> bool:
+def choose_unit(sides: Sequence[Side], style: MapStyle) -> bool:
     """Whether maps of texts are drawn in units of the cosine, so that twice as much looks twice as strong. Offered
     where these can be compared: one network explains its similarity to texts, by one method."""
     methods = {(each.subject.record.run_id, each.question.method) for each in sides}
     texts = [each for each in sides if each.found.maps.target.startswith(WORDS)]
     if len(methods) != 1 or len(texts) != len(sides):
         return False
-    shared = look.scale == "shared"
+    shared = style.scale == "shared"
     chosen = controls.toggle("In units of the cosine", True, key="cosines", disabled=not shared, help=UNIT)
     return chosen and shared
 
@@ -178,7 +178,7 @@ def _find(subject: Subject, number: int, column: Column, target: str) -> Side | 
     return Side(number, own, question, found, own.scene(found.frame))
 
 
-def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count: int, as_cosines: bool) -> None:
+def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], style: MapStyle, count: int, as_cosines: bool) -> None:
     """The maps in their places, on one scale, and below them what they are."""
     if not sides:
         return
@@ -187,7 +187,7 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
         each.found.maps if as_cosines else map_values.uniform(each.found.maps, each.scene.cells()) for each, _ in sides
     ]
     groups = [(one, each.scene.at(SIDE)) for one, (each, _) in zip(maps, sides, strict=True)]
-    drawn, bar = panels.draw_together(groups, look)
+    drawn, bar = panels.draw_together(groups, style)
     shown = [replace(panel, title=_title(each)) for (each, _), (panel, *_) in zip(sides, drawn, strict=True)]
     for (each, place), panel in zip(sides, shown, strict=True):
         with place:
@@ -205,7 +205,7 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], look: Look, count
     for each, _ in sides:
         if each.found.seconds is not None:
             st.html(markup.small(viewer.how_to_store(each.subject, each.question, each.found.seconds)))
-    _download(subject, sides[0][0].scene, shown, bar, look, count, numbered)
+    _download(subject, sides[0][0].scene, shown, bar, style, count, numbered)
     with st.expander("Cite this comparison", icon=":material/format_quote:"):
         st.code(f"{numbered} {viewer.link()}".strip(), language=None, wrap_lines=True)
 
@@ -221,11 +221,11 @@ def _seen(sides: Sequence[tuple[Side, Any]]) -> list[str]:
 
 
 def _download(
-    subject: Subject, scene: Scene, shown: Sequence[Panel], bar: ColourBar, look: Look, count: int, credit: str
+    subject: Subject, scene: Scene, shown: Sequence[Panel], bar: ColourBar, style: MapStyle, count: int, credit: str
 ) -> None:
     def plate():
         print_scene = scene.at(viewer.FIGURE_SIDE)
-        return panels.plate_of(subject.title, subject.caption, shown, bar, print_scene, look, count, credit)
+        return panels.plate_of(subject.title, subject.caption, shown, bar, print_scene, style, count, credit)
 
     viewer.figure_buttons(plate, f"{panels.file_stem(subject.title)}-compared", "compared")
 

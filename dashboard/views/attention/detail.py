@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.components.patches import patches
 from dashboard.data import cache
 from dashboard.drawing import map_values, markup, panels
-from dashboard.drawing.panels import Look, Scene
+from dashboard.drawing.panels import MapStyle, Scene
 from dashboard.drawing.text import inputs
 from dashboard.state import controls
 from dashboard.views.attention.lookup import PictureMaps, Question, Subject
@@ -21,13 +21,13 @@ from store.maps import FUSED, AttentionMaps
 LARGE = 900  # pixels of the large map's long side
 
 
-def show(subject: Subject, question: Question, maps: AttentionMaps, scene: Scene, look: Look) -> int:
+def show(subject: Subject, question: Question, maps: AttentionMaps, scene: Scene, style: MapStyle) -> int:
     """The section; returns the number of the map that was chosen."""
     st.subheader("Detail view")
     first = map_values.deepest(maps)
     chosen = controls.selectbox("Map", maps.titles, first, key="closer")
     number = maps.titles.index(chosen)
-    one = panels.draw(maps, scene.at(LARGE), look, only=number)[0][0]
+    one = panels.draw(maps, scene.at(LARGE), style, only=number)[0][0]
     left, right = st.columns([3, 2])
     with left:
         patches([one], "closer_map", group=subject.group, large=True, pick=False)

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dashboard.components.player import Shot
 from dashboard.drawing import markup, panels
-from dashboard.drawing.panels import DIM, Look, Scene
+from dashboard.drawing.panels import DIM, MapStyle, Scene
 from ingest.vision.colour_maps import colour_table
 from ingest.vision.overlay import overlay, scale_values
 from store.maps import AttentionMaps
@@ -37,10 +37,10 @@ def frame_values(maps: AttentionMaps, cells: np.ndarray, accumulated: bool, scal
     return values
 
 
-def draw_frames(values: np.ndarray, scene: Scene, look: Look) -> list[Image.Image]:
+def draw_frames(values: np.ndarray, scene: Scene, style: MapStyle) -> list[Image.Image]:
     """Each frame over the picture."""
-    small, lut = scene.at(SIDE), colour_table(look.colours)
-    how = {"opacity": look.opacity, "smooth": look.smooth, "dim": DIM}
+    small, lut = scene.at(SIDE), colour_table(style.colours)
+    how = {"opacity": style.opacity, "smooth": style.smooth, "dim": DIM}
     return [overlay(small.picture, each, small.frame, small.size, lut, **how) for each in values]
 
 

@@ -15,7 +15,7 @@ import streamlit as st
 from dashboard.compute import words
 from dashboard.compute.methods import depth_noun, entry_of, kind_of, registry, title_of
 from dashboard.drawing import map_values, panels
-from dashboard.drawing.panels import Look
+from dashboard.drawing.panels import MapStyle
 from dashboard.state import controls, url, widgets
 from dashboard.state.url import Param
 from dashboard.views.attention.lookup import Question
@@ -217,7 +217,7 @@ class Drawing:
     """How maps are drawn, how heads are fused ('' or a key of map_values.FUSIONS), and whether weights are counted over
     the patches alone, so that they sum to 1 there."""
 
-    look: Look
+    style: MapStyle
     fuse: str
     over_patches: bool
 
@@ -246,5 +246,5 @@ def choose_drawing(per_head: bool = True, scale: str = "map", key: str = "scale"
             help="A token's attention goes to patches and to special tokens. With this, only what goes to patches "
             "counts, and sums to 100 %; without it, weights are as the network has them.",
         )
-    look = Look(colours, opacity / 100, smooth, scale, share / 100 if masked else None)
-    return Drawing(look, "" if fuse == "each" else fuse, over)
+    style = MapStyle(colours, opacity / 100, smooth, scale, share / 100 if masked else None)
+    return Drawing(style, "" if fuse == "each" else fuse, over)

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.components.player import player
 from dashboard.compute.words import named
 from dashboard.drawing import panels
-from dashboard.drawing.panels import Look, Scene
+from dashboard.drawing.panels import MapStyle, Scene
 from dashboard.state import controls
 from dashboard.views.attention import frames, lookup
 from dashboard.views.attention.lookup import Question, Subject
@@ -21,7 +21,7 @@ PNGS = "Each frame as a picture of its own, and what they show, in a ZIP file."
 
 
 def show(
-    subject: Subject, question: Question, scene: Scene, look: Look, describe: Callable[[AttentionMaps], str]
+    subject: Subject, question: Question, scene: Scene, style: MapStyle, describe: Callable[[AttentionMaps], str]
 ) -> AttentionMaps:
     """The section: a player of all blocks, what its frames are, and the frames as files, with what `describe` says of
     them. Returns the blocks' maps, added up if the question asks for that."""
@@ -33,7 +33,7 @@ def show(
         scale = choose_scale(question.accumulated)
         rate = controls.select_slider("Frames a second", RATES, RATES.index(2), key="fps")
     values = frames.frame_values(single, scene.cells(), question.accumulated, scale)
-    pictures = frames.draw_frames(values, scene, look)
+    pictures = frames.draw_frames(values, scene, style)
     with stage:
         player(frames.shots(pictures, maps.titles, subject.title), "player", float(rate))
     with beside:

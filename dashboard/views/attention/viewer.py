@@ -67,14 +67,14 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
     about_method(question, credit)
     method = question.entry
     if method is None or method.per_head or method.one_layer:
-        one = map_values.single(found.maps, detail.show(subject, question, maps, scene, drawing.look))
+        one = map_values.single(found.maps, detail.show(subject, question, maps, scene, drawing.style))
     else:
         one = map_values.answer(
             player.show(
                 subject,
                 question,
                 scene,
-                drawing.look,
+                drawing.style,
                 lambda maps: describe(subject, question, replace(found, maps=maps)),
             )
         )
@@ -93,8 +93,8 @@ def ask(
     method = entry_of(name)
     target = ""
     if method is None or method.needs_target:
-        kept = [target for one, target in stored if one == name]
-        target = targets.pick_target(subject.run, subject.image_id, kept)
+        targeted = [target for one, target in stored if one == name]
+        target = targets.pick_target(subject.run, subject.image_id, targeted)
     above = st.container()
     drawing = options.choose_drawing(method is None or method.per_head)
     with above:
@@ -172,7 +172,7 @@ def draw_wall(
 ) -> None:
     """The maps beside their picture. A click on a patch asks where it looks."""
     columns = columns_of(maps, scene)
-    drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.look)
+    drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.style)
     probes = kind_of(question.method) == "attention" and subject.run.layers > 2
     chosen = map_wall.chosen_box(scene, token_of(question, found)) if _of_chosen_token(question) else None
     sentences = sentences_of(subject, question, drawing, found, scene)
@@ -196,8 +196,8 @@ def columns_of(maps: AttentionMaps, scene: Scene) -> int:
 def sentences_of(subject: Subject, question: Question, drawing: Drawing, found: PictureMaps, scene: Scene) -> list[str]:
     """What is said beside the maps."""
     notes = [panels.seen_sentence(scene, subject.run.fit)]
-    if drawing.look.share is not None:
-        notes.append(panels.mask_sentence(drawing.look))
+    if drawing.style.share is not None:
+        notes.append(panels.mask_sentence(drawing.style))
     if not subject.original:
         notes.append("The original file is not where it was, has changed, or lies on the web: this is its thumbnail.")
         if found.seconds is not None:
@@ -250,7 +250,7 @@ def other_side(subject: Subject, question: Question, drawing: Drawing, here: Pic
     side_by_side([(subject, question, here), (other, asked, found)], drawing)
     maps = map_values.renormalised(found.maps, scene.cells()) if drawing.over_patches else found.maps
     columns = columns_of(maps, scene)
-    drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.look)
+    drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.style)
     notes = sentences_of(other, asked, drawing, found, scene)
     map_wall.sheet(scene, other.alt, drawn, bar, notes, columns, "other", other.group, pick=False)
 
@@ -261,7 +261,7 @@ def side_by_side(pair: Sequence[tuple[Subject, Question, PictureMaps]], drawing:
     for subject, question, found in pair:
         one = map_values.answer(player.blocks(subject, question) if question.accumulated else found.maps)
         groups.append((one, subject.scene(found.frame).at(LARGE)))
-    drawn, _ = panels.draw_together(groups, drawing.look)
+    drawn, _ = panels.draw_together(groups, drawing.style)
     columns = st.columns(2)
     for column, (subject, _, _), (panel,) in zip(columns, pair, drawn, strict=True):
         panel = replace(panel, title=f"{subject.title}: {panel.title[0].lower()}{panel.title[1:]}")
@@ -363,7 +363,7 @@ def downloads(
     def plate() -> figure.Plate:
         columns = columns_of(maps, scene)
         print_scene, words = scene.at(FIGURE_SIDE), f"{credit} {seen}"
-        return panels.plate(subject.title, subject.caption, maps, print_scene, drawing.look, columns, words)
+        return panels.plate(subject.title, subject.caption, maps, print_scene, drawing.style, columns, words)
 
     figure_buttons(plate, f"{panels.file_stem(subject.title)}-{question.key}", key)
 

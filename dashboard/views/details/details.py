@@ -20,7 +20,7 @@ from dashboard.state import controls, filter_bar
 from dashboard.state.filter_bar import Filtered
 from dashboard.state.url import Param
 from dashboard.views.details import exports, figures, finding
-from dashboard.views.details.finding import Found, Query
+from dashboard.views.details.finding import DetailHits, Query
 from ingest.vision.details import measuring, search
 from ingest.vision.details.search import Hit
 from store.counts import counted
@@ -100,7 +100,7 @@ def draw(picture: Any, alt: str, owner: str) -> crop.Box | None:
     return box
 
 
-def attempt(run: RunRecord, query: Query, k: int, mirrored: bool, filtered: Filtered) -> Found | None:
+def attempt(run: RunRecord, query: Query, k: int, mirrored: bool, filtered: Filtered) -> DetailHits | None:
     """What is found; None, with a sentence on the page, where the part cannot be searched for."""
     try:
         with st.spinner("Searching the patches …"):
@@ -112,7 +112,7 @@ def attempt(run: RunRecord, query: Query, k: int, mirrored: bool, filtered: Filt
     return None
 
 
-def results(query: Query, found: Found, filtered: Filtered) -> Hit | None:
+def results(query: Query, found: DetailHits, filtered: Filtered) -> Hit | None:
     """The places as a gallery; returns the one that is chosen, at first the best."""
     if not found.hits:
         st.info("There is no other picture to search in.")
@@ -208,7 +208,7 @@ def similarity(run: RunRecord, query: Query, hit: Hit) -> None:
         st.rerun()
 
 
-def downloads(query: Query, found: Found) -> None:
+def downloads(query: Query, found: DetailHits) -> None:
     """The pairs as files."""
     rows = [(hit, cache.image_row(hit.image_id)) for hit in found.hits]
     own = None if query.image_id is None else cache.image_row(query.image_id)

@@ -42,26 +42,26 @@ class Query:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class DetailHits:
     """The hits, best first, and how many pictures were searched."""
 
     hits: list[Hit]
     searched: int
 
 
-def find(run: RunRecord, query: Query, k: int, mirrored: bool, filtered: Filtered) -> Found:
+def find(run: RunRecord, query: Query, k: int, mirrored: bool, filtered: Filtered) -> DetailHits:
     """The k best places of a query in the pictures that the filter leaves, but not in its own picture. BadPart."""
     key = (run.run_id, query.image_id, query.box, query.sha256, k, mirrored, filtered.where)
     return cache.remembered(lambda: _find(run, query, k, mirrored, filtered), "details", *key)
 
 
-def _find(run: RunRecord, query: Query, k: int, mirrored: bool, filtered: Filtered) -> Found:
+def _find(run: RunRecord, query: Query, k: int, mirrored: bool, filtered: Filtered) -> DetailHits:
     coding, bank, blocks = tools(run)
     among = filtered.among(bank.image_ids)
     if query.image_id is not None:
         among &= bank.image_ids != query.image_id
     hits = search.find(blocks, coding, bank, query.part, cache.key_points, k, among, mirrored)
-    return Found(hits, int(among.sum()))
+    return DetailHits(hits, int(among.sum()))
 
 
 def tools(run: RunRecord) -> tuple[PatchCoding, PatchBank, BlockTokens]:

@@ -20,7 +20,7 @@ from dashboard.data import cache
 from dashboard.drawing import head_figures, map_values, markup, panels
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.head_figures import Statistic
-from dashboard.drawing.panels import Look, Scene
+from dashboard.drawing.panels import MapStyle, Scene
 from dashboard.drawing.text import inputs
 from dashboard.state import controls, filter_bar, navigation
 from dashboard.state.filter_bar import Filtered
@@ -342,7 +342,7 @@ def drawn(found: pd.DataFrame, head: Head) -> list[dict[str, Any]]:
         )
         layer, number = np.array([head.layer]), np.array([head.head])
         maps_of_head = AttentionMaps(weights[None], layer, number, titles=(map_values.title(head.layer, head.head),))
-        panel = panels.draw(maps_of_head, scene, Look())[0][0]
+        panel = panels.draw(maps_of_head, scene, MapStyle())[0][0]
         place = np.unravel_index(int(np.argmax(np.where(scene.cells(), weights, 0))), weights.shape)
         item |= {"src": markup.source(panel.picture), "alt": panel.alt}
         item["caption"] += f" · row {place[0]}, column {place[1]}"

@@ -11,11 +11,10 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components.modules import DEEP_ZOOM, OPENSEADRAGON, joined
+from ingest.vision.geometry import Box
 
 _HERE = Path(__file__).parent
 KEY = "patch_viewer"
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)

@@ -99,10 +99,10 @@ def show_run(run: RunRecord) -> None:
             patches = usual_patches(measured, run.size, run.patch)
             st.caption(words.plain(one_line(measured, patches)))
         stored = cache.methods(run.run_id)
-        kept = [f"{row.method} {row.target}".strip() + f" ({row.maps:,})" for row in stored.itertuples()]
+        names = [f"{row.method} {row.target}".strip() + f" ({row.maps:,})" for row in stored.itertuples()]
         projections = cache.projections(run.run_id)["method"].unique()
         st.caption(
-            f"Stored maps: {words.plain(', '.join(kept)) or 'none'}. Projections: {', '.join(projections) or 'none'}. "
+            f"Stored maps: {words.plain(', '.join(names)) or 'none'}. Projections: {', '.join(projections) or 'none'}. "
             f"Made {run.created_at:%d %B %Y, %H:%M} UTC."
         )
         with st.expander("Settings and versions"):

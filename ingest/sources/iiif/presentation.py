@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 from ingest.sources.iiif.images import is_region, is_rotation
 from ingest.sources.iiif.texts import Words, pairs_of, words_of
 
-Box = tuple[float, float, float, float]  # x, y, width, height
+Xywh = tuple[float, float, float, float]  # x, y, width, height
 LONGEST_TARGET = 4000  # letters of an address with a place in it that are looked at
 NO_PICTURE = "no picture is painted on this canvas"
 
@@ -56,7 +56,7 @@ class Canvas:
     width: float = 0.0
     height: float = 0.0
     painted: Painted | None = None
-    place: Box | None = None
+    place: Xywh | None = None
     more: int = 0
     fault: str = ""
 
@@ -221,7 +221,7 @@ def _part(body: Mapping, manifest: str) -> Painted | None:
     )
 
 
-def _place(target: Any, width: float, height: float) -> Box | None:
+def _place(target: Any, width: float, height: float) -> Xywh | None:
     """The part of the canvas that a target means, None for the whole."""
     if isinstance(target, list):
         target = target[0] if target else None

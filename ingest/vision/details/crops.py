@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-Box = tuple[float, float, float, float]
+from ingest.vision.geometry import Box
+
 SIDES = (0.08, 0.25)  # of the picture's
 RESCALED = (0.7, 1.4)
 TURNED = 5.0  # degrees to either side

@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
+from ingest.vision.windows.scan import PixelBox
 
 
 class TooSmall(ValueError):
@@ -63,7 +63,7 @@ class PatchGrid:
     def __len__(self) -> int:
         return len(self.tops) * len(self.lefts)
 
-    def box(self, index: int) -> Box:
+    def box(self, index: int) -> PixelBox:
         """The pixels of a patch. IndexError for one that is not there."""
         if not 0 <= index < len(self):
             raise IndexError(f"there is no patch {index}, of {len(self)}")

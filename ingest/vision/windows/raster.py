@@ -13,7 +13,7 @@ from PIL import Image
 
 from ingest.vision.colour import to_rgb
 from ingest.vision.opening import colour_box, open_picture, orientation_of, profile_of
-from ingest.vision.windows.scan import Box, Level, Scan, check, file_level
+from ingest.vision.windows.scan import Level, PixelBox, Scan, check, file_level
 
 SIGNATURES = (b"\xff\xd8\xff", b"\0\0\0\x0cjP  ")
 DRIVERS = {"JPEG": "JPEG", "JPEG2000": "JP2OpenJPEG"}
@@ -72,7 +72,7 @@ def _is_copy(dataset: Any, size: tuple[int, int], factor: int) -> bool:
 def _level(dataset: Any, coloured: Any) -> Level:
     rows = dataset.block_shapes[0][0]
 
-    def read(box: Box) -> np.ndarray:
+    def read(box: PixelBox) -> np.ndarray:
         left, top, right, bottom = box
         with _rasterio().Env(**_SETTINGS):
             numbers = dataset.read(window=((top, bottom), (left, right)))

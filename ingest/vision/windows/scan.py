@@ -17,7 +17,7 @@ BAND = 4_000_000  # pixels that are read, coloured and made smaller at once
 OVERVIEW = 8_000_000  # pixels of a small copy that is made of a picture which has none
 FAR = 32_000_000  # pixels from which a part is rather read from that copy
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
+PixelBox = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
 # What leads from an upright place to one of the file: whether x and y change places, then which of them are counted
 # from the other side.
@@ -39,7 +39,7 @@ class Level:
     in RGB, each side so many times smaller."""
 
     size: tuple[int, int]
-    part: Callable[[Box, int], Image.Image]
+    part: Callable[[PixelBox, int], Image.Image]
 
 
 class Scan:
@@ -56,7 +56,7 @@ class Scan:
         self.size = (height, width) if _WAY_BACK[self._orientation][0] else (width, height)
         self.bytes = 0  # of pixels that it holds
 
-    def read(self, box: Box, size: tuple[int, int]) -> Image.Image:
+    def read(self, box: PixelBox, size: tuple[int, int]) -> Image.Image:
         """The part `box` (left, top, right, bottom in upright pixels) in RGB at `size` (width, height).
 
         ValueError for a box that does not lie in the picture, BadImage where the file is damaged.
@@ -70,7 +70,7 @@ class Scan:
         turn = UPRIGHT.get(self._orientation)
         return part if turn is None else part.transpose(turn)
 
-    def _in_file(self, box: Box) -> Box:
+    def _in_file(self, box: PixelBox) -> PixelBox:
         swap, from_right, from_bottom = _WAY_BACK[self._orientation]
         width, height = self._levels[0].size
         left, top, right, bottom = (box[1], box[0], box[3], box[2]) if swap else box
@@ -80,7 +80,7 @@ class Scan:
             top, bottom = height - bottom, height - top
         return left, top, right, bottom
 
-    def _part(self, box: Box, size: tuple[int, int]) -> Image.Image:
+    def _part(self, box: PixelBox, size: tuple[int, int]) -> Image.Image:
         level = self._level(box, size)
         across, down = (own / full for own, full in zip(level.size, self._levels[0].size, strict=True))
         exact = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
@@ -95,7 +95,7 @@ class Scan:
         y0, y1 = (min(max((edge - top) / factor, 0.0), small.height) for edge in exact[1::2])
         return small.resize(size, Image.Resampling.BICUBIC, box=(x0, y0, x1, y1))
 
-    def _level(self, box: Box, size: tuple[int, int]) -> Level:
+    def _level(self, box: PixelBox, size: tuple[int, int]) -> Level:
         """The smallest resolution that has the detail asked for."""
         scale = min((box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1])
         found = self._fitting(scale)
@@ -135,13 +135,13 @@ def picture_level(image: Image.Image) -> Level:
 def file_level(
     size: tuple[int, int],
     rows: int,
-    read: Callable[[Box], np.ndarray],
+    read: Callable[[PixelBox], np.ndarray],
     coloured: Callable[[np.ndarray], Image.Image],
 ) -> Level:
     """A level in a file that packs so many `rows` together: `read` returns the numbers (rows, cols, channels) of a box,
     `coloured` makes an RGB picture of them."""
 
-    def part(box: Box, factor: int) -> Image.Image:
+    def part(box: PixelBox, factor: int) -> Image.Image:
         left, top, right, bottom = box
         if factor == 1 and (right - left) * (bottom - top) <= 4 * BAND:
             return coloured(read(box))

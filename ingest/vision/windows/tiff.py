@@ -14,7 +14,7 @@ from PIL import Image
 from ingest.vision import uncommon
 from ingest.vision.colour import to_rgb
 from ingest.vision.levels import eight_bits
-from ingest.vision.windows.scan import Box, Level, Scan, check, file_level, same_shape
+from ingest.vision.windows.scan import Level, PixelBox, Scan, check, file_level, same_shape
 
 MOST_TOGETHER = 64_000_000  # pixels of one tile or strip
 
@@ -80,8 +80,8 @@ def level_of(page: Any, lock: threading.Lock) -> Level:
     return file_level((page.imagewidth, page.imagelength), rows, locked, _colours(page))
 
 
-def _locked(read: Callable[[Box], np.ndarray], lock: threading.Lock) -> Callable[[Box], np.ndarray]:
-    def read_alone(box: Box) -> np.ndarray:
+def _locked(read: Callable[[PixelBox], np.ndarray], lock: threading.Lock) -> Callable[[PixelBox], np.ndarray]:
+    def read_alone(box: PixelBox) -> np.ndarray:
         with lock:
             return read(box)
 
@@ -96,7 +96,7 @@ def _cols(page: Any) -> int:
     return page.tilewidth if page.is_tiled else page.imagewidth
 
 
-def _read_rows(page: Any, box: Box) -> np.ndarray:
+def _read_rows(page: Any, box: PixelBox) -> np.ndarray:
     """Numbers that lie in the file as they are."""
     left, top, right, bottom = box
     dtype = page.dtype.newbyteorder(page.parent.byteorder)
@@ -107,7 +107,7 @@ def _read_rows(page: Any, box: Box) -> np.ndarray:
     return numbers.reshape(bottom - top, page.imagewidth, -1)[:, left:right].astype(page.dtype)
 
 
-def _read_segments(page: Any, box: Box) -> np.ndarray:
+def _read_segments(page: Any, box: PixelBox) -> np.ndarray:
     """The tiles or strips that touch the box, put together."""
     left, top, right, bottom = box
     rows, cols = _rows(page), _cols(page)
