@@ -6,7 +6,6 @@ digits of https://github.com/MRiffiAslett/ips_MaxRiffiAslett.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
@@ -22,6 +21,7 @@ from PIL import Image
 from ingest.errors import SourceError
 from ingest.synth.digits import SPLITS, Digits, load_digits, resize
 from ingest.synth.noise import KINDS
+from store.spreadsheets import csv_of_rows
 
 DIGITS, EQUAL = 5, 3  # digits a picture, and how many of them are the same
 TASKS = ("majority", "max", "top", "multi")
@@ -194,11 +194,8 @@ def _row(split: str, file: Path, sample: Sample, settings: Megapixel) -> dict[st
 
 
 def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]) if rows else ["file"])
-    writer.writeheader()
-    writer.writerows(rows)
-    _write_atomically(path, text.getvalue().encode())
+    names = list(rows[0]) if rows else ["file"]
+    _write_atomically(path, csv_of_rows(names, ([row[name] for name in names] for row in rows)).encode())
 
 
 def _write_atomically(path: Path, content: bytes) -> None:
