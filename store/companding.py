@@ -32,6 +32,7 @@ import numpy as np
 from store.errors import StoreError
 
 STEPS = 255
+GREATEST = np.finfo(np.float32).max
 
 
 def encode(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,4 +56,6 @@ def decode(codes: np.ndarray, scales: np.ndarray, minima: np.ndarray) -> np.ndar
     this file."""
     roots = codes.astype(np.float32) / np.float32(STEPS)
     above = roots * roots * np.asarray(scales, dtype=np.float32)[:, None]
-    return above + np.asarray(minima, dtype=np.float32)[:, None]
+    with np.errstate(over="ignore"):  # the greatest numbers that there are: their range was rounded, up perhaps
+        weights = above + np.asarray(minima, dtype=np.float32)[:, None]
+    return np.minimum(weights, GREATEST, out=weights)

@@ -75,6 +75,7 @@ def test_every_kind_of_map_keeps_to_its_bounds(kind):
 @given(arrays(np.float32, st.tuples(st.just(1), st.integers(1, 40)), elements=st.floats(0, HUGE.item(), width=32)))
 @example(np.array([[1, np.nextafter(np.float32(1), np.float32(2))]], np.float32))
 @example(np.array([[0, TINY, HUGE]], np.float32))
+@example(np.array([[HUGE, 7.5185381e37]], np.float32))
 def test_any_map_at_all_keeps_to_its_bounds(weights):
     worst, largest, span = errors(weights, companding.decode(*companding.encode(weights)))
     assert worst[0] <= OF_MAXIMUM * largest[0] and worst[0] <= OF_RANGE * span[0]
