@@ -94,9 +94,12 @@ def no_such_page(word: str) -> None:
 
 
 def link_to_all_pages() -> None:
-    """A line for each page."""
-    for word, page in navigation.PAGES.items():
-        navigation.link(word, page.title, icon=page.icon)
+    """A line for each page, group by group."""
+    for group in navigation.GROUPS:
+        st.caption(group)
+        for word, page in navigation.PAGES.items():
+            if page.group == group:
+                navigation.link(word, page.title, icon=page.icon)
 
 
 def run(page, needs: str) -> None:

@@ -21,19 +21,25 @@ _WORD = "_page_word"  # in the session: the word of an address that is no page o
 _ASKED = "_asked"  # in the session: what an address asks for that the pickers have not settled yet
 
 
+EXPLORE, LOOK, TRAIN, DATA = "Explore the collection", "Look through the network", "Train and trust", "Data"
+GROUPS = (EXPLORE, LOOK, TRAIN, DATA)  # in the order of the sidebar
+
+
 @dataclass(frozen=True)
 class Page:
     """A page: its title, its icon, what it `needs` before it can say anything, and other words for it in an address,
-    which people type or remember. Its `script` is `views/WORD/WORD.py` unless named."""
+    which people type or remember. Its `script` is `views/WORD/WORD.py` unless named; in the sidebar it stands in its
+    `group`."""
 
     title: str
     icon: str
     needs: str = "run"  # or "database" with pictures in it, "file": a database that opens, or "nothing"
     aliases: tuple[str, ...] = ()
     script: str = ""
+    group: str = EXPLORE
 
 
-# By their words in the address, in the order of the sidebar. To add a page, add its folder and its line here.
+# By their words in the address; in each group in the order of the sidebar. To add a page, add its folder and its line here.
 PAGES = {
     "": Page(
         "Overview",
@@ -42,21 +48,25 @@ PAGES = {
         ("overview", "home", "index", "start", "collection"),
         "views/overview/overview.py",
     ),
-    "picture": Page("Picture", ":material/zoom_in:", "database", ("zoom", "viewer", "scan")),
-    "large_images": Page(
-        "Large images", ":material/satellite_alt:", "database", ("large", "large_image", "ips", "selected_patches")
-    ),
     "map": Page("Map", ":material/scatter_plot:", aliases=("atlas", "umap", "projection")),
     "similar": Page("Similar", ":material/image_search:", aliases=("neighbours", "neighbors", "nearest", "search")),
     "details": Page("Details", ":material/center_focus_strong:", aliases=("detail", "motif")),
-    "attention": Page("Attention", ":material/visibility:", aliases=("microscope", "image")),
-    "heads": Page("Heads", ":material/grid_on:", aliases=("head",)),
-    "aggregate": Page("Aggregate", ":material/stacks:", aliases=("compare",)),
     "vocabulary": Page("Vocabulary", ":material/label:", aliases=("vocabularies", "terms", "labels")),
-    "parts": Page("Parts", ":material/palette:", aliases=("patches",)),
-    "probe": Page("Probe", ":material/biotech:", "nothing", ("upload",)),
-    "training": Page("Training", ":material/model_training:", "file", ("trainings", "experiments", "ips")),
-    "sql": Page("SQL", ":material/database:", "database", ("query",)),
+    "picture": Page("Picture", ":material/zoom_in:", "database", ("zoom", "viewer", "scan")),
+    "attention": Page("Attention", ":material/visibility:", aliases=("microscope", "image"), group=LOOK),
+    "heads": Page("Heads", ":material/grid_on:", aliases=("head",), group=LOOK),
+    "aggregate": Page("Aggregate", ":material/stacks:", aliases=("compare",), group=LOOK),
+    "parts": Page("Parts", ":material/palette:", aliases=("patches",), group=LOOK),
+    "large_images": Page(
+        "Large images",
+        ":material/satellite_alt:",
+        "database",
+        ("large", "large_image", "ips", "selected_patches"),
+        group=LOOK,
+    ),
+    "probe": Page("Probe", ":material/biotech:", "nothing", ("upload",), group=LOOK),
+    "training": Page("Training", ":material/model_training:", "file", ("trainings", "experiments", "ips"), group=TRAIN),
+    "sql": Page("SQL", ":material/database:", "database", ("query",), group=DATA),
 }
 
 

@@ -88,6 +88,7 @@ def test_a_page_is_a_folder_and_a_line(db, tmp_path, monkeypatch, open_page):
     page = open_page()
     links = {each.proto.label: each.proto.page for each in page.sidebar.get("page_link")}
     assert links["Own"] == "own" and len(links) == len(navigation.PAGES)
+    assert [each.value for each in page.sidebar.caption[:4]] == list(navigation.GROUPS)
     page.switch_page(str(script)).run()
     assert not page.exception and page.title[0].value == "A page of its own"
     assert navigation.meant_page("mine") == "own" == navigation.meant_page("Own.html")
