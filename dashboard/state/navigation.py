@@ -39,7 +39,7 @@ class Page:
     group: str = EXPLORE
 
 
-# By their words in the address; in each group in the order of the sidebar. To add a page, add its folder and its line here.
+# By their words in the address; in each group in the order of the sidebar. To add one: its folder, and its line here.
 PAGES = {
     "": Page(
         "Overview",
