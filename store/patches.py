@@ -59,7 +59,11 @@ class SelectedPatches:
 
 def next_run_id(con: Connection) -> int:
     """One more than the largest number of any run, of whichever kind."""
-    query = "SELECT coalesce(max(run_id), 0) + 1 FROM (SELECT run_id FROM run UNION ALL SELECT run_id FROM patch_run)"
+    query = """
+        SELECT coalesce(max(run_id), 0) + 1 FROM (
+            SELECT run_id FROM run UNION ALL SELECT run_id FROM patch_run UNION ALL SELECT run_id FROM object_run
+        )
+    """
     return rows.one(con, query)[0]
 
 

@@ -25,6 +25,7 @@ BEGINNINGS = {
     "embed": "listing the pictures of the collection …",
     "explain": "listing the pictures of the run …",
     "patches": "listing the pictures of {source} …",
+    "objects": "listing the pictures of {source} …",
     "project": "loading what lays pictures out …",
     "film": "opening {source} …",
     "prune": "looking for the files of the collection …",
@@ -112,6 +113,8 @@ def finish(report: Report, counts: dict[str, Any]) -> None:
         line += f" · {', '.join(counts['methods'])}" + (f" of {counts['target']}" if counts["target"] else "")
     if counts.get("projections"):
         line += f" · {', '.join(counts['projections'])}"
+    if (number := counts.get("objects")) is not None:
+        line += f" · {counted(number, 'object')}"
     if found := counts.get("details"):
         line += f" · patches of {found['new']} new, {found['already']} already there, {found['failed']} failed"
     if counts.get("projections_failed"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import torch
 from PIL import Image
 
 from ingest.errors import SourceError
-from ingest.isolation import is_machines, sentence_of
-from ingest.patches.pictures import OpenPicture, opened, patch_thumbnail
+from ingest.isolation import is_machines
+from ingest.one_by_one import OneByOne
+from ingest.open_picture import OpenPicture, opened, patch_thumbnail
 from ingest.patches.settings import (
     PatchSettings,
     Scoring,
@@ -26,7 +28,6 @@ from ingest.patches.settings import (
     settings_of,
     stored_run,
 )
-from ingest.pipeline import PATIENCE
 from ingest.report import Report
 from ingest.sources.listing import Listing
 from ingest.task import Task
@@ -37,8 +38,8 @@ from ingest.vision.patches.rarity import PatchSample, Rarity, sampled
 from ingest.vision.patches.reader import PatchReader
 from ingest.vision.patches.scorer import PatchScorer, patch_features
 from ingest.workflow import describe_failures
-from store import patches, write
-from store.connection import checkpoint, reading, writing
+from store import patches
+from store.connection import reading
 from store.counts import counted
 from store.patches import PatchRun, SelectedPatches
 
@@ -74,111 +75,75 @@ def select_patches(
     report.log("loading the network …")
     backbone, settings = open_network(db, settings, device, report, stored)
     work = _Work(db, listing, settings, backbone, batch_size or 8, report)
-    work.find_run()
-    if run_id is not None and work.run_id != run_id:
+    pictures = work.pictures
+    pictures.find_run()
+    if run_id is not None and pictures.run_id != run_id:
         raise SourceError(
             f"run {run_id} was made with other weights or settings of the network than are there today; "
             "leave --run out to begin another"
         )
-    tasks = work.remaining()
+    tasks = pictures.remaining()
     report.log(
         f"{work.run.title} · {backbone.device} · patches of {settings.patch_size} pixels, the best {settings.top} of a "
         f"picture ({settings.how}) · {len(tasks):,} of {counted(len(listing.tasks), 'picture')} to do"
     )
     work.all_of(tasks)
-    describe_failures(work.failed, report)
+    describe_failures(pictures.failed, report)
     seconds = time.monotonic() - began
-    return {
-        "db": str(db),
-        "collection": listing.collection,
-        "found": len(listing.tasks),
-        "new": work.done,
-        "already": len(listing.tasks) - len(tasks),
-        "failed": len(work.failed),
-        "skipped": listing.skipped,
-        **listing.notes(),
-        "run_id": work.run_id,
-        "scorer": settings.scorer,
-        "model": backbone.key,
-        "backbone": work.run.title,
-        "methods": [],
-        "patches": work.patches,
-        "seconds": round(seconds, 2),
-        "images_per_second": round(work.done / seconds, 3) if work.done else None,
-    }
+    return pictures.counts(
+        tasks,
+        scorer=settings.scorer,
+        model=backbone.key,
+        backbone=work.run.title,
+        methods=[],
+        patches=work.patches,
+        seconds=round(seconds, 2),
+        images_per_second=round(pictures.new / seconds, 3) if pictures.new else None,
+    )
 
 
-@dataclass
+@dataclass(frozen=True)
+class _Stored:
+    """Where the patches of a run over a collection are."""
+
+    collection_id: int
+    run: PatchRun
+
+    def find(self, con: Any) -> int | None:
+        return patches.find_patch_run(con, self.collection_id, self.run)
+
+    def add(self, con: Any) -> int:
+        return patches.add_patch_run(con, self.collection_id, self.run)
+
+    def done(self, con: Any, run_id: int) -> set[int]:
+        return patches.done(con, run_id)
+
+
 class _Work:
-    """What one command does to a collection. `run_id` is None until the run has its first picture."""
+    """What one command does to a collection."""
 
-    db: Path
-    listing: Listing
-    settings: PatchSettings
-    backbone: Scoring
-    batch_size: int
-    report: Report
-    run_id: int | None = None
-    done: int = 0
-    patches: int = 0
-    failed: list[tuple[str, str]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        empty = PatchSample(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, self.backbone.dim), np.float32))
-        self.scorer: PatchScorer = make_scorer(self.settings.scorer, self.backbone, self.batch_size, empty)
-        self.run: PatchRun = run_of(self.settings, self.backbone, self.scorer)
-
-    def find_run(self) -> None:
-        """The run of these settings, if the database has it."""
-        with writing(self.db) as con:  # which brings an older database up to date
-            self.run_id = patches.find_patch_run(con, self.listing.collection_id, self.run)
-
-    def remaining(self) -> list[Task]:
-        """The tasks whose pictures are new or changed, or have no patches yet."""
-        if self.run_id is None:
-            return list(self.listing.tasks)
-        with reading(self.db) as con:
-            done = patches.done(con, self.run_id)
-        known = self.listing.known
-        return [
-            task
-            for task in self.listing.tasks
-            if not (self.listing.is_unchanged(task) and known[task.name].image_id in done)
-        ]
+    def __init__(
+        self, db: Path, listing: Listing, settings: PatchSettings, backbone: Scoring, batch_size: int, report: Report
+    ) -> None:
+        self.db, self.settings, self.backbone, self.batch_size, self.report = db, settings, backbone, batch_size, report
+        empty = PatchSample(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, backbone.dim), np.float32))
+        self.scorer: PatchScorer = make_scorer(settings.scorer, backbone, batch_size, empty)
+        self.run: PatchRun = run_of(settings, backbone, self.scorer)
+        self.pictures = OneByOne(db, listing, STAGE, _Stored(listing.collection_id, self.run), report)
+        self.patches = 0
 
     def all_of(self, tasks: list[Task]) -> None:
         """Selects the patches of these tasks' pictures."""
-        try:
-            if tasks and isinstance(self.scorer, Rarity):
-                self._sample(tasks)
-            with self.report.progress(len(tasks), "selecting") as advance:
-                for task in tasks:
-                    self._one(task)
-                    advance(1)
-        finally:
-            self.listing.close()
-            if self.db.exists():
-                checkpoint(self.db, PATIENCE)
+        samples = bool(tasks) and isinstance(self.scorer, Rarity)
+        before = partial(self._sample, tasks) if samples else None
+        self.pictures.all_of(tasks, "selecting", self._found, self._store, before)
 
-    def _one(self, task: Task) -> None:
-        """A picture's patches, or why it has none."""
-        try:
-            picture = opened(task)
-            reader = self._reader(picture)
-            image_id = self._image_id(picture)
-            found = self._selected(reader, image_id, task.name)
-        except Exception as error:
-            if not isinstance(error, BadImage | BackboneError) and is_machines(error):
-                raise
-            reason = str(error) if isinstance(error, BadImage | BackboneError) else sentence_of(error)
-            self.failed.append((task.name, reason))
-            with self._writing() as con:
-                write.add_failures(con, self.listing.collection_id, [(task.name, STAGE, reason)])
-            return
-        with self._writing() as con:
-            patches.add_patches(con, self._run_id(con), found)
-            write.clear_failures(con, self.listing.collection_id, [task.name], STAGE)
-        self.done += 1
+    def _found(self, picture: OpenPicture) -> SelectedPatches:
+        reader = self._reader(picture)
+        return self._selected(reader, self.pictures.image_id(picture), picture.task.name)
+
+    def _store(self, con: Any, run_id: int, found: SelectedPatches) -> None:
+        patches.add_patches(con, run_id, found)
         self.patches += len(found.boxes)
 
     def _selected(self, reader: PatchReader, image_id: int, name: str) -> SelectedPatches:
@@ -212,61 +177,40 @@ class _Work:
         has its patches, so that there are scores which follow from it, the sample stays as it is."""
         there: set[int] = set()
         scored = False
-        if self.run_id is not None:
+        if self.pictures.run_id is not None:
             with reading(self.db) as con:
-                there, scored = set(patches.sample(con, self.run_id)[0].tolist()), bool(patches.done(con, self.run_id))
-        waiting = [] if scored else [task for task in tasks if self._known(task) not in there]
+                there = set(patches.sample(con, self.pictures.run_id)[0].tolist())
+                scored = bool(patches.done(con, self.pictures.run_id))
+        waiting = [] if scored else [task for task in tasks if self.pictures.known(task) not in there]
         with self.report.progress(len(waiting), "sampling") as advance:
             for task in waiting:
                 try:
-                    self._sample_one(task, len(self.listing.tasks))
+                    self._sample_one(task, len(self.pictures.listing.tasks))
                 except Exception as error:  # why it cannot be read is said where its patches are selected
                     if not isinstance(error, BadImage | BackboneError) and is_machines(error):
                         raise
                 advance(1)
-        if self.run_id is not None:
+        if self.pictures.run_id is not None:
             with reading(self.db) as con:
-                sample = PatchSample(*patches.sample(con, self.run_id))
+                sample = PatchSample(*patches.sample(con, self.pictures.run_id))
             self.scorer = make_scorer(self.settings.scorer, self.backbone, self.batch_size, sample)
 
     def _sample_one(self, task: Task, pictures: int) -> None:
         picture = opened(task)
         reader = self._reader(picture)
-        image_id = self._image_id(picture)
+        image_id = self.pictures.image_id(picture)
         places = sampled(len(reader.grid), pictures, [self.settings.seed, image_id])
         parts = [np.empty((0, self.backbone.dim), np.float32)]
         for start in range(0, len(places), self.settings.iteration):
             pixels = reader.pixels(places[start : start + self.settings.iteration].tolist())
             assert isinstance(self.backbone, Backbone)  # others compare with no sample
             parts.append(patch_features(self.backbone, pixels, self.batch_size))
-        with self._writing() as con:
-            patches.add_sample(con, self._run_id(con), image_id, places, np.concatenate(parts))
+        with self.pictures.writing() as con:
+            patches.add_sample(con, self.pictures.made_run(con), image_id, places, np.concatenate(parts))
 
     def _reader(self, picture: OpenPicture) -> PatchReader:
         side, stride = self.settings.patch_size, self.settings.stride or self.settings.patch_size
         return PatchReader(picture.scan, PatchGrid(*picture.scan.size, (side, side), (stride, stride)))
-
-    def _known(self, task: Task) -> int | None:
-        """The id of a task's picture, if the collection holds it and the file has not changed."""
-        return self.listing.known[task.name].image_id if self.listing.is_unchanged(task) else None
-
-    def _image_id(self, picture: OpenPicture) -> int:
-        """The id of an open picture, which the collection holds from now on."""
-        known = self._known(picture.task)
-        if known is not None:
-            return known
-        record = picture.record()
-        with self._writing() as con:
-            return write.add_images(con, self.listing.collection_id, [record])[record.path]
-
-    def _run_id(self, con: Any) -> int:
-        # Made with its first picture, not before: a run that fails at all of them leaves nothing behind.
-        if self.run_id is None:
-            self.run_id = patches.add_patch_run(con, self.listing.collection_id, self.run)
-        return self.run_id
-
-    def _writing(self) -> Any:
-        return writing(self.db, PATIENCE, more=True)
 
 
 def _advancing(chunks: Any, advance: Callable[[int], object]) -> Any:

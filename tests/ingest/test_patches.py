@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from ingest.one_by_one import OneByOne
 from ingest.patches import selecting
 from ingest.vision.backbones import load
 from ingest.vision.embedding import embed
@@ -129,7 +130,8 @@ def test_a_killed_run_continues_where_it_was(done, large, tmp_path, monkeypatch,
     scorer, db = result.counts["scorer"], tmp_path / "test.duckdb"
     if (scorer, stop) == ("attention", "_sample_one"):
         pytest.skip("takes no sample")
-    calls, method = [], getattr(selecting._Work, stop)
+    where = OneByOne if stop == "_one" else selecting._Work
+    calls, method = [], getattr(where, stop)
 
     def killed(self, *args):
         if len(calls) == after:
@@ -138,7 +140,7 @@ def test_a_killed_run_continues_where_it_was(done, large, tmp_path, monkeypatch,
         return method(self, *args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(selecting._Work, stop, killed)
+        patched.setattr(where, stop, killed)
         stopped = commands.run("patches", large, *SMALL, "--scorer", scorer, db=db)
     assert stopped.code == 1 and "what was finished is stored" in stopped.err
     embedded = []

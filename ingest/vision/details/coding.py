@@ -60,10 +60,7 @@ def fit_coding(
     if not len(tokens):
         raise ValueError("the components of patch tokens need at least one picture with finite tokens")
     lengths = np.linalg.norm(tokens, axis=1).astype(np.float64)
-    middle = np.median(lengths)
-    # Where most lengths are equal the deviation is 0, and rounding alone would make outliers.
-    spread = max(_NORMAL * float(np.median(np.abs(lengths - middle))), 0.01 * middle)
-    longest = float(middle + FAR * spread)
+    longest = longest_usual(lengths)
     kept = tokens[lengths <= longest]
     kept = kept[:: -(-len(kept) // SAMPLE)].astype(np.float64)
     mean = kept.mean(axis=0)
@@ -74,6 +71,15 @@ def fit_coding(
     axes = axes[:, ::-1][:, : min(dim, tokens.shape[1])].T
     axes = axes * np.sign(np.take_along_axis(axes, np.abs(axes).argmax(1)[:, None], axis=1))
     return PatchCoding(layer, fit, size, query_size, mean.astype(np.float32), axes.astype(np.float32), longest, report)
+
+
+def longest_usual(lengths: np.ndarray) -> float:
+    """The length beyond which a token is an outlier among tokens of these `lengths` (n,): six robust standard
+    deviations above their median."""
+    middle = float(np.median(lengths))
+    # Where most lengths are equal the deviation is 0, and rounding alone would make outliers.
+    spread = max(_NORMAL * float(np.median(np.abs(lengths - middle))), 0.01 * middle)
+    return middle + FAR * spread
 
 
 def encode(vectors: np.ndarray) -> tuple[np.ndarray, float]:
