@@ -40,6 +40,7 @@ FOUND_OUT = (
     "cluster_point", "term_score", "term_mark", "patch_feature", "thumbnail",
     "patch_grid", "selected_patch", "selected_patch_vector", "selected_patch_thumbnail", "patch_sample",
     "object_frame", "proposed_object", "proposed_object_thumbnail",
+    "recurring_searched", "recurring_end", "recurring_place",
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from ingest.cli.options import (
 )
 from ingest.cli.plain import PlainCommand, exit_with
 from ingest.report import Report
+from store.counts import counted
 
 
 def _box(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -78,6 +79,53 @@ def finish_details(report: Report, counts: dict[str, Any]) -> None:
     )
     report.finish(line, counts)
     exit_with(counts["new"] + counts["already"], counts["failed"])
+
+
+def _budget(context: click.Context, parameter: click.Parameter, value: str) -> Any:
+    from ingest.details.budget import Budget, parse_budget
+
+    found: Budget | None = parse_budget(value)
+    if found is None:
+        raise click.BadParameter(
+            f"minutes, boxes or pictures are expected, as '20 minutes', '500 boxes' or '12 pictures'; got {value!r}"
+        )
+    return found
+
+
+@click.command(cls=PlainCommand)
+@click.option(
+    "--budget",
+    default="10 minutes",
+    show_default=True,
+    callback=_budget,
+    help="How much is searched now: minutes, boxes or pictures ('500 boxes'). Again: the next ones.",
+)
+@where_option
+@click.option("--mirrored", is_flag=True, help="Find mirror images too, as in prints from copied plates.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another one searches other boxes.")
+@click.option("--run", "run_id", type=int, help="The run to search.  [default: the newest that has patches]")
+@db_option
+@device_option
+@json_option
+def recurring(db: Path, as_json: bool, **settings: Any) -> None:
+    """Find details that occur in several pictures, without asking for any: parts of each picture are searched for in
+    all others, and places that lead to each other make groups (views recurring_details and recurring_links).
+
+    Again: the search goes on where it was.
+    """
+    from ingest.details.recurring import RecurringSettings, find_recurring
+
+    report = Report(as_json)
+    counts = find_recurring(db, RecurringSettings(**settings), report)
+    votes = f", {counts['groups_by_votes']} more by patches alone" if counts["groups_by_votes"] else ""
+    same = f", {counts['same_pictures']} of pictures that are the same" if counts["same_pictures"] else ""
+    line = (
+        f"run {counts['run_id']}: searched {counts['boxes_searched']:,} of {counts['boxes']:,} boxes in "
+        f"{counts['pictures_searched']:,} of {counts['pictures']:,} pictures "
+        f"({counts['boxes_plain']:,} boxes too plain to be known again) · "
+        f"{counted(counts['groups'], 'group')} of recurring details{votes}{same} → {counts['db']}"
+    )
+    report.finish(line, counts)
 
 
 @click.command(cls=PlainCommand)

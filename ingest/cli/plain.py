@@ -33,6 +33,7 @@ BEGINNINGS = {
     "export-iiif": "reading the collection …",
     "details": "listing the pictures of the run …",
     "detail": "reading {what} …",
+    "recurring": "reading the patches of the run …",
     "words": "reading {file} …",
     "vocabulary": "reading {file} …",
     "ips": "reading {config} …",

@@ -138,7 +138,7 @@ class Pictures:
             sources = {row["name"]: row["source"] for row in read.collections(con).to_pylist()}
             self.rows = {row["image_id"]: row for row in read.images(con, collection).to_pylist()}
         self.source = sources.get(collection)
-        self.small: list[str] = []
+        self.small: dict[int, str] = {}
 
     def original(self, image_id: int) -> Image.Image:
         """The upright original of an image. BadImage where it is gone, has another size now, or lies on the web."""
@@ -150,24 +150,30 @@ class Pictures:
             raise BadImage("The file has another size than the one that was read.")
         return found
 
-    def points(self, image_id: int) -> tuple[KeyPoints, float] | None:
-        """What `search.find` asks for."""
+    def picture(self, image_id: int) -> tuple[Image.Image, float] | None:
+        """The upright original of an image, else its thumbnail, and how many pixels of the original one of its pixels
+        is wide; None where there is neither."""
         row = self.rows[image_id]
         try:
-            return key_points(np.asarray(self.original(image_id))), 1.0
+            return self.original(image_id), 1.0
         except BadImage:
-            self.small.append(row["path"])
+            self.small[image_id] = row["path"]
         with reading(self.db) as con:
             data = read.thumbnail(con, image_id)
         if data is None:
             return None
         small = Image.open(io.BytesIO(data)).convert("RGB")
-        return key_points(np.asarray(small)), row["width"] / small.width
+        return small, row["width"] / small.width
+
+    def points(self, image_id: int) -> tuple[KeyPoints, float] | None:
+        """What `search.find` asks for."""
+        found = self.picture(image_id)
+        return None if found is None else (key_points(np.asarray(found[0])), found[1])
 
     def report_thumbnails(self) -> None:
         """Reports of how many pictures no original was there."""
         if self.small:
             self.report.log(
                 f"of {len(self.small)} of the pictures that were compared closely the original is not at hand: their "
-                f"thumbnails took its place (such as {self.small[0]})"
+                f"thumbnails took its place (such as {next(iter(self.small.values()))})"
             )

@@ -42,6 +42,10 @@ VIEWS = {
     "training_metrics": "training_id epoch split task metric value",
     "training_examples": "training_id example name width height labels predictions boxes",
     "training_patches": "training_id example rank x0 y0 x1 y1 score",
+    "recurring_details": "run_id group_id kind image_id x0 y0 x1 y1 stage matches mirrored pictures",
+    "recurring_links": "run_id search_id link_id image_id x0 y0 x1 y1 other_id other_x0 other_y0 other_x1 other_y1 "
+    "stage matches score mirrored same_picture matrix",
+    "recurring_searches": "search_id run_id seed mirrored condition settings pictures boxes plain seconds created_at",
     "tags": "image_id tag note created_at",
     "failures": "collection path stage error at",
 }

@@ -95,15 +95,26 @@ def _runs(places: np.ndarray, starts: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _exact(bank: PatchBank, part: np.ndarray, first: int, last: int) -> np.ndarray:
+    return _best(bank, part, first, last).mean(axis=0)
+
+
+def best_cosines(bank: PatchBank, part: np.ndarray) -> np.ndarray:
+    """For each patch of a part (patches, dim) the cosine float32 (patches, n) to the most similar one of every picture
+    of the bank; -inf where a picture has no patch. All are compared, however many there are."""
+    found = np.full((len(part), len(bank)), -np.inf, np.float32)
+    for first, last in _runs(np.flatnonzero(np.diff(bank.starts) > 0), bank.starts):
+        found[:, first:last] = _best(bank, part, first, last)
+    return found
+
+
+def _best(bank: PatchBank, part: np.ndarray, first: int, last: int) -> np.ndarray:
     start, end = int(bank.starts[first]), int(bank.starts[last])
     if "all" in bank._decoded or len(bank.codes) <= EXACT:
         vectors = bank.vectors[start:end]
     else:
         counts = np.diff(bank.starts[first : last + 1])
         vectors = decode(bank.codes[start:end], np.repeat(bank.scales[first:last], counts))
-    cosines = part @ vectors.T
-    best = np.maximum.reduceat(cosines, bank.starts[first:last] - start, axis=1)
-    return best.mean(axis=0)
+    return np.maximum.reduceat(part @ vectors.T, bank.starts[first:last] - start, axis=1)
 
 
 def make_index(bank: PatchBank) -> Any:

@@ -22,6 +22,7 @@ STAGES = {
     KEY_POINTS: "key points agree on the place (SIFT and RANSAC)",
     VOTES: "no key points agree: the patches vote for the place",
 }
+BATCH = 32  # parts that go through the network together
 CHECKED = 20  # pictures, at least, that are compared more closely than by their patches
 
 
@@ -100,11 +101,23 @@ def part_of(blocks: BlockTokens, coding: PatchCoding, picture: Image.Image) -> P
             f"a part of {picture.width} × {picture.height} pixels is smaller than a patch of this network, which has "
             f"{patch} × {patch}; draw a larger box"
         )
-    pixels, frame = fit_image(picture, blocks.backbone.rule, coding.fit, coding.query_size)
-    ((vectors, kept),) = patches_of(blocks, coding, [(pixels.copy(), frame, picture.size)])
-    if not kept.any():
-        kept = np.ones_like(kept)
-    return Part(picture, vectors, frame.rows, frame.cols, kept)
+    return parts_of(blocks, coding, [picture])[0]
+
+
+def parts_of(blocks: BlockTokens, coding: PatchCoding, pictures: Sequence[Image.Image]) -> list[Part]:
+    """The same of many parts: those of one grid go through the network together."""
+    fitted = [fit_image(picture, blocks.backbone.rule, coding.fit, coding.query_size) for picture in pictures]
+    grids: dict[tuple[int, int], list[int]] = {}
+    for number, (_, frame) in enumerate(fitted):
+        grids.setdefault((frame.rows, frame.cols), []).append(number)
+    found: dict[int, Part] = {}
+    for (rows, cols), numbers in grids.items():
+        for some in (numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH)):
+            batch = [(fitted[number][0].copy(), fitted[number][1], pictures[number].size) for number in some]
+            for number, (vectors, kept) in zip(some, patches_of(blocks, coding, batch), strict=True):
+                kept = kept if kept.any() else np.ones_like(kept)
+                found[number] = Part(pictures[number], vectors, rows, cols, kept)
+    return [found[number] for number in range(len(pictures))]
 
 
 def find(

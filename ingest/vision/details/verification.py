@@ -67,11 +67,16 @@ def agreement(part: KeyPoints, picture: KeyPoints) -> Agreement | None:
     """What most matching points of a part and a picture agree on; None where fewer than LEAST do."""
     if len(part.places) < LEAST or len(picture.places) < LEAST:
         return None
-    nearest, good = _matches(part.descriptors, picture.descriptors)
-    if good.sum() < LEAST:
+    nearest, good = matches(part.descriptors, picture.descriptors)
+    return agree(part.places[good], picture.places[nearest[good]], picture.size)
+
+
+def agree(here: np.ndarray, there: np.ndarray, size: tuple[int, int]) -> Agreement | None:
+    """What most pairs of matching points, `here` (n, 2) and `there` (n, 2) in a picture of this (width, height), agree
+    on; None where fewer than LEAST do."""
+    if len(here) < LEAST:
         return None
-    here, there = part.places[good], picture.places[nearest[good]]
-    allowed = TOLERANCE * max(1.0, max(picture.size) / SIDE)
+    allowed = tolerance(size)
     cv2.setRNGSeed(0)
     matrix, inside = cv2.estimateAffinePartial2D(
         here, there, method=cv2.RANSAC, ransacReprojThreshold=allowed, maxIters=2000, confidence=0.995
@@ -87,7 +92,12 @@ def agreement(part: KeyPoints, picture: KeyPoints) -> Agreement | None:
     return Agreement(here[kept], there[kept], matrix)
 
 
-def _matches(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def tolerance(size: tuple[int, int]) -> float:
+    """Pixels by which a point may miss its place in a picture of this (width, height)."""
+    return TOLERANCE * max(1.0, max(size) / SIDE)
+
+
+def matches(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each descriptor (n, 128) the number of the nearest of the others (m, 128), and whether it is nearer than
     RATIO times the second nearest, bool (n,)."""
     # One matrix product, where OpenCV's matcher computes pair by pair.
