@@ -126,11 +126,11 @@ def test_mirrored_parts_on_request(made, tmp_path):
 def test_a_small_part_of_a_large_scan_is_found_by_a_closer_look(tmp_path, monkeypatch):
     """Reduced as a whole, the scan shows none of it."""
     monkeypatch.setattr(measuring, "CROPS", 2)
-    scans, box = tmp_path / "scans", (2740, 180, 2840, 280)
+    scans, box = tmp_path / "scans", (1740, 80, 1840, 180)
     scans.mkdir()
-    paper = Image.new("RGB", (4200, 600), (225, 220, 210))
-    for seed, x in enumerate((400, 1500, 3900)):
-        paper.paste(fine(100, seed), (x, 300))
+    paper = Image.new("RGB", (2600, 320), (225, 220, 210))
+    for seed, x in enumerate((200, 900, 2400)):
+        paper.paste(fine(100, seed), (x, 150))
     paper.paste(fine(100, 9), box)
     paper.save(scans / "large.png", compress_level=1)
     textured(300, 200, 1).save(scans / "small.png")
