@@ -1,7 +1,7 @@
 // A part of a picture, as fractions of its sides. Dragging draws a box and takes it; the keys move and size one, which
 // Enter takes, so that the network need not look at each step on the way.
 
-const LEAST = 0.03; // of a side: less is a click, not a box
+const LEAST = 6; // pixels of the screen: less is a click, not a box
 const STEP = 0.02;
 const stages = new WeakMap(); // the stage -> {box, received, send}
 
@@ -43,7 +43,7 @@ function open(stage) {
     if (!here.from) return;
     const box = between(here.from, at(stage, event));
     here.from = null;
-    if (large(box)) take(stage, here, box);
+    if (large(stage, box)) take(stage, here, box);
     else if (here.taken) take(stage, here, null); // a click lets go of the box
     else reset(stage, here);
   };
@@ -75,7 +75,7 @@ function press(stage, here, event) {
 }
 
 function take(stage, here, box) {
-  here.box = box && box.map((edge) => Math.round(edge * 1000) / 1000);
+  here.box = box && box.map((edge) => Math.round(edge * 10000) / 10000);
   here.taken = here.box;
   draw(stage, here);
   here.send(here.box ?? "whole");
@@ -109,8 +109,9 @@ function between([ax, ay], [bx, by]) {
   return [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)];
 }
 
-function large([x0, y0, x1, y1]) {
-  return x1 - x0 >= LEAST && y1 - y0 >= LEAST;
+function large(stage, [x0, y0, x1, y1]) {
+  const { width, height } = stage.querySelector("img").getBoundingClientRect();
+  return (x1 - x0) * width >= LEAST && (y1 - y0) * height >= LEAST;
 }
 
 function clip(value, low, high) {

@@ -43,7 +43,12 @@ def box_of(owner: str) -> Box | None:
 
 
 def _written(box: Box | None) -> list[str]:
-    return [] if box is None else [",".join(f"{edge:.3f}" for edge in box)]
+    return [] if box is None else [",".join(_short(edge) for edge in box)]
+
+
+def _short(edge: float) -> str:
+    """Three decimals where these are all, else five."""
+    return f"{edge:.3f}" if edge == round(edge, 3) else f"{edge:.5f}"
 
 
 def draw_box(box: Box | None) -> None:
@@ -59,17 +64,20 @@ def put_box(box: Box | None) -> None:
 
 def cut(picture: Image.Image, box: Box | None) -> Image.Image:
     """What lies in the box, at least one pixel of it; the whole picture where there is none."""
-    if box is None:
-        return picture
-    (width, height), (x0, y0, x1, y1) = picture.size, box
+    return picture if box is None else picture.crop(edges(picture.size, box))
+
+
+def edges(size: tuple[int, int], box: Box | None) -> tuple[int, int, int, int]:
+    """The box (left, top, right, bottom) in whole pixels of a picture of this size (width, height), at least one wide
+    and high; those of the whole where there is none."""
+    (width, height), (x0, y0, x1, y1) = size, box or (0.0, 0.0, 1.0, 1.0)
     left, top = min(int(x0 * width), width - 1), min(int(y0 * height), height - 1)
-    right, bottom = max(left + 1, round(x1 * width)), max(top + 1, round(y1 * height))
-    return picture.crop((left, top, right, bottom))
+    return left, top, max(left + 1, round(x1 * width)), max(top + 1, round(y1 * height))
 
 
 def _box(texts: list[str]) -> Box | None:
     try:
-        box = tuple(round(float(word), 3) for word in texts[0].split(","))
+        box = tuple(round(float(word), 5) for word in texts[0].split(","))
     except ValueError:
         return None
     if len(box) != 4 or not all(np.isfinite(box)):

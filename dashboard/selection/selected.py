@@ -30,6 +30,11 @@ def choose(ids: Iterable[int], name: str | None = None) -> None:
     st.session_state[_NAME] = name
 
 
+def toggle(image_id: int) -> None:
+    """Select this picture too, or not any more."""
+    choose(np.setxor1d(ids(), [image_id]))
+
+
 def name(collection: str) -> str | None:
     """The name under which what is selected is saved, and was opened or saved; None if it has changed since."""
     known = st.session_state.get(_NAME)

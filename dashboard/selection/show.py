@@ -1,18 +1,22 @@
-"""What can be done with selected pictures: look, read, compare with the rest, tag, keep, ask, take away."""
+"""What can be done with pictures that were found (open, search with, select), and with selected ones: look, read,
+compare with the rest, tag, keep, ask, take away."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from dashboard.components import wall
+from dashboard.components import page_link, ranking, wall
 from dashboard.compute import words
 from dashboard.data import cache
 from dashboard.selection import contrast, files, saved, selected, statement, tagging
 from dashboard.selection.selection import Selection, pictures
-from dashboard.state import controls
+from dashboard.state import controls, examples
+from store.counts import counted
 
 ROWS = 10_000  # of the table on the screen
 SIZES = (70, 260, 130)  # of a thumbnail, in pixels: least, most, at first
@@ -35,6 +39,33 @@ PARTS = (
     Part("sql", "SQL"),
     Part("files", "Files"),
 )
+
+
+def results(
+    items: Sequence[Mapping[str, Any]], key: str, known: Iterable[int], size: int, shown: int | None = None
+) -> int | None:
+    """A gallery of what a page has found: each picture can be opened, selected, and be an example or counter-example
+    of a search on Similar among the images `known` there, none where no network has seen them. Returns the one that was
+    opened just now. `selected.read_from_url` comes before this."""
+    known = list(known)
+    more = examples.examples(known) if known else None
+    done = ranking.ranking(items, key, size, shown, selected.ids(), examples=bool(known))
+    if more:
+        parts = [
+            counted(len(ids), noun) for ids, noun in ((more.like, "example"), (more.unlike, "counter-example")) if ids
+        ]
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+            st.caption(f"{' and '.join(parts)} to search for whole pictures with.", width="content")
+            page_link("similar", "Search with them", icon=":material/image_search:")
+    if done is None:
+        return None
+    if done.act == "open":
+        return done.image_id
+    if done.act == "select":
+        selected.toggle(done.image_id)
+    else:
+        examples.add(done.image_id, done.act)
+    st.rerun()
 
 
 def show(selection: Selection, hint: str) -> int | None:

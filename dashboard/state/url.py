@@ -175,7 +175,7 @@ class Param(Generic[T]):
         if changed_in_url(self.key) or from_link:
             texts = words(self.key)
             value = self.read(texts) if texts else self.first
-            if value is not None:
+            if value is not None or not texts:  # Back may lead to where there was none
                 session[self.key] = value
         if self.key not in session:
             session[self.key] = state.saved.get(self.key, self.first)

@@ -13,14 +13,16 @@ from ingest.errors import SourceError
 from ingest.models import load_backbone
 from ingest.report import Report
 from ingest.runs import newest_run
-from ingest.vision import originals
-from ingest.vision.details import search
+from ingest.vision import originals, windows
+from ingest.vision.details import close_up, search
 from ingest.vision.details.coding import PatchCoding
 from ingest.vision.details.matching import PatchBank
 from ingest.vision.details.tokens import BlockTokens
 from ingest.vision.details.verification import KeyPoints, key_points
 from ingest.vision.geometry import Frame
-from ingest.vision.loader import BadImage, decode
+from ingest.vision.originals import Place
+from ingest.vision.windows import BadImage, Scan
+from ingest.vision.windows.scan import PixelBox
 from ingest.words import matching
 from store import patch_features, read
 from store.connection import reading
@@ -46,8 +48,7 @@ def find_detail(
     `what` is a file, or the id of an image, which is then left out of what is found. SourceError, BadPart, StoreError.
     """
     run = run_with_patches(db, run_id)
-    picture, own = asked_for(db, what, report)
-    part = search.cut(picture, box)
+    part, own = part_asked_for(db, what, box, report)
     with reading(db) as con:
         stored = patch_features.coding(con, run.run_id)
         bank = bank_of(patch_features.patches(con, run.run_id))
@@ -60,7 +61,15 @@ def find_detail(
     backbone = load_backbone(settings["model"], settings.get("weights"), settings.get("layer"), device, stored=settings)
     pictures = Pictures(db, run.collection, report)
     hits = search.find(
-        BlockTokens(backbone), PatchCoding(**vars(stored)), bank, part, pictures.points, k, among, mirrored
+        BlockTokens(backbone),
+        PatchCoding(**vars(stored)),
+        bank,
+        part,
+        pictures.points,
+        k,
+        among,
+        mirrored,
+        pictures.window_points,
     )
     pictures.report_thumbnails()
     rows = [
@@ -95,13 +104,22 @@ def run_with_patches(db: Path, run_id: int | None) -> RunRecord:
     return run
 
 
-def asked_for(db: Path, what: str, report: Report) -> tuple[Image.Image, int | None]:
-    """The upright picture that is named by its file or by the id of an image, and that id. SourceError for neither, a
-    file that cannot be read, or an image whose original is not at hand."""
+def part_asked_for(
+    db: Path, what: str, box: tuple[float, ...] | None, report: Report
+) -> tuple[Image.Image, int | None]:
+    """What lies inside a box (x, y, width, height) of the picture that is named by its file or by the id of an image,
+    upright, and that id. BadPart; SourceError for neither, a file that cannot be read, or an image whose original is
+    not at hand."""
+    scan, own = _asked_for(db, what, report)
+    left, top, right, bottom = (0, 0, *scan.size) if box is None else search.edges(scan.size, box)
+    return scan.read((left, top, right, bottom), search.read_size(right - left, bottom - top)), own
+
+
+def _asked_for(db: Path, what: str, report: Report) -> tuple[Scan, int | None]:
     if not Path(what).exists() and what.isascii() and what.isdigit():
         return _stored(db, int(what), report), int(what)
     try:
-        return decode(Path(what)).image, None
+        return windows.opened(Place(Path(what))), None
     except BadImage as error:
         raise SourceError(
             f"{what} cannot be searched for: {error.reason} A picture's file, or the id of an image of the database, "
@@ -109,7 +127,7 @@ def asked_for(db: Path, what: str, report: Report) -> tuple[Image.Image, int | N
         ) from error
 
 
-def _stored(db: Path, image_id: int, report: Report) -> Image.Image:
+def _stored(db: Path, image_id: int, report: Report) -> Scan:
     with reading(db) as con:
         rows = read.images(con, ids=[image_id]).to_pylist()
     if not rows:
@@ -139,36 +157,54 @@ class Pictures:
             self.rows = {row["image_id"]: row for row in read.images(con, collection).to_pylist()}
         self.source = sources.get(collection)
         self.small: dict[int, str] = {}
+        self._open: tuple[int, Scan] | None = None  # the last one: it is read more than once
 
-    def original(self, image_id: int) -> Image.Image:
-        """The upright original of an image. BadImage where it is gone, has another size now, or lies on the web."""
+    def original(self, image_id: int) -> Scan:
+        """The upright original of an image, to be read in parts. BadImage where it is gone, has another size now, or
+        lies on the web."""
+        if self._open is not None and self._open[0] == image_id:
+            return self._open[1]
         row = self.rows[image_id]
         if self.source is None:
             raise BadImage("Its collection has no folder.")
-        found = originals.original(self.source, row["path"])
+        found = windows.opened(originals.place_of(self.source, row["path"]))
         if found.size != (row["width"], row["height"]):
             raise BadImage("The file has another size than the one that was read.")
+        self._open = image_id, found
         return found
 
-    def picture(self, image_id: int) -> tuple[Image.Image, float] | None:
-        """The upright original of an image, else its thumbnail, and how many pixels of the original one of its pixels
-        is wide; None where there is neither."""
-        row = self.rows[image_id]
+    def read(self, image_id: int, box: PixelBox, size: tuple[int, int]) -> Image.Image | None:
+        """A part of an original at a size; None where it is not at hand."""
         try:
-            return self.original(image_id), 1.0
+            return self.original(image_id).read(box, size)
         except BadImage:
-            self.small[image_id] = row["path"]
-        with reading(self.db) as con:
-            data = read.thumbnail(con, image_id)
-        if data is None:
             return None
-        small = Image.open(io.BytesIO(data)).convert("RGB")
-        return small, row["width"] / small.width
+
+    def picture(self, image_id: int) -> tuple[Image.Image, float] | None:
+        """The upright original of an image, reduced as `search.read_size` says, else its thumbnail, and how many pixels
+        of the original one of its pixels is wide; None where there is neither."""
+        row = self.rows[image_id]
+        width, height = row["width"], row["height"]
+        found = self.read(image_id, (0, 0, width, height), search.read_size(width, height))
+        if found is None:
+            self.small[image_id] = row["path"]
+            with reading(self.db) as con:
+                data = read.thumbnail(con, image_id)
+            if data is None:
+                return None
+            found = Image.open(io.BytesIO(data)).convert("RGB")
+        return found, width / found.width
 
     def points(self, image_id: int) -> tuple[KeyPoints, float] | None:
         """What `search.find` asks for."""
         found = self.picture(image_id)
         return None if found is None else (key_points(np.asarray(found[0])), found[1])
+
+    def window_points(self, image_id: int, box: PixelBox, size: tuple[int, int]) -> KeyPoints | None:
+        """What `search.find` asks for to look closer."""
+        if (found := self.read(image_id, box, size)) is None:
+            return None
+        return key_points(np.asarray(found), most=close_up.POINTS)
 
     def report_thumbnails(self) -> None:
         """Reports of how many pictures no original was there."""

@@ -14,6 +14,7 @@ from store.connection import reading
 from store.errors import StoreError
 from tests.support import commands
 from tests.support.databases import ask
+from tests.vision.test_close_up import fine
 from tests.vision.test_details import textured
 
 BOX = "20,30,90,80"
@@ -120,6 +121,27 @@ def test_mirrored_parts_on_request(made, tmp_path):
     assert {row["stage"] for row in plain} == {"votes"}
     (first,) = commands.run("detail", tmp_path / "part.png", "--mirrored", "--k", "1", "--json", db=db).counts["images"]
     assert first["path"] == "p3.png" and first["mirrored"] and first["stage"] == "key points"
+
+
+def test_a_small_part_of_a_large_scan_is_found_by_a_closer_look(tmp_path, monkeypatch):
+    """Reduced as a whole, the scan shows none of it."""
+    monkeypatch.setattr(measuring, "CROPS", 2)
+    scans, box = tmp_path / "scans", (1740, 80, 1840, 180)
+    scans.mkdir()
+    paper = Image.new("RGB", (2600, 320), (225, 220, 210))
+    for seed, x in enumerate((200, 900, 2400)):
+        paper.paste(fine(100, seed), (x, 150))
+    paper.paste(fine(100, 9), box)
+    paper.save(scans / "large.png", compress_level=1)
+    textured(300, 200, 1).save(scans / "small.png")
+    fine(100, 9).save(tmp_path / "part.png")
+    db = tmp_path / "a.duckdb"
+    assert commands.run("run", scans, *commands.TINY, "--methods", "none", db=db).code == 0
+    assert commands.run("details", "--layer", "1", "--size", "112", db=db).code == 0
+    first, second = commands.run("detail", tmp_path / "part.png", "--json", db=db).counts["images"]
+    x, y, width, height = first["box"]
+    assert (first["path"], first["stage"]) == ("large.png", "key points") and first["matches"] >= 5
+    assert overlap((x, y, x + width, y + height), box) > 0.9 and second["stage"] == "votes"
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,11 @@ export class DeepZoom {
     this.see(view);
   }
 
+  // Shows a part, with a movement.
+  show(part) {
+    this.viewer.viewport.fitBounds(this.rect(part));
+  }
+
   // Shows a part, null the whole, at once.
   see(view) {
     if (view) this.viewer.viewport.fitBounds(this.rect(view), true);
@@ -114,11 +119,42 @@ export class DeepZoom {
     this.viewer.viewport.applyConstraints();
   }
 
+  // Moves what is in view by shares of the stage.
+  panBy(across, down) {
+    const { viewport } = this.viewer;
+    const { width, height } = viewport.getBounds(true);
+    viewport.panBy(new this.osd.Point(across * width, down * height));
+    viewport.applyConstraints();
+  }
+
   // One pixel of the picture on one of the screen.
   native() {
     const { viewport } = this.viewer;
-    viewport.zoomTo(this.picture.width / viewport.getContainerSize().x / devicePixelRatio);
+    viewport.zoomTo(this.zoomOf(1));
     viewport.applyConstraints();
+  }
+
+  // What OpenSeadragon calls the zoom at so many pixels of the screen for one of the picture.
+  zoomOf(scale) {
+    return (scale * this.picture.width) / this.viewer.viewport.getContainerSize().x / devicePixelRatio;
+  }
+
+  // Shows a place in the middle of the stage, at so many pixels of the screen for one of the picture, at once.
+  seeAt([x, y], scale) {
+    const { viewport } = this.viewer;
+    viewport.zoomTo(this.zoomOf(scale), null, true);
+    viewport.panTo(this.point(x, y), true);
+  }
+
+  // The place in the middle of the stage.
+  middle() {
+    const { x, y } = this.viewer.viewport.getCenter(true);
+    return [x, (y * this.picture.width) / this.picture.height];
+  }
+
+  // A place, as OpenSeadragon counts.
+  point(x, y) {
+    return new this.osd.Point(x, (y * this.picture.height) / this.picture.width);
   }
 
   // Pixels of the screen for one of the picture.
@@ -140,6 +176,12 @@ export class DeepZoom {
   toPicture(x, y) {
     const point = this.viewer.viewport.pointFromPixel(new this.osd.Point(x, y), true);
     return [point.x, (point.y * this.picture.width) / this.picture.height];
+  }
+
+  // The other way round.
+  toStage(x, y) {
+    const { x: left, y: top } = this.viewer.viewport.pixelFromPoint(this.point(x, y), true);
+    return [left, top];
   }
 
   // ---- what lies on the picture --------------------------------------------------------------------------------------

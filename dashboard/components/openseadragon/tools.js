@@ -9,6 +9,8 @@ const ICONS = {
   native: "M3 5l2-1.5V13M10.5 5l2-1.5V13M8 6.5v.1M8 10.5v.1",
   full: "M9 7l5-5M10 2h4v4M7 9l-5 5M6 14H2v-4",
   region: "M3 3h10v10H3zM3 1v4M1 3h4",
+  joined: "M3 4l10 8M3 11l10-6M2.5 4h.1M13.4 12h.1M2.5 11h.1M13.4 5h.1",
+  together: "M6.5 9.5l3-3M7 5l2-2a2.8 2.8 0 0 1 4 4l-2 2M9 11l-2 2a2.8 2.8 0 0 1-4-4l2-2",
 };
 
 export function button(name, title, act) {

@@ -99,6 +99,7 @@ from dashboard.data.cache.networks import (
 from dashboard.data.cache.pictures import (
     key_points,
     original,
+    part,
     patch_grid,
     patch_leaders,
     patch_runs,
@@ -109,6 +110,7 @@ from dashboard.data.cache.pictures import (
     thumbnail,
     thumbnail_of,
     thumbnails,
+    window_points,
 )
 from dashboard.data.cache.projected import (
     cluster_names,

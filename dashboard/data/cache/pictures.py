@@ -26,6 +26,7 @@ from store.patches import PatchRunRecord
 
 if TYPE_CHECKING:
     from ingest.vision.details.verification import KeyPoints
+    from ingest.vision.windows.scan import PixelBox
 
 SIDE = 2048  # of a picture to draw on, in pixels: more than a screen shows, less than a scan weighs
 
@@ -43,6 +44,17 @@ def original(image_id: int) -> Image.Image:
     if found is None:
         raise StoreError("Neither the original nor a thumbnail of this picture can be read.")
     return found[0]
+
+
+def part(image_id: int, box: PixelBox, size: tuple[int, int]) -> Image.Image | None:
+    """The part `box` (left, top, right, bottom in pixels of the upright original) of an image in RGB at `size` (width,
+    height), read from its file; None where that is not at hand. Remembers nothing."""
+    from dashboard.data import iiif  # which imports this package
+
+    try:
+        return iiif.part(db(), image_id, box, size)
+    except iiif.ImageError:
+        return None
 
 
 def thumb_url(image_id: int) -> str:
@@ -105,6 +117,21 @@ def key_points(image_id: int) -> tuple[KeyPoints, float] | None:
     """The key points of an image in its `picture`, and how many pixels of the original one of that is wide; None where
     there is none. Read-only."""
     return _key_points(str(db()), cache_token(db()), image_id)
+
+
+def window_points(image_id: int, box: PixelBox, size: tuple[int, int]) -> KeyPoints | None:
+    """The key points of a window (left, top, right, bottom) of an image's original, read at a size (width, height);
+    None where it is not at hand. Read-only."""
+    return _window_points(str(db()), cache_token(db()), image_id, box, size)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _window_points(path: str, token: str, image_id: int, box: PixelBox, size: tuple[int, int]) -> KeyPoints | None:
+    from ingest.vision.details.close_up import POINTS
+    from ingest.vision.details.verification import key_points as find
+
+    found = part(image_id, box, size)
+    return None if found is None else find(np.asarray(found), most=POINTS)
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)

@@ -139,12 +139,25 @@ _scans: BoundedCache[windows.Scan] = BoundedCache(lambda scan: scan.bytes, PIXEL
 _turns = threading.BoundedSemaphore(AT_ONCE)
 
 
+def part(path: Path, image_id: int, box: tuple[int, int, int, int], size: tuple[int, int]) -> Image.Image:
+    """The part `box` (left, top, right, bottom in pixels) of an original whose file is at hand, in RGB at `size`
+    (width, height). ImageError where it is not, or is served by another institution; ValueError for a box outside."""
+    found = original(path, image_id)
+    if found.service:
+        raise ImageError(404, f"This picture is served by {found.service}.")
+    return _read(found, lambda scan: scan.read(box, size))
+
+
 def _made(found: Original, asked: Parameters) -> bytes:
+    return _read(found, lambda scan: _encoded(scan.read(asked.box, asked.size), asked))
+
+
+def _read(found: Original, act: Callable[[windows.Scan], T]) -> T:
+    """What is made of an original by a few at once."""
     if not _turns.acquire(timeout=PATIENCE):
         raise ImageError(503, "Too many pictures are being read just now: try again in a moment.")
     try:
-        scan = _scans.get(found.version, lambda: _opened(found))
-        return _encoded(scan.read(asked.box, asked.size), asked)
+        return act(_scans.get(found.version, lambda: _opened(found)))
     except BadImage as error:
         raise ImageError(404, str(error)) from error
     finally:

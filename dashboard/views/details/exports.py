@@ -16,6 +16,7 @@ NAMES = (
     "rank", "image_id", "path", "title", "x", "y", "width", "height", "score", "stage", "matches", "mirrored",
     "from_image_id", "from_path", "from_x", "from_y", "from_width", "from_height",
 )  # fmt: skip
+EDGES = ("x", "y", "width", "height")
 CONTEXT = "http://iiif.io/api/presentation/3/context.json"
 Row = Mapping[str, Any]
 
@@ -24,10 +25,10 @@ def table(own: Row | None, part: Box | None, found: Sequence[tuple[Hit, Row]]) -
     """A CSV with a row for each pair: where the part was found, and the part, in pixels of the originals. `own` is the
     row of the picture searched with, None for one that somebody brought."""
     source = (own["image_id"], own["path"]) if own else ("", "")
-    cells = _sized(part) if part is not None else ("", "", "", "")
+    cells = sized(part) if part is not None else ("", "", "", "")
     rows = [
         (
-            *(rank, hit.image_id, row["path"], row["title"], *_sized(hit.box)),
+            *(rank, hit.image_id, row["path"], row["title"], *sized(hit.box)),
             *(round(hit.score, 4), hit.stage, hit.matches, hit.mirrored, *source, *cells),
         )
         for rank, (hit, row) in enumerate(found, start=1)
@@ -68,6 +69,7 @@ def _link(row: Row, box: Box, services: str | None) -> str | None:
     return None if picture is None else picture.link(Place(box, ""))
 
 
-def _sized(box: Box) -> tuple[float, float, float, float]:
+def sized(box: Box) -> tuple[float, float, float, float]:
+    """A box as x, y, width, height, to a tenth of a pixel."""
     x0, y0, x1, y1 = box
     return round(x0, 1), round(y0, 1), round(x1 - x0, 1), round(y1 - y0, 1)

@@ -22,10 +22,10 @@ from dashboard.data import cache, uploads
 from dashboard.drawing import markup
 from dashboard.drawing.panels import fitted
 from dashboard.drawing.text import sources
-from dashboard.state import controls, filter_bar, widgets
+from dashboard.state import controls, examples, filter_bar, widgets
+from dashboard.state.examples import Examples
 from dashboard.state.filter_bar import Filtered
-from dashboard.views.similar import analyses, examples, words
-from dashboard.views.similar.examples import Examples
+from dashboard.views.similar import analyses, words
 from store.records import RunRecord
 
 MOST = 60  # neighbours that the slider offers

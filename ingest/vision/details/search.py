@@ -1,5 +1,6 @@
 """Finding a part elsewhere, in three stages: similar patches rank the pictures; in the first of these key points that
-agree on one place decide; where there are none, the patches vote for the place."""
+agree on one place decide, in the whole picture or in windows of a large one; where there are none, the patches vote for
+the place."""
 
 from __future__ import annotations
 
@@ -10,12 +11,14 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
+from ingest.vision.details.close_up import CloseUps, WindowPoints
 from ingest.vision.details.coding import PatchCoding
 from ingest.vision.details.matching import PatchBank, max_similarity
 from ingest.vision.details.tokens import BlockTokens
 from ingest.vision.details.verification import Agreement, KeyPoints, agreement, key_points
 from ingest.vision.details.voting import vote
 from ingest.vision.geometry import Box, Frame, fit_image
+from ingest.vision.windows.scan import PixelBox
 
 KEY_POINTS, VOTES = "key points", "votes"
 STAGES = {
@@ -23,6 +26,7 @@ STAGES = {
     VOTES: "no key points agree: the patches vote for the place",
 }
 BATCH = 32  # parts that go through the network together
+READ = 2048  # pixels of the long side of what is read of an original: more is reduced first
 CHECKED = 20  # pictures, at least, that are compared more closely than by their patches
 
 
@@ -62,20 +66,31 @@ class Hit:
 def cut(picture: Image.Image, box: Sequence[float] | None) -> Image.Image:
     """The part of a picture inside (x, y, width, height) in its pixels; all of it for None. BadPart for a box without
     size, or that does not lie inside the picture."""
-    if box is None:
-        return picture
+    return picture if box is None else picture.crop(edges(picture.size, box))
+
+
+def edges(size: tuple[int, int], box: Sequence[float]) -> PixelBox:
+    """The edges (left, top, right, bottom) in whole pixels of a box (x, y, width, height) in a picture of this size
+    (width, height). BadPart as for `cut`."""
     if len(box) != 4 or not np.isfinite(box).all():
         raise BadPart("a box has four numbers, x,y,width,height in pixels of the picture")
     x, y, width, height = box
     if width <= 0 or height <= 0:
         raise BadPart(f"a box needs a width and a height above 0; this one has {width:g} × {height:g}")
-    if x < 0 or y < 0 or x + width > picture.width or y + height > picture.height:
+    if x < 0 or y < 0 or x + width > size[0] or y + height > size[1]:
         raise BadPart(
             f"the box {x:g},{y:g},{width:g},{height:g} does not lie inside the picture, which has "
-            f"{picture.width} × {picture.height} pixels"
+            f"{size[0]} × {size[1]} pixels"
         )
     left, top = int(x), int(y)
-    return picture.crop((left, top, max(left + 1, round(x + width)), max(top + 1, round(y + height))))
+    return left, top, max(left + 1, round(x + width)), max(top + 1, round(y + height))
+
+
+def read_size(width: int, height: int) -> tuple[int, int]:
+    """At which size (width, height) a picture of this size, or a part of one, is read: at most READ pixels wide or
+    high."""
+    factor = min(1.0, READ / max(width, height))
+    return max(1, round(width * factor)), max(1, round(height * factor))
 
 
 def patches_of(
@@ -129,12 +144,14 @@ def find(
     k: int = 10,
     among: np.ndarray | None = None,
     mirrored: bool = False,
+    window_points: WindowPoints | None = None,
 ) -> list[Hit]:
     """The k best places of a picture, or of a part of one, best first, one for each picture of the bank.
 
     `points_of` gives the key points of an image, and how many pixels of its original a pixel is wide of the picture
     that they were found in; None where there is no picture: then the patches alone decide. `among` (n,) bool leaves
-    only some pictures in question. With `mirrored` the part is searched for in mirror image too. BadPart.
+    only some pictures in question. With `mirrored` the part is searched for in mirror image too. `window_points`
+    gives those of a window of an original, for a closer look at large ones; without it there is none. BadPart.
     """
     parts = [part_of(blocks, coding, picture)]
     if mirrored:
@@ -144,12 +161,13 @@ def find(
     count = min(max(k, CHECKED), int(np.isfinite(best).sum()))
     places = np.lexsort((bank.image_ids, -best))[:count]
     points = [key_points(np.asarray(part.picture), part=True) for part in parts]
+    closer = None if window_points is None else CloseUps(window_points)
     found = []
     for place in places.tolist():
         there = points_of(int(bank.image_ids[place]))
         found.append(
             max(
-                _placed(bank, place, part, float(score), here, there, mirrored=number == 1)
+                _placed(bank, place, part, float(score), here, there, number == 1, closer)
                 for number, (part, score, here) in enumerate(zip(parts, scores[:, place], points, strict=True))
             )
         )
@@ -175,22 +193,36 @@ def _placed(
     here: KeyPoints,
     there: tuple[KeyPoints, float] | None,
     mirrored: bool,
+    closer: CloseUps | None,
 ) -> _Placed:
     """Where in one picture the part lies."""
-    image_id, size = int(bank.image_ids[place]), tuple(map(float, bank.sizes[place]))
+    image_id, (width, height) = int(bank.image_ids[place]), map(float, bank.sizes[place])
+    size, frame = (width, height), bank.frames[place]
     agreed = None if there is None else agreement(here, there[0])
     if agreed is not None and there is not None:
         agreed = _scaled(agreed, there[1])
-        box = _inside(agreed.box(*part.picture.size), size)
-        if box is not None:
-            hit = Hit(image_id, box, score, KEY_POINTS, len(agreed.here), mirrored, agreed)
-            return _Placed(hit, (True, float(len(agreed.here))))
-    frame = bank.frames[place]
+        if (hit := _agreed(image_id, agreed, part, score, size, mirrored)) is not None:
+            return hit
     # Patches that were left out neither speak for a place nor against it.
     cosines = np.where(part.kept[:, None], bank.cosines(place, part.vectors), 0)
     found = vote(cosines, (part.rows, part.cols), (frame.rows, frame.cols))
     box = _inside(_in_pixels(found.box, frame), size) or (0.0, 0.0, size[0], size[1])
+    if closer is not None:
+        agreed = closer.find(image_id, size, part.picture.size, here, cosines[part.kept], frame)
+        if agreed is not None and (hit := _agreed(image_id, agreed, part, score, size, mirrored)) is not None:
+            return hit
     return _Placed(Hit(image_id, box, score, VOTES, 0, mirrored), (False, score + found.score))
+
+
+def _agreed(
+    image_id: int, agreed: Agreement, part: Part, score: float, size: tuple[float, float], mirrored: bool
+) -> _Placed | None:
+    """The hit of key points that agree on a place; None where that lies outside the picture."""
+    box = _inside(agreed.box(*part.picture.size), size)
+    if box is None:
+        return None
+    matches = len(agreed.here)
+    return _Placed(Hit(image_id, box, score, KEY_POINTS, matches, mirrored, agreed), (True, float(matches)))
 
 
 def _in_pixels(box: Box, frame: Frame) -> Box:

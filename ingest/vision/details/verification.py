@@ -44,8 +44,9 @@ class Agreement:
         return x0, y0, x1, y1
 
 
-def key_points(pixels: np.ndarray, part: bool = False) -> KeyPoints:
-    """The key points of a picture uint8 (height, width, 3), or of a `part`, which is enlarged if it is small."""
+def key_points(pixels: np.ndarray, part: bool = False, most: int = POINTS) -> KeyPoints:
+    """The `most` key points of highest contrast of a picture uint8 (height, width, 3), or PART_POINTS of a `part`,
+    which is enlarged if it is small."""
     height, width = pixels.shape[:2]
     factor = min(1.0, SIDE / max(height, width))
     if part and max(height, width) < SMALL:
@@ -54,7 +55,7 @@ def key_points(pixels: np.ndarray, part: bool = False) -> KeyPoints:
     if factor != 1:
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
-    sift = cv2.SIFT.create(nfeatures=PART_POINTS if part else POINTS, contrastThreshold=CONTRAST)
+    sift = cv2.SIFT.create(nfeatures=PART_POINTS if part else most, contrastThreshold=CONTRAST)
     points, descriptors = sift.detectAndCompute(grey, None)
     if descriptors is None:
         return KeyPoints(np.empty((0, 2)), np.empty((0, 128), np.float32), (width, height))

@@ -1,4 +1,5 @@
-"""What a search is made of beside the picture in view: more pictures like and unlike what is sought."""
+"""What a search on Similar is made of beside the picture in view: more pictures like and unlike what is sought. Any
+page's gallery can add to them."""
 
 from __future__ import annotations
 

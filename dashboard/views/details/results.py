@@ -1,0 +1,126 @@
+"""The places that were found: a gallery, what can be done with their pictures, and the pairs as files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.components.card import regions
+from dashboard.data import cache
+from dashboard.drawing import markup
+from dashboard.selection import selected
+from dashboard.selection import show as selecting
+from dashboard.selection.selection import Selection
+from dashboard.state.filter_bar import Filtered
+from dashboard.state.url import Param
+from dashboard.views.details import exports, figures
+from dashboard.views.details.finding import DetailHits, Query
+from ingest.vision.details.search import Hit
+from store.counts import counted
+from store.records import RunRecord
+
+TILE = 150  # pixels of a place in the gallery
+HIT = "hit"  # in the address: the image whose place is shown beside the part
+HINT = "There is nothing to select."
+
+
+def choose(run: RunRecord, found: DetailHits, filtered: Filtered) -> Hit | None:
+    """The places as a gallery; returns the one to be compared, at first the best."""
+    if not found.hits:
+        st.info("There is no other picture to search in.")
+        return None
+    st.html(
+        markup.small(
+            f"Searched in {filtered.describe(found.searched)}. First come the places on which key points agree, then "
+            "those that similar patches vote for, of which many are wrong. Click one to compare it; ✓ selects its "
+            "picture, + and − ask Similar for more and less like it."
+        )
+    )
+    state = st.session_state
+    Param(HIT, None, lambda texts: int(texts[0]) if texts[0].isdecimal() else None, lambda own: [str(own)]).load()
+    hits = {hit.image_id: hit for hit in found.hits}
+    shown = hits.get(state[HIT], found.hits[0])
+    selected.read_from_url(run.collection)
+    known = cache.features(run.run_id)[0].tolist()
+    opened = selecting.results(tiles(found.hits), "detail_wall", known, TILE, shown.image_id)
+    if opened in hits:
+        state[HIT] = opened
+        st.rerun()
+    return shown
+
+
+def tiles(hits: Sequence[Hit]) -> list[dict[str, Any]]:
+    """What the gallery shows: each place in its surroundings."""
+    items = cache.items([hit.image_id for hit in hits], {hit.image_id: caption(hit) for hit in hits})
+    for item, hit in zip(items, hits, strict=True):
+        item["src"] = cache.remembered(lambda hit=hit: source_of(hit), "detail tile", hit.image_id, hit.box)
+        item["src"] = item["src"] or cache.thumb_url(hit.image_id)
+        item["alt"] = f"{item['alt']}: the place that was found, with what lies round it"
+    return items
+
+
+def source_of(hit: Hit) -> str | None:
+    """A place in its surroundings, marked, as a data URL; None where there is no picture."""
+    image = cache.image_row(hit.image_id)
+    wide = figures.surroundings(hit.box)
+    x0, y0, x1, y1 = max(0, int(wide[0])), max(0, int(wide[1])), int(wide[2]) + 1, int(wide[3]) + 1
+    window = x0, y0, min(image["width"], x1), min(image["height"], y1)
+    scale = 2 * TILE / max(window[2] - x0, window[3] - y0)
+    size = max(1, round((window[2] - x0) * scale)), max(1, round((window[3] - y0) * scale))
+    cut = cache.part(hit.image_id, window, size)
+    if cut is None:
+        found = cache.picture(hit.image_id)
+        if found is None:
+            return None
+        factor = found[0].width / image["width"]
+        left, top, right, bottom = (edge * factor for edge in window)
+        cut = found[0].resize(size, box=(left, top, right, bottom))
+    left, top, right, bottom = ((edge - start) * scale for edge, start in zip(hit.box, (x0, y0) * 2, strict=True))
+    return markup.source(figures.marked(cut, (left, top, right, bottom)))
+
+
+def caption(hit: Hit) -> str:
+    """What decided, in a word or two."""
+    how = f"{counted(hit.matches, 'key point')}" if hit.matches else f"votes, {hit.score:.2f}"
+    return f"{how}, mirrored" if hit.mirrored else how
+
+
+def selection(run: RunRecord, found: DetailHits) -> int | None:
+    """What can be done with the selected pictures of the run, or without any with all that were found: read, tag, save,
+    take away. Returns the one that was opened just now."""
+    among = cache.features(run.run_id)[0]
+    marked = among[np.isin(among, selected.ids())]
+    ids = marked if len(marked) else np.sort([hit.image_id for hit in found.hits])
+    return selecting.show(Selection(run.collection, ids, among, places(found.hits), f"details-{run.collection}"), HINT)
+
+
+def places(hits: Sequence[Hit]) -> pd.DataFrame:
+    """Where in each picture the part was found, in pixels of the original, and how sure that is."""
+    rows = [(hit.image_id, hit.score, hit.stage, hit.matches, *exports.sized(hit.box)) for hit in hits]
+    names = [
+        "image_id",
+        "detail_score",
+        "detail_stage",
+        "detail_matches",
+        *(f"detail_{edge}" for edge in exports.EDGES),
+    ]
+    return pd.DataFrame(rows, columns=names).set_index("image_id")
+
+
+def downloads(query: Query, found: DetailHits) -> None:
+    """The pairs as files."""
+    rows = [(hit, cache.image_row(hit.image_id)) for hit in found.hits]
+    own = None if query.image_id is None else cache.image_row(query.image_id)
+    part = None if own is None or query.box is None else regions.in_pixels(own, query.box)
+    with st.container(horizontal=True):
+        table = exports.table(own, part, rows)
+        st.download_button("Pairs (CSV)", table, "details.csv", "text/csv", key="detail_csv", on_click="ignore")
+        linked = None if own is None or part is None else exports.annotations(own, part, rows, cache.services())
+        if linked is not None:
+            st.download_button(
+                "IIIF annotations", linked, "details.json", "application/json", key="detail_iiif", on_click="ignore"
+            )
