@@ -39,6 +39,7 @@ FOUND_OUT = (
     "feature", "frame", "stored_map", "head_stat", "head_importance", "token_stat", "prediction", "point",
     "cluster_point", "term_score", "term_mark", "patch_feature", "thumbnail",
     "patch_grid", "selected_patch", "selected_patch_vector", "selected_patch_thumbnail", "patch_sample",
+    "evaluation_image", "evaluation_truth",
 )  # fmt: skip
 
 

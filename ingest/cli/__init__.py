@@ -5,7 +5,20 @@ from __future__ import annotations
 import click
 
 import ingest
-from ingest.cli import collections, details, exports, films, layouts, lists, patches, reading, synth, training, words
+from ingest.cli import (
+    collections,
+    details,
+    evaluation,
+    exports,
+    films,
+    layouts,
+    lists,
+    patches,
+    reading,
+    synth,
+    training,
+    words,
+)
 
 
 @click.group()
@@ -14,7 +27,20 @@ def main() -> None:
     """Bilderatlas: what a vision transformer sees in a collection of pictures."""
 
 
-for room in (reading, layouts, collections, lists, exports, films, words, details, patches, synth, training):
+for room in (
+    reading,
+    layouts,
+    collections,
+    lists,
+    exports,
+    films,
+    words,
+    details,
+    patches,
+    synth,
+    training,
+    evaluation,
+):
     commands = [each for each in vars(room).values() if isinstance(each, click.Command)]
     inner = [each for group in commands if isinstance(group, click.Group) for each in group.commands.values()]
     for command in commands:

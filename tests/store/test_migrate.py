@@ -42,6 +42,10 @@ VIEWS = {
     "training_metrics": "training_id epoch split task metric value",
     "training_examples": "training_id example name width height labels predictions boxes",
     "training_patches": "training_id example rank x0 y0 x1 y1 score",
+    "evaluations": "evaluation_id run_id truth condition method target layer head metric size split value low high "
+    "baseline_area baseline_random p_value p_holm n created_at",
+    "evaluation_images": "evaluation_id run_id truth image_id split method target layer head relevance_mass "
+    "pointing_game relevance_rank auprc best_iou sparseness area boxes",
     "tags": "image_id tag note created_at",
     "failures": "collection path stage error at",
 }
