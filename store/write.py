@@ -41,6 +41,7 @@ FOUND_OUT = (
     "patch_grid", "selected_patch", "selected_patch_vector", "selected_patch_thumbnail", "patch_sample",
     "object_frame", "proposed_object", "proposed_object_thumbnail",
     "recurring_searched", "recurring_end", "recurring_place",
+    "evaluation_image", "evaluation_truth",
 )  # fmt: skip
 
 

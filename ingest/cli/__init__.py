@@ -8,6 +8,7 @@ import ingest
 from ingest.cli import (
     collections,
     details,
+    evaluation,
     exports,
     films,
     layouts,
@@ -27,7 +28,21 @@ def main() -> None:
     """Bilderatlas: what a vision transformer sees in a collection of pictures."""
 
 
-for room in (reading, layouts, collections, lists, exports, films, words, details, patches, objects, synth, training):
+for room in (
+    reading,
+    layouts,
+    collections,
+    lists,
+    exports,
+    films,
+    words,
+    details,
+    patches,
+    objects,
+    synth,
+    training,
+    evaluation,
+):
     commands = [each for each in vars(room).values() if isinstance(each, click.Command)]
     inner = [each for group in commands if isinstance(group, click.Group) for each in group.commands.values()]
     for command in commands:

@@ -38,6 +38,7 @@ BEGINNINGS = {
     "vocabulary": "reading {file} …",
     "ips": "reading {config} …",
     "experiment": "reading {file} …",
+    "evaluate": "reading the truth {truth} …",
 }
 
 

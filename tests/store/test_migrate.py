@@ -46,6 +46,10 @@ VIEWS = {
     "recurring_links": "run_id search_id link_id image_id x0 y0 x1 y1 other_id other_x0 other_y0 other_x1 other_y1 "
     "stage matches score mirrored same_picture matrix",
     "recurring_searches": "search_id run_id seed mirrored condition settings pictures boxes plain seconds created_at",
+    "evaluations": "evaluation_id run_id truth condition method target layer head metric size split value low high "
+    "baseline_area baseline_random p_value p_holm n created_at",
+    "evaluation_images": "evaluation_id run_id truth image_id split method target layer head relevance_mass "
+    "pointing_game relevance_rank auprc best_iou sparseness area boxes",
     "tags": "image_id tag note created_at",
     "failures": "collection path stage error at",
 }
