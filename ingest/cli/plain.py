@@ -35,6 +35,7 @@ BEGINNINGS = {
     "words": "reading {file} …",
     "vocabulary": "reading {file} …",
     "ips": "reading {config} …",
+    "ssl": "reading the settings …",
     "experiment": "reading {file} …",
 }
 
