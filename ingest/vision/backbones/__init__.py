@@ -13,7 +13,7 @@ from ingest.vision.backbones.backbone import Backbone, BackboneError, Network, w
 from ingest.vision.backbones.opening import make_backbone
 from ingest.vision.backbones.positions import ANTIALIASED
 from ingest.vision.backbones.registry import PUBLISHED, Published
-from ingest.vision.backbones.trained import KEY, trained_file
+from ingest.vision.backbones.trained import key_of, trained_file
 
 __all__ = [
     "PUBLISHED",
@@ -55,7 +55,7 @@ def load(
     from ingest.vision.backbones.checkpoint import weights_sha256
 
     if not weights and (trained := trained_file(key)):
-        key, weights = f"{KEY}{trained[0].name}", trained[1]
+        key, weights = key_of(*trained), trained[1]
     own = str(weights) if weights else None
     with torch.inference_mode(False):  # weights made in it could not be followed by gradients, which measuring needs
         network = _network(key, weights, layer, converted, offline, timm_positions, joint)

@@ -22,12 +22,13 @@ KEY = "trained:"
 @dataclass(frozen=True)
 class Recipe:
     """What a file's header says: the `name` of the training, the `model` that it began with and timm's `arguments`, the
-    `size` of its views in pixels, the colours' `mean` and `std`, and after how many epochs this was."""
+    `size` of its views and its `patch` in pixels, the colours' `mean` and `std`, and after how many epochs this was."""
 
     name: str
     model: str
     arguments: dict[str, Any]
     size: int
+    patch: int | None
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     epoch: int
@@ -61,6 +62,12 @@ def trained_file(key: str) -> tuple[Recipe, Path] | None:
         return None
     recipe = read_recipe(path)
     return (recipe, path.resolve()) if recipe else None
+
+
+def key_of(recipe: Recipe, path: Path) -> str:
+    """What a network trained here is called as a backbone: `trained:NAME`, and `trained:NAME@3` as it was after 3
+    epochs of more."""
+    return f"{KEY}{recipe.name}" + ("" if path.name == FILE else f"@{recipe.epoch}")
 
 
 def trained_networks(folder: Path) -> list[tuple[Recipe, Path, dict[str, Any]]]:

@@ -26,9 +26,14 @@ def pairs_of(teacher: int, student: int, same: bool) -> list[tuple[int, int]]:
     return apart or every
 
 
+def wide(values: Tensor) -> Tensor:
+    """In float32 at least: what follows is no matter of half precision."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 def teacher_distribution(output: Tensor, center: Tensor, temperature: float) -> Tensor:
     """The teacher's outputs (n, K), centred and sharpened, as probabilities."""
-    return ((output.float() - center) / temperature).softmax(dim=-1)
+    return ((wide(output) - center) / temperature).softmax(dim=-1)
 
 
 def dino_loss(
@@ -37,7 +42,7 @@ def dino_loss(
     """The mean cross-entropy over these pairs of views, each (n, K): between the teacher's distribution at the
     temperature `sharp`, less the `center` (1, K), and the student's at `soft` (Caron et al. 2021, arXiv 2104.14294)."""
     wanted = [teacher_distribution(each, center, sharp) for each in teacher]
-    said = [(each.float() / soft).log_softmax(dim=-1) for each in student]
+    said = [(wide(each) / soft).log_softmax(dim=-1) for each in student]
     return torch.stack([-(wanted[t] * said[s]).sum(dim=-1).mean() for t, s in pairs]).mean()
 
 
@@ -51,8 +56,8 @@ def nce_loss(
     """
     if concatenated:
         teacher, student, pairs = [torch.cat(list(teacher), dim=-1)], [torch.cat(list(student), dim=-1)], [(0, 0)]
-    own = [F.normalize(each.float(), dim=-1) for each in teacher]
-    others = [F.normalize(each.float(), dim=-1) for each in student]
+    own = [F.normalize(wide(each), dim=-1) for each in teacher]
+    others = [F.normalize(wide(each), dim=-1) for each in student]
     everybody, first = _of_all_processes(others)
     losses = []
     for t, s in pairs:

@@ -62,7 +62,7 @@ class Branch(nn.Module):
 
     def features(self, pixels: Tensor) -> Tensor:
         """Features (n, dim) of pictures uint8 (n, 3, height, width)."""
-        pixels = pixels.to(self.device, non_blocking=True).float() / 255
+        pixels = pixels.to(self.device, non_blocking=True).to(self.mean.dtype) / 255
         return self.encoder.forward((pixels - self.mean) / self.std)
 
     def forward(self, views: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:

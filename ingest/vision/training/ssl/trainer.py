@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ingest.vision.backbones import BackboneError
 from ingest.vision.training.schedule import warmup_cosine
 from ingest.vision.training.settings import autocast
-from ingest.vision.training.ssl.losses import dino_loss, nce_loss, pairs_of, teacher_distribution
+from ingest.vision.training.ssl.losses import dino_loss, nce_loss, pairs_of, teacher_distribution, wide
 from ingest.vision.training.ssl.metrics import entropy, feature_std
 from ingest.vision.training.ssl.network import Branch
 from ingest.vision.training.ssl.settings import SSLSettings
@@ -106,7 +106,7 @@ class Trainer:
             with torch.no_grad():
                 features, wanted = self.teacher(views.teacher)
             _, said = self.wrapped(views.student)
-        measured = {"feature_std": feature_std(features[0])}
+        measured: dict[str, float] = {}
         if own.kind == "nce":
             loss = nce_loss(wanted, said, self.pairs, own.temperature, own.views == "concatenated")
         else:
@@ -114,8 +114,8 @@ class Trainer:
             loss = dino_loss(wanted, said, self.pairs, center, sharp, own.temperature)
             every = torch.cat(wanted)
             measured["teacher_entropy"] = entropy(teacher_distribution(every, center, sharp))
-            self.center.update(every.float())
-        measured["loss"] = float(loss.detach())
+            self.center.update(wide(every))
+        measured = {"loss": float(loss.detach()), **measured, "feature_std": feature_std(features[0])}
         measured = _over_processes(measured, self.student.device)
         if not np.isfinite(measured["loss"]):
             small = "" if self.settings.training.precision == "float32" else ", or training.precision: float32"

@@ -17,6 +17,7 @@ def to_bytes(teacher: Branch, settings: SSLSettings, name: str, epoch: int) -> b
         settings.model.name,
         encoder.arguments,
         settings.views.size,
+        encoder.patch,
         encoder.mean,
         encoder.std,
         epoch,
