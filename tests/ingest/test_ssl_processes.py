@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from store import training
 from store.connection import reading
-from tests.ingest.test_ssl import folder, settings  # noqa: F401: a fixture
+from tests.ingest.test_ssl import folder, settings  # noqa: F401
 from tests.support import ROOT
 from tests.support.commands import start
 
