@@ -6,27 +6,23 @@ digits of https://github.com/MRiffiAslett/ips_MaxRiffiAslett.
 
 from __future__ import annotations
 
-import io
 import json
 import math
-import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ingest.errors import SourceError
 from ingest.synth.digits import SPLITS, Digits, load_digits, resize
 from ingest.synth.noise import KINDS
-from store.spreadsheets import csv_of_rows
+from ingest.synth.writing import Drawn, write_set
 
 DIGITS, EQUAL = 5, 3  # digits a picture, and how many of them are the same
 TASKS = ("majority", "max", "top", "multi")
 _TRIES, _STARTS = 200, 200
-PARAMETERS = "parameters.json"
 
 
 @dataclass(frozen=True)
@@ -158,32 +154,22 @@ def write_megapixel(
 
     SourceError if the folder holds pictures made with other settings.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    _check_same(folder, settings, counts)
-    rows, new = [], dict.fromkeys(counts, 0)
-    for split, count in counts.items():
-        generator = Generator(settings, split) if count else None
-        for index in range(count):
-            assert generator is not None
-            sample, file = generator.sample(index), folder / split / f"{index:05d}.png"
-            if index == 0:
-                _write_atomically(folder / PARAMETERS, json.dumps(_parameters(settings, counts), indent=2).encode())
-                file.parent.mkdir(exist_ok=True)
-            if not file.exists():
-                buffer = io.BytesIO()
-                Image.fromarray(sample.pixels).save(buffer, "PNG")
-                _write_atomically(file, buffer.getvalue())
-                new[split] += 1
-            rows.append(_row(split, file, sample, settings))
-            advance(1)
-    _write_table(folder / "metadata.csv", rows)
-    return new
+    parameters = {**asdict(settings), "canvas": list(settings.canvas), "digits": str(settings.digits or "scikit-learn")}
+
+    def drawer(split: str) -> Callable[[int], Drawn]:
+        generator = Generator(settings, split)
+
+        def draw(index: int) -> Drawn:
+            sample = generator.sample(index)
+            return Drawn(sample.pixels, _row(sample, settings))
+
+        return draw
+
+    return write_set(folder, parameters, counts, drawer, advance)
 
 
-def _row(split: str, file: Path, sample: Sample, settings: Megapixel) -> dict[str, Any]:
+def _row(sample: Sample, settings: Megapixel) -> dict[str, Any]:
     return {
-        "file": f"{split}/{file.name}",
-        "split": split,
         **sample.labels(),
         "digits": json.dumps(sample.digits),
         "boxes": json.dumps(sample.boxes),
@@ -191,38 +177,3 @@ def _row(split: str, file: Path, sample: Sample, settings: Megapixel) -> dict[st
         "object_ratio": f"{100 * settings.ratio:.4g}",
         "noise": settings.noise,
     }
-
-
-def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
-    names = list(rows[0]) if rows else ["file"]
-    _write_atomically(path, csv_of_rows(names, ([row[name] for name in names] for row in rows)).encode())
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    """The whole file or none of it, whenever this process is killed."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    os.replace(part, path)
-
-
-def _parameters(settings: Megapixel, counts: dict[str, int]) -> dict[str, Any]:
-    own = asdict(settings)
-    return {**own, "canvas": list(settings.canvas), "digits": str(settings.digits or "scikit-learn"), **counts}
-
-
-def _check_same(folder: Path, settings: Megapixel, counts: dict[str, int]) -> None:
-    path = folder / PARAMETERS
-    if not path.exists():
-        if any((folder / split).exists() for split in SPLITS):
-            raise SourceError(f"{folder} has pictures of something else; name another folder, or an empty one.")
-        return
-    try:
-        there = json.loads(path.read_text())
-    except ValueError:
-        there = {}
-    wanted = _parameters(settings, counts)
-    names = [each.name for each in fields(settings)]
-    other = [f"{name} {there.get(name)!r}" for name in names if there.get(name) != wanted[name]]
-    other += [f"{there[split]} pictures to {split}" for split in SPLITS if there.get(split, 0) > counts.get(split, 0)]
-    if other:
-        raise SourceError(f"{folder} was made with {', '.join(other)}; name another folder, or the same settings.")
