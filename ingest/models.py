@@ -27,7 +27,7 @@ def choose_model(db: Path, log: Callable[[str], None]) -> dict[str, Any]:
     """
     if db.exists():
         with reading(db) as con:
-            runs = [run for run in read.runs(con) if run.images]
+            runs = [run for run in read.runs(con) if run.images and not run.is_probe]
         if runs:
             settings = max(runs, key=lambda run: run.run_id).settings
             return {"key": settings["model"], "weights": settings.get("weights"), "layer": settings.get("layer")}
@@ -167,7 +167,28 @@ def model_table() -> list[dict[str, Any]]:
         }
         for model in PUBLISHED.values()
     ]
-    return [packaged, *published]
+    return [packaged, *published, *_trained()]
+
+
+def _trained() -> list[dict[str, Any]]:
+    """Networks that were trained in the working folder, by the folders that `--model` takes."""
+    from ingest.vision.backbones.trained import trained_networks
+
+    return [
+        {
+            "key": path.parent.as_posix(),
+            "layers": shape["layers"],
+            "heads": None,
+            "patch": recipe.patch,
+            "prefix_tokens": None,
+            "licence": "yours",
+            "megabytes": shape["megabytes"],
+            "here": True,
+            "weights": f"trained from {recipe.model}, {recipe.epoch} epochs",
+            **_words("", None, False),
+        }
+        for recipe, path, shape in trained_networks(Path("trainings"))
+    ]
 
 
 def _words(languages: str, megabytes: int | None, recommended: bool) -> dict[str, Any]:

@@ -210,7 +210,7 @@ def newest_run(db: Path, run_id: int | None = None) -> RunRecord:
     if not runs:
         raise SourceError(f"there is no run in {db}; make one with: python -m ingest run FOLDER")
     if run_id is None:
-        return max(runs, key=lambda run: (run.images > 0, run.run_id))
+        return max(runs, key=lambda run: (run.images > 0, not run.is_probe, run.run_id))
     found = next((run for run in runs if run.run_id == run_id), None)
     if found is None:
         raise SourceError(f"there is no run {run_id}; this database has {', '.join(str(run.run_id) for run in runs)}")

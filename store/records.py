@@ -102,6 +102,11 @@ class RunRecord(Run):
     created_at: datetime
     images: int
 
+    @property
+    def is_probe(self) -> bool:
+        """Whether it shows what a training had come to after some epoch, of few pictures: nothing goes on with it."""
+        return self.backbone.startswith("trained:") and "@" in self.backbone
+
 
 @dataclass(frozen=True)
 class FrameRecord:

@@ -31,7 +31,8 @@ def run_and_image(filtered: bool = False, ordered: bool = False) -> None:
     """The pickers of run and image, each only where there is something to pick. Where `filtered`, the images are those
     that the filter leaves, and the one in view; where `ordered`, they also come as on the wall of Overview."""
     runs = cache.runs()
-    ids = [run.run_id for run in reversed(runs)]
+    # The newest first; what a training had come to after its epochs, of few pictures, last.
+    ids = [run.run_id for run in sorted(reversed(runs), key=lambda run: run.is_probe)]
     follow_image(runs)
     if navigation.clamp("run", ids, missing_run):
         labels = run_labels()

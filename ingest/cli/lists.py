@@ -39,7 +39,8 @@ def models(as_json: bool, key: str | None, weights: str | None) -> None:
         "weights": "weights",
     }
     more = (
-        "Also: hf:REPOSITORY or hf:FOLDER (transformers), timm:NAME; each with --weights FILE.\n"
+        "Also: hf:REPOSITORY or hf:FOLDER (transformers), timm:NAME; each with --weights FILE; the folder of a "
+        "training of `train ssl`.\n"
         "words: the languages in which a collection can be searched by words (* recommended)."
     )
     shown = [
@@ -47,6 +48,7 @@ def models(as_json: bool, key: str | None, weights: str | None) -> None:
             **row,
             "words": row["languages"] + " *" * row["recommended_for_words"],
             "text": row["megabytes_with_text"] or "",
+            **{name: "" for name in ("layers", "heads", "patch", "prefix_tokens") if row[name] is None},
         }
         for row in rows
     ]

@@ -37,6 +37,7 @@ BEGINNINGS = {
     "words": "reading {file} …",
     "vocabulary": "reading {file} …",
     "ips": "reading {config} …",
+    "ssl": "reading the settings …",
     "experiment": "reading {file} …",
     "evaluate": "reading the truth {truth} …",
 }

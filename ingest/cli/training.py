@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,8 +36,9 @@ def ips(config: Path, folder: Path | None, name: str | None, db: Path, device: s
 
     The page Training shows its curves while it goes on. The same command goes on with a training that was stopped.
     """
-    from ingest.training.config import IPSConfig, read_config
+    from ingest.training.config import IPSConfig
     from ingest.training.ips import Training, train_ips
+    from ingest.training.reading import read_config
 
     report, name = Report(as_json), name or config.stem
     settings = read_config(config, IPSConfig)
@@ -45,6 +47,71 @@ def ips(config: Path, folder: Path | None, name: str | None, db: Path, device: s
     new = found["epochs"] - found["already"]
     line = f"{name}: training {found['training_id']} · {new} new, {found['already']} already there · "
     report.finish(f"{line}{', '.join(tested)} · {found['model']} → {db}", found)
+
+
+@train.command(cls=PlainCommand)
+@click.argument("source", required=False)
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="The settings, a YAML file.")
+@click.option("--preset", help="Where nothing else is said: digits, fine-tune, study.  [default: fine-tune]")
+@click.option("--name", help="What the training is called.  [default: the name of the file or the folder]")
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of checkpoint and network.  [default: trainings/NAME]",
+)
+@click.option("--collection", help="Name of the collection.  [default: that of the source]")
+@click.option("--limit", type=click.IntRange(1), help="Take only the first N pictures.")
+@click.option("--label", help="A column of the table by which k-NN accuracy is measured; nothing is learned from it.")
+@click.option("--model", help="What is trained: a name of `models`, timm:NAME, hf:FOLDER, packaged, resnet50.")
+@click.option("--weights", help="To begin with: pretrained, random, or a file.")
+@click.option("--loss", type=click.Choice(["dino", "nce"]), help="Cross-entropy with the teacher, or InfoNCE.")
+@click.option("--size", type=click.IntRange(1), help="Side of a view in pixels.")
+@click.option("--augment", type=click.Choice(["photographs", "prints", "binary", "none"]), help="How views are drawn.")
+@click.option("--epochs", type=click.IntRange(1), help="How many times all pictures are seen.")
+@click.option("--batch-size", type=click.IntRange(2), help="Pictures a batch, over all processes.")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="The highest.")
+@click.option("--seed", type=click.IntRange(0), help="Of all that is random.")
+@click.option("--probe-every", type=click.IntRange(0), help="Store the attention of some pictures every N epochs.")
+@click.option("--probes", type=click.IntRange(1), help="Of how many pictures.  [default: 8]")
+@click.option("--probe", "probe_names", multiple=True, help="Of this picture of the collection; repeatable.")
+@click.option("--tensorboard", is_flag=True, help="Write event files for TensorBoard too.")
+@db_option
+@device_option
+@json_option
+def ssl(
+    source: str | None,
+    config: Path | None,
+    preset: str | None,
+    name: str | None,
+    folder: Path | None,
+    tensorboard: bool,
+    db: Path,
+    device: str,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train a network on the pictures of SOURCE without labels: a student learns to see in a picture what a teacher,
+    its own average, sees in another view of it.
+
+    The page Training shows the curves while it goes on. The same command goes on with a training that was stopped. At
+    its end `run SOURCE --model trainings/NAME` uses the network like any other.
+    """
+    from ingest.training.ssl.config import OPTIONS, read_ssl_config
+    from ingest.training.ssl.training import SSLTraining, train_ssl
+
+    report = Report(as_json)
+    given = {setting: None if options[name] == () else options[name] for name, setting in OPTIONS.items()}
+    settings = read_ssl_config(config, {**given, "data.source": source, "preset": preset})
+    name = name or (config.stem if config else Path(settings.data.source.rstrip("/")).stem) or "training"
+    found = train_ssl(SSLTraining(db, settings, name, folder or Path("trainings") / name, device, tensorboard), report)
+    if not found.pop("first"):
+        return
+    new = found["epochs"] - found["already"]
+    measured = [f"{task} {value:.3f}" for task, value in found["metrics"].items() if task.endswith("knn_accuracy")]
+    loss = [f"loss {found['metrics']['train loss']:.3f}"] if "train loss" in found["metrics"] else []
+    line = f"{name}: training {found['training_id']} · {new} new, {found['already']} already there"
+    report.finish(" · ".join([line, *loss, *measured, f"{found['model']} → {db}"]), found)
 
 
 @click.command(cls=PlainCommand)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from ingest.errors import SourceError
-from ingest.vision.training.ips.epoch import Trainer
-from ingest.vision.training.ips.weights import load_own, own_state
 
 CHECKPOINT, MODEL = "checkpoint.pt", "model.safetensors"
 FORMAT = "bilderatlas-training-1"
@@ -21,36 +19,47 @@ FORMAT = "bilderatlas-training-1"
 Row = tuple[int, str, str, str, float]  # epoch, split, task, metric, value
 
 
+class Resumable(Protocol):
+    """What a checkpoint is made of, and what goes on from one."""
+
+    def state(self) -> dict[str, Any]:
+        """Tensors, numbers and text, in containers: all that is needed to go on."""
+        ...
+
+    def load_network(self, state: Mapping[str, Any], source: str) -> None:
+        """Take the weights. BackboneError for those of another network, with the name of their `source`."""
+        ...
+
+    def load_progress(self, state: Mapping[str, Any]) -> None:
+        """Take all else."""
+        ...
+
+
 def write_atomically(path: Path, content: bytes) -> None:
-    """The whole file or the one before it, whenever this process is killed or the machine loses power."""
+    """The whole file or the one before it, whenever this process is killed, the machine loses power or the disk is
+    full; OSError for the last, with the file's name."""
     part = path.with_name(f".{path.name}.part")
-    with open(part, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with open(part, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        before = "; the one that is there is as it was" if path.exists() else ""
+        raise OSError(error.errno, f"{path} could not be written ({os.strerror(error.errno or 0)}){before}") from error
     os.replace(part, path)
 
 
-def save_checkpoint(folder: Path, trainer: Trainer, epochs: int, config: str, history: list[Row]) -> None:
+def save_checkpoint(folder: Path, trainer: Resumable, epochs: int, config: str, history: list[Row]) -> None:
     """All that is needed to go on after so many epochs as if nothing had happened."""
     buffer = io.BytesIO()
-    torch.save(
-        {
-            "format": FORMAT,
-            "config": config,
-            "epochs": epochs,
-            "step": trainer.step,
-            "network": own_state(trainer.network),
-            "optimizer": trainer.optimizer.state_dict(),
-            "scaler": trainer.scaler.state_dict(),
-            "history": json.dumps(history),
-        },
-        buffer,
-    )
+    about = {"format": FORMAT, "config": config, "epochs": epochs, "history": json.dumps(history)}
+    torch.save({**about, **trainer.state()}, buffer)
     write_atomically(folder / CHECKPOINT, buffer.getvalue())
 
 
-def load_checkpoint(folder: Path, trainer: Trainer, config: str) -> tuple[int, list[Row]]:
+def load_checkpoint(folder: Path, trainer: Resumable, config: str) -> tuple[int, list[Row]]:
     """Bring a trainer where its checkpoint was: the number of epochs that are done, and their metrics; (0, []) where
     there is none. SourceError for one of another training, BackboneError for one of another network."""
     path = folder / CHECKPOINT
@@ -64,12 +73,10 @@ def load_checkpoint(folder: Path, trainer: Trainer, config: str) -> tuple[int, l
         raise SourceError(
             f"{path} is no checkpoint of a training ({type(error).__name__}); remove it to begin anew."
         ) from None
-    load_own(trainer.network, found["network"], str(path))
+    trainer.load_network(found, str(path))
     if other := differences(json.loads(found["config"]), json.loads(config)):
         raise SourceError(f"{path} is of a training with {'; '.join(other[:5])}. Name another folder with --out.")
-    trainer.optimizer.load_state_dict(found["optimizer"])
-    trainer.scaler.load_state_dict(found["scaler"])
-    trainer.step = found["step"]
+    trainer.load_progress(found)
     return found["epochs"], [tuple(row) for row in json.loads(found["history"])]
 
 
@@ -80,6 +87,3 @@ def differences(there: Any, here: Any, place: str = "") -> list[str]:
         parts = [differences(there.get(n), here.get(n), f"{place}.{n}" if place else n) for n in names]
         return [each for part in parts for each in part]
     return [] if there == here else [f"{place} {json.dumps(there)}, not {json.dumps(here)}"]
-
-
-Saver = Callable[[int, list[Row]], None]

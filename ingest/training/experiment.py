@@ -17,10 +17,11 @@ from pydantic import Field, PositiveInt, field_validator
 from ingest.errors import SourceError
 from ingest.report import Report
 from ingest.synth.megapixel import Megapixel, side_of_ratio, write_megapixel
-from ingest.training.config import IPSConfig, checked, read_yaml
+from ingest.training.config import IPSConfig
 from ingest.training.ips import Training, train_ips
+from ingest.training.reading import checked, read_yaml
 from ingest.vision.backbones import BackboneError
-from ingest.vision.training.ips import Strict
+from ingest.vision.training.settings import Strict
 from store import training
 from store.connection import reading
 from store.counts import counted

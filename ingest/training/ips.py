@@ -6,8 +6,6 @@ was killed and goes on gives the losses of one that was not.
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +24,7 @@ from ingest.training.checkpoints import MODEL, Row, load_checkpoint, save_checkp
 from ingest.training.config import IPSConfig
 from ingest.training.examples import examples_of
 from ingest.training.labels import Labelled, Split, read_labelled, without
+from ingest.training.progress import peak_memory, seed_of
 from ingest.vision.training.ips import IPSNet, to_bytes
 from ingest.vision.training.ips.epoch import Batch, Tally, Trainer
 from ingest.vision.training.ips.localisation import localise
@@ -58,7 +57,7 @@ def train_ips(job: Training, report: Report) -> dict[str, Any]:
     if config.encoder.is_backbone:
         backbone = load_backbone(config.encoder.kind, config.encoder.weights, config.encoder.layer, device)
         backbone = backbone.to(device, torch.float32)
-    torch.manual_seed(_seed(config.training.seed, 0))
+    torch.manual_seed(seed_of(config.training.seed, 0))
     trainer = _trainer(config, IPSNet(reader.settings, backbone).to(device), len(labelled.train))
     job.folder.mkdir(parents=True, exist_ok=True)
     text = config.model_dump_json()
@@ -138,8 +137,8 @@ def _epochs(
     with report.progress(total, "training") as advance:
         for epoch in remaining:
             began = time.monotonic()
-            torch.manual_seed(_seed(own.seed, epoch))
-            generator = torch.Generator().manual_seed(_seed(own.seed, epoch, 1))
+            torch.manual_seed(seed_of(own.seed, epoch))
+            generator = torch.Generator().manual_seed(seed_of(own.seed, epoch, 1))
             order = torch.randperm(len(train), generator=generator).tolist()
             learned = trainer.train(_moving(reader.batches(train, order, own.batch_size), advance), generator)
             seconds = time.monotonic() - began
@@ -177,19 +176,6 @@ def _localisation(tally: Tally, reader: BagReader, split: Split) -> list[tuple[s
         "objects_found_random": [each.objects_random for each in found],
     }
     return [(name, float(np.mean(values))) for name, values in names.items()]
-
-
-def peak_memory(device: torch.device) -> float:
-    """The most memory so far, in MB: of a GPU what PyTorch has held there, else of this whole process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-
-
-def _seed(*words: int) -> int:
-    """A seed from several numbers, all of which matter."""
-    return int(np.random.SeedSequence(words).generate_state(1, np.uint32)[0])
 
 
 def _record(job: Training) -> training.TrainingRecord:

@@ -102,7 +102,8 @@ def test_what_is_wrong_is_said_before_anything_is_trained(tmp_path, more, senten
 def test_the_examples_that_come_along_are_right():
     from pathlib import Path
 
-    from ingest.training.config import IPSConfig, read_config
+    from ingest.training.config import IPSConfig
+    from ingest.training.reading import read_config
 
     folder = Path(__file__).parents[2] / "examples" / "configs"
     found = sorted(folder.glob("*.yml"))

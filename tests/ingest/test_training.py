@@ -13,8 +13,9 @@ from ingest.report import Report
 from ingest.synth.megapixel import Megapixel, write_megapixel
 from ingest.training import ips
 from ingest.training.bags import BagReader
-from ingest.training.config import IPSConfig, checked, read_config
+from ingest.training.config import IPSConfig
 from ingest.training.labels import read_labelled
+from ingest.training.reading import checked, read_config
 from ingest.vision.backbones import BackboneError
 from ingest.vision.training.ips import IPSNet, from_file
 from store import training

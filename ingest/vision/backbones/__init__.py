@@ -13,6 +13,7 @@ from ingest.vision.backbones.backbone import Backbone, BackboneError, Network, w
 from ingest.vision.backbones.opening import make_backbone
 from ingest.vision.backbones.positions import ANTIALIASED
 from ingest.vision.backbones.registry import PUBLISHED, Published
+from ingest.vision.backbones.trained import key_of, trained_file
 
 __all__ = [
     "PUBLISHED",
@@ -38,8 +39,9 @@ def load(
     measurements: MutableMapping[str, dict[str, Any]] | None = None,
     joint: bool = True,
 ) -> Backbone:
-    """The backbone `key`: a published model's short name, `hf:<repository or folder>`, `timm:<name>`, `packaged` or
-    `tiny:<name>`.
+    """The backbone `key`: a published model's short name, `hf:<repository or folder>`, `timm:<name>`, `packaged`,
+    `tiny:<name>`, or the folder or file of a network that `train ssl` has made (then `trained:<name>`, with its file as
+    `weights`).
 
     `weights` is a .safetensors or PyTorch file to use instead of the published weights; `layer` takes the feature
     after that block instead of the end; `precision` a torch dtype (float32 unless given); `converted` a file with the
@@ -52,6 +54,8 @@ def load(
     """
     from ingest.vision.backbones.checkpoint import weights_sha256
 
+    if not weights and (trained := trained_file(key)):
+        key, weights = key_of(*trained), trained[1]
     own = str(weights) if weights else None
     with torch.inference_mode(False):  # weights made in it could not be followed by gradients, which measuring needs
         network = _network(key, weights, layer, converted, offline, timm_positions, joint)
@@ -93,6 +97,13 @@ def _network(
         from ingest.vision.backbones.tiny import load_tiny
 
         return load_tiny(name, layer, joint)
+    if family == "trained" and weights:
+        from ingest.vision.backbones.trained import load_trained
+
+        def open_base(base: str, file: str | None) -> Network:
+            return _network(base, file, layer, converted, offline, timm_positions, joint)
+
+        return load_trained(str(weights), layer, open_base)
     if weights:
         from ingest.vision.backbones.from_file import load_file
 

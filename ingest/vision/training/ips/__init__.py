@@ -11,7 +11,6 @@ from ingest.vision.training.ips.settings import (
     NetworkSettings,
     PatchSettings,
     PoolingSettings,
-    Strict,
     TaskSettings,
 )
 from ingest.vision.training.ips.weights import from_file, to_bytes
@@ -25,7 +24,6 @@ __all__ = [
     "PatchSettings",
     "PoolingSettings",
     "Prediction",
-    "Strict",
     "TaskSettings",
     "TrainedSelection",
     "from_file",

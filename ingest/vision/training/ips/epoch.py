@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ from ingest.vision.patches import take
 from ingest.vision.training.ips.losses import Losses, LossSettings, total_loss
 from ingest.vision.training.ips.metrics import metric_of
 from ingest.vision.training.ips.network import IPSNet, Prediction
+from ingest.vision.training.ips.weights import load_own, own_state
 from ingest.vision.training.schedule import warmup_cosine
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+from ingest.vision.training.settings import autocast
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,25 @@ class Trainer:
         """The learning rate of the step that was last taken."""
         return self.optimizer.param_groups[0]["lr"]
 
+    def state(self) -> dict[str, Any]:
+        """All that is needed to go on, for a checkpoint."""
+        return {
+            "step": self.step,
+            "network": own_state(self.network),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def load_network(self, state: Mapping[str, Any], source: str) -> None:
+        """Take the weights of a `state`. BackboneError for those of another network."""
+        load_own(self.network, state["network"], source)
+
+    def load_progress(self, state: Mapping[str, Any]) -> None:
+        """Take all else of it."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.step = state["step"]
+
     def train(self, batches: Iterable[Batch], generator: torch.Generator) -> Tally:
         """One pass over the batches. ValueError if the loss is no number any more."""
         tally = Tally()
@@ -162,12 +181,8 @@ class Trainer:
         return tally
 
     def _pass(self, batch: Batch, generator: torch.Generator) -> tuple[Packed, Prediction, Losses]:
-        with self._autocast():
+        with autocast(self.network.device, self.precision):
             packed = pack(self.network, batch.bags, generator)
             each_head = self.losses.semantic > 0
             prediction = self.network(packed.patches, packed.indices, packed.valid, each_head)
         return packed, prediction, total_loss(prediction, batch.labels, self.network.settings.tasks, self.losses)
-
-    def _autocast(self) -> AbstractContextManager:
-        wanted = PRECISIONS[self.precision]
-        return torch.autocast(self.network.device.type, wanted, enabled=wanted != torch.float32)

@@ -12,7 +12,8 @@ from pydantic import Field
 from torch import Tensor
 
 from ingest.vision.training.ips.network import Prediction
-from ingest.vision.training.ips.settings import Strict, TaskSettings
+from ingest.vision.training.ips.settings import TaskSettings
+from ingest.vision.training.settings import Strict
 
 UNKNOWN = -1  # the label of a softmax task that nobody knows; NaN of a sigmoid task
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
+
+from ingest.vision.training.settings import Strict
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Sides = tuple[PositiveInt, PositiveInt]  # (height, width) in pixels
 RESNETS = ("resnet18", "resnet50")
 OWN = (*RESNETS, "small", "features")
-
-
-class Strict(BaseModel):
-    """Settings that cannot be changed, and in which a name that is not known is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class EncoderSettings(Strict):
