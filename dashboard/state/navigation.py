@@ -46,6 +46,7 @@ PAGES = {
     "large_images": Page(
         "Large images", ":material/satellite_alt:", "database", ("large", "large_image", "ips", "selected_patches")
     ),
+    "objects": Page("Objects", ":material/select_all:", "database", ("object", "crops", "lost", "tokencut")),
     "map": Page("Map", ":material/scatter_plot:", aliases=("atlas", "umap", "projection")),
     "similar": Page("Similar", ":material/image_search:", aliases=("neighbours", "neighbors", "nearest", "search")),
     "details": Page("Details", ":material/center_focus_strong:", aliases=("detail", "motif")),
