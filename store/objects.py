@@ -4,7 +4,7 @@ What changes them is for a connection that writes, and can be repeated.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -145,23 +145,30 @@ def done(con: Connection, run_id: int) -> set[int]:
     return {image_id for (image_id,) in rows.fetch(con, "SELECT image_id FROM object_frame WHERE run_id = ?", [run_id])}
 
 
-def objects(con: Connection, run_id: int, image_ids: Iterable[int] | None = None) -> pa.Table:
-    """image_id, rank, x0, y0, x1, y1, score, area: the objects of a run, in these images or in all, by image and
-    rank."""
+def objects(con: Connection, run_id: int) -> pa.Table:
+    """image_id, rank, x0, y0, x1, y1, score, area: the objects of a run, by image and rank."""
     query = """
-        SELECT image_id, rank, x0, y0, x1, y1, score, area FROM proposed_object
-        WHERE run_id = $run AND ($ids IS NULL OR list_contains($ids::BIGINT[], image_id)) ORDER BY image_id, rank
+        SELECT image_id, rank, x0, y0, x1, y1, score, area FROM proposed_object WHERE run_id = $run
+        ORDER BY image_id, rank
     """
-    ids = None if image_ids is None else [int(number) for number in image_ids]
-    return con.sql(query, params={"run": run_id, "ids": ids}).to_arrow_table()
+    return con.sql(query, params={"run": run_id}).to_arrow_table()
 
 
-def thumbnails(con: Connection, run_id: int, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Any]:
-    """{(image_id, rank): (JPEG, width, height)} of these objects of a run; what is not there is left out."""
+def of_image(con: Connection, image_id: int) -> pa.Table:
+    """run_id, title (of the run), rank, x0, y0, x1, y1, score, area: the objects of an image, by run and rank."""
     query = """
-        SELECT image_id, rank, data, width, height FROM proposed_object_thumbnail
+        SELECT run_id, title, rank, x0, y0, x1, y1, score, area
+        FROM proposed_object JOIN object_run USING (run_id) WHERE image_id = $image ORDER BY run_id, rank
+    """
+    return con.sql(query, params={"image": image_id}).to_arrow_table()
+
+
+def thumbnails(con: Connection, run_id: int, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    """{(image_id, rank): JPEG} of these objects of a run; what is not there is left out."""
+    query = """
+        SELECT image_id, rank, data FROM proposed_object_thumbnail
         WHERE run_id = $run AND list_contains($ids::BIGINT[], image_id)
     """
     wanted = {(int(image_id), int(rank)) for image_id, rank in places}
     found = rows.fetch(con, query, {"run": run_id, "ids": sorted({image_id for image_id, _ in wanted})})
-    return {(row[0], row[1]): row[2:] for row in found if row[:2] in wanted}
+    return {(image_id, rank): data for image_id, rank, data in found if (image_id, rank) in wanted}

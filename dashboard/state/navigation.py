@@ -51,6 +51,7 @@ PAGES = {
     "map": Page("Map", ":material/scatter_plot:", aliases=("atlas", "umap", "projection")),
     "similar": Page("Similar", ":material/image_search:", aliases=("neighbours", "neighbors", "nearest", "search")),
     "details": Page("Details", ":material/center_focus_strong:", aliases=("detail", "motif")),
+    "objects": Page("Objects", ":material/select_all:", "database", ("object", "crops", "lost", "tokencut")),
     "vocabulary": Page("Vocabulary", ":material/label:", aliases=("vocabularies", "terms", "labels")),
     "picture": Page("Picture", ":material/zoom_in:", "database", ("zoom", "viewer", "scan")),
     "attention": Page("Attention", ":material/visibility:", aliases=("microscope", "image"), group=LOOK),

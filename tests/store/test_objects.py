@@ -47,7 +47,8 @@ def test_objects_come_out_as_they_went_in(db):
         assert objects.done(con, run_id) == set(ids.values())
         (stored,) = objects.runs(con)
         assert objects.runs(con, "other") == []
-        assert objects.objects(con, run_id, [ids["b.tif"]]).num_rows == 0
+        assert objects.of_image(con, ids["b.tif"]).num_rows == 0
+        own = objects.of_image(con, ids["a.tif"]).to_pydict()
         view = con.execute("SELECT DISTINCT run_id, image_id, method FROM objects").fetchall()
         cells = con.execute("SELECT rank, seed, cells FROM object_cells ORDER BY rank").fetchall()
         frames = con.execute("SELECT * EXCLUDE image_id FROM object_frames").fetchall()
@@ -58,7 +59,11 @@ def test_objects_come_out_as_they_went_in(db):
     assert table["rank"] == [1, 2] and table["image_id"] == [ids["a.tif"]] * 2
     assert view == [(run_id, ids["a.tif"], "lost")] and cells == [(1, 7, [0, 1, 2]), (2, 8, [0, 1, 2, 3])]
     assert frames == [(run_id, -2.5, 0.0, 102.5, 80.0, 4, 6)] * 2
-    assert small == {(ids["a.tif"], 2): (bytes([255, 216, 1]), 20, 30)}
+    assert small == {(ids["a.tif"], 2): bytes([255, 216, 1])}
+    assert {name: own[name] for name in table if name != "image_id"} == {
+        name: column for name, column in table.items() if name != "image_id"
+    }
+    assert own["run_id"] == [run_id] * 2 and own["title"] == ["LOST"] * 2
     assert (stored.run_id, stored.collection, stored.images, stored.objects) == (run_id, "scans", 2, 2)
     assert (stored.method, stored.settings, stored.versions) == ("lost", RUN.settings, RUN.versions)
 

@@ -36,7 +36,7 @@ def _close() -> None:
 
 def _card() -> None:
     # A page that opens no card shall not load what draws one.
-    from dashboard.components.card import notes, picture, regions
+    from dashboard.components.card import notes, objects, picture, regions
     from dashboard.state import ordering
 
     image = cache.image(st.session_state[_OPEN])
@@ -56,6 +56,7 @@ def _card() -> None:
         st.subheader("Notes", anchor=False)
         notes.show(image_id)
         regions.show(image, picture.box_of(image), lambda shares: picture.go_to(image_id, shares))
+        objects.show(image, lambda shares: picture.put_box(image_id, shares))
     with known:
         st.subheader("About the picture", anchor=False)
         st.html(markup.facts({key: value for key, value in facts(image).items() if value != image["title"]}))

@@ -98,6 +98,10 @@ from dashboard.data.cache.networks import (
 )
 from dashboard.data.cache.pictures import (
     key_points,
+    object_runs,
+    object_thumbnails,
+    objects,
+    objects_of,
     original,
     part,
     patch_grid,

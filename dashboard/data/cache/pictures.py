@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,10 @@ from dashboard.data.routes import thumb_route
 from dashboard.data.thumbnails import Thumbnails
 from ingest.vision import loader, originals
 from store import connection, read
+from store import objects as objects_store
 from store import patches as patches_store
 from store.errors import StoreError
+from store.objects import ObjectRunRecord
 from store.patches import PatchRunRecord
 
 if TYPE_CHECKING:
@@ -108,6 +110,27 @@ def patch_grid(run_id: int, image_id: int) -> tuple[int, int, int, int] | None:
 def patch_leaders(run_id: int) -> pd.DataFrame:
     """image_id, patches, score: the images that have patches, by the score of their best."""
     return ask_cached(patches_store.leaders, run_id=run_id)
+
+
+def object_runs() -> list[ObjectRunRecord]:
+    """The runs that found objects in pictures, the oldest first."""
+    return list(ask_cached(objects_store.runs))
+
+
+def objects(run_id: int) -> pd.DataFrame:
+    """image_id, rank, x0, y0, x1, y1, score, area of the objects that a run found, by image and rank."""
+    return ask_cached(objects_store.objects, run_id=run_id)
+
+
+def objects_of(image_id: int) -> pd.DataFrame:
+    """run_id, title (of the run) and the same of the objects that all runs found in an image."""
+    return ask_cached(objects_store.of_image, image_id=image_id)
+
+
+def object_thumbnails(run_id: int, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    """{(image_id, rank): JPEG} of these objects of a run. Remembers nothing."""
+    with connection.reading(db()) as con:
+        return objects_store.thumbnails(con, run_id, places)
 
 
 _thumbnails = Thumbnails(cache_token)

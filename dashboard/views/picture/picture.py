@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import components
 from dashboard.components import card
-from dashboard.components.card import notes, picture, regions
+from dashboard.components.card import notes, objects, picture, regions
 from dashboard.data import cache, iiif
 from dashboard.drawing import markup
 from dashboard.drawing.text import sources
@@ -55,6 +55,7 @@ def written(image: cache.ImageRow) -> None:
     if box is None and cache.regions([image_id]).empty:
         st.caption("Press r, or the last button above the picture, and draw a box: it can be saved with a note.")
     regions.show(image, box, lambda shares: picture.go_to(image_id, shares), titled=False)
+    objects.show(image, lambda shares: picture.put_box(image_id, shares))
     st.subheader("Tags", anchor=False)
     ids = np.array([image_id], dtype=np.int64)
     tagging.edit(Selection(image["collection"], ids, ids))

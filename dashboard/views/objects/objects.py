@@ -1,0 +1,195 @@
+"""Objects: what stands out in each picture, found without training, as a gallery of crops."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import components
+from dashboard.components import card
+from dashboard.components.card import picture
+from dashboard.components.card.objects import words as words_of
+from dashboard.components.card.regions import in_shares
+from dashboard.compute.rows import records
+from dashboard.data import cache
+from dashboard.drawing import markup, tables
+from dashboard.state import controls, filter_bar
+from store.counts import counted
+from store.objects import ObjectRunRecord
+from store.records import RunRecord
+
+PAGE = 60  # objects on one page of the gallery
+SIZE = 150  # of a crop, in pixels
+ORDERS = {
+    "score": "highest score first",
+    "area": "largest first",
+    "smallest": "smallest first",
+    "picture": "by picture",
+}
+
+
+def page() -> None:
+    """The page."""
+    card.show_waiting()
+    st.title("Objects")
+    runs = [run for run in cache.object_runs() if run.images]
+    if not runs:
+        nothing_yet()
+        return
+    st.markdown(
+        "What stands out in each picture, found without training. A box is a suggestion: click a crop to see where it "
+        "lies."
+    )
+    run = chosen_run(runs)
+    found = filtered(run)
+    if found is None:
+        return
+    if found.empty:
+        st.info("In none of these pictures does anything stand out.")
+        return
+    gallery(run, found)
+
+
+def nothing_yet() -> None:
+    """What to type where no objects were looked for."""
+    st.markdown(
+        "No objects have been looked for in these pictures yet. This page shows what stands out in each of them: boxes "
+        "that need no training. Type this in a terminal, in the folder of the project:"
+    )
+    st.code(f"python -m ingest objects FOLDER --db {shlex.quote(str(cache.db()))}", language="bash")
+
+
+def chosen_run(runs: list[ObjectRunRecord]) -> ObjectRunRecord:
+    """The run whose objects are shown: at first the newest of the collection in view."""
+    by_id, view = {run.run_id: run for run in runs}, cache.current_run()
+    several = len({run.collection for run in runs}) > 1
+    own = [place for place, run in enumerate(runs) if view is not None and run.collection == view.collection]
+
+    def named(number: int) -> str:
+        run = by_id[number]
+        most = run.settings["options"]["objects"]
+        of = f" · {run.collection}" if several else ""
+        return f"{number}: {run.title} · {counted(most, 'object')} at most{of}"
+
+    first = own[-1] if own else len(runs) - 1
+    chosen = controls.selectbox(
+        "Objects found by", list(by_id), first, key="object_run", format_func=named, follows=True
+    )
+    return by_id[chosen]
+
+
+def filtered(run: ObjectRunRecord) -> pd.DataFrame | None:
+    """The objects of the pictures that the filter leaves; None where it leaves no picture. Without a run of a network
+    over the collection there is nothing to filter by."""
+    found, network = cache.objects(run.run_id), network_run(run)
+    if network is None:
+        return found
+    chosen = filter_bar.bar(network, "their objects alone are shown")
+    if chosen.empty:
+        return None
+    return found[chosen.among(found["image_id"].to_numpy())]
+
+
+def network_run(run: ObjectRunRecord) -> RunRecord | None:
+    """The run in view, or the newest, over the same collection."""
+    view = cache.current_run()
+    same = [each for each in cache.runs() if each.collection == run.collection]
+    return view if view in same else (same[-1] if same else None)
+
+
+def gallery(run: ObjectRunRecord, found: pd.DataFrame) -> None:
+    """The crops by pages; a click opens the picture's card with the box on it."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        order = controls.selectbox("Order", list(ORDERS), key="object_order", format_func=ORDERS.__getitem__, width=220)
+        first_only = controls.toggle("The first of each picture alone", key="object_first")
+    if first_only:
+        found = found[found["rank"] == 1]
+    found = arranged(found, order)
+    pages = max(1, -(-len(found) // PAGE))
+    number = controls.pagination(pages, key="object_page") if pages > 1 else 1
+    shown = found.iloc[(number - 1) * PAGE : number * PAGE].reset_index(drop=True)
+    clicked = components.gallery(items(run, shown), "object_wall", selected(shown), size=SIZE)
+    st.html(markup.small(summary(run, found)))
+    download(found)
+    if clicked is not None and clicked < len(shown):
+        open_at(records(shown)[clicked])
+
+
+def arranged(found: pd.DataFrame, order: str) -> pd.DataFrame:
+    """The objects in this order; equal ones by picture and rank."""
+    if order == "picture":
+        return found.sort_values(["image_id", "rank"])
+    column = "score" if order == "score" else "area"
+    return found.sort_values([column, "image_id", "rank"], ascending=[order == "smallest", True, True])
+
+
+def items(run: ObjectRunRecord, shown: pd.DataFrame) -> list[dict]:
+    """Objects as a gallery shows them, by their place in it in the place of the number of an image."""
+    rows = records(shown)
+    small = cache.object_thumbnails(run.run_id, [(row["image_id"], row["rank"]) for row in rows])
+    known = {item["image_id"]: item for item in cache.items(shown["image_id"].unique())}
+    found = []
+    for place, row in enumerate(rows):
+        item, data = known.get(row["image_id"]), small.get((row["image_id"], row["rank"]))
+        if item is None or data is None:
+            continue
+        found.append(
+            {
+                "image_id": place,
+                "title": item["title"],
+                "caption": f"{row['score']:.2f} · {row['area']:.0%}",
+                "alt": f"{item['alt']}: object {row['rank']}, {words_of(row)}",
+                "src": f"data:image/jpeg;base64,{base64.b64encode(data).decode()}",
+            }
+        )
+    return found
+
+
+def selected(shown: pd.DataFrame) -> int | None:
+    """The place of the picture in view among the objects shown."""
+    places = np.flatnonzero(shown["image_id"].to_numpy() == cache.current_image())
+    return int(places[0]) if len(places) else None
+
+
+def open_at(row: dict) -> None:
+    """The picture's card, with the object's box drawn on it."""
+    image = cache.image(int(row["image_id"]))
+    if image is None:
+        return
+    picture.put_box(image["image_id"], in_shares(image, (row["x0"], row["y0"], row["x1"], row["y1"])))
+    card.show_later(image["image_id"])
+
+
+def summary(run: ObjectRunRecord, found: pd.DataFrame) -> str:
+    """How many objects of how many pictures are shown, and what the numbers mean."""
+    pictures = found["image_id"].nunique()
+    return (
+        f"{counted(len(found), 'object')} in {counted(pictures, 'picture')}; the run searched "
+        f"{counted(run.images, 'picture')} and found {counted(run.objects, 'object')}. Below each crop: its score, "
+        "how much more alike the patches of the object are to each other than to the rest of the picture, as cosines; "
+        f"and its share of the patches. {run.title}, run {run.run_id}."
+    )
+
+
+def download(found: pd.DataFrame) -> None:
+    """The boxes as a table."""
+    paths = cache.images()["path"]
+    table = found.assign(path=found["image_id"].map(paths))
+    columns = ["image_id", "path", "rank", "x0", "y0", "x1", "y1", "score", "area"]
+    st.download_button(
+        "Boxes (CSV)",
+        partial(tables.safe_csv, table[columns]),
+        "objects.csv",
+        "text/csv",
+        key="object_csv",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+page()
