@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import components
-from dashboard.components import card, crop
+from dashboard.components import card, crop, ranking
 from dashboard.components.card import picture, regions
 from dashboard.compute import rows
 from dashboard.data import cache
 from dashboard.drawing import markup
-from dashboard.drawing.panels import fitted
 from dashboard.selection import selected
+from dashboard.selection import show as selecting
+from dashboard.selection.selection import Selection
 from dashboard.state import busy, controls, navigation
 from dashboard.state.filter_bar import Filtered
-from dashboard.views.details import figures
+from dashboard.views.details import results
 from ingest.vision.details.recurring.grouping import DETAIL, SAME_PICTURE
 from ingest.vision.details.search import KEY_POINTS, VOTES
 from ingest.vision.geometry import Box
@@ -29,9 +29,7 @@ from store.spreadsheets import csv_of_frame
 
 VIEWS = ("Search a part", "What recurs")  # the parts of the page
 VIEW = "details_view"  # which of them, in the address
-TILE = 150  # pixels of a place
 GROUPS, SHOWN = 10, 40  # groups on a page, and pictures of a group
-ROUND = 0.6  # of a box's longer side: how much of its surroundings is shown on each side
 EDGES = ["x0", "y0", "x1", "y1"]
 COPIED, SUGGESTED, WHOLE = "Details", "Suggestions by votes", "The same picture"
 EXPLAINED = {
@@ -51,6 +49,7 @@ def chosen() -> bool:
 def show(run: RunRecord, filtered: Filtered) -> None:
     """The groups of a run, the largest first, in the pictures that the filter leaves."""
     st.markdown("What was copied here: parts that occur in several pictures, the most widespread first.")
+    selected.read_from_url(run.collection)
     searches, known = cache.recurring_searches(run.run_id), cache.recurring_details(run.run_id)
     if not searches:
         st.info(
@@ -82,7 +81,22 @@ def show(run: RunRecord, filtered: Filtered) -> None:
     pages = -(-len(groups) // GROUPS)
     page = controls.pagination(pages, key="recurs_page") if pages > 1 else 1
     for number in groups[(page - 1) * GROUPS : page * GROUPS]:
-        group(found[found["group_id"] == number])
+        group(run, found[found["group_id"] == number])
+    selection(run)
+
+
+def selection(run: RunRecord) -> None:
+    """What can be done with the selected pictures of the run, where there are any."""
+    known = cache.features(run.run_id)[0]
+    selecting.search_with_examples(known.tolist())
+    marked = known[np.isin(known, selected.ids())]
+    if not len(marked):
+        selected.write_to_url(run.collection)
+        return
+    st.header("Selection", anchor=False)
+    opened = selecting.show(Selection(run.collection, marked, known, name=f"recurring-{run.collection}"), "")
+    if opened is not None:
+        card.show_later(opened)
 
 
 def coverage(searches: list[dict[str, Any]], pictures: int) -> str:
@@ -118,7 +132,7 @@ def divided(places: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def group(places: pd.DataFrame) -> None:
+def group(run: RunRecord, places: pd.DataFrame) -> None:
     """One group: its places in their surroundings, and what can be done with it."""
     number, pictures = int(places["group_id"].iloc[0]), int(places["pictures"].iloc[0])
     least = int(places["matches"].min())
@@ -134,13 +148,15 @@ def group(places: pd.DataFrame) -> None:
         more = {image_id: f"{several[image_id]} places" for image_id in boxes if several[image_id] > 1}
         items = cache.items(list(boxes), {image_id: more.get(image_id, "") for image_id in boxes})
         for item, (image_id, box) in zip(items, boxes.items(), strict=True):
-            item["src"] = cache.remembered(lambda at=(image_id, box): tile(*at), "recurs", image_id, box)
+            item["src"] = results.tile(image_id, box)
             item["alt"] = f"{item['alt']}: the place that recurs, with what lies round it"
-        clicked = components.gallery(items, f"recurs_{number}", size=TILE)
+        known = cache.features(run.run_id)[0]
+        done = ranking.ranking(items, f"recurs_{number}", results.TILE, None, selected.ids(), examples=bool(len(known)))
         if pictures > len(boxes):
             st.caption(f"The first {len(boxes)} are shown; the CSV has all.")
-    if clicked in boxes:
-        open_at(clicked, boxes[clicked])
+    opened = selecting.act(done)
+    if opened in boxes:
+        open_at(opened, boxes[opened])
 
 
 def box_of(row: Mapping[str, Any]) -> Box:
@@ -198,22 +214,6 @@ def shares(image_id: int, box: Box) -> Box:
     """A box in pixels as shares of its picture's sides."""
     x0, y0, x1, y1 = np.clip(regions.in_shares(cache.image_row(image_id), box), 0, 1).tolist()
     return x0, y0, x1, y1
-
-
-def tile(image_id: int, box: Box) -> str:
-    """A place in its surroundings, marked, as an address; the thumbnail's where the picture cannot be read."""
-    found = cache.picture(image_id)
-    if found is None:
-        return cache.thumb_url(image_id)
-    scale = found[0].width / cache.image_row(image_id)["width"]
-    x0, y0, x1, y1 = (edge * scale for edge in box)
-    more = ROUND * max(x1 - x0, y1 - y0)
-    left, top = max(0, int(x0 - more)), max(0, int(y0 - more))
-    right, bottom = min(found[0].width, int(x1 + more) + 1), min(found[0].height, int(y1 + more) + 1)
-    small = fitted(found[0].crop((left, top, right, bottom)), 2 * TILE, enlarge=True)
-    scale = small.width / (right - left)
-    box = (x0 - left) * scale, (y0 - top) * scale, (x1 - left) * scale, (y1 - top) * scale
-    return markup.source(figures.marked(small, box))
 
 
 def table(places: pd.DataFrame) -> str:
