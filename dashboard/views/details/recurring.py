@@ -31,7 +31,7 @@ VIEWS = ("Search a part", "What recurs")  # the parts of the page
 VIEW = "details_view"  # which of them, in the address
 GROUPS, SHOWN = 10, 40  # groups on a page, and pictures of a group
 EDGES = ["x0", "y0", "x1", "y1"]
-COPIED, SUGGESTED, WHOLE = "Details", "Suggestions by votes", "The same picture"
+COPIED, SUGGESTED, WHOLE = "Copied details", "Suggestions by votes", "The same picture"
 EXPLAINED = {
     COPIED: "Key points agree on these places (SIFT and RANSAC), from each picture to the other and back: the same "
     "lines are there. The box goes round the points that agree, so that it may be smaller than what was copied.",
