@@ -48,15 +48,25 @@ def results(
     of a search on Similar among the images `known` there, none where no network has seen them. Returns the one that was
     opened just now. `selected.read_from_url` comes before this."""
     known = list(known)
-    more = examples.examples(known) if known else None
     done = ranking.ranking(items, key, size, shown, selected.ids(), examples=bool(known))
-    if more:
-        parts = [
-            counted(len(ids), noun) for ids, noun in ((more.like, "example"), (more.unlike, "counter-example")) if ids
-        ]
-        with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-            st.caption(f"{' and '.join(parts)} to search for whole pictures with.", width="content")
-            page_link("similar", "Search with them", icon=":material/image_search:")
+    search_with_examples(known)
+    return act(done)
+
+
+def search_with_examples(known: Sequence[int]) -> None:
+    """How many examples for Similar there are among the images `known` there, and the way to it; nothing for none."""
+    more = examples.examples(known) if known else None
+    if not more:
+        return
+    pairs = ((more.like, "example"), (more.unlike, "counter-example"))
+    parts = [counted(len(ids), noun) for ids, noun in pairs if ids]
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.caption(f"{' and '.join(parts)} to search for whole pictures with.", width="content")
+        page_link("similar", "Search with them", icon=":material/image_search:")
+
+
+def act(done: ranking.RankingEvent | None) -> int | None:
+    """Does what somebody asked for with a picture of a gallery, which ends the run; returns the one that was opened."""
     if done is None:
         return None
     if done.act == "open":

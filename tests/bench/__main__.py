@@ -16,6 +16,7 @@ from tests.bench import (
     memory,
     pages,
     patches,
+    recurring,
     search,
     storage,
     tiles,
@@ -37,6 +38,7 @@ BENCHES = {
     "words": words,
     "tiles": tiles,
     "details": details,
+    "recurring": recurring,
     "patches": patches,
 }
 

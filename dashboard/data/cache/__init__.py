@@ -91,6 +91,8 @@ from dashboard.data.cache.networks import (
     nearest,
     nearest_to,
     network,
+    recurring_details,
+    recurring_searches,
     run,
     run_in_view,
     runs,

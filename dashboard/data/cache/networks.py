@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard.data.cache.file import db
 from dashboard.data.cache.memory import ask_cached, cache_token
-from store import aggregate, connection, patch_features, read, vectors
+from store import aggregate, connection, patch_features, read, recurring, vectors
 from store.errors import StoreError
 from store.records import FrameRecord, Run, RunRecord
 
@@ -98,6 +98,17 @@ def runs_with_patches() -> dict[int, int]:
 def detail_patches(run_id: int) -> tuple[patch_features.StoredCoding, patch_features.StoredPatches]:
     """The patches of a run's pictures, and how they are coded. StoreError where it has none. Read-only."""
     return _detail_patches(str(db()), cache_token(db()), run_id)
+
+
+def recurring_details(run_id: int) -> pd.DataFrame:
+    """group_id, kind, image_id, x0, y0, x1, y1 (pixels of the original), stage, matches, mirrored, pictures: the places
+    of the groups that recur among a run's pictures, the largest group first."""
+    return ask_cached(recurring.groups, run_id=run_id)
+
+
+def recurring_searches(run_id: int) -> list[dict[str, Any]]:
+    """The searches for what recurs among a run's pictures, as `store.recurring.searches` gives them."""
+    return ask_cached(recurring.searches, run_id=run_id)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the patches …")

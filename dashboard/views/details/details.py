@@ -15,7 +15,7 @@ from dashboard.drawing import markup
 from dashboard.drawing.panels import fitted
 from dashboard.state import controls, filter_bar
 from dashboard.state.filter_bar import Filtered
-from dashboard.views.details import comparison, finding, results, similarity
+from dashboard.views.details import comparison, finding, recurring, results, similarity
 from dashboard.views.details.finding import DetailHits, Query
 from ingest.vision.details import measuring, search
 from store.records import RunRecord
@@ -29,7 +29,6 @@ def page() -> None:
     card.show_waiting()
     st.title("Details")
     run, image_id = cache.run_in_view(), cache.image_in_view()
-    st.markdown("Draw a box round a hand, a seal, an ornament: where else does it occur?")
     filtered = filter_bar.bar(run, "the part is searched for in these alone")
     if filtered.empty:
         return
@@ -38,12 +37,16 @@ def page() -> None:
             f"Run {run.run_id} has no patches to search in. `python -m ingest details --run {run.run_id}` adds them."
         )
         return
+    if recurring.chosen():
+        recurring.show(run, filtered)
+        return
     search_part(run, image_id, filtered)
     explain(run)
 
 
 def search_part(run: RunRecord, image_id: int, filtered: Filtered) -> None:
     """A part, where it was found, and one of these places beside it."""
+    st.markdown("Draw a box round a hand, a seal, an ornament: where else does it occur?")
     left, below = st.container(horizontal=True, gap="large"), st.container()
     with left.container(width=400):
         query = ask(image_id)

@@ -20,6 +20,7 @@ from dashboard.state.url import Param
 from dashboard.views.details import exports, figures
 from dashboard.views.details.finding import DetailHits, Query
 from ingest.vision.details.search import Hit
+from ingest.vision.geometry import Box
 from store.counts import counted
 from store.records import RunRecord
 
@@ -57,29 +58,35 @@ def tiles(hits: Sequence[Hit]) -> list[dict[str, Any]]:
     """What the gallery shows: each place in its surroundings."""
     items = cache.items([hit.image_id for hit in hits], {hit.image_id: caption(hit) for hit in hits})
     for item, hit in zip(items, hits, strict=True):
-        item["src"] = cache.remembered(lambda hit=hit: source_of(hit), "detail tile", hit.image_id, hit.box)
-        item["src"] = item["src"] or cache.thumb_url(hit.image_id)
+        item["src"] = tile(hit.image_id, hit.box)
         item["alt"] = f"{item['alt']}: the place that was found, with what lies round it"
     return items
 
 
-def source_of(hit: Hit) -> str | None:
-    """A place in its surroundings, marked, as a data URL; None where there is no picture."""
-    image = cache.image_row(hit.image_id)
-    wide = figures.surroundings(hit.box)
+def tile(image_id: int, box: Box) -> str:
+    """The address of a picture of a place, in pixels of the original, in its surroundings; of the thumbnail where there
+    is no picture."""
+    made = cache.remembered(lambda: _source(image_id, box), "detail tile", image_id, box)
+    return made or cache.thumb_url(image_id)
+
+
+def _source(image_id: int, box: Box) -> str | None:
+    """The place in its surroundings, marked, as a data URL; None where there is no picture."""
+    image = cache.image_row(image_id)
+    wide = figures.surroundings(box)
     x0, y0, x1, y1 = max(0, int(wide[0])), max(0, int(wide[1])), int(wide[2]) + 1, int(wide[3]) + 1
     window = x0, y0, min(image["width"], x1), min(image["height"], y1)
     scale = 2 * TILE / max(window[2] - x0, window[3] - y0)
     size = max(1, round((window[2] - x0) * scale)), max(1, round((window[3] - y0) * scale))
-    cut = cache.part(hit.image_id, window, size)
+    cut = cache.part(image_id, window, size)
     if cut is None:
-        found = cache.picture(hit.image_id)
+        found = cache.picture(image_id)
         if found is None:
             return None
         factor = found[0].width / image["width"]
         left, top, right, bottom = (edge * factor for edge in window)
         cut = found[0].resize(size, box=(left, top, right, bottom))
-    left, top, right, bottom = ((edge - start) * scale for edge, start in zip(hit.box, (x0, y0) * 2, strict=True))
+    left, top, right, bottom = ((edge - start) * scale for edge, start in zip(box, (x0, y0) * 2, strict=True))
     return markup.source(figures.marked(cut, (left, top, right, bottom)))
 
 
