@@ -100,6 +100,7 @@ from dashboard.data.cache.pictures import (
     key_points,
     original,
     part,
+    patch_boxes,
     patch_grid,
     patch_leaders,
     patch_runs,
