@@ -51,10 +51,10 @@ def page() -> None:
     if image is None or not runs:
         nothing_yet()
         return
-    run = chosen_run(runs)
     network = cache.current_run()
-    network = network if network is not None and network.collection == run.collection else None
-    filtered = filter_bar.bar(network or run, "the list below holds these alone")
+    network = network if network is not None and network.collection == image["collection"] else None
+    filtered = filter_bar.bar(network or runs[-1], "the list below holds these alone")
+    run = chosen_run(runs)
     found = cache.patches(run.run_id, image["image_id"])
     if found.empty:
         st.info(f"Run {run.run_id} has no patches of this picture. These pictures have some:")
@@ -240,7 +240,7 @@ def leaders(run: PatchRunRecord, network: RunRecord | None, filtered: Filtered) 
     selected.read_from_url(run.collection)
     known = [] if network is None else cache.features(network.run_id)[0].tolist()
     pictures = cache.items(shown["image_id"].to_numpy(dtype=np.int64), captions)
-    clicked = selecting.results(pictures, "patch_leaders", known, 110, cache.current_image())
+    clicked = selecting.results(pictures, "patch_leaders", known, 130, cache.current_image())
     if clicked is not None and clicked != cache.current_image():
         navigation.choose("image", clicked)
     st.header("Selection", anchor=False)
