@@ -159,6 +159,14 @@ def patches(con: Connection, run_id: int, image_id: int) -> pa.Table:
     return con.sql(query, params=rows.plain({"run": run_id, "image": image_id})).to_arrow_table()
 
 
+def boxes(con: Connection, run_id: int) -> pa.Table:
+    """image_id, rank, x0, y0, x1, y1, score of all that a run has selected, image by image, the best first."""
+    query = """
+        SELECT image_id, rank, x0, y0, x1, y1, score FROM selected_patch WHERE run_id = $run ORDER BY image_id, rank
+    """
+    return con.sql(query, params={"run": run_id}).to_arrow_table()
+
+
 def leaders(con: Connection, run_id: int) -> pa.Table:
     """image_id, patches (how many), score (the best): of each image that has patches, the highest score first."""
     query = """

@@ -43,12 +43,17 @@ def box_of(owner: str) -> Box | None:
 
 
 def _written(box: Box | None) -> list[str]:
-    return [] if box is None else [",".join(_short(edge) for edge in box)]
+    return [] if box is None else [words(box)]
 
 
 def _short(edge: float) -> str:
     """Three decimals where these are all, else five."""
     return f"{edge:.3f}" if edge == round(edge, 3) else f"{edge:.5f}"
+
+
+def words(box: Box) -> str:
+    """A box as the address keeps it."""
+    return ",".join(_short(edge) for edge in box)
 
 
 def draw_box(box: Box | None) -> None:

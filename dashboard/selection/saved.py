@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.compute import words
 from dashboard.data import cache
-from dashboard.selection import picker, selected
+from dashboard.selection import selected
 from dashboard.selection.selection import Selection, pictures
 from dashboard.state import busy
 
@@ -65,7 +65,7 @@ def form(selection: Selection) -> None:
 def pick(collection: str) -> str | None:
     """Open a saved selection; returns the one that is picked."""
     every = cache.saved_selections(collection)
-    return picker.pick(
+    return selected.pick(
         "Saved selection", every["name"], every["images"], "saved_pick", "Open", partial(open_saved, collection)
     )
 

@@ -13,9 +13,9 @@ import streamlit as st
 from dashboard.components import page_link, ranking, wall
 from dashboard.compute import words
 from dashboard.data import cache
-from dashboard.selection import contrast, files, saved, selected, statement, tagging
+from dashboard.selection import contrast, examples, files, saved, selected, statement, tagging
 from dashboard.selection.selection import Selection, pictures
-from dashboard.state import controls, examples
+from dashboard.state import controls
 from store.counts import counted
 
 ROWS = 10_000  # of the table on the screen

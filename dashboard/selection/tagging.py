@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.compute import words
 from dashboard.data import cache
-from dashboard.selection import picker, selected
+from dashboard.selection import selected
 from dashboard.selection.selection import Selection, pictures
 from dashboard.state import busy
 from store.counts import counted
@@ -71,7 +71,7 @@ def line(selection: Selection, row: dict) -> None:
 def pick(collection: str) -> None:
     """Select all pictures of a tag."""
     known = cache.tags(collection)
-    picker.pick(
+    selected.pick(
         "Pictures with the tag", known["tag"], known["images"], "tag_pick", "Select", partial(select, collection)
     )
 

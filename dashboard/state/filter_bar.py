@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import streamlit as st
@@ -18,12 +18,21 @@ from dashboard.state.url import Param
 from store.conditions import CONDITIONS, Between, Condition, OneOf, Templated, ordered
 from store.counts import counted
 from store.errors import SqlFailed, SqlRefused, SqlTimeout
-from store.records import RunRecord
 from store.texts import text_of_condition
 
 FACETS, SQL, PANEL = "f", "where", "filter"
 _NOTICE, _UNFIT = "_filter_notice", "_filter_unfit"  # what a link said in vain; what was typed and cannot be used
 _NONE = None  # among the values of a column: no value
+
+
+class OfCollection(Protocol):
+    """A run of any kind, by whose collection and vocabularies pictures are filtered."""
+
+    @property
+    def collection(self) -> str: ...
+
+    @property
+    def run_id(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class Filtered:
         return f"{counted_images} with {self.words}"
 
 
-def current(run: RunRecord) -> Filtered:
+def current(run: OfCollection) -> Filtered:
     """What the filter leaves of a run's collection. Draws nothing."""
     collection = run.collection
     conditions, sql = _take(run)
@@ -69,7 +78,7 @@ def current(run: RunRecord) -> Filtered:
     return Filtered(ids, named, len(ids), of, where)
 
 
-def bar(run: RunRecord, meaning: str = "") -> Filtered:
+def bar(run: OfCollection, meaning: str = "") -> Filtered:
     """The filter of all pages in one line: a button that opens it, what is filtered, each part with a way to take it
     off, and how many pictures are left, with the page's own `meaning` of that."""
     found = current(run)
@@ -102,7 +111,7 @@ def clear() -> None:
 # ---- the filter in the session and in the address ----------------------------------------------------------------
 
 
-def _take(run: RunRecord) -> tuple[tuple[Condition, ...], str]:
+def _take(run: OfCollection) -> tuple[tuple[Condition, ...], str]:
     """The filter as the address says or it was chosen. What it asks in vain is left out, and noted."""
     kinds, state = cache.facet_columns(run.collection, run.run_id), st.session_state
     vain: list[str] = []
@@ -166,7 +175,7 @@ def _chip(label: str, key: str, off: Any, what: Any) -> None:
     st.button(words.plain(label), key, "Take this off.", off, (what,), icon=icon, icon_position="right")
 
 
-def _panel(run: RunRecord, found: Filtered) -> None:
+def _panel(run: OfCollection, found: Filtered) -> None:
     """Any column to filter by, and SQL for the rest. Only the column that is open is asked about."""
     kinds = cache.facet_columns(run.collection, run.run_id)
     names = unique(kinds)
@@ -197,7 +206,7 @@ def _panel(run: RunRecord, found: Filtered) -> None:
         st.code(found.where, "sql", wrap_lines=True)
 
 
-def _values(run: RunRecord, column: str, of: str, kind: type[OneOf]) -> None:
+def _values(run: OfCollection, column: str, of: str, kind: type[OneOf]) -> None:
     """The frequent values of a text column, and a search among the others."""
     chosen = _asked(column, OneOf) or OneOf(column)
     categories = partial(cache.categories, run.collection, column, run_id=run.run_id)
@@ -222,14 +231,14 @@ def _values(run: RunRecord, column: str, of: str, kind: type[OneOf]) -> None:
         st.caption(f"The {len(listed.values)} most frequent of {listed.distinct:,} values are listed.")
 
 
-def _text(run: RunRecord, column: str, of: str, kind: type[Templated]) -> None:
+def _text(run: OfCollection, column: str, of: str, kind: type[Templated]) -> None:
     """A text that is typed, to compare the column's with."""
     key, asked = f"filter_{kind.__name__.lower()}", _asked(column, kind)
     st.session_state[key] = asked.text if asked else ""
     st.text_input(kind.label, key=key, on_change=_typed, args=(column, key, kind), placeholder="any text")
 
 
-def _range(run: RunRecord, column: str, of: str, kind: type[Between]) -> None:
+def _range(run: OfCollection, column: str, of: str, kind: type[Between]) -> None:
     """How the numbers or dates lie, and from where to where they may."""
     spread = cache.spread(run.collection, column)
     chosen = _asked(column, Between) or _asked(column, OneOf) or OneOf(column)
@@ -258,7 +267,11 @@ def _range(run: RunRecord, column: str, of: str, kind: type[Between]) -> None:
         st.checkbox(label, key="filter_missing", on_change=_ranged, args=(column, of))
 
 
-_CONTROLS: dict[str, Callable[[RunRecord, str, str, Any], None]] = {"values": _values, "range": _range, "text": _text}
+_CONTROLS: dict[str, Callable[[OfCollection, str, str, Any], None]] = {
+    "values": _values,
+    "range": _range,
+    "text": _text,
+}
 
 
 def unique(texts: Iterable[str]) -> dict[str, str]:

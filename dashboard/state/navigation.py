@@ -178,7 +178,8 @@ def choose(key: str, value: Any, page: str | None = None) -> None:
         st.session_state["_goto"] = page
 
 
-def link(page: str, label: str, image_id: int | None = None, icon: str | None = None) -> None:
-    """A link to a page of ours, with what is in view or with another image, and with the filter that pages share."""
-    parameters = query() if image_id is None else query(image=image_id)
+def link(page: str, label: str, image_id: int | None = None, icon: str | None = None, **more: str) -> None:
+    """A link to a page of ours, with what is in view or with another image, with the filter that pages share, and with
+    `more` of what that page keeps in its address."""
+    parameters = query(**more) if image_id is None else query(image=image_id, **more)
     st.page_link(script_of(page), label=label, icon=icon, query_params=parameters, width="stretch")

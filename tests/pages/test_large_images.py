@@ -1,11 +1,19 @@
 """The page Large images: what its viewer is given, its threshold, and which patches and pictures can be chosen."""
 
+import csv
+import io
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from dashboard.compute import packing
+from dashboard.views.large_images import exports
 from ingest.vision.colour_maps import colour_table
 from store import connection, patches
 from store.patches import PatchRun, SelectedPatches
+from tests.support.databases import ask
 from tests.support.pages import choose, html_of, walls
 
 SCORES = np.array([0.4, 0.3, 0.12, 0.1], np.float32)
@@ -117,4 +125,51 @@ def test_a_single_patch_has_no_threshold(db, open_page):
     with connection.writing(db) as con:
         patches.add_patches(con, patches.add_patch_run(con, 1, run_of()), one)
     at = open_page("large_images", image=1)
-    assert not at.exception and len(given(at)["patches"]) == 1 and not at.slider
+    assert not at.exception and len(given(at)["patches"]) == 1
+    assert "patch_least" not in [slider.key for slider in at.slider]
+
+
+def test_the_filter_leaves_pictures_of_the_list(page):
+    at = page(where="false")
+    assert "patch_viewer" in walls(at) and "patch_leaders" not in walls(at)
+    at = page(where="image_id = 1")
+    assert [each["id"] for each in walls(at)["patch_leaders"]["items"]] == [1]
+    assert any("**1** of 2 pictures" in text.value for text in at.markdown)
+    at = page(where="image_id = 3")
+    assert any("has patches of run" in info.value for info in at.info) and "patch_viewer" in walls(at)
+
+
+def test_pictures_can_be_selected_and_searched_with(page):
+    at = page(marked=packing.pack(np.array([2])), like="2")
+    wall = walls(at)["patch_leaders"]
+    assert wall["selected"] == [2] and wall["shown"] == 1 and wall["examples"]
+    choose(at, "selection_part", "table")
+    (row,) = at.dataframe[0].value.to_dict("records")
+    assert row["image_id"] == 2 and row["patches"] == 4 and row["best_patch_score"] == pytest.approx(0.6)
+
+
+def test_a_chosen_patch_can_be_saved_and_patches_leave_as_a_table(page, db):
+    at = page()
+    at.session_state["_large_image_goal"] = (1, 3, 1)
+    at.run()
+    at.text_input("patch_region_note").set_value("look here")
+    next(button for button in at.button if button.key == "patch_region_keep").click().run()
+    assert not at.exception
+    assert ask(db, "SELECT image_id, note, x0, y0, x1, y1 FROM regions") == [
+        (1, "look here", *(pytest.approx(float(edge), abs=0.01) for edge in BOXES[2]))
+    ]
+    with connection.reading(db) as con:
+        every = patches.boxes(con, page.runs[0]).to_pandas()
+    images = pd.DataFrame({"path": ["=1+1.jpg", "b.jpg"], "title": ["one", "two"]}, index=[1, 2])
+    rows = list(csv.DictReader(io.StringIO(exports.table(every, images).decode("utf-8-sig"))))
+    assert [row["rank"] for row in rows] == [*"1234", *"1234"] and rows[0]["path"] == "'=1+1.jpg"
+    assert [float(rows[0][name]) for name in ("x", "y", "width", "height")] == [300, 100, 100, 100]
+
+
+def test_patches_leave_as_annotations_where_a_viewer_can_fetch_the_picture():
+    image = {"image_id": 3, "path": "a.jpg", "title": "a", "width": 600, "height": 300, "metadata": {}}
+    rows = [dict(zip(("x0", "y0", "x1", "y1"), map(float, box), strict=True)) for box in BOXES]
+    assert exports.annotations(image, rows, list("abcd"), None) is None
+    page = json.loads(exports.annotations(image, rows, list("abcd"), "https://b.org/iiif"))
+    assert page["items"][0]["target"].endswith("canvas/3#xywh=300,100,100,100")
+    assert [item["body"]["value"] for item in page["items"]] == list("abcd")

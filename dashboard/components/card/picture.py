@@ -9,15 +9,15 @@ import streamlit as st
 
 from dashboard.components.card import layer
 from dashboard.components.card.regions import in_shares
-from dashboard.components.card.viewer import Box, Goal, Region, Shown, Tiles, viewer
-from dashboard.data import cache, iiif
+from dashboard.components.card.tiles import tiles_of
+from dashboard.components.card.viewer import Box, Goal, Region, Shown, viewer
+from dashboard.data import cache
 from dashboard.drawing import markup
 from dashboard.state.ordering import Order
 from store.records import RunRecord
 
 _BOX, _GOAL = "_picture_box", "_picture_goal"  # in the session: the image, and the region drawn on it, or to be shown
 STEPS = 50  # to other pictures that may be asked for before the page has come to show the first
-THUMBNAIL = "What is shown is its thumbnail."
 
 
 def show(
@@ -67,20 +67,6 @@ def _viewer(
         turned=turned,
         drawn=lambda box: put_box(image_id, box),
     )
-
-
-def tiles_of(image: cache.ImageRow) -> Tiles:
-    """Where the browser finds the picture's pixels."""
-    image_id, size = image["image_id"], (image["width"], image["height"])
-    thumb = cache.thumb_url(image_id)
-    try:
-        found = iiif.original(cache.db(), image_id)
-    except iiif.ImageError as error:
-        return Tiles(size, thumb, sentence=f"{error} {THUMBNAIL}")
-    if found.service:
-        return Tiles(size, thumb, f"{found.service}/info.json")
-    info = iiif.info(cache.db(), image_id, f"{cache.service_route()}/{image_id}")
-    return Tiles(size, thumb, info, found.version)
 
 
 def saved_regions(image: cache.ImageRow) -> list[Region]:

@@ -10,23 +10,12 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.components.card.tiles import Tiles
 from dashboard.components.modules import DEEP_ZOOM, OPENSEADRAGON, joined
 from ingest.vision.geometry import Box
 
 _HERE = Path(__file__).parent
 KEY = "picture_viewer"
-
-
-@dataclass(frozen=True)
-class Tiles:
-    """Where the browser gets a picture of `size` (width, height) pixels: its thumbnail, and `tiles`, an info.json or
-    the address of one (None: nowhere), with the `version` of its file; `sentence` says why it has none."""
-
-    size: tuple[int, int]
-    thumb: str
-    tiles: dict[str, Any] | str | None = None
-    version: str = ""
-    sentence: str = ""
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,7 @@ from dashboard.data.cache.pictures import (
     objects_of,
     original,
     part,
+    patch_boxes,
     patch_grid,
     patch_leaders,
     patch_runs,

@@ -107,6 +107,11 @@ def patch_grid(run_id: int, image_id: int) -> tuple[int, int, int, int] | None:
     return ask_cached(patches_store.grid, run_id=run_id, image_id=image_id)
 
 
+def patch_boxes(run_id: int) -> pd.DataFrame:
+    """image_id, rank, x0, y0, x1, y1, score of all that a run has selected."""
+    return ask_cached(patches_store.boxes, run_id=run_id)
+
+
 def patch_leaders(run_id: int) -> pd.DataFrame:
     """image_id, patches, score: the images that have patches, by the score of their best."""
     return ask_cached(patches_store.leaders, run_id=run_id)

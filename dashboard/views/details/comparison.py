@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard.components.card import picture, regions
-from dashboard.components.card.viewer import Tiles
+from dashboard.components.card import regions, tiles
+from dashboard.components.card.tiles import Tiles
 from dashboard.compute import words
 from dashboard.data import cache
 from dashboard.drawing import markup
@@ -38,7 +38,7 @@ def beside(query: Query, hit: Hit) -> None:
     """The two pictures in the viewer."""
     image = cache.image_row(hit.image_id)
     width, height = query.size
-    other = picture.tiles_of(image)
+    other = tiles.tiles_of(image)
     points = finding.joined(query, hit) / (width, height, *other.size)
     points = np.random.default_rng(0).permutation(points)  # those that are drawn are spread over the part
     x0, y0, x1, y1 = query.edges
@@ -52,7 +52,7 @@ def tiles_of(query: Query) -> Tiles:
     """The pixels of the picture searched with; of one that somebody brought its thumbnail alone."""
     if query.own is not None or query.image_id is None:
         return Tiles(query.size, markup.source(fitted(query.picture, OWN)))
-    return picture.tiles_of(cache.image_row(query.image_id))
+    return tiles.tiles_of(cache.image_row(query.image_id))
 
 
 def alt_of(query: Query) -> str:

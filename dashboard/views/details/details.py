@@ -58,7 +58,7 @@ def search_part(run: RunRecord, image_id: int, filtered: Filtered) -> None:
         )
         k = controls.slider("How many", 1, MOST, FIRST, key="detail_k", width=420)
         found = attempt(run, query, k, mirrored, filtered)
-        hit = None if found is None else results.choose(run, found, filtered)
+        hit = None if found is None else results.choose(run, query, found, filtered)
         if found is not None and hit is not None:
             results.downloads(query, found)
     if found is None or hit is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from dashboard.components.card.viewer import Tiles
+from dashboard.components.card.tiles import Tiles
 from dashboard.components.modules import DEEP_ZOOM, OPENSEADRAGON, joined
 from ingest.vision.geometry import Box
 
@@ -30,8 +30,9 @@ class Side:
 
 def viewer(key: str, sides: Sequence[Side], points: np.ndarray, matrix: np.ndarray, library: str) -> None:
     """The two `sides`, which wheel, touch and keys zoom. Lines join the matching `points` (n, 4), x and y of both in
-    shares of the pictures' sides, as many as do not hide them, the first first; `matrix` (2, 3) leads from the first picture to the second, in pixels of both, and
-    lets the two move together. `key` changes with what is shown; `library` is the address of OpenSeadragon."""
+    shares of the pictures' sides, the first of them where all would hide the pictures; `matrix` (2, 3) leads from the
+    first picture to the second, in pixels of both, and lets the two move together. `key` changes with what is shown;
+    `library` is the address of OpenSeadragon."""
     _viewer()(
         key="pair_viewer",
         data={

@@ -15,6 +15,7 @@ from dashboard.drawing import markup
 from dashboard.selection import selected
 from dashboard.selection import show as selecting
 from dashboard.selection.selection import Selection
+from dashboard.state import url
 from dashboard.state.filter_bar import Filtered
 from dashboard.state.url import Param
 from dashboard.views.details import exports, figures
@@ -29,7 +30,7 @@ HIT = "hit"  # in the address: the image whose place is shown beside the part
 HINT = "There is nothing to select."
 
 
-def choose(run: RunRecord, found: DetailHits, filtered: Filtered) -> Hit | None:
+def choose(run: RunRecord, query: Query, found: DetailHits, filtered: Filtered) -> Hit | None:
     """The places as a gallery; returns the one to be compared, at first the best."""
     if not found.hits:
         st.info("There is no other picture to search in.")
@@ -41,17 +42,26 @@ def choose(run: RunRecord, found: DetailHits, filtered: Filtered) -> Hit | None:
             "picture, + and − ask Similar for more and less like it."
         )
     )
-    state = st.session_state
-    Param(HIT, None, lambda texts: int(texts[0]) if texts[0].isdecimal() else None, lambda own: [str(own)]).load()
     hits = {hit.image_id: hit for hit in found.hits}
-    shown = hits.get(state[HIT], found.hits[0])
+    number = number_of(HIT, query)
+    shown = found.hits[0] if number is None else hits.get(number, found.hits[0])
     selected.read_from_url(run.collection)
     known = cache.features(run.run_id)[0].tolist()
     opened = selecting.results(tiles(found.hits), "detail_wall", known, TILE, shown.image_id)
     if opened in hits:
-        state[HIT] = opened
+        st.session_state[HIT] = opened
         st.rerun()
     return shown
+
+
+def number_of(key: str, query: Query) -> int | None:
+    """A number that the address keeps under a key: that of a query, another one has none at first."""
+    state, is_new = st.session_state, url.is_new(key)
+    Param(key, None, lambda texts: int(texts[0]) if texts[0].isdecimal() else None, lambda own: [str(own)]).load()
+    if state.get(f"_{key}_of", query.key) != query.key and not is_new:
+        state[key] = None
+    state[f"_{key}_of"] = query.key
+    return state[key]
 
 
 def tiles(hits: Sequence[Hit]) -> list[dict[str, Any]]:

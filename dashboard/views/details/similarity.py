@@ -12,10 +12,9 @@ from dashboard.drawing import markup
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.panels import Panel, fitted
 from dashboard.state import controls
-from dashboard.state.url import Param
 from dashboard.views.details import figures, finding
 from dashboard.views.details.finding import DetailHits, Query
-from dashboard.views.details.results import HIT
+from dashboard.views.details.results import HIT, number_of
 from ingest.vision.colour_maps import colour_table
 from ingest.vision.details.search import Hit
 from store.records import RunRecord
@@ -32,8 +31,7 @@ def show(run: RunRecord, query: Query, found: DetailHits, shown: Hit) -> None:
     hits = found.hits[:PICTURES]
     hits = hits if shown in hits else [*hits[:-1], shown]
     part = finding.part_of(run, query, mirrored=False)
-    Param(PATCH, None, lambda texts: int(texts[0]) if texts[0].isdecimal() else None, lambda own: [str(own)]).load()
-    number = st.session_state[PATCH]
+    number = number_of(PATCH, query)
     number = number if number is not None and number < part.rows * part.cols else None
     row, col = divmod(number or 0, part.cols)
     marked = (col / part.cols, row / part.rows, (col + 1) / part.cols, (row + 1) / part.rows)

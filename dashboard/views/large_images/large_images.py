@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,24 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import components
-from dashboard.data import cache, iiif
+from dashboard.components import card, crop
+from dashboard.components.card import regions
+from dashboard.components.card.tiles import tiles_of
+from dashboard.compute.rows import records
+from dashboard.data import cache
 from dashboard.drawing import markup
 from dashboard.drawing.figure import ColourBar
-from dashboard.state import controls, navigation
+from dashboard.selection import selected
+from dashboard.selection import show as selecting
+from dashboard.selection.selection import Selection
+from dashboard.state import controls, filter_bar, navigation
+from dashboard.state.filter_bar import Filtered
+from dashboard.views.large_images import exports
 from dashboard.views.large_images.patch_viewer import Box, Goal, Patch, viewer
 from ingest.vision.colour_maps import colour_table
 from store.counts import counted
 from store.patches import PatchRunRecord
+from store.records import RunRecord
 
 COLOURS = "viridis"
 LEADERS = 60  # pictures that are shown by their best patch
@@ -32,6 +43,7 @@ MEANINGS = {
 
 def page() -> None:
     """The page."""
+    card.show_waiting()
     st.title("Large images")
     image_id = cache.current_image()
     image = None if image_id is None else cache.image(image_id)
@@ -39,13 +51,20 @@ def page() -> None:
     if image is None or not runs:
         nothing_yet()
         return
+    network = cache.current_run()
+    network = network if network is not None and network.collection == image["collection"] else None
+    filtered = filter_bar.bar(network or runs[-1], "the list below holds these alone")
     run = chosen_run(runs)
     found = cache.patches(run.run_id, image["image_id"])
     if found.empty:
         st.info(f"Run {run.run_id} has no patches of this picture. These pictures have some:")
     else:
         show(run, image, found)
-    leaders(run)
+    if filtered.empty:
+        return
+    opened = leaders(run, network, filtered)
+    if opened is not None:
+        card.show_later(opened)
 
 
 def nothing_yet() -> None:
@@ -84,36 +103,59 @@ def show(run: PatchRunRecord, image: cache.ImageRow, found: pd.DataFrame) -> Non
     # A score that is the least itself is not lost to rounding.
     left = found[found["score"] >= least - 1e-9 * max(1.0, abs(high))]
     rank, goal = goal_of(image, found)
+    shown = left.to_dict("records")
     with place:
         viewer(
-            described(image),
-            [patch_of(run, image, row, low, high) for row in left.to_dict("records")],
+            image["image_id"],
+            image["alt"],
+            tiles_of(image),
+            [patch_of(run, image, row, low, high) for row in shown],
             rank,
             goal,
             cache.library_route(),
             lambda number: choose(image["image_id"], number),
         )
     st.html(markup.notes([summary(run, image, len(left), len(found))], legend(run, low, high)))
+    if goal is not None and rank is not None:
+        act(image, rank, goal.box)
     st.subheader("The patches", anchor=False)
     clicked = components.gallery(items(run, left), "selected_patches", selected=rank, size=130)
+    downloads(run, image, left)
     if clicked is not None:
         choose(image["image_id"], clicked)
         st.rerun()
 
 
-def described(image: cache.ImageRow) -> dict[str, Any]:
-    """A picture as the browser needs it: its tiles come from the image service."""
-    image_id = image["image_id"]
-    row = {"image": image_id, "alt": image["alt"], "width": image["width"], "height": image["height"]}
-    row |= {"thumb": cache.thumb_url(image_id), "tiles": None, "version": "", "sentence": ""}
-    try:
-        original = iiif.original(cache.db(), image_id)
-    except iiif.ImageError as error:
-        return row | {"sentence": f"{error} What is shown is its thumbnail."}
-    if original.service:
-        return row | {"tiles": f"{original.service}/info.json"}
-    info = iiif.info(cache.db(), image_id, f"{cache.service_route()}/{image_id}")
-    return row | {"tiles": info, "version": original.version}
+def act(image: cache.ImageRow, rank: int, box: Box) -> None:
+    """What can be done with the patch that was chosen: save it as a region, and search for it elsewhere."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.markdown(f"**Patch {rank}**", width="content")
+        regions.form(image["image_id"], box, "patch_region")
+        if cache.runs_with_patches():
+            icon = ":material/center_focus_strong:"
+            navigation.link("details", "Find this detail", image["image_id"], icon, crop=crop.words(box))
+
+
+def downloads(run: PatchRunRecord, image: cache.ImageRow, left: pd.DataFrame) -> None:
+    """The patches as files: those of the picture that are shown, and those of all pictures of the run."""
+    names, image_id = cache.images(image["collection"]), image["image_id"]
+    own = left.assign(image_id=image_id)
+    with st.container(horizontal=True):
+        for label, key, make in (
+            ("These patches (CSV)", "patches_csv", partial(exports.table, own, names)),
+            (
+                "Those of all pictures (CSV)",
+                "patches_all_csv",
+                lambda: exports.table(cache.patch_boxes(run.run_id), names),
+            ),
+        ):
+            st.download_button(label, make, f"{key[:-4]}-{run.run_id}.csv", "text/csv", key=key, on_click="ignore")
+        rows = records(left)
+        texts = [f"Patch {row['rank']}: {words(run, row['score'])}, {run.title}" for row in rows]
+        page = exports.annotations(image, rows, texts, cache.services())
+        if page is not None:
+            kind = "application/json"
+            st.download_button("IIIF annotations", page, "patches.json", kind, key="patches_iiif", on_click="ignore")
 
 
 def patch_of(run: PatchRunRecord, image: cache.ImageRow, row: Mapping[Any, Any], low: float, high: float) -> Patch:
@@ -179,10 +221,15 @@ def choose(image_id: int, rank: int) -> None:
     st.session_state[_GOAL] = (image_id, rank, turn + 1)
 
 
-def leaders(run: PatchRunRecord) -> None:
-    """The pictures that have patches, by the score of their best."""
-    found = cache.patch_leaders(run.run_id)
+def leaders(run: PatchRunRecord, network: RunRecord | None, filtered: Filtered) -> int | None:
+    """The pictures that have patches and that the filter leaves, by the score of their best, and what can be done with
+    them; returns the one whose card was asked for."""
+    every = cache.patch_leaders(run.run_id)
+    found = every[filtered.among(every["image_id"].to_numpy(dtype=np.int64))]
     st.subheader("Pictures by their best patch", anchor=False)
+    if found.empty:
+        st.info(f"None of the pictures that the filter leaves has patches of run {run.run_id}.")
+        return None
     shown = found.head(LEADERS)
     if len(found) > len(shown):
         st.caption(f"The first {len(shown)} of {counted(len(found), 'picture')}.")
@@ -190,10 +237,18 @@ def leaders(run: PatchRunRecord) -> None:
         int(row["image_id"]): f"{words(run, row['score'])} · {counted(int(row['patches']), 'patch')}"
         for row in shown.to_dict("records")
     }
-    ids = shown["image_id"].to_numpy(dtype=np.int64)
-    clicked = components.gallery(cache.items(ids, captions), "patch_leaders", cache.current_image(), size=110)
+    selected.read_from_url(run.collection)
+    known = [] if network is None else cache.features(network.run_id)[0].tolist()
+    pictures = cache.items(shown["image_id"].to_numpy(dtype=np.int64), captions)
+    clicked = selecting.results(pictures, "patch_leaders", known, 130, cache.current_image())
     if clicked is not None and clicked != cache.current_image():
         navigation.choose("image", clicked)
+    st.header("Selection", anchor=False)
+    places = found.set_index("image_id").rename(columns={"score": "best_patch_score"})
+    among, ids = np.sort(every["image_id"].to_numpy(np.int64)), np.sort(found["image_id"].to_numpy(np.int64))
+    marked = among[np.isin(among, selected.ids())]
+    name = f"large-images-{run.collection}"
+    return selecting.show(Selection(run.collection, marked if len(marked) else ids, among, places, name), "")
 
 
 page()

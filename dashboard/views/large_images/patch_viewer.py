@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
+from dashboard.components.card.tiles import Tiles
 from dashboard.components.modules import DEEP_ZOOM, OPENSEADRAGON, joined
 from ingest.vision.geometry import Box
 
@@ -36,19 +36,25 @@ class Goal:
 
 
 def viewer(
-    image: dict[str, Any],
+    image_id: int,
+    alt: str,
+    tiles: Tiles,
     patches: Sequence[Patch],
     rank: int | None,
     goal: Goal | None,
     library: str,
     picked: Callable[[int], None],
 ) -> None:
-    """The viewer of an `image`: its number as `image`, alt, width, height, thumb, tiles, version and sentence, as the
-    browser needs them. The patch of this `rank` is marked; `picked` is called, before the next run, with the rank of
-    the one that was clicked. `library` is the address of OpenSeadragon. + − 0 zoom, 1 shows the scan's own pixels, f
-    fills the screen."""
+    """The viewer of an image, with its words for who cannot see it and where its pixels are. The patch of this `rank`
+    is marked; `picked` is called, before the next run, with the rank of the one that was clicked. `library` is the
+    address of OpenSeadragon. + − 0 zoom, 1 shows the scan's own pixels, f fills the screen."""
+    width, height = tiles.size
     data = {
-        **image,
+        **{name: value for name, value in vars(tiles).items() if name != "size"},
+        "image": int(image_id),
+        "alt": alt,
+        "width": int(width),
+        "height": int(height),
         "library": library,
         "patches": [vars(patch) for patch in patches],
         "rank": rank,

@@ -22,8 +22,9 @@ from dashboard.data import cache, uploads
 from dashboard.drawing import markup
 from dashboard.drawing.panels import fitted
 from dashboard.drawing.text import sources
-from dashboard.state import controls, examples, filter_bar, widgets
-from dashboard.state.examples import Examples
+from dashboard.selection import examples
+from dashboard.selection.examples import Examples
+from dashboard.state import controls, filter_bar, widgets
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.similar import analyses, words
 from store.records import RunRecord
