@@ -6,7 +6,7 @@ import copy
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -105,13 +105,15 @@ OPTIONS = {
 class SSLDataSettings(Strict):
     """What is trained with: a `source` as `run` takes it, the `table` that describes it (the folder's metadata.csv
     unless said), and the first `limit` pictures. `label` is a column by which k-NN accuracy is measured; nothing is
-    learned from it."""
+    learned from it. Of a folder of `synth cluttered` each view has clutter of its own where `redraw` says so, and with
+    `clutter and place` its digit lies elsewhere too."""
 
     source: str
     collection: str | None = None
     table: str | None = None
     label: str | None = None
     limit: PositiveInt | None = None
+    redraw: Literal["nothing", "clutter", "clutter and place"] = "nothing"
 
 
 class ProbeSettings(Strict):
