@@ -13,10 +13,10 @@ from pydantic import Field, PositiveInt
 from ingest.errors import SourceError
 from ingest.training.reading import checked, read_yaml
 from ingest.vision.training.settings import Strict
-from ingest.vision.training.ssl import SSLSettings
+from ingest.vision.training.ssl.settings import SSLSettings
 
-# What is not said by a configuration or an option. `digits`: what learns within two minutes of one core on small binary
-# pictures; `fine-tune`: from the packaged weights, for a night of a small machine; `study`: the study of cluttered
+# What is not said by a configuration or an option. `digits`: a small network from random weights, for small binary
+# pictures; `fine-tune`: from the packaged weights, at sizes for machines without a GPU; `study`: the study of cluttered
 # digits as it was published (a GPU is wanted).
 PRESETS: dict[str, dict[str, Any]] = {
     "digits": {

@@ -31,7 +31,8 @@ from ingest.training.ssl.events import open_events, write_events
 from ingest.training.ssl.pictures import LARGER, UNKNOWN, Labels, SourcePictures, ViewMaker
 from ingest.training.ssl.probes import Quiet, chosen_probes, is_due, probe
 from ingest.training.ssl.processes import Processes
-from ingest.vision.training.ssl.metrics import collapse, feature_std, knn_accuracy
+from ingest.vision.training.ssl.collapse import collapse
+from ingest.vision.training.ssl.metrics import feature_std, knn_accuracy
 from ingest.vision.training.ssl.network import make_branches
 from ingest.vision.training.ssl.trainer import Trainer
 from ingest.vision.training.ssl.weights import to_bytes
