@@ -12,9 +12,13 @@ from safetensors.torch import load_file
 
 from ingest.errors import SourceError
 from ingest.report import Report
+from ingest.synth.cluttered import ClutteredSet, write_cluttered
+from ingest.task import Task
 from ingest.training.reading import checked
+from ingest.training.ssl.clutter import ClutteredPictures
 from ingest.training.ssl.config import PRESETS, SSLConfig, read_ssl_config
 from ingest.training.ssl.training import SSLTraining, train_ssl
+from ingest.vision.cluttered import Clutter
 from ingest.vision.training.ssl import trainer as steps
 from store import training
 from store.connection import reading
@@ -290,6 +294,23 @@ def test_tensorboard_where_it_is_there_and_where_not(folder, tmp_path, monkeypat
     found = train_ssl(job(tmp_path, own, tensorboard=True), Report())
     assert ("train/loss", found["metrics"]["train loss"], 1) in written
     assert {name for name, _, epoch in written if epoch == 0} > {"test/stripes/knn_accuracy"}
+
+
+@pytest.mark.parametrize("place", [False, True])
+def test_clutter_is_drawn_anew_for_each_view(tmp_path, place):
+    """Where the digit lies nothing but light is added to it; everywhere else two views differ."""
+    write_cluttered(tmp_path, ClutteredSet(Clutter((40, 30), 12, 0.9, 4, 5)), {"train": 2, "test": 1})
+    tasks = [Task(tmp_path / name, name, 1, 0.0) for name in ("train/00001.png", "test/00000.png")]
+    made = ClutteredPictures(tmp_path, tasks, 100, place)
+    for index, task in enumerate(tasks):
+        mask = np.asarray(Image.open(tmp_path / ".masks" / task.name)) > 0
+        views = [made.draw(index, np.random.default_rng(seed)).numpy() for seed in range(6)]
+        assert all(view.shape == (3, 30, 40) for view in views) and (made.stored(index).numpy()[0][mask] > 100).all()
+        assert (np.std(views, axis=0) > 0).any()
+        there = [(view[0][mask] > 100).all() for view in views]
+        assert not all(there) if place else all(there)
+    with pytest.raises(SourceError, match="data.redraw is for folders of `synth cluttered`"):
+        ClutteredPictures(tmp_path / "train", tasks, 100, place)
 
 
 def test_mixed_precision_trains(folder, tmp_path):

@@ -28,7 +28,7 @@ def numbers_of(db) -> dict:
 
 def test_killed_and_resumed_is_undisturbed(folder, tmp_path):  # noqa: F811
     path = tmp_path / "mine.yml"
-    path.write_text(yaml.safe_dump(settings(folder, probes={"every": 0}, training={"epochs": 30})))
+    path.write_text(yaml.safe_dump(settings(folder, probes={"every": 0}, training={"epochs": 12})))
 
     def words(name):
         return "train", "ssl", "--config", path, "--out", tmp_path / name, "--db", tmp_path / f"{name}.duckdb"

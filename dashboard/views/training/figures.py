@@ -23,6 +23,10 @@ TITLES = {
     "object_ratio": "object-to-image ratio in %",
     "train_size": "pictures to train with",
     "peak_memory_mb": "peak memory in MB",
+    "knn_accuracy": "k-NN accuracy",
+    "largest_class": "share of the largest class",
+    "teacher_entropy": "entropy of the teacher's distribution",
+    "feature_std": "spread of features",
     "pictures_per_second": "pictures a second",
 }
 
@@ -40,6 +44,20 @@ def curves(metrics: pd.DataFrame, task: str, metric: str) -> go.Figure:
     for (split, rows), tint in zip(chosen.groupby("split", sort=True), NAMED, strict=False):
         x, y = rows["epoch"].tolist(), rows["value"].tolist()
         fig.add_scatter(x=x, y=y, mode="lines+markers", name=str(split), line={"color": tint}, marker={"size": 4})
+    return _laid_out(fig, "epoch", titled(task, metric))
+
+
+def side_by_side(metrics: pd.DataFrame, names: Mapping[int, str], task: str, metric: str) -> go.Figure:
+    """One measurement over the epochs of several trainings, called as `names` has them; the test's dashed where there
+    is one of both."""
+    chosen = metrics[(metrics["task"] == task) & (metrics["metric"] == metric)]
+    dashed, fig = chosen["split"].nunique() > 1, go.Figure()
+    for place, (number, name) in enumerate(names.items()):
+        for split, rows in chosen[chosen["training_id"] == number].groupby("split", sort=True):
+            line = {"color": NAMED[place % len(NAMED)], "dash": "dash" if dashed and split == "test" else "solid"}
+            x, y = rows["epoch"].tolist(), rows["value"].tolist()
+            shown = f"{name}, {split}" if dashed else name
+            fig.add_scatter(x=x, y=y, mode="lines+markers", name=shown, line=line, marker={"size": 4})
     return _laid_out(fig, "epoch", titled(task, metric))
 
 

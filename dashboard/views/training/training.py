@@ -11,11 +11,11 @@ import streamlit as st
 from dashboard.data import trainings
 from dashboard.drawing import tables
 from dashboard.state import controls
-from dashboard.views.training import figures, patches
+from dashboard.views.training import comparison, figures, patches, probes, views
 from store.counts import counted
 
 NONE = "–"
-COSTS = ("seconds", "pictures_per_second", "peak_memory_mb", "learning_rate")
+COSTS = ("seconds", "pictures_per_second", "peak_memory_mb", "learning_rate", "weight_decay", "momentum")
 Runs = Sequence[Mapping[str, Any]]
 
 
@@ -24,13 +24,27 @@ def page() -> None:
     st.title("Training")
     runs = trainings.trainings()
     if not runs:
-        st.info("Nothing has been trained into this database yet. Type this, with a configuration of your own:")
-        st.code("python -m ingest train ips --config examples/configs/megapixel-mnist.yml", language="bash")
+        st.info(
+            "Nothing has been trained into this database yet. Type one of these, with a folder or settings of your own:"
+        )
+        ways = (
+            "# a network, on your pictures, without labels",
+            "python -m ingest train ssl FOLDER",
+            "# the selection of patches in large pictures, by labels that a table has",
+            "python -m ingest train ips --config examples/configs/megapixel-mnist.yml",
+        )
+        st.code("\n".join(ways), language="bash")
+        views.show(None)
         return
     show_experiment(runs)
     run = pick(runs)
-    metrics = trainings.metrics([run["training_id"]])
-    show_curves(run, metrics)
+    beside = comparison.choose(run, runs)
+    metrics = trainings.metrics([each["training_id"] for each in (run, *beside)])
+    show_curves(run, beside, metrics)
+    comparison.show_settings([run, *beside], metrics)
+    if run["kind"] == "ssl":
+        probes.show(run)
+        views.show(run)
     show_selected(run)
 
 
@@ -102,6 +116,7 @@ def pick(runs: Runs) -> Mapping[str, Any]:
     )
     run = by_number[number]
     state = "finished" if run["finished_at"] is not None else "not finished: the same command goes on with it"
+    state += " (Ctrl+C stops it)" * (run["finished_at"] is None)
     st.caption(f"{run['done']} of {counted(run['epochs'], 'epoch', 'epochs')} · seed {run['seed']} · {state}")
     with st.expander("Settings", icon=":material/settings:"):
         st.json(run["config"])
@@ -115,8 +130,8 @@ def label(run: Mapping[str, Any]) -> str:
     return f"{run['training_id']} · {run['name']}{f' · {varied}' if varied else ''}{seed}"
 
 
-def show_curves(run: Mapping[str, Any], metrics: pd.DataFrame) -> None:
-    """What was measured in each epoch."""
+def show_curves(run: Mapping[str, Any], beside: Runs, metrics: pd.DataFrame) -> None:
+    """What was measured in each epoch, of this training and of those beside it."""
     if metrics.empty:
         st.info("No epoch is done yet. This page shows the first one as soon as it is.")
         return
@@ -125,7 +140,11 @@ def show_curves(run: Mapping[str, Any], metrics: pd.DataFrame) -> None:
     chosen = controls.selectbox(
         "Curve", offered, first, key="curve", format_func=lambda m: figures.titled(*m), width=320
     )
-    st.plotly_chart(figures.curves(metrics, *chosen), key="training_chart")
+    names = {each["training_id"]: label(each) for each in (run, *beside)}
+    figure = figures.side_by_side(metrics, names, *chosen) if beside else figures.curves(metrics, *chosen)
+    st.plotly_chart(figure, key="training_chart")
+    if sentence := comparison.collapsed(run, metrics[metrics["training_id"] == run["training_id"]]):
+        st.warning(sentence)
     st.download_button(
         "CSV of all curves",
         tables.safe_csv(metrics),

@@ -6,17 +6,17 @@ import copy
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
 
 from ingest.errors import SourceError
 from ingest.training.reading import checked, read_yaml
 from ingest.vision.training.settings import Strict
-from ingest.vision.training.ssl import SSLSettings
+from ingest.vision.training.ssl.settings import SSLSettings
 
-# What is not said by a configuration or an option. `digits`: what learns within two minutes of one core on small binary
-# pictures; `fine-tune`: from the packaged weights, for a night of a small machine; `study`: the study of cluttered
+# What is not said by a configuration or an option. `digits`: a small network from random weights, for small binary
+# pictures; `fine-tune`: from the packaged weights, at sizes for machines without a GPU; `study`: the study of cluttered
 # digits as it was published (a GPU is wanted).
 PRESETS: dict[str, dict[str, Any]] = {
     "digits": {
@@ -105,13 +105,15 @@ OPTIONS = {
 class SSLDataSettings(Strict):
     """What is trained with: a `source` as `run` takes it, the `table` that describes it (the folder's metadata.csv
     unless said), and the first `limit` pictures. `label` is a column by which k-NN accuracy is measured; nothing is
-    learned from it."""
+    learned from it. Of a folder of `synth cluttered` each view has clutter of its own where `redraw` says so, and with
+    `clutter and place` its digit lies elsewhere too."""
 
     source: str
     collection: str | None = None
     table: str | None = None
     label: str | None = None
     limit: PositiveInt | None = None
+    redraw: Literal["nothing", "clutter", "clutter and place"] = "nothing"
 
 
 class ProbeSettings(Strict):

@@ -36,6 +36,10 @@ class Pictures(Protocol):
         """A picture uint8 (3, height, width) for one view; what is random in the picture itself comes from `rng`."""
         ...
 
+    def stored(self, index: int) -> Tensor:
+        """A picture as its file has it."""
+        ...
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -63,6 +67,9 @@ class SourcePictures:
         return len(self.tasks)
 
     def draw(self, index: int, rng: np.random.Generator) -> Tensor:
+        return self.stored(index)
+
+    def stored(self, index: int) -> Tensor:
         return self.read(self.tasks[index])
 
     def read(self, task: Task) -> Tensor:
@@ -143,11 +150,8 @@ class ViewMaker:
     def whole(self, indices: Sequence[int], size: int = 64) -> Iterator[Tensor]:
         """Batches uint8 (n, 3, size, size) of the pictures themselves: the short side resized, the middle cut out."""
         for start in range(0, len(indices), size):
-            drawn = [
-                self.pictures.draw(index, np.random.default_rng([self.seed, 0, index, TEACHER, 0]))
-                for index in indices[start : start + size]
-            ]
-            yield torch.stack([middle(picture, self.settings.size) for picture in drawn])
+            stored = [self.pictures.stored(index) for index in indices[start : start + size]]
+            yield torch.stack([middle(picture, self.settings.size) for picture in stored])
 
 
 def _stacked(pictures: Sequence[list[Tensor]]) -> list[Tensor]:

@@ -25,12 +25,14 @@ from ingest.sources.request import Request
 from ingest.task import Task
 from ingest.training.checkpoints import MODEL, Row, load_checkpoint, save_checkpoint, write_atomically
 from ingest.training.progress import peak_memory, seed_of
+from ingest.training.ssl.clutter import ClutteredPictures
 from ingest.training.ssl.config import SSLConfig
 from ingest.training.ssl.events import open_events, write_events
 from ingest.training.ssl.pictures import LARGER, UNKNOWN, Labels, SourcePictures, ViewMaker
 from ingest.training.ssl.probes import Quiet, chosen_probes, is_due, probe
 from ingest.training.ssl.processes import Processes
-from ingest.vision.training.ssl.metrics import collapse, feature_std, knn_accuracy
+from ingest.vision.training.ssl.collapse import collapse
+from ingest.vision.training.ssl.metrics import feature_std, knn_accuracy
 from ingest.vision.training.ssl.network import make_branches
 from ingest.vision.training.ssl.trainer import Trainer
 from ingest.vision.training.ssl.weights import to_bytes
@@ -115,7 +117,10 @@ class _Work:
                 raise SourceError("several processes read files alone: copy the pictures into a folder first")
             return found
 
-        pictures = SourcePictures(processes.share(tasks), LARGER * self.config.views.size)
+        found, short = processes.share(tasks), LARGER * self.config.views.size
+        pictures = SourcePictures(found, short)
+        if data.redraw != "nothing":
+            pictures = ClutteredPictures(Path(data.source).expanduser(), found, short, "place" in data.redraw)
         with self.report.progress(len(pictures), "reading") as advance:
             failed = pictures.check(advance)
         describe_failures(list(failed.items()), self.report)

@@ -85,6 +85,9 @@ class Counted:
     def draw(self, index, rng):
         return torch.full((3, 20, 20), int(rng.integers(256)), dtype=torch.uint8)
 
+    def stored(self, index):
+        raise AssertionError("views are drawn")
+
 
 @pytest.mark.parametrize("branches", ["same", "different"])
 def test_who_sees_what(branches):

@@ -11,8 +11,11 @@ from pydantic import ValidationError
 from torch import nn
 
 from ingest.vision.backbones import BackboneError, load
-from ingest.vision.training.ssl import SSLSettings, Trainer, Views, losses, metrics
+from ingest.vision.training.ssl import losses, metrics
+from ingest.vision.training.ssl.collapse import collapse
 from ingest.vision.training.ssl.network import Branch, Encoder, make_branches
+from ingest.vision.training.ssl.settings import SSLSettings
+from ingest.vision.training.ssl.trainer import Trainer, Views
 from ingest.vision.training.ssl.weights import to_bytes
 
 SIDE, DIM, OUTPUTS, PICTURES = 4, 6, 5, 8
@@ -291,10 +294,10 @@ def test_spread_and_entropy_and_what_is_said_of_them():
     probabilities = softmax(np.random.default_rng(1).normal(size=(5, 4)))
     wanted = -(probabilities * np.log(probabilities)).sum(axis=1).mean()
     assert metrics.entropy(torch.from_numpy(probabilities)) == pytest.approx(wanted, rel=1e-6)
-    assert metrics.collapse(0.5, 2.0, 16) == "" == metrics.collapse(0.5, None, 16)
-    assert "nearly the same (spread 0.001" in metrics.collapse(0.001, 2.0, 16)
-    assert "a single output" in metrics.collapse(0.5, 0.001, 16)
-    assert "is even (entropy 2.772, and ln 16 is 2.773)" in metrics.collapse(0.5, 2.772, 16)
+    assert collapse(0.5, 2.0, 16) == "" == collapse(0.5, None, 16)
+    assert "nearly the same (spread 0.001" in collapse(0.001, 2.0, 16)
+    assert "a single output" in collapse(0.5, 0.001, 16)
+    assert "is even (entropy 2.772, and ln 16 is 2.773)" in collapse(0.5, 2.772, 16)
 
 
 def test_a_training_that_is_made_to_collapse_is_found_out():
@@ -306,7 +309,7 @@ def test_a_training_that_is_made_to_collapse_is_found_out():
     )
     made, batch = trainer(own, 1), views(own)
     found = [made.train([batch]).means() for _ in range(60)]
-    sentences = [metrics.collapse(each["feature_std"], each["teacher_entropy"], OUTPUTS) for each in found]
+    sentences = [collapse(each["feature_std"], each["teacher_entropy"], OUTPUTS) for each in found]
     assert sentences[0] == "" and "a single output" in sentences[-1]
 
 

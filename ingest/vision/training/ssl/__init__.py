@@ -1,9 +1,2 @@
 """Self-supervised training: a student learns from a teacher that is its own average (DINO, Caron et al. 2021,
 arXiv 2104.14294; InfoNCE, van den Oord et al. 2018, arXiv 1807.03748)."""
-
-from __future__ import annotations
-
-from ingest.vision.training.ssl.settings import SSLSettings
-from ingest.vision.training.ssl.trainer import Trainer, Views
-
-__all__ = ["SSLSettings", "Trainer", "Views"]

@@ -1,4 +1,4 @@
-"""Whether a self-supervised training learns, and whether it has collapsed."""
+"""What is measured of a self-supervised training: whether it learns, and what tells of a collapse."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 KNN_TEMPERATURE = 0.07  # of the neighbours' votes, as DINO's
-SAME = 0.02  # feature_std below which all pictures count as one
-CLOSE = 0.005  # of ln K: how near the teacher's entropy is to an end of its range
 
 
 def feature_std(features: Tensor) -> float:
@@ -48,27 +46,3 @@ def knn_accuracy(features: np.ndarray, labels: np.ndarray, k: int = 20) -> float
         np.add.at(votes, (np.arange(len(rows))[:, None], labels[near]), weights)
         right += int((votes.argmax(axis=1) == labels[rows]).sum())
     return right / len(labels)
-
-
-def collapse(spread: float, teacher_entropy: float | None, outputs: int) -> str:
-    """A sentence where a training has collapsed, '' where not: `spread` is `feature_std`, `teacher_entropy` DINO's
-    (None for another loss) over so many outputs."""
-    if spread < SAME:
-        return (
-            f"the network has collapsed: the features of all pictures are nearly the same (spread {spread:.3f}, where "
-            "1 is evenly spread)"
-        )
-    if teacher_entropy is None:
-        return ""
-    most = math.log(outputs)
-    if teacher_entropy < CLOSE * most:
-        return (
-            f"the teacher has collapsed: its distribution is a single output (entropy {teacher_entropy:.3f} of at most "
-            f"{most:.3f})"
-        )
-    if teacher_entropy > (1 - CLOSE) * most:
-        return (
-            f"the teacher says nothing yet, or has collapsed: its distribution is even (entropy {teacher_entropy:.3f}, "
-            f"and ln {outputs} is {most:.3f})"
-        )
-    return ""
