@@ -22,7 +22,7 @@ from ingest.metadata import chosen_collection
 from ingest.task import Task
 from ingest.vision import pages
 from ingest.vision.loader import BadImage
-from ingest.vision.paths import file_and_part, named_page, page_name, raw_name
+from ingest.vision.paths import file_and_part, named_box, named_page, page_name, raw_name
 from store import read, write
 from store.connection import reading, writing
 from store.records import StoredImage
@@ -107,6 +107,8 @@ def compare(source: str | None, known: StoredImages, failures: Iterable[str] = (
     if not folder.is_dir():
         return State(False, duplicates=twice)
     gone, changed = gone_and_changed(folder, local)
+    if all(named_box(name) for name in local):  # parts of pictures: the other files are another collection's
+        return State(True, gone, changed, [], twice)
     held = {_file_of(folder, name) for name in local}
     return State(True, gone, changed, _new(folder, {*held, *failures}), twice)
 

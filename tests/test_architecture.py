@@ -15,7 +15,8 @@ LOWEST = {"vision", "errors", "report", "notation", "addresses"}
 BELOW = {
     "tables": LOWEST | {"files"},
     "changes": LOWEST | {"tables", "files", "task", "merging", "metadata"},
-    "sources": LOWEST | {"tables", "files", "task", "merging", "metadata", "changes", "remote_files", "web"},
+    "sources": LOWEST
+    | {"tables", "files", "task", "merging", "metadata", "changes", "remote_files", "web", "open_picture"},
     "pipeline": LOWEST | {"isolation", "results", "task"},
 }
 

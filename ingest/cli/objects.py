@@ -52,6 +52,10 @@ from ingest.report import Report
     help="Take what all keys of a picture have in common from them, as networks such as DINOv2 need; the papers, on "
     "DINO, do not.",
 )
+@click.option(
+    "--as-collection",
+    help="Make the objects pictures of a collection of this name too, for `embed`, `project` and the pages.",
+)
 @click.option("--run", "run_id", type=int, help="Continue this run of the view object_runs, with its settings.")
 @images_option
 @where_option
@@ -67,6 +71,7 @@ def objects(
     device: str,
     tau: float | None,
     k_patches: int | None,
+    as_collection: str | None,
     **options: Any,
 ) -> None:
     """Find what stands out in each picture, without training: boxes, with scores and thumbnails (view objects).
@@ -84,4 +89,19 @@ def objects(
     if run_id is not None:
         stored_run(db, run_id)
     listing = narrow(db, list_source(db, source, report), images, where)
-    finish(report, find_objects(db, listing, settings, report, run_id, device))
+    counts = find_objects(db, listing, settings, report, run_id, device)
+    if as_collection and counts["run_id"] is not None:
+        counts["derived"] = _derive(db, counts["run_id"], as_collection, report)
+    finish(report, counts)
+
+
+def _derive(db: Path, run_id: int, name: str, report: Report) -> dict[str, Any]:
+    """The objects of a run as the pictures of a collection: what became of them."""
+    from ingest import workflow
+    from ingest.sources.registry import list_source
+    from ingest.sources.request import Request
+
+    listing = list_source(db, Request(f"objects:{run_id}", name), report)
+    found = workflow.scan(db, listing, None, report)
+    already = len(listing.tasks) - found.done - found.failed
+    return {"collection": listing.collection, "new": found.done, "already": already, "failed": found.failed}

@@ -118,6 +118,10 @@ def finish(report: Report, counts: dict[str, Any]) -> None:
         line += f" · {', '.join(counts['projections'])}"
     if (number := counts.get("objects")) is not None:
         line += f" · {counted(number, 'object')}"
+    if found := counts.get("derived"):
+        line += (
+            f" · {found['collection']}: {found['new']} new, {found['already']} already there, {found['failed']} failed"
+        )
     if found := counts.get("details"):
         line += f" · patches of {found['new']} new, {found['already']} already there, {found['failed']} failed"
     if counts.get("projections_failed"):
@@ -125,7 +129,8 @@ def finish(report: Report, counts: dict[str, Any]) -> None:
     if counts["images_per_second"]:
         line += f" · {counts['images_per_second']:.1f} images/s"
     layouts = counts.get("projections") or counts.get("projections_failed")
-    if not counts["new"] and not counts["failed"] and not layouts:
+    derived = counts.get("derived") or {"new": 0, "failed": 0}
+    if not any(each[name] for each in (counts, derived) for name in ("new", "failed")) and not layouts:
         line += " · nothing to do"
     line += f" → {counts['db']}"
     if counts["new"] + counts["already"]:

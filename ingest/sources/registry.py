@@ -14,6 +14,7 @@ from ingest.errors import SourceError
 from ingest.sources.film import FilmSource
 from ingest.sources.folder import FolderSource
 from ingest.sources.iiif import IiifSource
+from ingest.sources.objects import ObjectsSource
 from ingest.sources.remote import RemoteSource
 from ingest.sources.request import Request
 from ingest.sources.source import Source, StoredCollection
@@ -21,9 +22,16 @@ from ingest.sources.source import Source, StoredCollection
 if TYPE_CHECKING:
     from ingest.report import Report
     from ingest.sources.listing import Listing
+    from ingest.task import Task
 
 # The first that recognises it: a kind of source that is new comes before the folder, which takes all that is left.
-SOURCES: list[Source] = [RemoteSource(), IiifSource(), FilmSource(), FolderSource()]
+SOURCES: list[Source] = [
+    ObjectsSource(lambda stored: tasks_again(stored)),
+    RemoteSource(),
+    IiifSource(),
+    FilmSource(),
+    FolderSource(),
+]
 
 
 def source_of(address: str) -> Source:
@@ -76,11 +84,16 @@ def list_collection(db: Path, collection: str | None, allow_hosts: tuple[str, ..
         row = chosen_collection(con, collection)
         known = read.known(con, row["collection_id"])
         sizes = read.sizes(con, row["collection_id"]) if any("://" in name for name in known) else {}
-    left = StoredCollection(row["source"], known, sizes, allow_hosts)
-    tasks = []
+    stored = StoredCollection(row["source"], known, sizes, allow_hosts)
+    return Listing(row["name"], row["collection_id"], tasks_again(stored), known, close=stored.closing.close)
+
+
+def tasks_again(stored: StoredCollection) -> list[Task]:
+    """The tasks that read a collection's pictures again, each made by the first kind of source that claims it."""
+    tasks: list[Task] = []
     for kind in SOURCES:
-        found = kind.read_again(left)
+        found = kind.read_again(stored)
         names = {task.name for task in found}
-        left = replace(left, known={name: held for name, held in left.known.items() if name not in names})
+        stored = replace(stored, known={name: held for name, held in stored.known.items() if name not in names})
         tasks = found + tasks
-    return Listing(row["name"], row["collection_id"], tasks, known, close=left.closing.close)
+    return tasks

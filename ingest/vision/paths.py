@@ -1,7 +1,9 @@
 r"""What a picture is called in its collection, and the way back to its file.
 
 A name is the path below the collection's folder with forward slashes, printable. A picture that is one of many in a
-file says which behind a hash: `letters/box 1.pdf#page=3`, `film.mp4#t=12.500` (for frames see `ingest.vision.film`).
+file says which behind a hash: `letters/box 1.pdf#page=3`, `film.mp4#t=12.500` (for frames see `ingest.vision.film`). A
+part of a picture says which, in pixels, as Media Fragments do: `plate.jpg#xywh=12,40,300,200`,
+`box.pdf#page=3&xywh=0,40,300,200`.
 """
 
 from __future__ import annotations
@@ -10,7 +12,11 @@ import os
 import re
 
 _PAGE = re.compile(r"(.+)#page=([1-9][0-9]{0,8})", re.DOTALL)
-_PART = re.compile(r"(.+?)(#(?:page=[1-9][0-9]{0,8}|t=[0-9]+\.[0-9]{3}))?", re.DOTALL)
+_XYWH = "xywh=[0-9]{1,9},[0-9]{1,9},[1-9][0-9]{0,8},[1-9][0-9]{0,8}"
+_PART = re.compile(rf"(.+?)(#(?:{_XYWH}|(?:page=[1-9][0-9]{{0,8}}|t=[0-9]+\.[0-9]{{3}})(?:&{_XYWH})?))?", re.DOTALL)
+_BOX = re.compile(rf"(.+)[#&]({_XYWH})", re.DOTALL)
+
+PixelBox = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 def printable(name: str) -> str:
@@ -47,6 +53,24 @@ def named_page(name: str) -> tuple[str, int] | None:
     """The file and the page behind the result of `page_name`; None for other names."""
     match = _PAGE.fullmatch(name)
     return (match[1], int(match[2])) if match else None
+
+
+def box_name(name: str, box: PixelBox) -> str:
+    """What a part of the picture `name` is called, its `box` in pixels; of a picture that is a part itself, that of the
+    whole."""
+    whole, outer = named_box(name) or (name, (0, 0, 0, 0))
+    left, top = outer[0] + box[0], outer[1] + box[1]
+    sign = "&" if file_and_part(whole)[1] else "#"
+    return f"{whole}{sign}xywh={left},{top},{box[2] - box[0]},{box[3] - box[1]}"
+
+
+def named_box(name: str) -> tuple[str, PixelBox] | None:
+    """The picture and the box behind the result of `box_name`; None for other names."""
+    match = _BOX.fullmatch(name)
+    if match is None or not file_and_part(name)[1]:
+        return None
+    left, top, width, height = (int(number) for number in match[2].removeprefix("xywh=").split(","))
+    return match[1], (left, top, left + width, top + height)
 
 
 def file_and_part(name: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from ingest.vision.loader import check_file
 from ingest.vision.originals import Place
 from ingest.vision.signatures import HEAD
 from ingest.vision.windows import raster, tiff
-from ingest.vision.windows.scan import Scan, whole
+from ingest.vision.windows.scan import Scan, ScanPart, whole
 
 __all__ = ["MAX_WHOLE", "BadImage", "Scan", "TooLarge", "opened"]
 
@@ -27,6 +27,10 @@ _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 def opened(place: Place) -> Scan:
     """The picture that lies there, open to be read in parts. BadImage if it is gone, cannot be read, or has to be
     decoded whole and has more than MAX_WHOLE pixels (TooLarge)."""
+    if place.box is not None:
+        scan = opened(place.whole)
+        originals.check_box(place.box, scan.size)
+        return ScanPart(scan, place.box)
     return _in_parts(place) or whole(originals.read(place, MAX_WHOLE))
 
 

@@ -120,6 +120,24 @@ class Scan:
         return made
 
 
+class ScanPart(Scan):
+    """A part of an open picture, (left, top, right, bottom) in its upright pixels, as a picture of its own."""
+
+    def __init__(self, scan: Scan, box: PixelBox):
+        self._scan, self._box = scan, box
+        self.size = (box[2] - box[0], box[3] - box[1])
+        self.bytes = scan.bytes
+
+    def read(self, box: PixelBox, size: tuple[int, int]) -> Image.Image:
+        left, top, right, bottom = box
+        if not (0 <= left < right <= self.size[0] and 0 <= top < bottom <= self.size[1]):
+            raise ValueError(f"no part of a picture of {self.size[0]} × {self.size[1]} pixels: {box}")
+        across, down = self._box[:2]
+        part = self._scan.read((left + across, top + down, right + across, bottom + down), size)
+        self.bytes = self._scan.bytes
+        return part
+
+
 def whole(image: Image.Image) -> Scan:
     """A decoded upright RGB picture as a scan."""
     scan = Scan([picture_level(image)])
