@@ -14,6 +14,7 @@ from tests.bench import (
     fit,
     ingest_rate,
     memory,
+    objects,
     pages,
     patches,
     recurring,
@@ -40,6 +41,7 @@ BENCHES = {
     "details": details,
     "recurring": recurring,
     "patches": patches,
+    "objects": objects,
 }
 
 

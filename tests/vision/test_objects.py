@@ -8,12 +8,14 @@ import torch
 from PIL import Image
 
 from ingest.vision.backbones import BackboneError, load
+from ingest.vision.details.crops import overlap
 from ingest.vision.embedding import cells_of
 from ingest.vision.geometry import Frame, fit_image
 from ingest.vision.objects import METHODS, PatchKeys, object_settings, patch_keys, propose
 from ingest.vision.objects.keys import outliers
 from ingest.vision.objects.lost import lost
 from ingest.vision.objects.tokencut import UNLIKE, bipartition, tokencut
+from tests.support.objects import centred, scene
 from tests.support.pictures import noise
 
 GRIDS = [(5, 8), (9, 4), (1, 17), (16, 1)]
@@ -295,3 +297,19 @@ def test_a_planted_object_is_found_in_a_picture(packaged, fit):
         across, down = (frame.x1 - frame.x0) / frame.cols, (frame.y1 - frame.y0) / frame.rows
         assert np.abs([(x0 - 200) / across, (x1 - 380) / across]).max() <= 1.5, (method, x0, x1)
         assert np.abs([(y0 - 90) / down, (y1 - 240) / down]).max() <= 1.5, (method, y0, y1)
+
+
+def test_boxes_of_generated_objects_are_found_and_a_box_in_the_middle_is_not_enough(packaged):
+    """CorLoc of both methods over pictures of one textured object on a texture (more of them: tests/bench/objects.py),
+    against a box in the middle of as much area. As they are, all keys correlate, and nothing is found."""
+    right = {"tokencut": 0, "lost": 0, "middle": 0}
+    for seed in range(8):
+        picture, box = scene(seed)
+        pixels, frame = fit_image(picture, packaged.rule, "aspect")
+        (keys,) = patch_keys(packaged, torch.from_numpy(pixels.copy())[None])
+        for method in METHODS:
+            (found,) = propose(keys, method)
+            right[method] += overlap(found.box(frame, *picture.size), box) >= 0.5
+            assert propose(keys, method, centre=False) == []
+        right["middle"] += overlap(centred(box, *picture.size), box) >= 0.5
+    assert min(right["tokencut"], right["lost"]) >= 6 and right["middle"] <= 2, right
