@@ -120,7 +120,10 @@ def links(con: Connection, run_id: int) -> list[StoredLink]:
 
 def set_groups(con: Connection, run_id: int, groups: Sequence[Any]) -> None:
     """Store the groups of a run in place of those it has: each with a kind, stage, mirrored, and places, which have an
-    image_id, box and matches. Their numbers are their order, from 1."""
+    image_id, box and matches. Their numbers are their order, from 1. Links that lost a place with its image go."""
+    whole = "SELECT link_id FROM recurring_end GROUP BY link_id HAVING count(*) = 2"
+    for table in ("recurring_link", "recurring_end"):
+        rows.fetch(con, f"DELETE FROM {table} WHERE link_id NOT IN ({whole})")
     rows.fetch(con, "DELETE FROM recurring_place WHERE run_id = ?", [run_id])
     every = [(number, each, place) for number, each in enumerate(groups, start=1) for place in each.places]
     columns: dict[str, list] = {"run_id": [run_id] * len(every), "group_id": [number for number, _, _ in every]}

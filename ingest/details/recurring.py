@@ -56,14 +56,7 @@ def find_recurring(db: Path, settings: RecurringSettings, report: Report) -> dic
         bank = bank_of(patch_features.patches(con, run.run_id))
     if stored is None:
         raise SourceError(f"run {run.run_id} does not say how its patches are coded; make them anew")
-    among = np.ones(len(bank), bool)
-    if settings.where is not None:
-        among = np.isin(bank.image_ids, matching(db, settings.where))
-    if among.sum() < 2:
-        which = "for which the condition holds" if settings.where else f"of run {run.run_id} that have patches"
-        raise SourceError(
-            f"two or more pictures are needed to find what recurs in them; there are {among.sum()} {which}"
-        )
+    among = _among(db, run.run_id, bank, settings.where)
     how = {"layer": stored.layer, "size": stored.size, "query_size": stored.query_size}
     how |= {"shares": boxes.SHARES, "boxes": boxes.MOST, "checked": CHECKED}
     with writing(db, PATIENCE) as con:
@@ -84,12 +77,21 @@ def find_recurring(db: Path, settings: RecurringSettings, report: Report) -> dic
         )
         for chunk in _chunks(found):
             _commit(db, run.run_id, search_id, chunk)
-        checkpoint(db, PATIENCE)
         pictures.report_thumbnails()
-    else:
-        with writing(db, PATIENCE) as con:  # links of another seed or condition may have come
-            _group(con, run.run_id)
+    with writing(db, PATIENCE) as con:  # images may have gone, and their links with them
+        _group(con, run.run_id)
+    checkpoint(db, PATIENCE)
     return _counts(db, run.run_id, search_id, plan, len(done), settings)
+
+
+def _among(db: Path, run_id: int, bank: PatchBank, where: str | None) -> np.ndarray:
+    """Which pictures of the bank are searched and searched in, bool (n,). SourceError for fewer than two."""
+    among = np.ones(len(bank), bool) if where is None else np.isin(bank.image_ids, matching(db, where))
+    if among.sum() < 2:
+        found = counted(int(among.sum()), "picture")
+        which = f"run {run_id} has patches of {found}" if where is None else f"the condition holds for {found} of them"
+        raise SourceError(f"two or more pictures are needed to find what recurs in them; {which}")
+    return among
 
 
 def _plan(bank: PatchBank, among: np.ndarray, seed: int) -> dict[int, int]:
@@ -198,7 +200,7 @@ def _beginning(plan: dict[int, int], left: dict[int, int], done: dict[int, Any],
     """What is going to be searched."""
     line = f"{sum(plan.values()):,} boxes in {len(plan):,} pictures"
     if len(left) < len(plan):
-        line += f", of which those of {len(plan) - len(left):,} pictures are searched already"
+        line += f", of which those of {counted(len(plan) - len(left), 'picture')} are searched already"
     if not left:
         return f"{line}: nothing is left; another --seed searches for other boxes"
     budget = settings.budget

@@ -2,6 +2,8 @@
 
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -11,14 +13,33 @@ from ingest.details.budget import Budget, parse_budget
 from ingest.vision.details import measuring
 from ingest.vision.details.crops import overlap
 from ingest.vision.details.recurring import boxes
+from store import recurring
 from store.connection import reading, writing
+from store.errors import StoreError
 from store.write import delete_images
-from tests.support import commands
+from tests.support import ROOT, commands
 from tests.support.databases import ask
 from tests.vision.test_details import textured
 
 HERE, THERE = (60, 40, 160, 130), (100, 50, 220, 158)  # a piece of the first picture, and where the second has it
 GROUPS = "SELECT * FROM recurring_details ORDER BY ALL"
+BOXES = 24  # of a picture: fewer than there are, which would take longer
+# The command in a process of its own, which stores each picture by itself, and after the second waits to be killed.
+PICTURE_BY_PICTURE = f"""
+import sys, time
+from ingest.details import recurring
+from ingest.vision.details.recurring import boxes
+from ingest.cli import main
+boxes.MOST, recurring.CHUNK_SECONDS = {BOXES}, 0
+commit, stored = recurring._commit, []
+def commit_twice(*args):
+    commit(*args)
+    stored.append(args)
+    if len(stored) == 2:
+        time.sleep(3600)
+recurring._commit = commit_twice
+main(["recurring", "--db", sys.argv[1]])
+"""
 LINKS = "SELECT * EXCLUDE (link_id) FROM recurring_links ORDER BY ALL"
 
 
@@ -40,6 +61,13 @@ def made(tmp_path_factory):
         result = commands.run("run", scans, *commands.TINY, "--methods", "none", "--patches", db=folder / "a.duckdb")
     assert result.code == 0, result.err
     return folder / "a.duckdb"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_boxes():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boxes, "MOST", BOXES)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -86,43 +114,25 @@ def test_a_budget_is_told_and_the_next_call_goes_on(copy, whole):
     assert (other["seed"], other["pictures_searched"]) == (3, 1) and other["groups"] >= 1
 
 
-def test_a_killed_search_goes_on_and_finds_the_same(copy, whole, monkeypatch):
-    process = commands.start("recurring", "--db", copy, "--budget", "9 pictures")
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with reading(copy) as con:
-                if con.execute("SELECT count(*) FROM recurring_search").fetchone()[0]:
-                    break
-        except Exception:  # the other process has the file
-            pass
-        time.sleep(0.05)
+def test_a_killed_search_goes_on_and_finds_the_same(copy, whole):
+    """Killed when some pictures are stored and others are not."""
+    process = subprocess.Popen([sys.executable, "-c", PICTURE_BY_PICTURE, copy], cwd=ROOT, stderr=subprocess.DEVNULL)
+    while process.poll() is None and searched(copy) < 2:
+        time.sleep(0.25)
     process.send_signal(signal.SIGKILL)
-    process.communicate()
-    before = ask(copy, "SELECT count(*) FROM recurring_searched")[0][0]
+    assert process.wait() == -signal.SIGKILL and searched(copy) == 2
     result = commands.run("recurring", "--json", db=copy)
-    assert result.code == 0 and result.counts["new"] == 5 - before
+    assert result.code == 0 and result.counts["new"] == 3
     assert ask(copy, GROUPS) == ask(whole[0], GROUPS) and ask(copy, LINKS) == ask(whole[0], LINKS)
 
 
-def test_killed_after_any_picture_it_finds_the_same(copy, whole, monkeypatch):
-    """As if each picture were stored by itself and the process killed after the second."""
-    from ingest.details import recurring
-
-    stored = recurring._commit
-
-    def commit_once(*args):
-        stored(*args)
-        if ask(copy, "SELECT count(*) FROM recurring_searched") == [(2,)]:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(recurring, "CHUNK_SECONDS", 0)
-        patch.setattr(recurring, "_commit", commit_once)
-        stopped = commands.run("recurring", db=copy)
-    assert stopped.code == 1 and "the same command goes on from there" in stopped.err
-    assert commands.run("recurring", "--json", db=copy).counts["new"] == 3
-    assert ask(copy, GROUPS) == ask(whole[0], GROUPS) and ask(copy, LINKS) == ask(whole[0], LINKS)
+def searched(db) -> int:
+    """How many pictures are stored as searched; 0 while another process has the file."""
+    try:
+        with reading(db) as con:
+            return sum(each["pictures"] for each in recurring.searches(con, 1))
+    except StoreError:
+        return 0
 
 
 def test_a_condition_leaves_only_some_pictures(copy):
@@ -130,7 +140,7 @@ def test_a_condition_leaves_only_some_pictures(copy):
     assert (found["pictures"], found["groups"], found["same_pictures"]) == (3, 0, 1)
     assert ask(copy, "SELECT condition FROM recurring_searches") == [("year >= 1502",)]
     one = commands.run("recurring", "--where", "year = 1502", db=copy)
-    assert one.code == 2 and "two or more pictures are needed" in one.err and "there are 1 for which" in one.err
+    assert one.code == 2 and "two or more pictures are needed" in one.err and "holds for 1 picture of them" in one.err
 
 
 def test_pictures_that_are_gone_leave_no_group_behind(whole, tmp_path):
@@ -139,6 +149,9 @@ def test_pictures_that_are_gone_leave_no_group_behind(whole, tmp_path):
         delete_images(con, [2])
     assert ask(db, "SELECT DISTINCT kind FROM recurring_details") == [("same picture",)]
     assert ask(db, "SELECT count(*) FROM recurring_links WHERE 2 IN (image_id, other_id)") == [(0,)]
+    assert commands.run("recurring", "--json", db=db).counts["groups"] == 0
+    ends = "SELECT count(*) FROM recurring_end GROUP BY link_id"
+    assert set(ask(db, ends)) == {(2,)} and ask(db, "SELECT count(*) FROM recurring_link") == [(len(ask(db, ends)),)]
 
 
 def test_a_picture_without_texture_or_original_stops_nothing(made, tmp_path, monkeypatch):
@@ -151,7 +164,6 @@ def test_a_picture_without_texture_or_original_stops_nothing(made, tmp_path, mon
         db = tmp_path / "a.duckdb"
         assert commands.run("run", scans, *commands.TINY, "--methods", "none", "--patches", db=db).code == 0
     (scans / "p2.png").unlink()
-    monkeypatch.setattr(boxes, "MOST", 20)
     result = commands.run("recurring", "--json", db=db)
     assert result.code == 0 and result.counts["pictures_searched"] == 6 and result.counts["boxes_plain"] >= 20
     assert "the original is not at hand: their thumbnails took its place (such as p2.png)" in result.err

@@ -182,7 +182,7 @@ def actions(number: int, places: pd.DataFrame) -> None:
         icon=":material/check_circle:",
     )
     st.button("Search for it", key=f"recurs_search_{number}", on_click=search_for, type="tertiary",
-              args=(first["image_id"], box_of(first)), icon=":material/center_focus_strong:",
+              args=(first["image_id"], box_of(first), bool(first["mirrored"])), icon=":material/center_focus_strong:",
               help="In all pictures, also by patches alone, with its surest place as the part.")  # fmt: skip
 
 
@@ -196,8 +196,9 @@ def tag(number: int, ids: np.ndarray) -> None:
         st.toast("Saved.")
 
 
-def search_for(image_id: int, box: Box) -> None:
-    """Callback: the place is the part that is searched for."""
+def search_for(image_id: int, box: Box, mirrored: bool) -> None:
+    """Callback: the place is the part that is searched for, in mirror image too where its group shows it so."""
+    st.session_state["mirrored"] = mirrored
     crop.put_box(shares(image_id, box))
     st.session_state["_crop_of"] = f"image {image_id}"
     st.session_state[VIEW] = VIEWS[0]
