@@ -42,6 +42,7 @@ from store import training, write
 from store.connection import writing
 from store.counts import counted
 
+STAGE = "train"
 FEW = 100  # pictures: below that little can be learned from them
 EVALUATED = 2000  # pictures with a label are asked for their neighbours, at most
 
@@ -128,10 +129,11 @@ class _Work:
         describe_failures(list(failed.items()), self.report)
         if not len(pictures):
             raise SourceError(f"None of the pictures can be used; of the first: {next(iter(failed.values()))}")
-        if listing and failed:
+        if listing:
             with writing(self.job.db, PATIENCE) as con:
-                rows = [(name, "train", why) for name, why in failed.items()]
-                write.add_failures(con, listing[0].collection_id, rows)
+                collection = listing[0].collection_id
+                write.clear_failures(con, collection, [task.name for task in pictures.tasks], STAGE)
+                write.add_failures(con, collection, [(name, STAGE, why) for name, why in failed.items()])
         self._say_of_sizes(pictures)
         return pictures, listing[0] if listing else None
 
