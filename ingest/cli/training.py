@@ -103,7 +103,10 @@ def ssl(
     report = Report(as_json)
     given = {setting: None if options[name] == () else options[name] for name, setting in OPTIONS.items()}
     settings = read_ssl_config(config, {**given, "data.source": source, "preset": preset})
-    name = name or (config.stem if config else Path(settings.data.source.rstrip("/")).stem) or "training"
+    if name and not set("@/\\").isdisjoint(name):
+        raise ValueError(f"a training's name has no @ and no slash in it, as {name!r} has; --out names a folder")
+    name = name or (config.stem if config else Path(settings.data.source.rstrip("/")).stem).replace("@", "-")
+    name = name or "training"
     found = train_ssl(SSLTraining(db, settings, name, folder or Path("trainings") / name, device, tensorboard), report)
     if not found.pop("first"):
         return

@@ -11,7 +11,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from ingest.errors import SourceError
+from ingest.models import choose_model
 from ingest.report import Report
+from ingest.runs import newest_run
 from ingest.synth.cluttered import ClutteredSet, write_cluttered
 from ingest.task import Task
 from ingest.training.reading import checked
@@ -192,8 +194,23 @@ def test_the_network_is_a_model_like_any_other(command, folder, undisturbed, mon
     assert (listed["key"], listed["layers"], listed["patch"]) == ("trainings/mine", 2, 7)
     described = command("models", "--describe", "trainings/mine", db=None)
     assert "2 layers × 2 heads, patches of 7 pixels; usual input 14 × 14 pixels" in described.out
-    # What goes on without a model being named goes on with this run, not with a probe.
-    assert "trained:one" in command("run", folder, "--project", "none", "--collection", "few", "--json").counts["model"]
+
+
+def test_nothing_goes_on_with_a_probe_unasked(command, folder):
+    """A run of another network is older than the probes, and stays the one that is gone on with."""
+    words = ("--project", "none", "--limit", 2, "--methods", "none")
+    assert command("run", folder, "--model", "tiny:timm-vit", *words).code == 0
+    own = config(
+        folder, data={"limit": 6}, training={"epochs": 1, "warmup_epochs": 0}, probes={"every": 1, "names": ["p03.png"]}
+    )
+    train_ssl(SSLTraining(command.db, own, "one", command.db.parent / "one", "cpu"), Report())
+    with reading(command.db) as con:
+        seen = con.sql(
+            "SELECT DISTINCT run_id, path FROM attention JOIN images USING (image_id) ORDER BY ALL"
+        ).fetchall()
+    assert seen == [(2, "p03.png"), (3, "p03.png")]
+    assert newest_run(command.db).run_id == 1 and choose_model(command.db, print)["key"] == "tiny:timm-vit"
+    assert newest_run(command.db, 3).is_probe and not newest_run(command.db, 1).is_probe
 
 
 def test_the_command_says_how_it_goes(command, folder, tmp_path):
@@ -222,6 +239,7 @@ def test_the_command_says_how_it_goes(command, folder, tmp_path):
         (("--limit", 1, "--batch-size", 2), "One picture can be used, and two are the least"),
         (("--label", "colour"), "no table describes the pictures by a column 'colour'; there are stripes"),
         (("--probe", "p99.png"), "there is no picture 'p99.png' to probe among the 24"),
+        (("--name", "a@2"), "a training's name has no @ and no slash in it, as 'a@2' has; --out names a folder"),
         (("--size", 15), "views.size 15 is not a multiple of this network's patch of 7 pixels; 14 would be"),
         (("--model", "timm:vit_smal"), "timm has no model called 'vit_smal'"),
         (

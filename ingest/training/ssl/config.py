@@ -171,18 +171,12 @@ def _over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     model = above.get("model")
     if isinstance(model, dict) and model.get("name", below["model"]["name"]) != below["model"]["name"]:
         below = {**below, "model": {}}
+    return _merged(below, above)
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(below)
     for name, value in above.items():
         inner = found.get(name)
-        found[name] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+        found[name] = _merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
     return found
-
-
-def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **below,
-        **{
-            k: _merged(below[k], v) if isinstance(v, dict) and isinstance(below.get(k), dict) else v
-            for k, v in above.items()
-        },
-    }

@@ -79,7 +79,7 @@ class SourcePictures:
         image = (task.read() if task.read else decode(task.file)).image.convert("RGB")
         self.sides[task.name] = min(image.size)
         picture = resized(torch.from_numpy(np.array(image)).permute(2, 0, 1), self.short).contiguous()
-        if picture.numel() <= self.room:
+        if picture.numel() <= self.room or task.in_order:  # frames of a film cannot be read in any order
             self.room -= picture.numel()
             self.kept[task.name] = picture
         return picture

@@ -17,6 +17,7 @@ import torch
 
 from ingest.errors import SourceError
 from ingest.models import load_backbone
+from ingest.pipeline import PATIENCE
 from ingest.report import Report
 from ingest.runs import versions
 from ingest.sources.listing import Listing
@@ -41,6 +42,7 @@ from store import training, write
 from store.connection import writing
 from store.counts import counted
 
+STAGE = "train"
 FEW = 100  # pictures: below that little can be learned from them
 EVALUATED = 2000  # pictures with a label are asked for their neighbours, at most
 
@@ -74,7 +76,7 @@ class _Work:
         self.job, self.config, self.processes, self.report = job, job.config, processes, report
         self.history: list[Row] = []
         self.said: set[str] = set()
-        self.training_id = 0
+        self.training_id, self.saved = 0, 0  # the epoch of the newest checkpoint
         self.events: Any = None
 
     def all(self) -> dict[str, Any]:
@@ -89,6 +91,7 @@ class _Work:
         job.folder.mkdir(parents=True, exist_ok=True)
         text = self.config.model_dump_json()
         done, self.history = load_checkpoint(job.folder, self.trainer, text)
+        self.saved = done
         self.processes.check_same(
             done, f"{job.folder} is not one folder for all processes: put it where every machine sees it (--out)"
         )
@@ -126,10 +129,11 @@ class _Work:
         describe_failures(list(failed.items()), self.report)
         if not len(pictures):
             raise SourceError(f"None of the pictures can be used; of the first: {next(iter(failed.values()))}")
-        if listing and failed:
-            with writing(self.job.db) as con:
-                rows = [(name, "train", why) for name, why in failed.items()]
-                write.add_failures(con, listing[0].collection_id, rows)
+        if listing:
+            with writing(self.job.db, PATIENCE) as con:
+                collection = listing[0].collection_id
+                write.clear_failures(con, collection, [task.name for task in pictures.tasks], STAGE)
+                write.add_failures(con, collection, [(name, STAGE, why) for name, why in failed.items()])
         self._say_of_sizes(pictures)
         return pictures, listing[0] if listing else None
 
@@ -203,7 +207,7 @@ class _Work:
             self.config.model_dump(mode="json"),
             versions(),
         )
-        with writing(job.db) as con:
+        with writing(job.db, PATIENCE) as con:
             self.training_id = training.begin(con, record)
             training.set_metrics(con, self.training_id, self.history)
 
@@ -226,7 +230,7 @@ class _Work:
         try:
             found = self.trainer.train(moving()).means()
         except ValueError as error:
-            kept = f"; the checkpoint of epoch {epoch - 1} is kept in {self.job.folder}" if epoch > 1 else ""
+            kept = f"; the checkpoint of epoch {self.saved} is kept in {self.job.folder}" if self.saved else ""
             raise ValueError(f"{error}{kept}") from None
         seconds = time.monotonic() - began
         cost = {"seconds": seconds, "pictures_per_second": self.groups * size / seconds}
@@ -251,7 +255,8 @@ class _Work:
             if epoch and (epoch % own.checkpoint_every == 0 or epoch == last):
                 text = self.config.model_dump_json()
                 save_checkpoint(self.job.folder, self.trainer, epoch, text, self.history)
-            with writing(self.job.db) as con:
+                self.saved = epoch
+            with writing(self.job.db, PATIENCE) as con:
                 training.set_metrics(con, self.training_id, numbered, epoch)
             if self.events:
                 write_events(self.events, numbered)
@@ -290,7 +295,7 @@ class _Work:
         job, epochs = self.job, self.config.training.epochs
         if self.processes.first:
             write_atomically(job.folder / MODEL, to_bytes(self.trainer.teacher, self.config, job.name, epochs))
-            with writing(job.db) as con:
+            with writing(job.db, PATIENCE) as con:
                 training.finish(con, self.training_id, [])
             if self.events:
                 self.events.close()

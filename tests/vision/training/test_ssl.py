@@ -397,7 +397,10 @@ def test_weights_of_a_file_are_where_a_training_begins(tmp_path):
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        ({"model": {"name": "packaged"}}, "only timm:NAME and resnet50 begin with weights: random"),
+        (
+            {"model": {"name": "packaged", "weights": "random"}},
+            "only timm:NAME and resnet50 begin with weights: random",
+        ),
         ({"model": {"name": "tiny:vit", "drop_path": 0.1}}, "arguments and drop_path are for timm:NAME"),
         ({"loss": {"views": "concatenated"}}, "views: concatenated is for kind: nce"),
         ({"views": {"mean": (0.1, 0.1, 0.1)}}, "mean and std are given together"),
@@ -409,6 +412,14 @@ def test_weights_of_a_file_are_where_a_training_begins(tmp_path):
 def test_settings_that_do_not_go_together(more, sentence):
     with pytest.raises(ValidationError, match=sentence):
         settings(**more)
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"), [("packaged", "pretrained"), ("timm:x", "random"), ("resnet50", "random")]
+)
+def test_which_weights_a_training_begins_with(name, weights):
+    assert settings(model={"name": name}).model.weights == weights
+    assert settings(model={"name": name, "weights": "a.pt"}).model.weights == "a.pt"
 
 
 def test_sizes_that_a_network_does_not_take_are_said():

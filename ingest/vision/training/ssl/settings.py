@@ -18,8 +18,8 @@ class ModelSettings(Strict):
     """Which network is trained: any name of `--model` (timm:NAME, a published model's key, hf:FOLDER, packaged), or
     `resnet50`, whose features alone are measured.
 
-    `weights` are `pretrained` ones, `random` ones, or those of a file. `arguments` go to timm: {embed_dim: 64, …}.
-    `drop_path` is stochastic depth of the student, of timm's networks.
+    `weights` are `pretrained` ones, `random` ones (timm's and resnet50 unless said), or those of a file. `arguments` go
+    to timm: {embed_dim: 64, …}. `drop_path` is stochastic depth of the student, of timm's networks.
     """
 
     name: str = "timm:vit_tiny_patch16_224"
@@ -27,14 +27,25 @@ class ModelSettings(Strict):
     arguments: dict[str, Any] = Field(default_factory=dict)
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_weights(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("weights") is None:
+            return {**given, "weights": "random" if _may_be_random(given.get("name")) else "pretrained"}
+        return given
+
     @model_validator(mode="after")
     def _agree(self) -> ModelSettings:
         of_timm = self.name.startswith("timm:")
-        if self.weights == "random" and not of_timm and self.name != "resnet50" and not self.name.startswith("tiny:"):
+        if self.weights == "random" and not _may_be_random(self.name):
             raise ValueError(f"only timm:NAME and resnet50 begin with weights: random, not {self.name}")
         if not of_timm and (self.arguments or self.drop_path):
             raise ValueError(f"arguments and drop_path are for timm:NAME, not for {self.name}")
         return self
+
+
+def _may_be_random(name: Any) -> bool:
+    return name is None or name == "resnet50" or str(name).startswith(("timm:", "tiny:"))
 
 
 class HeadSettings(Strict):
