@@ -12,7 +12,7 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 # Compiled once, for the tests start many processes: without it each of them would compile all of this code anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup develop lock demo ingest dashboard test test-ray test-slow torture bench bench-search bench-map experiment-megapixel screenshots lint browser clean
+.PHONY: help setup develop lock demo ingest dashboard test test-ray test-slow torture bench bench-search bench-map experiment-megapixel experiment-clutter screenshots lint browser clean
 
 help:
 	@echo "make demo                     set up, read the sample paintings, open the dashboard"
@@ -25,6 +25,7 @@ help:
 	@echo "make bench                    measure speed and storage; writes docs/benchmarks.md"
 	@echo "make bench-map                measure the map of pictures in a browser (ARGS=--quick)"
 	@echo "make experiment-megapixel     train the selection of patches on generated pictures (DB=file EXPERIMENT=file)"
+	@echo "make experiment-clutter       train without labels on cluttered digits: does attention leave the clutter? (DB=file)"
 	@echo "make screenshots              take the README's pictures anew"
 
 setup: $(READY)
@@ -115,6 +116,10 @@ bench-map: develop browser
 EXPERIMENT ?= examples/configs/experiment-megapixel.yml
 experiment-megapixel: setup
 	$(BIN)/python -m ingest experiment "$(EXPERIMENT)" --db "$(DB)" $(ARGS)
+
+# What attention leaves the clutter for: nine trainings without labels, and random weights.
+experiment-clutter: setup
+	$(BIN)/python -m ingest experiment examples/configs/clutter.yml --db "$(DB)" $(ARGS)
 
 screenshots: develop browser
 	$(BIN)/python -m tests.browser.screenshots

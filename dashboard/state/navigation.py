@@ -67,6 +67,7 @@ PAGES = {
     ),
     "probe": Page("Probe", ":material/biotech:", "nothing", ("upload",), group=LOOK),
     "training": Page("Training", ":material/model_training:", "file", ("trainings", "experiments", "ips"), group=TRAIN),
+    "trust": Page("Trust", ":material/verified:", aliases=("evaluation", "evaluations", "evaluate"), group=TRAIN),
     "sql": Page("SQL", ":material/database:", "database", ("query",), group=DATA),
 }
 

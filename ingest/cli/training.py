@@ -134,11 +134,27 @@ def experiment(file: Path, folder: Path | None, db: Path, device: str, as_json: 
     What is trained already is not trained again. The page Training shows the results with their spread.
     """
     from ingest.training.experiment import describe, run_experiment
+    from ingest.training.reading import read_yaml
 
     report = Report(as_json)
-    found = run_experiment(db, file, folder or Path("experiments") / file.stem, device, report)
+    folder = folder or Path("experiments") / file.stem
+    if "conditions" in read_yaml(file):
+        _clutter_experiment(db, file, folder, device, report)
+        return
+    found = run_experiment(db, file, folder, device, report)
     for row in describe(found["results"]):
         report.note(row)
     line = f"{file.stem}: {found['new']} trained, {found['already']} already there, {found['failed']} failed → {db}"
     report.finish(line, found)
     exit_with(found["new"] + found["already"], found["failed"])
+
+
+def _clutter_experiment(db: Path, file: Path, folder: Path, device: str, report: Report) -> None:
+    """An experiment of conditions, as examples/configs/clutter.yml is one."""
+    from ingest.training.ssl.experiment import describe_clutter, run_clutter_experiment
+
+    found = run_clutter_experiment(db, file, folder, device, report)
+    for row in describe_clutter(found["results"]):
+        report.note(row)
+    report.finish(f"{file.stem}: {found['done']} measured, {found['failed']} failed → {folder}", found)
+    exit_with(found["done"], found["failed"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,10 @@ def evaluate(db: Path, run_id: int | None, settings: EvaluationSettings, report:
     run = newest_run(db, run_id)
     if settings.random_weights and settings.random_run is not None:
         raise SourceError("--random-weights and --random-run give the same baseline in two ways; give one of them.")
-    known = _known(db, run, settings)
-    truths = truths_on_grid(db, run.run_id, known)
-    _describe_truths(truths, run, settings, known, report)
+    truth_of, pictures = open_truth(db, settings.truth, run.collection), _pictures(db, run, settings.where)
+    paths = {picture.image_id: picture.path for picture in pictures}
+    truths = truths_on_grid(db, run.run_id, _known(pictures, truth_of))
+    _describe_truths(truths, run, settings, paths, report)
     with report.progress(len(truths.on_grid), "measuring") as advance:
         measured = measure_stored(db, run.run_id, truths.on_grid, advance)
     used = sorted({image_id for group in measured.groups.values() for image_id in group.image_ids})
@@ -65,7 +66,9 @@ def evaluate(db: Path, run_id: int | None, settings: EvaluationSettings, report:
             f"Run {run.run_id} has no maps of the pictures with a truth; add some with: "
             f"python -m ingest explain --run {run.run_id} --methods cls,rollout"
         )
-    random = _random(db, run, known, {image_id: truths.on_grid[image_id] for image_id in used}, settings, report)
+    seen = {image_id: truths.on_grid[image_id] for image_id in used}
+    same = (picture for picture in pictures if picture.image_id in seen)
+    random = _random(db, run, seen, _known(same, truth_of), settings, report)
     choosing = {image_id for image_id, first in zip(used, halves(len(used), settings.seed), strict=True) if first}
     blocks = summarised(measured, random, choosing, settings.seed)
     blocks += _faithful(db, run, blocks, measured, choosing, settings, report)
@@ -79,46 +82,47 @@ def evaluate(db: Path, run_id: int | None, settings: EvaluationSettings, report:
         "truth": settings.truth,
         "images": len(used),
         "unknown": truths.unknown,
-        "left_out": {path: left_out[image_id] for image_id, path in _paths(known) if image_id in left_out},
+        "left_out": {path: left_out[image_id] for image_id, path in paths.items() if image_id in left_out},
         "maps": sum(len(group.layers) for group in measured.groups.values()),
         "best": best_map(blocks),
     }
 
 
-def _known(db: Path, run: RunRecord, settings: EvaluationSettings) -> list[tuple[Picture, Truth | str | None]]:
-    """The pictures of the run's collection that are meant, each with its truth, None, or why that cannot be read."""
-    truth_of: TruthOf = open_truth(db, settings.truth, run.collection)
+def _pictures(db: Path, run: RunRecord, where: str | None) -> list[Picture]:
+    """The pictures of the run's collection that are meant."""
     with reading(db) as con:
         rows = read.images(con, run.collection).to_pylist()
-    if settings.where is not None:
+    if where is not None:
         try:
-            meant = set(sandbox.matching(db, settings.where))
+            meant = set(sandbox.matching(db, where))
         except (SqlFailed, SqlRefused) as error:
-            raise SourceError(f"--where {settings.where!r} cannot be asked of the catalogue: {error}") from error
+            raise SourceError(f"--where {where!r} cannot be asked of the catalogue: {error}") from error
         rows = [row for row in rows if row["image_id"] in meant]
-    found: list[tuple[Picture, Truth | str | None]] = []
-    for row in rows:
-        picture = Picture(
-            row["image_id"], row["path"], row["width"], row["height"], json.loads(row["metadata"] or "{}")
-        )
+    return [
+        Picture(row["image_id"], row["path"], row["width"], row["height"], json.loads(row["metadata"] or "{}"))
+        for row in rows
+    ]
+
+
+def _known(pictures: Iterable[Picture], truth_of: TruthOf) -> Iterator[tuple[Picture, Truth | str | None]]:
+    """Each picture with its truth, None, or why that cannot be read; one at a time, for masks may be large."""
+    for picture in pictures:
         try:
-            found.append((picture, truth_of(picture)))
+            yield picture, truth_of(picture)
         except ValueError as error:
-            found.append((picture, str(error)))
-    return found
+            yield picture, str(error)
 
 
-def _paths(known: list[tuple[Picture, Truth | str | None]]) -> list[tuple[int, str]]:
-    return [(picture.image_id, picture.path) for picture, _ in known]
-
-
-def _describe_truths(truths: Truths, run: RunRecord, settings: EvaluationSettings, known: list, report: Report) -> None:
+def _describe_truths(
+    truths: Truths, run: RunRecord, settings: EvaluationSettings, names: Mapping[int, str], report: Report
+) -> None:
     """Says how many pictures there are to measure, and why others are left out. SourceError if there is none."""
-    names = dict(_paths(known))
     for image_id, reason in list(truths.left_out.items())[:5]:
         report.log(f"left out {names[image_id]}: {reason}")
     if len(truths.left_out) > 5:
-        report.log(f"left out {counted(len(truths.left_out) - 5, 'other picture')} (view evaluations, --json)")
+        report.log(
+            f"left out {counted(len(truths.left_out) - 5, 'other picture')} (--json names them, and the page Trust)"
+        )
     if not truths.on_grid:
         reasons = Counter(truths.left_out.values()).most_common(1)
         why = f" ({reasons[0][0]})" if reasons else ""
@@ -131,11 +135,12 @@ def _describe_truths(truths: Truths, run: RunRecord, settings: EvaluationSetting
 def _random(
     db: Path,
     run: RunRecord,
-    known: list[tuple[Picture, Truth | str | None]],
-    truths: dict[int, GridTruth],
+    truths: Mapping[int, GridTruth],
+    known: Iterable[tuple[Picture, Truth | str | None]],
     settings: EvaluationSettings,
     report: Report,
 ) -> Measured | None:
+    """The network with random weights, measured on these pictures; None where nobody asks for it."""
     if settings.random_weights:
         from ingest.evaluation.networks import measure_random
 
@@ -145,7 +150,7 @@ def _random(
     other = newest_run(db, settings.random_run)
     if other.collection != run.collection:
         raise SourceError(f"Run {other.run_id} is over {other.collection!r}, and run {run.run_id} is not.")
-    own = truths_on_grid(db, other.run_id, [each for each in known if each[0].image_id in truths])
+    own = truths_on_grid(db, other.run_id, known)
     return measure_stored(db, other.run_id, own.on_grid)
 
 

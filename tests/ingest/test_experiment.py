@@ -105,6 +105,7 @@ def test_the_examples_that_come_along_are_right():
     from ingest.training.config import IPSConfig
     from ingest.training.reading import read_config
     from ingest.training.ssl.config import read_ssl_config
+    from ingest.training.ssl.experiment import read_clutter_experiment
 
     folder = Path(__file__).parents[2] / "examples" / "configs"
     found = sorted(folder.glob("*.yml"))
@@ -112,6 +113,8 @@ def test_the_examples_that_come_along_are_right():
     for path in found:
         if path.name.startswith("experiment"):
             assert len(read_experiment(path)) > 1
+        elif path.name == "clutter.yml":
+            assert len(read_clutter_experiment(path)[1]) == 12
         elif path.name.startswith("ssl"):
             read_ssl_config(path, {})
         else:

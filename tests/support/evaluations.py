@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
+from ingest.vision.loader import thumbnail
 from store import regions, tags, write
 from store.connection import writing
 from store.records import FrameRecord, ImageRecord, Results, Run
@@ -47,9 +49,12 @@ def planted(path: Path, count: int = 24) -> dict[str, int]:
     cells |= {name: cell for name, (cell, _) in ODD.items()}
     facts = {name: {"boxes": cell, "school": "first" if "0" in name else "second"} for name, cell in cells.items()}
     facts["nothing.png"] = {"school": "first"}
+    small, _, _ = thumbnail(Image.new("RGB", (WIDTH, HEIGHT), "grey"))
     with writing(path) as con:
         collection = write.add_collection(con, "planted", "/nowhere")
-        records = [ImageRecord(name, name, WIDTH, HEIGHT, 1, 0.0, said, b"", 1, 1) for name, said in facts.items()]
+        records = [
+            ImageRecord(name, name, WIDTH, HEIGHT, 1, 0.0, said, small, WIDTH, HEIGHT) for name, said in facts.items()
+        ]
         ids = write.add_images(con, collection, records)
         for seed, perfect in ((0, True), (1, False)):
             own = Run("tiny", f"{seed}", 2, 2, 4, PATCH, 1, "crop", 50, {"model": "tiny"}, {})

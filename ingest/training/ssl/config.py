@@ -142,11 +142,17 @@ def read_ssl_config(path: Path | None, options: Mapping[str, Any]) -> SSLConfig:
     for name, value in options.items():
         if value is not None and name != "preset":
             _set(content, name, value)
+    return with_preset(content, preset, path.name if path else "train ssl")
+
+
+def with_preset(content: dict[str, Any], preset: str | None, source: str) -> SSLConfig:
+    """The settings, and where they say nothing those of the preset. SourceError with a sentence, in which `source` is
+    where they come from."""
     if preset is not None:
         content = _over(_preset(preset), content)
     if not isinstance(content.get("data"), dict) or not content["data"].get("source"):
         raise SourceError("Which pictures? Name a folder:  python -m ingest train ssl FOLDER  (or data: source: …)")
-    return checked(content, SSLConfig, path.name if path else "train ssl")
+    return checked(content, SSLConfig, source)
 
 
 def _preset(name: Any) -> dict[str, Any]:
