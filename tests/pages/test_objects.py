@@ -101,6 +101,12 @@ def test_a_crop_opens_its_picture_with_the_box_on_it(page):
     assert at.session_state[picture._BOX][0] == 2
 
 
+def test_what_can_be_done_with_pictures_is_there_for_those_of_the_objects(page):
+    at = page(where="image_id = 2")
+    assert any("**1** of 2 pictures" in each.value for each in at.markdown)
+    assert at.get("button_group")[0].options  # pictures, table, tags …
+
+
 def test_without_any_objects_the_page_says_what_to_type(db, open_page):
     at = open_page("objects")
     assert not at.exception and "python -m ingest objects FOLDER" in at.code[0].value

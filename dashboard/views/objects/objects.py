@@ -18,10 +18,12 @@ from dashboard.components.card.regions import in_shares
 from dashboard.compute.rows import records
 from dashboard.data import cache
 from dashboard.drawing import markup, tables
+from dashboard.selection import selected
+from dashboard.selection import show as selecting
+from dashboard.selection.selection import Selection
 from dashboard.state import controls, filter_bar
 from store.counts import counted
 from store.objects import ObjectRunRecord
-from store.records import RunRecord
 
 PAGE = 60  # objects on one page of the gallery
 SIZE = 150  # of a crop, in pixels
@@ -84,22 +86,11 @@ def chosen_run(runs: list[ObjectRunRecord]) -> ObjectRunRecord:
 
 
 def filtered(run: ObjectRunRecord) -> pd.DataFrame | None:
-    """The objects of the pictures that the filter leaves; None where it leaves no picture. Without a run of a network
-    over the collection there is nothing to filter by."""
-    found, network = cache.objects(run.run_id), network_run(run)
-    if network is None:
-        return found
-    chosen = filter_bar.bar(network, "their objects alone are shown")
-    if chosen.empty:
-        return None
-    return found[chosen.among(found["image_id"].to_numpy())]
-
-
-def network_run(run: ObjectRunRecord) -> RunRecord | None:
-    """The run in view, or the newest, over the same collection."""
-    view = cache.current_run()
-    same = [each for each in cache.runs() if each.collection == run.collection]
-    return view if view in same else (same[-1] if same else None)
+    """The objects of the pictures that the filter leaves; None where it leaves no picture."""
+    found, network = cache.objects(run.run_id), cache.current_run()
+    own = network if network is not None and network.collection == run.collection else None
+    chosen = filter_bar.bar(own or run, "their objects alone are shown")
+    return None if chosen.empty else found[chosen.among(found["image_id"].to_numpy())]
 
 
 def gallery(run: ObjectRunRecord, found: pd.DataFrame) -> None:
@@ -113,11 +104,27 @@ def gallery(run: ObjectRunRecord, found: pd.DataFrame) -> None:
     pages = max(1, -(-len(found) // PAGE))
     number = controls.pagination(pages, key="object_page") if pages > 1 else 1
     shown = found.iloc[(number - 1) * PAGE : number * PAGE].reset_index(drop=True)
-    clicked = components.gallery(items(run, shown), "object_wall", selected(shown), size=SIZE)
+    clicked = components.gallery(items(run, shown), "object_wall", in_view(shown), size=SIZE)
     st.html(markup.small(summary(run, found)))
     download(found)
     if clicked is not None and clicked < len(shown):
         open_at(records(shown)[clicked])
+    opened = act(run, found)
+    if opened is not None:
+        card.show_later(opened)
+
+
+def act(run: ObjectRunRecord, found: pd.DataFrame) -> int | None:
+    """What can be done with the pictures of these objects, as below every gallery; returns the one whose card was
+    asked for."""
+    selected.read_from_url(run.collection)
+    st.header("Selection", anchor=False)
+    by_picture = found.groupby("image_id")["score"].agg(["size", "max"])
+    places = by_picture.rename(columns={"size": "objects", "max": "best_object_score"})
+    among = np.unique(cache.objects(run.run_id)["image_id"].to_numpy(np.int64))
+    marked = among[np.isin(among, selected.ids())]
+    ids = marked if len(marked) else places.index.to_numpy(np.int64)
+    return selecting.show(Selection(run.collection, ids, among, places, f"objects-{run.collection}"), "")
 
 
 def arranged(found: pd.DataFrame, order: str) -> pd.DataFrame:
@@ -150,7 +157,7 @@ def items(run: ObjectRunRecord, shown: pd.DataFrame) -> list[dict]:
     return found
 
 
-def selected(shown: pd.DataFrame) -> int | None:
+def in_view(shown: pd.DataFrame) -> int | None:
     """The place of the picture in view among the objects shown."""
     places = np.flatnonzero(shown["image_id"].to_numpy() == cache.current_image())
     return int(places[0]) if len(places) else None
