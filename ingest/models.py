@@ -12,25 +12,33 @@ from typing import Any
 from ingest.measurements import Measurements
 from ingest.vision.backbones import PUBLISHED, Backbone, Published, load, load_for_run
 from ingest.vision.backbones.registry import RECOMMENDED_FOR_WORDS
-from store import read
+from store import patches, read
 from store.connection import reading
 
 HUB_SECONDS = 10.0
 
 
 def choose_model(db: Path, log: Callable[[str], None]) -> dict[str, Any]:
-    """`--model auto`: what the newest run of this database that has pictures uses; else DINOv2-small if it can be had;
-    else the packaged weights.
+    """`--model auto`: what the newest run of this database that has pictures uses; else the newest that has selected
+    patches of them; else DINOv2-small if it can be had; else the packaged weights.
 
     Returns the keyword arguments `key`, `weights`, `layer` of `load`; `log` gets a line when the packaged weights
     step in.
     """
     if db.exists():
+        from ingest.vision.training.ips.scorer import TrainedSelection
+
         with reading(db) as con:
             runs = [run for run in read.runs(con) if run.images and not run.is_probe]
+            patch_runs = patches.patch_runs(con)
         if runs:
             settings = max(runs, key=lambda run: run.run_id).settings
             return {"key": settings["model"], "weights": settings.get("weights"), "layer": settings.get("layer")}
+        # A trained network is no backbone.
+        selecting = [run.settings["network"] for run in patch_runs if run.images and run.scorer != TrainedSelection.key]
+        if selecting:
+            network = selecting[-1]
+            return {"key": network["model"], "weights": network.get("weights"), "layer": network.get("layer")}
     small = PUBLISHED["dinov2-small"]
     if is_here(small) or hub_answers(small.repo):
         return {"key": small.key, "weights": None, "layer": None}

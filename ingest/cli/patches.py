@@ -20,6 +20,15 @@ from ingest.cli.options import (
 from ingest.cli.plain import SourceCommand, finish
 from ingest.report import Report
 
+# What a trained network has of its own, as the options are called.
+OPTIONS = {
+    "top": "--top",
+    "iteration": "--iteration",
+    "how": "--how",
+    "patch_size": "--patch-size",
+    "stride": "--stride",
+}
+
 
 @click.command(cls=SourceCommand)
 @source_options
@@ -36,16 +45,21 @@ from ingest.report import Report
 @click.option(
     "--patch-size",
     type=int,
-    help="Side of a patch in pixels.  [default: 224; with a trained network as in its training]",
+    help="Side of a patch in pixels.  [default: 224, of a trained network its own]",
 )
 @click.option("--stride", type=int, help="Pixels from one patch to the next.  [default: the side of a patch]")
-@click.option("--top", type=int, default=20, show_default=True, help="M: how many patches of a picture are selected.")
-@click.option("--iteration", type=int, default=32, show_default=True, help="I: patches that are read at a time.")
+@click.option(
+    "--top",
+    type=int,
+    help="M: how many patches of a picture are selected.  [default: 20, of a trained network its own]",
+)
+@click.option(
+    "--iteration", type=int, help="I: patches that are read at a time.  [default: 32, of a trained network its own]"
+)
 @click.option(
     "--how",
-    default="exact",
-    show_default=True,
-    help="exact: the best of all patches; rounds: of M and the next I at a time, as published.",
+    help="exact: the best of all patches; rounds: of M and the next I at a time, as published.  [default: exact, of a "
+    "trained network its own]",
 )
 @click.option("--shuffle", default="none", show_default=True, help="The order of patches in rounds: none or instance.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of shuffling, sampling and masking.")
@@ -68,7 +82,6 @@ def patches(
     batch_size: int | None,
     mask_top: int,
     mask_probability: float,
-    patch_size: int | None,
     **options: Any,
 ) -> None:
     """Select what is worth seeing of very large pictures: of each the best patches, with box, score, feature and
@@ -80,13 +93,15 @@ def patches(
     from ingest.explain import narrow
     from ingest.patches.selecting import select_patches
     from ingest.patches.settings import PatchSettings, check, stored_run
-    from ingest.patches.trained import KEY, trained_side
+    from ingest.patches.trained import KEY, trained_options
     from ingest.sources.registry import list_source
 
     report = Report(as_json)
-    if patch_size is None:
-        patch_size = trained_side(options["weights"]) if options["scorer"] == KEY else PatchSettings.patch_size
-    settings = PatchSettings(**options, patch_size=patch_size, masking=(mask_top, mask_probability))
+    given = {name: value for name, value in options.items() if value is not None}
+    own = trained_options(given.get("weights"), given) if given["scorer"] == KEY else {}
+    if own:
+        report.log(f"as in the network's training: {', '.join(f'{OPTIONS[name]} {own[name]}' for name in own)}")
+    settings = PatchSettings(**own, **given, masking=(mask_top, mask_probability))
     check(settings)
     if run_id is not None:
         stored_run(db, run_id)

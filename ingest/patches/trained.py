@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from ingest.models import choose_device, load_backbone
 from ingest.vision.backbones import Backbone
 from ingest.vision.backbones.checkpoint import weights_sha256
-from ingest.vision.training.ips import EncoderSettings, IPSNet, NetworkSettings, TrainedSelection, from_file
+from ingest.vision.training.ips import EncoderSettings, IPSNet, TrainedSelection, from_file
 from ingest.vision.training.ips.weights import read_settings
 
 KEY = TrainedSelection.key
@@ -56,16 +57,24 @@ def open_trained(weights: str | None, device: str) -> TrainedNetwork:
     return TrainedNetwork(network, str(path), device, weights_sha256(network))
 
 
-def trained_side(weights: str | None) -> int:
-    """The side of the patches that a network was trained on, in pixels. ValueError where they are not square."""
+def trained_options(weights: str | None, given: Collection[str] = ()) -> dict[str, Any]:
+    """The options of `patches` as a network was trained with them, but for those that are `given`: patch_size, stride,
+    top, iteration, how. ValueError where its patches, or their steps, are not square."""
     path = _path(weights)
-    settings: NetworkSettings = read_settings(path)
-    height, width = settings.patches.size
-    if height != width:
-        raise ValueError(
-            f"{path} was trained on patches of {width} × {height} pixels, and patches are squares: name a --patch-size"
-        )
-    return height
+    own = read_settings(path).patches
+    found = {"top": own.memory, "iteration": own.iteration, "how": own.selection}
+    sides = {"patch_size": ("patches", own.size), "stride": ("patches in steps", own.stride)}
+    for name, (what, side) in sides.items():
+        if name in given or side is None:
+            continue
+        height, width = side
+        if height != width:
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(
+                f"{path} was trained on {what} of {width} × {height} pixels; here these are squares: name a {option}"
+            )
+        found[name] = height
+    return {name: value for name, value in found.items() if name not in given}
 
 
 def _path(weights: str | None) -> Path:

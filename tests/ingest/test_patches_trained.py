@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from ingest import models
 from ingest.training.bags import BagReader
 from ingest.vision.training.ips import (
     EncoderSettings,
@@ -39,24 +40,11 @@ def scans(tmp_path):
     return tmp_path / "scans"
 
 
-def test_the_same_patches_as_in_training(command, scans, tmp_path):
+def test_the_same_patches_as_in_training(command, scans, tmp_path, monkeypatch):
     own = network()
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(to_bytes(own))
-    words = (
-        "patches",
-        scans,
-        "--scorer",
-        "trained",
-        "--weights",
-        weights,
-        "--top",
-        3,
-        "--iteration",
-        4,
-        "--how",
-        "rounds",
-    )
+    words = ("patches", scans, "--scorer", "trained", "--weights", weights)
     result = command(*words, "--device", "cpu")
     assert result.code == 0, result.err
     assert (
@@ -75,8 +63,18 @@ def test_the_same_patches_as_in_training(command, scans, tmp_path):
         assert [row[:4] for row in mine] == [bag.grid.box(index) for index in chosen.indices[0].tolist()]
         np.testing.assert_allclose([row[4] for row in mine], chosen.scores[0].numpy(), rtol=1e-4)
     assert len(vectors) == 6 and len(vectors[0]) == 8
+    assert "as in the network's training: --top 3, --iteration 4, --how rounds, --patch-size 16" in result.err
     assert "nothing to do" in command(*words, "--device", "cpu").out
     assert "nothing to do" in command("patches", scans, "--run", 1, "--device", "cpu").out
+    # What is said counts more than what was learnt, and no backbone is taken from this run.
+    other = command(*words, "--top", 2, "--how", "exact", "--stride", 8, "--device", "cpu")
+    assert other.code == 0 and "training: --iteration 4, --patch-size 16" in other.err
+    with reading(command.db) as con:
+        assert con.execute("SELECT count(*), max(rank) FROM patches WHERE run_id = 2").fetchone() == (4, 2)
+    monkeypatch.setattr(models, "is_here", lambda model: True)
+    assert models.choose_model(command.db, print)["key"] == "dinov2-small"
+    assert command("patches", scans, "--model", "tiny:vit", "--patch-size", 32, "--top", 1).code == 0
+    assert models.choose_model(command.db, print)["key"] == "tiny:vit"
 
 
 @pytest.mark.parametrize(
