@@ -4,6 +4,7 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -140,6 +141,23 @@ def test_edges_lie_between_patches_that_differ():
     found = examples.edges(cells, FRAME)
     assert sum(x0 == x1 for x0, _, x1, _ in found) == upright
     assert sum(y0 == y1 for _, y0, _, y1 in found) == level and len(set(found)) == upright + level
+
+
+@pytest.mark.parametrize(
+    ("held_out", "ends", "proven"),
+    [
+        ({}, "[0.30, 0.50], chance 0.20, random weights 0.25.", True),
+        ({"p_value": 0.2}, "That is not surely better than chance.", False),
+        ({"p_value": np.nan}, "That is not surely better than chance.", False),
+        ({"baseline_random": 0.6}, "That is no better than random weights.", False),
+    ],
+)
+def test_what_is_not_proven_is_not_praised(held_out, ends, proven):
+    row = {"metric": "auprc", "size": "", "method": "cls", "target": "", "layer": 0, "head": 0, "value": 0.4, "n": 9}
+    row |= {"low": 0.3, "high": 0.5, "baseline_area": 0.2, "baseline_random": 0.25, "p_value": 0.01, "p_holm": 0.03}
+    table = pd.DataFrame([row | {"split": "choosing"}, row | {"split": "held-out"} | held_out])
+    sentence, sure = figures.summary(table, "auprc", "")
+    assert sentence.endswith(ends) and sure is proven
 
 
 def test_names_of_maps():

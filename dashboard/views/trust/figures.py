@@ -164,9 +164,9 @@ def _layout(grid: pd.DataFrame, labels: list[str]) -> dict[str, Any]:
     }
 
 
-def summary(results: pd.DataFrame, metric: str, size: str) -> str | None:
-    """The honest answer in a sentence: the map that is best on one half, as it does on the other; None where no
-    picture is held out or neither more nor less is better."""
+def summary(results: pd.DataFrame, metric: str, size: str) -> tuple[str, bool] | None:
+    """The honest answer in words: the map that is best on one half, as it does on the other; and whether it is better
+    there than chance and than random weights. None where no picture is held out or neither more nor less is better."""
     if MEASURES[metric].higher is None:
         return None
     rows = results[(results["metric"] == metric) & (results["size"] == size)]
@@ -180,7 +180,13 @@ def summary(results: pd.DataFrame, metric: str, size: str) -> str | None:
         return None
     held_out = others[0]
     beside = "".join(f", {what} {value}" for what, value in baselines(held_out).items())
-    return (
+    words = (
         f"Of {len(choosing)} maps, {name(best)} is the best on the {best.n} pictures by which it was chosen "
         f"({NUMBER.format(best.value)}). On the {held_out.n} others it comes to {interval(held_out)}{beside}."
     )
+    # One map was chosen elsewhere, so this is one test: nothing to correct. NaN, of a single picture, is no proof.
+    if not held_out.p_value < SURE:
+        return f"{words} That is not surely better than chance.", False
+    if held_out.value <= held_out.baseline_random:
+        return f"{words} That is no better than random weights.", False
+    return words, True

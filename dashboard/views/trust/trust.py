@@ -102,8 +102,12 @@ def explain(results: pd.DataFrame, metric: str, size: str) -> None:
     measure = MEASURES[metric]
     better = {True: "More is better.", False: "Less is better.", None: ""}[measure.higher]
     st.caption(words.plain(f"{measure.title}: {measure.meaning} ({measure.source}). {better}"))
-    if sentence := figures.summary(results, metric, size):
-        st.success(words.plain(sentence), icon=":material/verified:")
+    if found := figures.summary(results, metric, size):
+        sentence, proven = found
+        if proven:
+            st.success(words.plain(sentence), icon=":material/verified:")
+        else:
+            st.warning(words.plain(sentence), icon=":material/help:")
         st.caption(
             "Quote this figure: by these pictures no map was chosen. Whoever looks at many maps finds a good one by "
             "accident; and a map is worth something only if it is better than chance, and better than the same network "
