@@ -62,8 +62,10 @@ def draw_box(box: Box | None) -> None:
     st.rerun()
 
 
-def put_box(box: Box | None) -> None:
-    """Keep another box, or none, from the next run on."""
+def put_box(box: Box | None, owner: str | None = None) -> None:
+    """Keep another box, or none, from the next run on; `owner` is the picture that it is on, where that changes too."""
+    if owner is not None:
+        st.session_state["_crop_of"] = owner
     st.session_state["crop"] = _box([",".join(map(str, box))]) if box else None
 
 

@@ -199,8 +199,7 @@ def tag(number: int, ids: np.ndarray) -> None:
 def search_for(image_id: int, box: Box, mirrored: bool) -> None:
     """Callback: the place is the part that is searched for, in mirror image too where its group shows it so."""
     st.session_state["mirrored"] = mirrored
-    crop.put_box(shares(image_id, box))
-    st.session_state["_crop_of"] = f"image {image_id}"
+    crop.put_box(shares(image_id, box), f"image {image_id}")
     st.session_state[VIEW] = VIEWS[0]
     navigation.choose("image", image_id)
 
