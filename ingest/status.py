@@ -69,10 +69,12 @@ def _files(state: dict[str, Any], collection: str) -> list[str]:
     if not state["here"]:
         return ["  its folder is not there: thumbnails take the place of its pictures"]
     meanings = {
-        "gone": f"`python -m ingest prune --collection {collection!r}` removes them",
-        "changed": "`python -m ingest run` reads them again",
         "new": "`python -m ingest run` adds them",
+        "changed": "`python -m ingest run` reads them again",
+        "gone": f"`python -m ingest prune --collection {collection!r}` removes them",
     }
+    if state["new"] and state["gone"]:
+        meanings["new"] = "`python -m ingest run` adds them, and knows again those that were only moved: do this first"
     lines = [f"  {len(state[key])} {key} ({some(state[key])}): {what}" for key, what in meanings.items() if state[key]]
     if twice := state["duplicates"]:
         lines.append(f"  {counted(len(twice), 'picture')} more than once (such as {' = '.join(twice[0][:3])})")

@@ -98,7 +98,7 @@ def _budget(context: click.Context, parameter: click.Parameter, value: str) -> A
     default="10 minutes",
     show_default=True,
     callback=_budget,
-    help="How much is searched now: minutes, boxes or pictures ('500 boxes'). Again: the next ones.",
+    help="How much is searched now, in whole pictures: minutes, boxes or pictures ('500 boxes'). Again: the next ones.",
 )
 @where_option
 @click.option("--mirrored", is_flag=True, help="Find mirror images too, as in prints from copied plates.")
@@ -123,7 +123,7 @@ def recurring(db: Path, as_json: bool, **settings: Any) -> None:
         f"run {counts['run_id']}: searched {counts['boxes_searched']:,} of {counts['boxes']:,} boxes in "
         f"{counts['pictures_searched']:,} of {counts['pictures']:,} pictures "
         f"({counts['boxes_plain']:,} boxes too plain to be known again) · "
-        f"{counted(counts['groups'], 'group')} of recurring details{votes}{same} → {counts['db']}"
+        f"all searches found {counted(counts['groups'], 'group')} of recurring details{votes}{same} → {counts['db']}"
     )
     report.finish(line, counts)
 

@@ -84,6 +84,8 @@ def objects(
     from ingest.sources.registry import list_source
 
     report = Report(as_json)
+    if run_id is not None:
+        _refuse_typed(run_id)
     own = {name: value for name, value in {"tau": tau, "k_patches": k_patches}.items() if value is not None}
     settings = checked(ObjectSettings(**options, options=own))
     if run_id is not None:
@@ -93,6 +95,21 @@ def objects(
     if as_collection and counts["run_id"] is not None:
         counts["derived"] = _derive(db, counts["run_id"], as_collection, report)
     finish(report, counts)
+
+
+def _refuse_typed(run_id: int) -> None:
+    """UsageError for settings that are typed beside --run, which has its own."""
+    context = click.get_current_context()
+    settings = ("method", "objects", "model", "weights", "fit", "size", "tau", "k_patches", "centre")
+    typed = [f"--{name.replace('_', '-')}" for name in settings if _is_typed(context, name)]
+    if typed:
+        raise click.UsageError(
+            f"--run {run_id} goes on with the settings of run {run_id}; leave out {', '.join(typed)}"
+        )
+
+
+def _is_typed(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def _derive(db: Path, run_id: int, name: str, report: Report) -> dict[str, Any]:

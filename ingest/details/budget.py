@@ -21,7 +21,7 @@ class Budget:
     unit: str
 
     def __str__(self) -> str:
-        return f"{self.amount:g} {self.unit}"
+        return f"{self.amount:g} {self.unit if self.amount != 1 else UNITS[self.unit][1]}"
 
 
 def parse_budget(text: str) -> Budget | None:

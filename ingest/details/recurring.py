@@ -115,7 +115,7 @@ def _search(
     report: Report,
 ) -> Iterator[SearchedImage]:
     """What is found of the images that are left, until the budget is spent."""
-    points, began = _CachedPoints(pictures), time.monotonic()
+    points, began, wholes = _CachedPoints(pictures), time.monotonic(), pictures.wholes(bank.image_ids)
     wanted = _within(left, settings.budget)
     with report.progress(sum(wanted.values()), "searching", "boxes") as advance:
         for number, (image_id, count) in enumerate(wanted.items()):
@@ -127,7 +127,8 @@ def _search(
                 found = Searched(count, count, [])
             else:
                 args = (blocks, coding, bank, image_id, picture[0], points)
-                found = search_picture(*args, settings.seed, among, settings.mirrored)
+                others = among & (wholes != wholes[np.searchsorted(bank.image_ids, image_id)])
+                found = search_picture(*args, settings.seed, others, settings.mirrored)
             yield SearchedImage(image_id, found.boxes, found.plain, time.monotonic() - since, found.links)
             advance(count)
 

@@ -21,6 +21,7 @@ from ingest.vision.details.tokens import BlockTokens
 from ingest.vision.details.verification import KeyPoints, key_points
 from ingest.vision.geometry import Frame
 from ingest.vision.originals import Place
+from ingest.vision.paths import whole_picture
 from ingest.vision.windows import BadImage, Scan
 from ingest.vision.windows.scan import PixelBox
 from ingest.words import matching
@@ -45,7 +46,8 @@ def find_detail(
     for which an SQL condition on the catalogue holds: `images` with rank, image_id, path, title, score, stage, matches,
     mirrored, and box (x, y, width, height) in pixels of the upright original.
 
-    `what` is a file, or the id of an image, which is then left out of what is found. SourceError, BadPart, StoreError.
+    `what` is a file, or the id of an image, which is then left out of what is found, as are other parts of the picture
+    that it is a part of. SourceError, BadPart, StoreError.
     """
     run = run_with_patches(db, run_id)
     part, own = part_asked_for(db, what, box, report)
@@ -55,11 +57,13 @@ def find_detail(
     if stored is None:
         raise SourceError(f"run {run.run_id} does not say how its patches are coded; make them anew")
     among = np.ones(len(bank), bool) if where is None else np.isin(bank.image_ids, matching(db, where))
-    among &= bank.image_ids != own
+    pictures = Pictures(db, run.collection, report)
+    if own in pictures.rows:
+        wholes = pictures.wholes(np.append(bank.image_ids, own))
+        among &= wholes[:-1] != wholes[-1]
     settings = run.settings
     report.log("loading the network …")
     backbone = load_backbone(settings["model"], settings.get("weights"), settings.get("layer"), device, stored=settings)
-    pictures = Pictures(db, run.collection, report)
     hits = search.find(
         BlockTokens(backbone),
         PatchCoding(**vars(stored)),
@@ -158,6 +162,11 @@ class Pictures:
         self.source = sources.get(collection)
         self.small: dict[int, str] = {}
         self._open: tuple[int, Scan] | None = None  # the last one: it is read more than once
+
+    def wholes(self, image_ids: np.ndarray) -> np.ndarray:
+        """int64 (n,): the same number for images that are parts of one picture."""
+        names = [whole_picture(self.rows[image_id]["path"]) for image_id in image_ids.tolist()]
+        return np.unique(names, return_inverse=True)[1]
 
     def original(self, image_id: int) -> Scan:
         """The upright original of an image, to be read in parts. BadImage where it is gone, has another size now, or

@@ -28,6 +28,7 @@ from store.objects import ObjectRun, ProposedObjects
 from store.records import FrameRecord
 
 STAGE = "objects"
+PLAIN = 2  # grey levels: a picture in which no colour differs by more shows nothing, whatever the positions say
 FINER_INPUT = 4  # times as many pixels to a side are read from the file as the network takes: the rest is for resizing
 
 
@@ -118,8 +119,14 @@ class _Work:
     def found(self, picture: OpenPicture, image_id: int) -> ProposedObjects:
         settings, scan = self.settings, picture.scan
         pixels, frame = seen(self.backbone, scan, settings.fit, settings.size)
+        if np.ptp(pixels, axis=(0, 1)).max() <= PLAIN:
+            return self._proposed(scan, image_id, frame, [])
         keys = patch_keys(self.backbone, torch.from_numpy(pixels.copy())[None], cells_of([frame], [scan.size]))[0]
         proposals = propose(keys, settings.method, settings.objects, settings.centre, **settings.options)
+        return self._proposed(scan, image_id, frame, proposals)
+
+    @staticmethod
+    def _proposed(scan: Scan, image_id: int, frame: Frame, proposals: list[Proposal]) -> ProposedObjects:
         boxes = [each.box(frame, *scan.size) for each in proposals]
         return ProposedObjects(
             frame=FrameRecord(image_id, frame.x0, frame.y0, frame.x1, frame.y1, frame.rows, frame.cols),

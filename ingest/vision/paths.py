@@ -73,6 +73,12 @@ def named_box(name: str) -> tuple[str, PixelBox] | None:
     return match[1], (left, top, left + width, top + height)
 
 
+def whole_picture(name: str) -> str:
+    """The picture that the picture `name` is a part of; of one that is no part its own name."""
+    part = named_box(name)
+    return part[0] if part else name
+
+
 def file_and_part(name: str) -> tuple[str, str]:
     """The file of a picture, and what says which of its pictures it is: ("box1.pdf", "#page=3"); else ""."""
     match = _PART.fullmatch(name)

@@ -10,7 +10,7 @@ from PIL import Image
 from ingest.vision.details import measuring
 from ingest.vision.details.crops import overlap
 from store import patch_features
-from store.connection import reading
+from store.connection import reading, writing
 from store.errors import StoreError
 from tests.support import commands
 from tests.support.databases import ask
@@ -111,6 +111,15 @@ def test_a_box_on_an_image_of_the_database_finds_other_pictures_alone(made):
     found = commands.run("detail", "3", "--box", BOX, "--where", "year < 1502", "--json", db=db).counts
     assert found["searched"] == 2 and {row["path"] for row in found["images"]} == {"p0.png", "p1.png"}
     assert found["box"] == [20, 30, 90, 80]
+
+
+def test_parts_of_one_picture_are_not_found_in_each_other(made, tmp_path):
+    db = tmp_path / "test.duckdb"
+    shutil.copy(made[0], db)
+    with writing(db) as con:  # as objects of one picture are called
+        con.execute("UPDATE image SET path = 'p2.png#xywh=0,0,20,20' WHERE path = 'p4.png'")
+    found = commands.run("detail", "3", "--box", BOX, "--k", "9", "--json", db=db).counts
+    assert not {row["path"].split("#")[0] for row in found["images"]} & {"p2.png", "p4.png"}
 
 
 def test_mirrored_parts_on_request(made, tmp_path):

@@ -159,6 +159,13 @@ def test_only_the_images_that_are_meant(folder, tmp_path):
     assert (counts["found"], counts["new"]) == (1, 1)
 
 
+def test_on_an_empty_sheet_nothing_stands_out(folder, tmp_path):
+    """Trained networks see positions even there."""
+    words = ("--model", "packaged", "--objects", "2", "--json")
+    counts = commands.run("objects", folder / "d.png", *words, db=tmp_path / "test.duckdb").counts
+    assert (counts["new"], counts["objects"], counts["without"]) == (1, 0, 1)
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -169,6 +176,10 @@ def test_only_the_images_that_are_meant(folder, tmp_path):
         (("--model", "tiny:timm-xcit"), "only the CLS token asks"),
         (("--model", "tiny:dinov2", "--size", "50"), "is not a multiple of this model's patch"),
         (("--run", "7"), "there is no run 7 of objects"),
+        (
+            ("--run", "7", "--method", "lost", "--no-centre"),
+            "goes on with the settings of run 7; leave out --method, --c",
+        ),
         (("--where", "no such column"), "cannot be asked of the catalogue"),
     ],
 )

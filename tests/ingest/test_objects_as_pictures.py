@@ -197,6 +197,26 @@ def test_one_bad_parent_stops_nothing_and_files_that_are_gone_take_their_parts_a
     assert pruned["pruned"] == ["b.jpg#xywh=20,10,70,60", "b.jpg#xywh=5,40,28,48"] and pruned["left"] == 4
 
 
+def test_parts_keep_what_is_known_of_them_when_their_picture_is_renamed(collection, tmp_path):
+    folder, *_ = collection
+    copies, db = tmp_path / "scans", tmp_path / "test.duckdb"
+    copies.mkdir()
+    for name in ("a.tif", "b.jpg"):
+        (copies / name).write_bytes((folder / name).read_bytes())
+    commands.run("scan", copies, db=db)
+    source = f"objects:{propose(db)}"
+    commands.run("scan", source, "--collection", "crops", db=db)
+    before = {each["image_id"]: each["path"] for each in crops(db)}
+    (copies / "b.jpg").rename(copies / "renamed.jpg")
+    commands.run("scan", copies, db=db)
+    result = commands.run("scan", source, "--collection", "crops", "--json", db=db)
+    assert "moved with their pictures: 2 objects" in result.err and result.counts["new"] == 0
+    after = {each["image_id"]: each["path"] for each in crops(db)}
+    assert after == {number: path.replace("b.jpg", "renamed.jpg") for number, path in before.items()}
+    status = {each["name"]: each["files"] for each in commands.run("status", "--json", db=db).counts["collections"]}
+    assert status["crops"]["gone"] == []
+
+
 def test_frames_of_a_film_have_parts_too(tmp_path):
     film, db = tmp_path / "film.mp4", tmp_path / "test.duckdb"
     frames = [grey(number, (96, 96)) for number in range(4)]

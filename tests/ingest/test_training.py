@@ -2,6 +2,11 @@
 generated pictures."""
 
 import json
+import random
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -133,6 +138,27 @@ def test_killed_and_resumed_is_undisturbed_loss_for_loss(bags, tmp_path, undistu
     again = ips.train_ips(job(tmp_path, config(bags)), Report())
     assert again["already"] == 8 and again["training_id"] == found["training_id"]
     assert numbers_of(tmp_path / "test.duckdb", found["training_id"]) == undisturbed[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_a_process_killed_at_any_time_goes_on_undisturbed(bags, tmp_path, undisturbed, seed):
+    """The real command, killed with SIGKILL at three moments drawn by chance after its second epoch."""
+    chance, path = random.Random(seed), tmp_path / "one.yml"
+    path.write_text(yaml.safe_dump(settings(bags)))
+    command = [sys.executable, "-m", "ingest", "train", "ips", "--config", str(path)]
+    command += ["--db", str(tmp_path / "test.duckdb"), "--out", str(tmp_path / "one")]
+    for _ in range(3):
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        for line in process.stderr:
+            if "epoch" in line:
+                time.sleep(chance.uniform(0, 0.3))
+                process.send_signal(signal.SIGKILL)
+                break
+        process.communicate(timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert numbers_of(tmp_path / "test.duckdb", 1) == undisturbed[2]
 
 
 def test_other_seeds_differ(bags, tmp_path, undisturbed):

@@ -17,6 +17,7 @@ from ingest.vision.details.matching import PatchBank
 from ingest.vision.details.search import Hit, Part
 from ingest.vision.details.tokens import BlockTokens
 from ingest.vision.geometry import Frame
+from ingest.vision.paths import whole_picture
 from store.records import RunRecord
 
 
@@ -73,7 +74,8 @@ class DetailHits:
 
 
 def find(run: RunRecord, query: Query, k: int, mirrored: bool, filtered: Filtered) -> DetailHits:
-    """The k best places of a query in the pictures that the filter leaves, but not in its own picture. BadPart."""
+    """The k best places of a query in the pictures that the filter leaves, but not in its own picture, nor in other
+    parts of the picture that it is a part of. BadPart."""
     key = (run.run_id, *query.key, k, mirrored, filtered.where)
     return cache.remembered(lambda: _find(run, query, k, mirrored, filtered), "details", *key)
 
@@ -82,7 +84,9 @@ def _find(run: RunRecord, query: Query, k: int, mirrored: bool, filtered: Filter
     coding, bank, blocks = tools(run)
     among = filtered.among(bank.image_ids)
     if query.image_id is not None:
-        among &= bank.image_ids != query.image_id
+        paths = cache.images(run.collection)["path"]
+        wholes = paths.reindex(bank.image_ids).astype(str).map(whole_picture)
+        among &= (wholes != whole_picture(cache.image_row(query.image_id)["path"])).to_numpy()
     hits = search.find(blocks, coding, bank, query.part, cache.key_points, k, among, mirrored, cache.window_points)
     return DetailHits(hits, int(among.sum()))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ingest import changes
 from ingest.errors import SourceError
 from ingest.open_picture import read_part
 from ingest.report import Report
@@ -18,7 +19,7 @@ from ingest.sources.source import StoredCollection
 from ingest.task import Task
 from ingest.vision.paths import PixelBox, box_name, named_box, raw_name
 from store import objects, read
-from store.connection import reading
+from store.connection import reading, writing
 from store.counts import counted
 from store.objects import ObjectRunRecord
 from store.records import StoredImage
@@ -38,6 +39,7 @@ def list_objects(db: Path, request: Request, report: Report, again: Again) -> Li
         )
     name = request.collection or f"{run.collection} objects"
     _refuse_other(db, name, run.run_id)
+    _follow_moves(db, name, tasks, report)
     listing = list_tasks(db, replace(request, collection=name), report, tasks, name, Path(source))
     current = {task.name for task in tasks}
     past = [each for each in listing.known if each not in current]
@@ -125,6 +127,28 @@ def _described(run: ObjectRunRecord, row: dict[str, Any], name: str, metadata: d
         "object_method": run.method,
         "object_score": round(row["score"], 4),
     }
+
+
+def _follow_moves(db: Path, name: str, tasks: list[Task], report: Report) -> None:
+    """Stored objects whose picture has another name now take the name that goes with it: they are the same part of the
+    same picture."""
+    with reading(db) as con:
+        row = next((each for each in read.collections(con).to_pylist() if each["name"] == name), None)
+        known = read.known(con, row["collection_id"]) if row else {}
+    listed = {task.name for task in tasks}
+    lost = {_identity(held.metadata): path for path, held in known.items() if path not in listed}
+    moved = {
+        lost[part]: task.name for task in tasks if task.name not in known and (part := _identity(task.metadata)) in lost
+    }
+    if row and moved:
+        with writing(db) as con:
+            changes.apply(con, row["collection_id"], changes.Moves(moved), tasks)
+        report.log(f"moved with their pictures: {counted(len(moved), 'object')}")
+
+
+def _identity(metadata: Mapping[str, Any]) -> tuple[Any, Any]:
+    """What stays of an object when its picture is called otherwise: the picture's id, and the box."""
+    return metadata.get("parent"), metadata.get("parent_xywh")
 
 
 def _refuse_other(db: Path, name: str, run_id: int) -> None:
