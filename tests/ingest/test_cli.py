@@ -237,3 +237,22 @@ def test_the_rooms_import_click_only_in_the_command_line():
     code = "import ingest.vision.embedding, sys; print('click' in sys.modules, 'duckdb' in sys.modules, 'streamlit' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert out.split() == ["False"] * 3
+
+
+def test_a_thread_that_still_holds_a_connection_says_nothing_after_the_last_line():
+    code = """
+import duckdb, runpy, sys, threading
+
+held = threading.Event()
+def hold():
+    con = duckdb.connect()
+    held.set()
+    threading.Event().wait()
+
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+sys.argv = ["ingest", "models"]
+runpy.run_module("ingest", run_name="__main__", alter_sys=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout and "leaked" not in done.stderr
