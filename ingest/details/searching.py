@@ -58,7 +58,7 @@ def find_detail(
         raise SourceError(f"run {run.run_id} does not say how its patches are coded; make them anew")
     among = np.ones(len(bank), bool) if where is None else np.isin(bank.image_ids, matching(db, where))
     pictures = Pictures(db, run.collection, report)
-    if own in pictures.rows:
+    if own is not None and own in pictures.rows:
         wholes = pictures.wholes(np.append(bank.image_ids, own))
         among &= wholes[:-1] != wholes[-1]
     settings = run.settings
