@@ -62,7 +62,7 @@ def trust(db: Path) -> None:
     digits = db.with_suffix("")
     run("synth", "cluttered", digits, "--train", "0", "--test", "40")
     ingest(digits, db, "--model", "packaged", "--project", "pca")
-    run("evaluate", "--truth", f"masks:{digits / '.masks'}", "--random-weights", db=db)
+    run("evaluate", "--truth", "boxes:boxes", "--random-weights", db=db)
 
 
 def run(*words: object, db: Path | None = None) -> None:
