@@ -64,6 +64,7 @@ from dashboard.data.cache.collection import (
     labels,
     list_columns,
     metadata_columns,
+    source_of,
     table_readings,
     unread_dates,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ import streamlit as st
 from dashboard.compute.words import plain
 from dashboard.data import cache, jobs
 from dashboard.data.jobs import Job, JobError
+from store.connection import default_path
 
 EVERY = 1.5  # seconds between two looks at a job that is running
 
@@ -22,7 +24,7 @@ def offer(title: str, arguments: Sequence[str], label: str, key: str, *, hint: s
     is said beside the button. A visitor from another computer sees what to type.
     """
     arguments = tuple(map(str, arguments))
-    command = jobs.command_of([*arguments, "--db", str(cache.db())])
+    command = jobs.command_of(arguments) + database_option()
     if not may_start():
         st.caption(
             plain(hint + " Type this in a terminal, in the folder of the project:") if hint else "In a terminal:"
@@ -45,6 +47,31 @@ def offer(title: str, arguments: Sequence[str], label: str, key: str, *, hint: s
             st.caption(plain(hint))
     if problem := st.session_state.pop(f"_{key}_problem", None):
         st.warning(plain(problem), icon=":material/info:")
+
+
+def offer_for_collection(command: str, label: str, key: str, more: Sequence[str] = ()) -> None:
+    """The same of a command that takes the source of a collection: that of the run in view, or the first."""
+    run, collections = cache.current_run(), cache.collections()["name"].tolist()
+    collection = run.collection if run else next(iter(collections), None)
+    source = collection and cache.source_of(collection)
+    if not collection or not source:
+        st.code(jobs.command_of([command, "FOLDER", *more]) + database_option(), language="bash")
+        return
+    offer(f"{label}: {collection}", [command, source, "--collection", collection, *more], label, key)
+
+
+def running() -> None:
+    """How far each job is that is under way on the database in view, for the sidebar."""
+    if any(map(jobs.is_running, jobs.jobs(cache.db()))):
+        st.fragment(_all_running, run_every=EVERY)()
+
+
+def _all_running() -> None:
+    under_way = [(job, found) for job in jobs.jobs(cache.db()) if (found := jobs.report(job)).state == "running"]
+    if not under_way:
+        st.rerun(scope="app")
+    for job, found in under_way:
+        st.progress(found.progress.share if found.progress else 0.0, plain(job.title))
 
 
 def watch(job: Job, key: str) -> None:
@@ -91,6 +118,12 @@ def outcome(job: Job | None, key: str) -> None:
         if len(found.lines) > 1:
             with st.expander("What it said"):
                 st.code("\n".join(found.lines), language=None)
+
+
+def database_option() -> str:
+    """The --db option that names the database in view; empty where it is the one that a command takes anyway."""
+    chosen = cache.db()
+    return "" if chosen == default_path() else f" --db {shlex.quote(str(chosen))}"
 
 
 def may_start() -> bool:

@@ -26,7 +26,7 @@ COMMAND = {"ssl": ("train", "ssl"), "ips": ("train", "ips")}
 def begin() -> None:
     """Fields for a training of the collection in view, and its button."""
     run = cache.current_run()
-    source = None if run is None else source_of(run.collection)
+    source = None if run is None else cache.source_of(run.collection)
     if run is None or source is None:
         return
     with st.expander("Train a network on this collection", icon=":material/school:", expanded=False):
@@ -78,12 +78,6 @@ def go_on(training: Mapping[str, Any]) -> None:
             f"Run of {training['name']}", arguments, "Run it on its pictures", "train_run",
             hint="The network becomes a run beside the others: map, search, heads.",
         )  # fmt: skip
-
-
-def source_of(collection: str) -> str | None:
-    """The folder, or whatever else it was, that a collection was read from."""
-    found = cache.collections().set_index("name")["source"]
-    return str(found[collection]) if collection in found.index and found[collection] else None
 
 
 def labels(collection: str) -> list[str]:
