@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import shlex
+import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -11,10 +12,12 @@ import streamlit as st
 
 from dashboard.compute.words import plain
 from dashboard.data import cache, jobs
+from dashboard.data.cache.memory import cache_token
 from dashboard.data.jobs import Job, JobError
 from store.connection import default_path
 
 EVERY = 1.5  # seconds between two looks at a job that is running
+REDRAWN = 6.0  # seconds at least between two drawings of the page that it changes
 
 
 def offer(title: str, arguments: Sequence[str], label: str, key: str, *, hint: str = "") -> None:
@@ -75,14 +78,15 @@ def _all_running() -> None:
 
 
 def watch(job: Job, key: str) -> None:
-    """How far a job is, looked at again and again, with a button that stops it."""
+    """How far a job is, looked at again and again, with a button that stops it. What it stores appears on the page."""
     st.session_state[f"_{key}_watched"] = job.folder.name
-    st.fragment(_watch, run_every=EVERY)(job, key)
+    st.fragment(_watch, run_every=EVERY)(job, key, cache_token(cache.db()), time.monotonic())
 
 
-def _watch(job: Job, key: str) -> None:
+def _watch(job: Job, key: str, token: str, drawn: float) -> None:
     found = jobs.report(job)
-    if found.state != "running":
+    stored = time.monotonic() - drawn > REDRAWN and cache_token(cache.db()) != token
+    if found.state != "running" or stored:
         st.rerun(scope="app")
     with st.container(border=True):
         step = found.progress
@@ -113,7 +117,7 @@ def outcome(job: Job | None, key: str) -> None:
     elif found.state == "stopped" and watched:
         st.info("Stopped. What is done is stored; started again, it goes on from there.", icon=":material/stop:")
     elif found.state == "failed":
-        last = found.lines[-1] if found.lines else "It ended without a word."
+        last = found.lines[-1].removeprefix("Error: ") if found.lines else "It ended without a word."
         st.error(plain(f"{job.title} failed: {last}"), icon=":material/error:")
         if len(found.lines) > 1:
             with st.expander("What it said"):

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.compute import words
 from dashboard.data import cache, jobs
+from dashboard.data.results import trainings
 from dashboard.state.busy import jobs as work
 
 AUGMENTATIONS = {
@@ -20,6 +21,7 @@ AUGMENTATIONS = {
 }
 NO_LABEL = "–"
 CLASSES = 2, 60  # a column by which neighbours can agree has at least and at most so many values
+BATCH = 32  # pictures of a step, unless there are fewer
 COMMAND = {"ssl": ("train", "ssl"), "ips": ("train", "ips")}
 
 
@@ -29,7 +31,7 @@ def begin() -> None:
     source = None if run is None else cache.source_of(run.collection)
     if run is None or source is None:
         return
-    with st.expander("Train a network on this collection", icon=":material/school:", expanded=False):
+    with st.expander("Train a network on this collection", icon=":material/school:", expanded=is_starting()):
         st.markdown(
             "A network that has seen photographs can go on learning from your pictures, without labels: it learns that "
             "two views of one picture are the same. It takes minutes for some hundred pictures, and a night for ten "
@@ -50,14 +52,25 @@ def begin() -> None:
                 "it.", width=200,
             )  # fmt: skip
             probes = st.number_input(
-                "Show attention every … epochs", 0, 1000, 2, key="train_probes", width=200,
-                help="The attention of eight pictures is stored then; 0: never.",
+                "Attention after every", 0, 1000, 2, key="train_probes", width=200,
+                help="So many epochs, the attention of eight pictures is stored; 0: never.",
             )  # fmt: skip
         arguments = ["train", "ssl", source, "--collection", run.collection, "--name", clean(name) or "training"]
         arguments += ["--augment", augment, "--epochs", str(int(epochs))]
+        pictures = len(cache.images(run.collection))
+        arguments += ["--batch-size", str(pictures)] if pictures < BATCH else []
         arguments += ["--label", label] if label != NO_LABEL else []
         arguments += ["--probe-every", str(int(probes))] if probes else []
         work.offer(f"Training of {clean(name)}", arguments, "Start the training", "train_start")
+
+
+def is_starting() -> bool:
+    """Whether a training is under way of which no epoch is measured yet, so that it stands nowhere else."""
+    begun = {f"Training of {each['name']}" for each in trainings.trainings()}
+    return any(
+        job.title.startswith("Training of ") and job.title not in begun and jobs.is_running(job)
+        for job in jobs.jobs(cache.db())
+    )
 
 
 def go_on(training: Mapping[str, Any]) -> None:
