@@ -126,6 +126,7 @@ def source_of(layout: Layout, projection_id: int, layout_options: LayoutOptions,
         page=cache.route(page, layout.atlas) if layout.atlas else "",
         clusters=cache.route(f"/atlas/clusters/{projection_id}", cache.version()) if clusters else "",
         view=cache.route(f"/atlas/view/{token()}", "1"),
+        tiles=cache.route("/atlas/tiles/{id}", "1"),
     )
 
 
