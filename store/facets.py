@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 
 from store import labelled, read
-from store.conditions import TAG, VOCABULARY, Between, Column, Condition, Contains, Edge, OneOf, Put
+from store.conditions import TAG, VOCABULARY, Between, Column, Condition, Contains, Edge, OneOf, Put, Years
 from store.errors import StoreError
 from store.identifiers import literal, quoted
 from store.rows import fetch, first, one, plain
@@ -32,6 +32,7 @@ __all__ = [
     "Contains",
     "OneOf",
     "Spread",
+    "Years",
     "categories",
     "columns",
     "grouping",
@@ -207,10 +208,12 @@ def _column(con: Connection, column: str, run_id: int | None = None) -> Column:
     if found is None:
         raise StoreError(f"The catalogue has no column {column!r}.")
     kind, separator = found
+    beside = fetch(con, "SELECT name FROM catalogue_column WHERE name IN (?, ?)", [f"{column}_from", f"{column}_to"])
+    years = (quoted(f"{column}_from"), quoted(f"{column}_to")) if len(beside) == 2 else None
     if separator is None:
-        return Column(quoted(column), kind)
+        return Column(quoted(column), kind, years=years)
     parts = f"SELECT image_id, value AS part FROM keywords WHERE key = {literal(column)}"
-    return Column(quoted(column), kind, parts, separator)
+    return Column(quoted(column), kind, parts, separator, years)
 
 
 def _literal(value: Any) -> str:

@@ -12,19 +12,22 @@ import numpy as np
 
 from dashboard.compute import arrangements, clusters, words
 from dashboard.compute.arrangements import ARRANGEMENTS, Arrangement, Dated
+from dashboard.compute.arrangements.years import range_column
 from dashboard.compute.typical import TypicalTerm, typical_terms
 from store import atlas, connection, labelled, read, vectors, vocabularies
 from store import clusters as stored
 from store.atlas import Layout
 from store.keywords import divided, parts_of
 
-FORMAT = 3  # of what is sent: a browser keeps what it has for ever, so another format needs another address
+FORMAT = 4  # of what is sent: a browser keeps what it has for ever, so another format needs another address
+UNDATED = "without a date"
 CLUSTER = "map cluster"  # among the names of columns, what is no column: the clusters of the projection itself
 
 
 @dataclass(frozen=True)
 class LayoutOptions:
-    """How to lay pictures out: 'projection' as they are, 'grid', or 'time' or 'groups' by a column."""
+    """How to lay pictures out: 'projection' as they are, 'grid', or by a column 'time', 'scale' or
+    'groups'."""
 
     layout: str = "projection"
     by: str = ""
@@ -59,7 +62,7 @@ def values_of(
         return (), ""
     if layout_options.by == CLUSTER:
         found = stored.clusters(con, projection_id)
-        if found is None or layout_options.layout == "time":
+        if found is None or layout_options.layout != "groups":
             return None
         return [names.get(number) for number in found.among(layout.ids).tolist()], "text"
     if layout_options.layout == "time" and (dated := ranges_of(con, layout.ids, layout_options.by)) is not None:
@@ -89,7 +92,7 @@ def ranges_of(con, ids: np.ndarray, by: str) -> list[Dated] | None:
     range), or by one of these, `date_from` and `date_to`; by the other one where only that is known, as of "before
     1750". None for other columns."""
     kinds = read.metadata_columns(con)
-    name = range_of(by, kinds)
+    name = range_column(by, kinds)
     if name is None:
         return None
     lows, highs = (atlas.values(con, ids, f"{name}{end}") for end in ("_from", "_to"))
@@ -98,26 +101,20 @@ def ranges_of(con, ids: np.ndarray, by: str) -> list[Dated] | None:
     return [_dated(low, high, by.removeprefix(name)) for low, high in zip(lows[0], highs[0], strict=True)]
 
 
-def range_of(by: str, kinds: Mapping[str, str]) -> str | None:
-    """The column of dates whose range of years `by` is, or is an end of; None if it is none."""
-    for name in (by, by.removesuffix("_from"), by.removesuffix("_to")):
-        if {kinds.get(f"{name}_from"), kinds.get(f"{name}_to")} == {"number"}:
-            return name
-    return None
-
-
 def _dated(low: float | None, high: float | None, end: str) -> Dated:
     if low is None or high is None:
         return Dated(high if low is None else low, (0 if high is None else -1) if low is None else 1)
-    return Dated({"_from": low, "_to": high}.get(end, (low + high) / 2))
+    return Dated({"_from": low, "_to": high}.get(end, (low + high) / 2), 0, low, high)
 
 
 def arranged(layout: Layout, layout_options: LayoutOptions, values: Sequence[Any], kind: str) -> Arrangement:
     """The pictures of a layout in other places."""
     if layout_options.layout == "grid":
         return arrangements.grid(layout.xy)
-    none = "in no cluster" if layout_options.by == CLUSTER else f"no {layout_options.by}"
     if layout_options.layout == "time":
+        return arrangements.timeline(layout.xy, values, kind, UNDATED)
+    none = "in no cluster" if layout_options.by == CLUSTER else f"no {layout_options.by}"
+    if layout_options.layout == "scale":
         return arrangements.timeline(layout.xy, values, kind, none)
     return arrangements.groups(layout.xy, values, none)
 
@@ -141,11 +138,14 @@ def packed(layout: Layout, arrangement: Arrangement | None = None) -> bytes:
 
 
 def _notes(arrangement: Arrangement) -> bytes:
-    """The side of the square cell that each picture has, the blocks, the axis, and the open ends [number, side]."""
+    """The side of the square cell that each picture has, the blocks, the axis, the open ends [number,
+    side], and from where to where on x each picture may lie, float32, in base64."""
     axis = arrangement.axis and vars(arrangement.axis)
     document: dict[str, Any] = {"cell": 1, "blocks": [vars(block) for block in arrangement.blocks], "axis": axis}
     if arrangement.open is not None:
         document["open"] = [[int(place), int(arrangement.open[place])] for place in np.flatnonzero(arrangement.open)]
+    if arrangement.spans is not None:
+        document["spans"] = base64.b64encode(arrangement.spans.astype("<f4").tobytes()).decode()
     return json.dumps(document, ensure_ascii=False, default=float).encode(errors="replace")
 
 

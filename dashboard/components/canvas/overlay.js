@@ -10,6 +10,7 @@ const NARROW = 34; // pixels that a block's name needs, at least
 const SCANT = 80; // pixels below which there is no room for a number beside it
 const MARGIN = 0.3; // of a cell, at the right of a block
 const ALONE = 160; // pixels that the name of the only block may take
+const LEGIBLE = 7; // pixels of a picture from which on its years are drawn
 const BETWEEN = 4; // pixels between labels
 const NONE = { of: [], groups: [] };
 
@@ -18,18 +19,21 @@ export class Overlay {
   constructor(root, choose, changed) {
     this.find = (name) => root.querySelector(`.${name}`);
     Object.assign(this, { choose, changed, asked: "", clusters: NONE, labels: [], lit: 0, blank: true });
-    Object.assign(this, { blocks: [], axis: null, marks: "", open: [] });
+    Object.assign(this, { blocks: [], axis: null, marks: "", open: [], spans: [] });
   }
 
   // ---- blocks and axis -----------------------------------------------------------------------------------------
 
-  arrange({ blocks, axis, open, x, y }) {
+  arrange({ blocks, axis, open, spans, x, y }) {
     this.axis = axis;
+    const ends = spans ? new Float32Array(decodeBytes(spans).buffer) : [];
+    this.spans = [...y.keys()].filter((i) => ends[2 * i] < ends[2 * i + 1]).map((i) => ({ x0: ends[2 * i], x1: ends[2 * i + 1], y: y[i] }));
     this.open = open.map(([number, side]) => ({ x: x[number], y: y[number], side }));
     this.blocks = blocks.map((block) => {
       const element = make("div", "block");
-      element.append(make("span", "name", block.text), make("span", "count", block.count.toLocaleString("en")));
-      return { ...block, element };
+      const [name, count] = [make("span", "name", block.text), make("span", "count", block.count.toLocaleString("en"))];
+      element.append(...(axis ? [count, name] : [name, count])); // "14 without a date"
+      return { ...block, element, count };
     });
     this.find("blocks").replaceChildren(...this.blocks.map(({ element }) => element));
     this.find("axis").hidden = !axis;
@@ -93,7 +97,7 @@ export class Overlay {
 
   placeBlocks(scene) {
     const alone = this.blocks.length === 1;
-    for (const { element, x0, x1, y1 } of this.blocks) {
+    for (const { element, count, x0, x1, y1 } of this.blocks) {
       const [left, top] = [toX(scene, x0), toY(scene, y1)];
       const room = (x1 - x0 + MARGIN) * scene.view.scale;
       const wide = alone ? Math.max(ALONE, room) : room;
@@ -101,7 +105,7 @@ export class Overlay {
       if (element.hidden) continue;
       const shift = Math.max(0, Math.min(-left, wide - NARROW * 2)); // the name stays in view as long as its block does
       element.style.maxWidth = `${wide - shift}px`;
-      element.lastChild.hidden = wide < SCANT;
+      count.hidden = wide < SCANT;
       const x = alone ? Math.min(left, scene.width - element.offsetWidth - BETWEEN) : left + shift;
       element.style.transform = `translate(${x}px, calc(${top - 2}px - 100%))`;
     }
@@ -128,11 +132,11 @@ export class Overlay {
     const { view, width, height, ratio } = scene;
     const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
-    else if (this.blank && !this.labels.length && !this.open.length) return;
+    else if (this.blank && this.isEmpty()) return;
     const context = canvas.getContext("2d");
     context.resetTransform();
     context.clearRect(0, 0, wide, high);
-    this.blank = !this.labels.length && !this.open.length;
+    this.blank = this.isEmpty();
     const scale = view.scale * ratio;
     context.setTransform(scale, 0, 0, -scale, wide / 2 - view.x * scale, high / 2 + view.y * scale);
     context.lineJoin = "round";
@@ -147,7 +151,27 @@ export class Overlay {
         context.stroke(path);
       }
     }
+    this.drawSpans(context, scene, accent);
     this.drawOpen(context, scene, paper, accent);
+  }
+
+  isEmpty() {
+    return !this.labels.length && !this.open.length && !this.spans.length;
+  }
+
+  // A picture that may be from any of some years has a bar below it from the first to the last of them.
+  drawSpans(context, { view, width, height }, accent) {
+    if (view.scale < LEGIBLE) return;
+    const [across, up] = [width / 2 / view.scale + 1, height / 2 / view.scale + 1];
+    Object.assign(context, { globalAlpha: 0.5, fillStyle: css(accent) });
+    const thick = Math.max(0.045, 1.2 / view.scale);
+    const end = Math.max(0.025, 0.8 / view.scale);
+    for (const { x0, x1, y } of this.spans) {
+      if (x1 < view.x - across || x0 > view.x + across || Math.abs(y - view.y) > up) continue;
+      const low = y - 0.5 + thick / 2;
+      context.fillRect(x0, low - thick / 2, x1 - x0, thick);
+      for (const x of [x0, x1]) context.fillRect(x - end, low - thick / 2, 2 * end, 0.14);
+    }
   }
 
   // A picture that may be any earlier, or any later, than where it lies on the time line has an arrow on that side.

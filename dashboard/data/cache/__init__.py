@@ -64,7 +64,9 @@ from dashboard.data.cache.collection import (
     labels,
     list_columns,
     metadata_columns,
+    number_columns,
     table_readings,
+    time_columns,
     unread_dates,
 )
 from dashboard.data.cache.facets import (

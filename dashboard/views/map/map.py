@@ -9,15 +9,16 @@ import streamlit as st
 
 from dashboard.components import canvas, card
 from dashboard.compute import words
+from dashboard.compute.arrangements.years import range_column
 from dashboard.data import cache
-from dashboard.data.layouts import CLUSTER, LayoutOptions, range_of
+from dashboard.data.layouts import CLUSTER, LayoutOptions
 from dashboard.drawing import charts, colours
 from dashboard.drawing.text import projections as projection_text
 from dashboard.selection import selected
 from dashboard.selection import show as selecting
 from dashboard.selection.files import file_name
 from dashboard.selection.selection import Selection
-from dashboard.state import controls, filter_bar
+from dashboard.state import controls, filter_bar, url
 from dashboard.views.map import colouring, publication
 from dashboard.views.map.publication import View
 from store.atlas import Layout
@@ -27,19 +28,27 @@ from store.records import RunRecord
 
 FIGURE = "map"
 HINT = "Nothing is selected yet. Draw a box or a lasso on the map, or filter the pictures above."
-WAYS = {"projection": "as projected", "grid": "grid", "time": "time line", "groups": "groups"}
+WAYS = {
+    "projection": "as projected",
+    "grid": "grid",
+    "time": "time line",
+    "scale": "along a number",
+    "groups": "groups",
+}
 LAID_OUT = {
     "projection": "One unit is as long across as it is up.",
     "grid": "In the grid every picture has a cell of its own, as near as can be to where {method} has it: neighbours "
     "are kept, gaps and distances are not.",
     "time": "From left to right the pictures lie by {by}, to scale. Up and down only tells apart those of about the "
     "same {by}, with those near each other that {method} has near each other.",
+    "scale": "From left to right the pictures lie by {by}, to scale. Up and down only tells apart those of about the "
+    "same {by}, with those near each other that {method} has near each other.",
     "groups": "There is a block for each {by}, the largest first. Inside a block lie near each other those that "
     "{method} has near each other; how far a block is from another means nothing.",
 }
 RANGES = (
-    " Each lies at{middle}; one of which only an end is known (before 1750, after 1600) lies there, with an arrow to "
-    "the side that is open."
+    " Each lies at{middle}, with a bar below it over all of them; one of which only an end is known (before 1750, "
+    "after 1600) lies there, with an arrow to the side that is open."
 )
 CLUSTERS = (
     "Outlines are clusters that {method} finds in this plane; another projection has others. A cluster is named by "
@@ -168,15 +177,16 @@ def choose_view(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, Layout
 
 def layout_options_of(run: RunRecord, columns: list[str]) -> LayoutOptions:
     """How the pictures shall lie, and by which column."""
-    kinds = cache.metadata_columns(run.collection)
-    scales = [name for name, kind in kinds.items() if kind in ("number", "date") or range_of(name, kinds) == name]
-    by = {"projection": [], "grid": [], "time": scales, "groups": columns}
+    times, numbers = cache.time_columns(run.collection), cache.number_columns(run.collection)
+    # Links from when any number made a time line.
+    asked = [name for name in url.words("layout_by") if name in numbers and url.words("layout") == ["time"]]
+    by = {"projection": [], "grid": [], "time": [*times, *asked], "scale": numbers, "groups": columns}
     known = [name for name in WAYS if by[name] or name in ("projection", "grid")]
     way = controls.selectbox("Layout", known, key="layout", format_func=words.named(WAYS), width=140)
     if not by[way]:
         return LayoutOptions(way)
     return LayoutOptions(
-        way, controls.selectbox("Along" if way == "time" else "By", by[way], key="layout_by", width=130)
+        way, controls.selectbox("Along" if way in ("time", "scale") else "By", by[way], key="layout_by", width=130)
     )
 
 
@@ -223,7 +233,7 @@ def laid_out(run: RunRecord, layout_options: LayoutOptions, by: str, method: str
     text = LAID_OUT[layout_options.layout].format(by=by, method=method)
     if (
         layout_options.layout == "time"
-        and (name := range_of(layout_options.by, cache.metadata_columns(run.collection))) is not None
+        and (name := range_column(layout_options.by, cache.metadata_columns(run.collection))) is not None
     ):
         text += RANGES.format(middle=" the middle of its range of years" if layout_options.by == name else f" its {by}")
     several = {*cache.list_columns(), *cache.vocabulary_columns(run)}
