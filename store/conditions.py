@@ -165,8 +165,8 @@ class Between(Condition):
 @dataclass(frozen=True)
 class Years(Condition):
     """A date as somebody wrote it that may lie in the years from `low` to `high`, both included, None for no limit: its
-    own years, which stand in two columns beside it, meet these. With `missing` also one without years, which without
-    limits are all that is asked for."""
+    own years, which stand in two columns beside it, meet these; of "before 1750" the one that is known. With `missing`
+    also one without years, which without limits are all that is asked for."""
 
     low: int | None = None
     high: int | None = None
@@ -197,9 +197,8 @@ class Years(Condition):
             raise StoreError(f"The column {self.column!r} has no years beside it.")
         first, last = column.years
         known = f"coalesce({first}, {last}) IS NOT NULL"
-        # Of "before 1750" only the last year is known, and any before it may be right.
-        low = [] if self.low is None else [f"coalesce({last} >= {put(self.low)}, true)"]
-        high = [] if self.high is None else [f"coalesce({first} <= {put(self.high)}, true)"]
+        low = [] if self.low is None else [f"coalesce({last}, {first}) >= {put(self.low)}"]
+        high = [] if self.high is None else [f"coalesce({first}, {last}) <= {put(self.high)}"]
         tests = [f"({' AND '.join([known, *low, *high])})"] if self.limited else []
         return _any([*tests, *([f"NOT {known}"] if self.missing or not tests else [])])
 

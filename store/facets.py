@@ -37,6 +37,7 @@ __all__ = [
     "columns",
     "grouping",
     "matching",
+    "parts",
     "spread",
     "statement",
 ]
@@ -144,6 +145,12 @@ def spread(con: Connection, collection: str, column: str, bins: int = BINS) -> S
     if kind == "DATE":
         low, high, edges = _day(low), _day(high), [_day(edge) for edge in edges]
     return Spread(low, high, tuple(counts.get(place, 0) for place in range(count)), tuple(edges), missing)
+
+
+def parts(con: Connection, column: str, run_id: int | None = None) -> tuple[np.ndarray, list[str]]:
+    """Image ids (m,) int64 and the value of each in a column where an image can have several: its parts, tags, terms."""
+    found = con.sql(f"SELECT image_id, part FROM ({_column(con, column, run_id).parts})").to_arrow_table()
+    return found["image_id"].to_numpy().astype(np.int64), found["part"].to_pylist()
 
 
 def grouping(con: Connection, collection: str) -> list[str]:

@@ -148,6 +148,11 @@ def conditions() -> tuple[Condition, ...]:
     return st.session_state.get(FACETS, ())
 
 
+def condition_in_sql() -> str:
+    """The condition in SQL, '' for none, as `current` found it in this rerun."""
+    return st.session_state.get(SQL, "")
+
+
 def put(condition: Condition) -> None:
     """Ask for this instead of what is asked of the same column in the same way; for nothing, if it asks nothing. For
     callbacks."""

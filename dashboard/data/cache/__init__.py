@@ -71,6 +71,7 @@ from dashboard.data.cache.collection import (
 )
 from dashboard.data.cache.facets import (
     categories,
+    chart_columns,
     facet_columns,
     grouping,
     matching,

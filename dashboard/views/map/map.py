@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.components import canvas, card
+from dashboard.components.charts import filtering
 from dashboard.compute import words
 from dashboard.compute.arrangements.years import range_column
 from dashboard.data import cache
@@ -56,6 +57,7 @@ CLUSTERS = (
     "suits them best, and shows the picture whose features are nearest to their mean. Click a name to select its "
     "pictures."
 )
+CHARTS = "Small charts of the metadata, each a filter for the others and for the map."
 ELSEWHERE = "Clusters are outlined on the projection itself."
 
 
@@ -87,6 +89,9 @@ def page() -> None:
     st.header("Selection", anchor=False)
     with above:
         opened = draw(layout, source, projection, tints, key, column, size, wanted)
+        drawn = filtering.timeline(run, layout_options.by if layout_options.layout == "time" else "")
+        if controls.toggle("Charts", key="charts", help=CHARTS):
+            filtering.drawer(run, drawn)
     clicked = selection(layout, filtered, run)
     shown = clicked if opened is None else opened
     if shown is not None:
