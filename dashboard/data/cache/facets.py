@@ -1,5 +1,6 @@
 """Choosing images by metadata, by tags, and by SQL of a person's own."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -55,7 +56,17 @@ def chart_columns(collection: str, run_id: int) -> dict[str, charts.Column]:
     beside = [name for name in facet_columns(collection, run_id) if name not in metadata_columns(collection)]
     key = ("charts beside", collection, run_id, whole(db()))
     more = remembered(lambda: _with_parts(collection, beside, run_id), *key) if beside else {}
-    return known | {name: column for name, column in more.items() if column.names}
+    found = known | {name: column for name, column in more.items() if column.names}
+    _drawn[str(db()), whole(db()), collection, run_id] = found
+    while len(_drawn) > DRAWN:
+        _drawn.popitem(last=False)
+    return found
+
+
+# Of the collections whose charts are drawn: what they ask need not be asked of the database once more, which at 100,000
+# images takes longer than all charts together.
+_drawn: OrderedDict[tuple[str, str, str, int | None], dict[str, charts.Column]] = OrderedDict()
+DRAWN = 4
 
 
 def _chart_columns(collection: str) -> dict[str, charts.Column]:
@@ -112,8 +123,21 @@ def state() -> str:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _matching(path: str, token: str, collection: str, conditions: tuple, run_id: int | None) -> np.ndarray:
-    with connection.reading(path) as con:
-        return facets.matching(con, collection, conditions, run_id)
+    columns = _drawn.get((path, token, collection, run_id), {})
+    answers = {each: columns[each.column].holds(each) for each in conditions if each.column in columns}
+    masks = [mask for mask in answers.values() if mask is not None]
+    rest = [each for each in conditions if answers.get(each) is None]
+    found = None
+    if rest or not masks:
+        with connection.reading(path) as con:
+            found = facets.matching(con, collection, rest, run_id)
+    if masks:
+        left = catalogue(collection)["image_id"].to_numpy()[np.logical_and.reduce(masks)]
+        found = left if found is None else np.intersect1d(left, found, assume_unique=True)
+    assert found is not None
+    found = found.astype(np.int64)
+    found.flags.writeable = False
+    return found
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
