@@ -23,7 +23,7 @@ _HERE = Path(__file__).parent
 # In the order in which one needs the other.
 MODULES = (
     "ranges", "camera", "level_of_detail", "layout", "sprite_sheets", "webgl", "flat", "scene", "gestures", "toolbar",
-    "ticks", "overlay", "main",
+    "ticks", "overlay", "fullscreen", "main",
 )  # fmt: skip
 
 
@@ -70,13 +70,15 @@ def canvas(
     marked: np.ndarray | None = None,
     size: float = 1.0,
     on_marked: Callable[[], None] | None = None,
+    fill: bool = False,
 ) -> CanvasEvent:
     """The map. All arrays are in the order of the points that `source` names: `tints` (n, 3) uint8, the colours of the
-    frames; `included` (n,) bool, False for what fades; `marked` (n,) bool, what is selected.
+    frames; `included` (n,) bool, False for what fades; `marked` (n,) bool, what is selected. With `fill` it takes all
+    of the element around it that has a position.
 
     `on_marked` is called when somebody selects; `selection(st.session_state[key], n)` says what.
     """
-    data = described(source, alt, tints, legend, included, marked, size)
+    data = described(source, alt, tints, legend, included, marked, size) | {"fill": fill}
     answer = _canvas()(
         key=key, data=data, on_marked_change=on_marked or _nothing, on_opened_change=_nothing, height="content"
     )

@@ -7,6 +7,7 @@ import { Scene } from "./scene.js";
 import { listen } from "./gestures.js";
 import { Toolbar } from "./toolbar.js";
 import { Overlay } from "./overlay.js";
+import { FullScreen } from "./fullscreen.js";
 
 const ADDRESS = "map_view"; // what part of the map is in view, in the page's address
 const maps = new WeakMap(); // the element -> PictureMap
@@ -37,6 +38,7 @@ class PictureMap {
     this.toolbar = new Toolbar(root, (name) => this.press(name));
     this.toolbar.setTool("move");
     this.overlay = new Overlay(root, (number, adding) => this.selectCluster(number, adding), () => this.scene.ask());
+    this.full = new FullScreen(root, () => this.toolbar.press("full", this.full.on));
     this.keyed = false;
     listen(this.stage, this.actions());
     this.mini(root.querySelector(".mini"));
@@ -44,6 +46,7 @@ class PictureMap {
     this.watch.observe(this.stage);
     this.watchRatio();
     this.stage.addEventListener("blur", () => this.point(-1));
+    root.addEventListener("pointerleave", () => this.refit());
     // Streamlit writes the address when a rerun ends, however long after the map was drawn, and without the view.
     this.keeping = setInterval(() => this.writeView(), 400);
   }
@@ -54,6 +57,7 @@ class PictureMap {
     this.screen.onchange = null;
     clearTimeout(this.saving);
     clearInterval(this.keeping);
+    this.full.close();
     this.toolbar.point(this.scene, -1);
   }
 
@@ -66,8 +70,20 @@ class PictureMap {
     };
   }
 
+  // The canvas has the size of its element. Under a hand nothing moves, whoever shows or closes a panel beside it: what
+  // was shown whole becomes whole again when the hand goes.
   fit() {
-    this.scene.resize(this.stage.clientWidth, this.stage.clientHeight, Math.min(3, devicePixelRatio || 1));
+    const { scene } = this;
+    const still = Boolean(scene.layout) && this.root.matches(":hover") && devicePixelRatio === this.ratio;
+    this.ratio = devicePixelRatio;
+    const whole = this.cut ? scene.view === this.cut : scene.layout && scene.isWhole();
+    scene.resize(this.stage.clientWidth, this.stage.clientHeight, Math.min(3, devicePixelRatio || 1), still);
+    this.cut = whole && still && !scene.isWhole() ? scene.view : null;
+  }
+
+  refit() {
+    if (this.cut && this.cut === this.scene.view && this.root.isConnected) this.scene.goTo(this.scene.whole());
+    this.cut = null;
   }
 
   // ---- from Python -------------------------------------------------------------------------------------------------
@@ -76,6 +92,8 @@ class PictureMap {
     const asked = this.data?.points;
     this.data = data;
     this.stage.setAttribute("aria-label", data.alt);
+    this.root.classList.toggle("filling", Boolean(data.fill));
+    this.full.filling = Boolean(data.fill);
     this.toolbar.legend(data.legend);
     this.fit();
     if (asked !== data.points) this.load(data);
@@ -189,6 +207,8 @@ class PictureMap {
       whole: () => scene.goTo(scene.whole()),
       selection: () => this.aroundSelection(),
       clear: () => this.select(new Uint8Array(scene.layout.n), false),
+      full: () => this.full.toggle(),
+      arranged: () => scene.ask(),
     };
     (acts[name] ?? (() => this.setTool(name)))();
   }

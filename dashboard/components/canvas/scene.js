@@ -13,6 +13,8 @@ const MANY = 20000; // and of fewer than so many pictures
 const LEAST = 2;
 const LARGEST = 240;
 const AROUND = 34; // pixels around cells, for names and an axis
+const TOOLS_HEIGHT = 40; // pixels above what is shown whole
+const LOW = 360; // pixels of height below which there is no room for that
 const COVER = 0.7; // of its side is left to each picture, at most, and half of that at least
 const FEW = 2000; // of so many points all are drawn, however they overlap
 const LOOSE = 1.25; // how far a picture may be enlarged before a sharper one is wanted
@@ -87,13 +89,17 @@ export class Scene {
     this.ask();
   }
 
-  resize(width, height, ratio) {
+  // With `still` every picture stays where it is in the window, as seen from its upper left corner; else what was shown
+  // whole is so again.
+  resize(width, height, ratio, still = false) {
     const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (!wide || !high || (this.canvas.width === wide && this.canvas.height === high && this.width === width)) return;
     const whole = this.view && this.isWhole();
+    const [right, down] = [(width - this.width) / 2, (height - this.height) / 2];
     Object.assign(this.canvas, { width: wide, height: high });
     Object.assign(this, { width, height, ratio });
-    if (whole) this.view = this.whole();
+    if (still) this.look(moved(this.view, -right, -down));
+    else if (whole) this.view = this.whole();
     if (this.layout) this.paint(); // at once: a canvas that has changed its size is blank
   }
 
@@ -104,7 +110,14 @@ export class Scene {
     const rough = viewOf(this.layout.bounds, this.width, this.height, 16);
     const least = this.layout.cell ? AROUND : 0;
     const margin = Math.min(120, Math.max(least, 10 + this.clamped(side * rough.scale) * 0.6));
-    return viewOf(this.layout.bounds, this.width, this.height, margin);
+    return this.below(this.layout.bounds, margin);
+  }
+
+  // The view that shows a box whole below the tools, where there is room for that.
+  below(box, margin) {
+    const tools = this.height > LOW ? TOOLS_HEIGHT : 0;
+    const view = viewOf(box, this.width, this.height - tools, margin);
+    return { ...view, y: view.y + tools / 2 / view.scale };
   }
 
   isWhole() {
@@ -157,8 +170,9 @@ export class Scene {
     const box = boundsOf(this.layout.x, this.layout.y, mask);
     const rough = viewOf(box, this.width, this.height, 20).scale;
     const margin = 20 + 0.7 * this.clamped(this.layout.side * this.size * Math.min(rough, whole * 32));
-    const view = viewOf(box, this.width, this.height, margin);
-    return { ...view, scale: Math.min(view.scale, whole * 32) };
+    const view = this.below(box, margin);
+    const scale = Math.min(view.scale, whole * 32);
+    return { ...view, y: view.y - (this.height > LOW ? TOOLS_HEIGHT / 2 : 0) * (1 / view.scale - 1 / scale), scale };
   }
 
   // Where a point is in the window, in pixels from its upper left corner.

@@ -30,16 +30,15 @@ def words_of(run: RunRecord, column: str | None) -> Words:
     """The words that the frames are coloured by, with the field for them and a way to filter by them."""
     if column != WORDS:
         return Words()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        asked = widgets.words_field(run, width=420)
-        if len(asked.wanted) == 1 and not asked.unwanted:
-            keep(run, asked)
+    asked = widgets.words_field(run)
+    if len(asked.wanted) == 1 and not asked.unwanted:
+        keep(run, asked)
     return asked
 
 
 def keep(run: RunRecord, asked: Words) -> None:
     """The way from words to the filter: those pictures of the run that are nearest to them."""
-    share = st.number_input("Nearest, in %", 0.1, 100.0, 10.0, 1.0, key="_map_nearest", format="%g", width=130)
+    share = st.number_input("Nearest, in %", 0.1, 100.0, 10.0, 1.0, key="_map_nearest", format="%g")
     count = max(1, round(run.images * share / 100))
     text = asked.wanted[0].text
     st.button(

@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.components import canvas, card
-from dashboard.components.charts import filtering
 from dashboard.compute import words
 from dashboard.compute.arrangements.years import range_column
 from dashboard.data import cache
@@ -20,7 +19,8 @@ from dashboard.selection import show as selecting
 from dashboard.selection.files import file_name
 from dashboard.selection.selection import Selection
 from dashboard.state import controls, filter_bar, url
-from dashboard.views.map import colouring, publication
+from dashboard.state.widgets import Words
+from dashboard.views.map import colouring, drawers, publication, window
 from dashboard.views.map.publication import View
 from store.atlas import Layout
 from store.counts import counted
@@ -28,7 +28,7 @@ from store.errors import StoreError
 from store.records import RunRecord
 
 FIGURE = "map"
-HINT = "Nothing is selected yet. Draw a box or a lasso on the map, or filter the pictures above."
+HINT = "Nothing is selected yet. Draw a box or a lasso on the map, or filter the pictures."
 WAYS = {
     "projection": "as projected",
     "grid": "grid",
@@ -57,7 +57,6 @@ CLUSTERS = (
     "suits them best, and shows the picture whose features are nearest to their mean. Click a name to select its "
     "pictures."
 )
-CHARTS = "Small charts of the metadata, each a filter for the others and for the map."
 ELSEWHERE = "Clusters are outlined on the projection itself."
 
 
@@ -66,33 +65,31 @@ def page() -> None:
     card.show_waiting()
     run = cache.run_in_view()
     selected.read_from_url(run.collection)
-    st.title("Map")
     projections = cache.projections(run.run_id)
     projections = projections[projections["points"] > 0]
     if projections.empty:
+        st.title("Map")
         st.info("This run has no map yet. The same `python -m ingest run` as before, with `--project umap`, makes it.")
         return
-    filtered = filter_bar.bar(run, "the others fade and cannot be selected")
-    wanted = filtered.ids
-    projection, layout_options, column, size, clusters = choose_view(run, projections)
-    layout = cache.layout(projection["projection_id"])
-    if layout is None:
-        raise StoreError("This projection has no points any more. Choose another one.")
-    asked = colouring.words_of(run, column)
+    place = window.open_window()
+    with place.bar:
+        filtered = filter_bar.bar(run)
+        projection, layout_options, clusters = choose_layout(run, projections)
+        layout = cache.layout(projection["projection_id"])
+        if layout is None:
+            raise StoreError("This projection has no points any more. Choose another one.")
+        column, asked, size = choose_colour(run, projection["projection_id"])
     tints = colouring.tint(layout, run, projection["projection_id"], column, asked)
     key = colouring.state(run, column, asked)
     column = colouring.title(column, asked)
-    above = st.container()
-    explain(run, projection, layout, layout_options, clusters, column)
     source = source_of(layout, projection["projection_id"], layout_options, clusters)
-    export(layout, source, projection, layout_options, tints, column, size, filtered)
-    st.header("Selection", anchor=False)
-    with above:
-        opened = draw(layout, source, projection, tints, key, column, size, wanted)
-        drawn = filtering.timeline(run, layout_options.by if layout_options.layout == "time" else "")
-        if controls.toggle("Charts", key="charts", help=CHARTS):
-            filtering.drawer(run, drawn)
-    clicked = selection(layout, filtered, run)
+    drawers.show(place, run, layout_options)
+    with place.bar, st.popover("About", icon=":material/info:", key="map_about"):
+        explain(run, projection, layout, layout_options, clusters, column)
+        export(layout, source, projection, layout_options, tints, column, size, filtered)
+    with place.canvas:
+        opened = draw(layout, source, projection, tints, key, column, size, filtered.ids)
+    clicked = selection(place, layout, filtered, run)
     shown = clicked if opened is None else opened
     if shown is not None:
         card.show_later(shown)
@@ -114,6 +111,7 @@ def draw(
         FIGURE,
         f"Map of {counted(len(layout.ids), 'picture')} by {projection_text.title(projection)}. "
         "They can be chosen by their metadata above.",
+        fill=True,
         tints=None
         if tints is None
         else cache.remembered(lambda: canvas.rgb(tints.of), "tints", source.points, layout.version, key),
@@ -152,32 +150,42 @@ def mark(source: canvas.Source, layout: Layout) -> None:
         selected.choose(layout.ids[marked])
 
 
-def choose_view(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, LayoutOptions, str | None, float, bool]:
-    """Which projection, how it is laid out, which metadata column colours the frames, how large the pictures are, and
-    whether clusters are outlined."""
+def choose_layout(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, LayoutOptions, bool]:
+    """Which projection, how it is laid out, and whether clusters are outlined."""
     rows = {row["projection_id"]: row for row in projections.to_dict("records")}
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        labels = labels_of(rows)
-        chosen = controls.segmented_control(
-            "Projection", list(labels), key="projection", format_func=words.named(labels), words=words.named(labels)
-        )
+    labels = labels_of(rows)
+    named = {"format_func": words.named(labels), "words": words.named(labels)}
+    now = controls.option(list(labels), key="projection", **named)
+    with st.popover(labels[now], icon=":material/scatter_plot:", key="map_layout"):
+        chosen = controls.segmented_control("Projection", list(labels), key="projection", **named)
         projection = rows[chosen]
-        clustered = cache.clusters(projection["projection_id"]) is not None
-        columns = [*cache.grouping(run.collection), *cache.vocabulary_columns(run), *([CLUSTER] if clustered else [])]
-        layout_options = layout_options_of(run, columns)
-        column = controls.selectbox(
-            "Frame colour",
-            ["", *colouring.choices(run, columns)],
-            key="map_colour",
-            width=145,
-            format_func=lambda name: name or "none",
-        )
-        size = controls.slider("Picture size", 0.3, 3.0, 1.0, 0.1, key="map_size", format="%.1f ×", width=120)
+        layout_options = layout_options_of(run, columns_of(run, chosen))
+        clustered = cache.clusters(chosen) is not None
         flat = layout_options.layout == "projection"
         outlined = clustered and controls.toggle(
             "Clusters", key="clusters", disabled=not flat, help=None if flat else ELSEWHERE
         )
-    return projection, layout_options, column or None, size, outlined and flat
+    return projection, layout_options, outlined and flat
+
+
+def choose_colour(run: RunRecord, projection_id: int) -> tuple[str | None, Words, float]:
+    """Which column colours the frames, with the words that do, and how large the pictures are."""
+    with st.popover("Colour", icon=":material/palette:", key="map_look"):
+        column = controls.selectbox(
+            "Frame colour",
+            ["", *colouring.choices(run, columns_of(run, projection_id))],
+            key="map_colour",
+            format_func=lambda name: name or "none",
+        )
+        asked = colouring.words_of(run, column or None)
+        size = controls.slider("Picture size", 0.3, 3.0, 1.0, 0.1, key="map_size", format="%.1f ×")
+    return column or None, asked, size
+
+
+def columns_of(run: RunRecord, projection_id: int) -> list[str]:
+    """What pictures can be grouped and coloured by on a projection."""
+    clustered = cache.clusters(projection_id) is not None
+    return [*cache.grouping(run.collection), *cache.vocabulary_columns(run), *([CLUSTER] if clustered else [])]
 
 
 def layout_options_of(run: RunRecord, columns: list[str]) -> LayoutOptions:
@@ -187,12 +195,11 @@ def layout_options_of(run: RunRecord, columns: list[str]) -> LayoutOptions:
     asked = [name for name in url.words("layout_by") if name in numbers and url.words("layout") == ["time"]]
     by = {"projection": [], "grid": [], "time": [*times, *asked], "scale": numbers, "groups": columns}
     known = [name for name in WAYS if by[name] or name in ("projection", "grid")]
-    way = controls.selectbox("Layout", known, key="layout", format_func=words.named(WAYS), width=140)
+    way = controls.selectbox("Layout", known, key="layout", format_func=words.named(WAYS))
     if not by[way]:
         return LayoutOptions(way)
-    return LayoutOptions(
-        way, controls.selectbox("Along" if way in ("time", "scale") else "By", by[way], key="layout_by", width=130)
-    )
+    along = "Along" if way in ("time", "scale") else "By"
+    return LayoutOptions(way, controls.selectbox(along, by[way], key="layout_by"))
 
 
 def labels_of(rows: dict[int, dict]) -> dict[int, str]:
@@ -321,16 +328,24 @@ def how_made(
     return lines
 
 
-def selection(layout: Layout, filtered: filter_bar.Filtered, run: RunRecord) -> int | None:
-    """What can be done with the pictures that are marked on the map, or without any with those that the filter leaves;
-    returns the one that was opened just now."""
+def selection(place: window.Window, layout: Layout, filtered: filter_bar.Filtered, run: RunRecord) -> int | None:
+    """The panel with what can be done with the pictures that are marked on the map, or without any with those that the
+    filter leaves; returns the one that was opened just now."""
     marked, sql = np.isin(layout.ids, selected.ids()), ""
+    left = 0 if filtered.ids is None else int(filtered.among(layout.ids).sum())
+    state = window.panel_state(len(selected.ids()), left)
+    with place.bar:
+        window.switch(state, len(selected.ids()), left)
+    if state == window.CLOSED:
+        selected.write_to_url(run.collection)
+        return None
     if not marked.any() and filtered.ids is not None:
         marked = filtered.among(layout.ids)
         sql = filtered.where if marked.sum() == filtered.count else ""
     places = pd.DataFrame({"map_x": layout.xy[:, 0], "map_y": layout.xy[:, 1]}, index=layout.ids)
     ids, among, name = np.sort(layout.ids[marked]), np.sort(layout.ids), f"selection-{run.collection}"
-    return selecting.show(Selection(run.collection, ids, among, places, name, sql), HINT)
+    with window.panel(place, state):
+        return selecting.show(Selection(run.collection, ids, among, places, name, sql), HINT)
 
 
 page()
