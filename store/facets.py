@@ -148,7 +148,7 @@ def spread(con: Connection, collection: str, column: str, bins: int = BINS) -> S
 
 
 def parts(con: Connection, column: str, run_id: int | None = None) -> tuple[np.ndarray, list[str]]:
-    """Image ids (m,) int64 and the value of each in a column where an image can have several: its parts, tags, terms."""
+    """Image ids (m,) int64 and a value of each in a column where an image can have several: parts, tags, terms."""
     found = con.sql(f"SELECT image_id, part FROM ({_column(con, column, run_id).parts})").to_arrow_table()
     return found["image_id"].to_numpy().astype(np.int64), found["part"].to_pylist()
 

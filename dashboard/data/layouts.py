@@ -4,7 +4,8 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,17 @@ CLUSTER = "map cluster"  # among the names of columns, what is no column: the cl
 @dataclass(frozen=True)
 class LayoutOptions:
     """How to lay pictures out: 'projection' as they are, 'grid', or by a column 'time', 'scale' or
-    'groups'."""
+    'groups'; by clusters at a `level`."""
 
     layout: str = "projection"
     by: str = ""
+    level: int | None = None
 
     @property
     def query(self) -> dict[str, str]:
         """What the address of the points says of it."""
-        document = {"layout": self.layout, "by": self.by}
+        level = "" if self.level is None or self.by != CLUSTER else str(self.level)
+        document = {"layout": self.layout, "by": self.by, "level": level}
         return {} if self.layout == "projection" else {name: value for name, value in document.items() if value}
 
 
@@ -61,7 +64,7 @@ def values_of(
     if layout_options.layout == "grid":
         return (), ""
     if layout_options.by == CLUSTER:
-        found = stored.clusters(con, projection_id)
+        found = stored.clusters(con, projection_id, layout_options.level)
         if found is None or layout_options.layout != "groups":
             return None
         return [names.get(number) for number in found.among(layout.ids).tolist()], "text"
@@ -149,26 +152,56 @@ def _notes(arrangement: Arrangement) -> bytes:
     return json.dumps(document, ensure_ascii=False, default=float).encode(errors="replace")
 
 
-def outlines(path: Path, projection_id: int) -> bytes | None:
-    """The clusters of a projection as JSON: `of`, the cluster of each picture as int16 in base64, 0 for none, and
-    `groups`, largest first, as `dashboard.clusters.Group` has them; None if nobody has looked for clusters."""
+@dataclass(frozen=True)
+class Outlines:
+    """The clusters of a projection: `of` (n,) int16, the cluster of each picture of its layout, 0 for none, and the
+    groups, largest first. Read-only."""
+
+    of: np.ndarray
+    groups: Sequence[clusters.Group]
+
+    def document(self) -> bytes:
+        """JSON as the canvas takes it: `of` in base64, and `groups` as `dashboard.compute.clusters.Group` has them."""
+        of = base64.b64encode(self.of.astype("<i2").tobytes()).decode()
+        groups = [vars(group) for group in self.groups]
+        return json.dumps({"of": of, "groups": groups}, ensure_ascii=False, default=float).encode(errors="replace")
+
+
+def outlines(path: Path, projection_id: int, level: int | None = None) -> bytes | None:
+    """The clusters of a projection at a level, the chosen one for None, as `Outlines.document` says them; None if
+    nobody has looked for any."""
     with connection.reading(path, wait=2.0) as con:
-        layout, found = atlas.layout(con, projection_id), stored.clusters(con, projection_id)
-        run_id = read.projection_run(con, projection_id)
-        if layout is None or found is None or run_id is None:
+        found = stored.clusters(con, projection_id, level)
+    outlined = None if found is None else find_outlines(path, projection_id, found)
+    return None if outlined is None or found is None else labelled_outlines(outlined, found).document()
+
+
+def find_outlines(path: Path, projection_id: int, found: stored.Clusters) -> Outlines | None:
+    """The outlines and names of these clusters, whatever people call them."""
+    with connection.reading(path, wait=2.0) as con:
+        layout, run_id = atlas.layout(con, projection_id), read.projection_run(con, projection_id)
+        if layout is None or run_id is None:
             return None
         table = divided(read.catalogue(con, ids=layout.ids.tolist()).to_pandas(), read.list_columns(con))
         kinds = read.metadata_columns(con)
+        centres = read.images(con, ids=sorted(found.centres.values())).to_pylist() if found.centres else []
     of = found.among(layout.ids)
     table = table.set_index("image_id").reindex(layout.ids)
-    groups = clusters.groups(
-        layout.xy, of, found.centres, table, kinds, lambda: _terms(path, run_id, found, layout.ids)
-    )
-    document = {
-        "of": base64.b64encode(of.astype("<i2").tobytes()).decode(),
-        "groups": [vars(group) for group in groups],
-    }
-    return json.dumps(document, ensure_ascii=False, default=float).encode(errors="replace")
+    titles = {each["image_id"]: each["title"] for each in centres}
+    terms = partial(_terms, path, run_id, found, layout.ids)
+    return Outlines(of, clusters.groups(layout.xy, of, found.centres, table, kinds, terms, titles))
+
+
+def labelled_outlines(outlined: Outlines, found: stored.Clusters) -> Outlines:
+    """The same with the names and colours that people gave."""
+
+    def labelled(group: clusters.Group) -> clusters.Group:
+        own, colour = found.names.get(group.number), found.colours.get(group.number, "")
+        if own:
+            return replace(group, name=own, vocabulary="", colour=colour)
+        return replace(group, colour=colour)
+
+    return Outlines(outlined.of, [labelled(group) for group in outlined.groups])
 
 
 def _terms(path: Path, run_id: int, found: stored.Clusters, ids: np.ndarray) -> dict[int, TypicalTerm]:

@@ -65,7 +65,7 @@ export class Overlay {
     this.lit = 0;
   }
 
-  label({ number, name, count, image, rings, vocabulary }, thumb) {
+  label({ number, name, count, image, rings, vocabulary, colour }, thumb) {
     const picture = make("img", "");
     picture.alt = "";
     picture.src = thumb.replace("{id}", image);
@@ -76,6 +76,7 @@ export class Overlay {
     const by = vocabulary ? `, by the vocabulary ${vocabulary}` : "";
     element.title = `${name}${by}: select these ${count.toLocaleString("en")} pictures`;
     element.dataset.cluster = number;
+    if (colour) element.style.borderColor = colour;
     element.append(picture, words);
     element.onclick = (event) => this.choose(number, event.shiftKey);
     element.onpointerenter = element.onfocus = () => this.light(number);
@@ -141,13 +142,14 @@ export class Overlay {
     context.setTransform(scale, 0, 0, -scale, wide / 2 - view.x * scale, high / 2 + view.y * scale);
     context.lineJoin = "round";
     const { paper, accent } = scene.colours();
-    for (const { path, number } of this.labels) {
+    for (const { path, number, colour } of this.labels) {
       const lit = number === this.lit;
+      const ink = colour || css(accent);
       context.globalAlpha = lit ? 0.2 : 0.07;
-      context.fillStyle = css(accent);
+      context.fillStyle = ink;
       context.fill(path);
-      for (const [colour, pixels, alpha] of [[paper, 4.5, 0.75], [accent, lit ? 3 : 1.8, 1]]) {
-        Object.assign(context, { globalAlpha: alpha, lineWidth: pixels / view.scale, strokeStyle: css(colour) });
+      for (const [line, pixels, alpha] of [[css(paper), 4.5, 0.75], [ink, lit ? 3 : 1.8, 1]]) {
+        Object.assign(context, { globalAlpha: alpha, lineWidth: pixels / view.scale, strokeStyle: line });
         context.stroke(path);
       }
     }
@@ -228,7 +230,8 @@ export class Overlay {
   }
 }
 
-// Where a label lies: at the upper edge of its cluster, or as near to that as what lies `above` lets it. Undefined where
+// Where a label lies: beside the outline of its cluster, or on its upper edge, or as near to that as what lies `above`
+// lets it. Undefined where
 // it cannot be, but with the focus it is always somewhere.
 function placeOf(label, scene, above, free, focused) {
   const { element, box } = label;
@@ -242,9 +245,13 @@ function placeOf(label, scene, above, free, focused) {
   const at = (x0, y0) => ({ x0, y0, x1: x0 + wide, y1: y0 + high });
   const preferred = at(x, y);
   if (left < right && own.y1 > high && own.y0 < height - high) {
-    if (free(preferred)) return preferred;
     const away = BETWEEN + 1;
     const within = ({ x0, y0, x1, y1 }) => x0 >= 0 && y0 >= 0 && x1 <= width && y1 <= height;
+    const middle = Math.min(Math.max((own.y0 + own.y1 - high) / 2, BETWEEN), height - high - BETWEEN);
+    const outside = [at(x, own.y0 - high - 1), at(x, own.y1 + 1), at(own.x1 + 1, middle), at(own.x0 - wide - 1, middle)];
+    const clear = outside.find((place) => within(place) && free(place));
+    if (clear) return clear;
+    if (free(preferred)) return preferred;
     const beside = above.flatMap((other) => [
       at(x, other.y1 + away),
       at(x, other.y0 - high - away),

@@ -1,6 +1,7 @@
 """The pictures laid out on a plane: near each other what the network finds alike."""
 
 import secrets
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,6 +21,7 @@ from dashboard.selection.files import file_name
 from dashboard.selection.selection import Selection
 from dashboard.state import controls, filter_bar, url
 from dashboard.state.widgets import Words
+from dashboard.views.map import clusters as map_clusters
 from dashboard.views.map import colouring, drawers, publication, window
 from dashboard.views.map.publication import View
 from store.atlas import Layout
@@ -52,9 +54,10 @@ RANGES = (
     "after 1600) lies there, with an arrow to the side that is open."
 )
 CLUSTERS = (
-    "Outlines are clusters that {method} finds in this plane; another projection has others. A cluster is named by "
-    "metadata that its pictures have oftener than the others, or where there is none by the term of a vocabulary that "
-    "suits them best, and shows the picture whose features are nearest to their mean. Click a name to select its "
+    "Outlines are clusters that {method} finds in this plane; another projection has others. Where a large one is "
+    "divided, pictures between its parts go with the nearest. A cluster has the name that somebody gave it, or else that "
+    "of metadata that its pictures have oftener than the others, of the term of a vocabulary that suits them best, or of "
+    "its central picture, the one whose features are nearest to their mean, which it shows. Click a name to select its "
     "pictures."
 )
 ELSEWHERE = "Clusters are outlined on the projection itself."
@@ -89,7 +92,7 @@ def page() -> None:
         export(layout, source, projection, layout_options, tints, column, size, filtered)
     with place.canvas:
         opened = draw(layout, source, projection, tints, key, column, size, filtered.ids)
-    clicked = selection(place, layout, filtered, run)
+    clicked = selection(place, layout, projection["projection_id"], filtered, run)
     shown = clicked if opened is None else opened
     if shown is not None:
         card.show_later(shown)
@@ -133,7 +136,7 @@ def source_of(layout: Layout, projection_id: int, layout_options: LayoutOptions,
         thumb=cache.route("/thumb/{id}", layout.version),
         about=cache.route("/atlas/about/{id}", cache.version()),
         page=cache.route(page, layout.atlas) if layout.atlas else "",
-        clusters=cache.route(f"/atlas/clusters/{projection_id}", cache.version()) if clusters else "",
+        clusters=cache.clusters_route(projection_id, layout_options.level) if clusters else "",
         view=cache.route(f"/atlas/view/{token()}", "1"),
     )
 
@@ -165,6 +168,11 @@ def choose_layout(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, Layo
         outlined = clustered and controls.toggle(
             "Clusters", key="clusters", disabled=not flat, help=None if flat else ELSEWHERE
         )
+    layout_options = replace(layout_options, level=map_clusters.level(chosen))
+    if clustered and (outlined or layout_options.by == CLUSTER or st.session_state.get("map_colour") == CLUSTER):
+        with st.popover("Clusters", icon=":material/workspaces:", key="map_clusters", on_change="rerun") as popover:
+            if popover.open:
+                map_clusters.drawer(run, chosen)
     return projection, layout_options, outlined and flat
 
 
@@ -328,7 +336,9 @@ def how_made(
     return lines
 
 
-def selection(place: window.Window, layout: Layout, filtered: filter_bar.Filtered, run: RunRecord) -> int | None:
+def selection(
+    place: window.Window, layout: Layout, projection_id: int, filtered: filter_bar.Filtered, run: RunRecord
+) -> int | None:
     """The panel with what can be done with the pictures that are marked on the map, or without any with those that the
     filter leaves; returns the one that was opened just now."""
     marked, sql = np.isin(layout.ids, selected.ids()), ""
@@ -343,6 +353,8 @@ def selection(place: window.Window, layout: Layout, filtered: filter_bar.Filtere
         marked = filtered.among(layout.ids)
         sql = filtered.where if marked.sum() == filtered.count else ""
     places = pd.DataFrame({"map_x": layout.xy[:, 0], "map_y": layout.xy[:, 1]}, index=layout.ids)
+    if cache.clusters(projection_id) is not None:
+        places["map_cluster"] = map_clusters.names_of(projection_id, layout.ids)
     ids, among, name = np.sort(layout.ids[marked]), np.sort(layout.ids), f"selection-{run.collection}"
     with window.panel(place, state):
         return selecting.show(Selection(run.collection, ids, among, places, name, sql), HINT)
