@@ -121,7 +121,7 @@ def test_a_vocabulary_names_a_cluster_that_metadata_do_not(db, client):
     """The term's score is 1 in the two pictures of the cluster and 0 in the others."""
     with connection.writing(db) as con:
         stored.add(con, 1, "HDBSCAN", {}, np.arange(1, 7), np.array([1, 0, 0, 0, 0, 1]), {1: 1})
-    assert client.get("/atlas/clusters/1").json()["groups"][0]["name"] == "Cluster 1"
+    assert client.get("/atlas/clusters/1").json()["groups"][0]["name"] == "around “The Great Wave off Kanagawa”"
     ids, vectors = cache.features(1)
     snow = np.linalg.pinv(vectors) @ np.isin(ids, [1, 6])
     terms = np.array([-snow, snow], np.float32)

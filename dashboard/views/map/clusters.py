@@ -51,10 +51,10 @@ def drawer(run: RunRecord, projection_id: int) -> None:
             args=(projection_id,),
             help=MEANING,
         )
-    elif not found.levels[0]:
+    groups = cache.cluster_groups(projection_id, found.level)
+    if not groups:
         st.caption("The pictures of this map form no clusters.")
         return
-    groups = cache.cluster_groups(projection_id, found.level)
     loose = int((found.of == 0).sum())
     st.caption(f"{counted(len(groups), 'cluster')}; {counted(loose, 'picture')} in none of them.")
     edit(projection_id, found.level, groups)
@@ -75,9 +75,7 @@ def edit(projection_id: int, level: int, groups: Sequence[Group]) -> None:
     numbers = [group.number for group in groups]
     labels = {group.number: f"{group.name} ({group.count:,})" for group in groups}
     named = words.named(labels)
-    if st.session_state.get("cluster_chosen") not in numbers:
-        st.session_state["cluster_chosen"] = numbers[0]
-    chosen = st.selectbox("Cluster", numbers, key="cluster_chosen", format_func=named)
+    chosen = st.selectbox("Cluster", numbers, key=f"cluster_chosen_{projection_id}_{level}", format_func=named)
     group = next(each for each in groups if each.number == chosen)
     own = cache.clusters(projection_id, level)
     here = f"{projection_id}_{level}_{chosen}"

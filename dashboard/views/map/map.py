@@ -55,10 +55,10 @@ RANGES = (
 )
 CLUSTERS = (
     "Outlines are clusters that {method} finds in this plane; another projection has others. Where a large one is "
-    "divided, pictures between its parts go with the nearest. A cluster has the name that somebody gave it, or else that "
-    "of metadata that its pictures have oftener than the others, of the term of a vocabulary that suits them best, or of "
-    "its central picture, the one whose features are nearest to their mean, which it shows. Click a name to select its "
-    "pictures."
+    "divided, pictures between its parts go with the nearest. A cluster has the name that somebody gave it, or "
+    "else that of metadata that its pictures have oftener than the others, of the term of a vocabulary that suits "
+    "them best, or of its central picture, the one whose features are nearest to their mean, which it shows. "
+    "Click a name to select its pictures."
 )
 ELSEWHERE = "Clusters are outlined on the projection itself."
 
