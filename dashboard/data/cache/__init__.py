@@ -65,6 +65,7 @@ from dashboard.data.cache.collection import (
     list_columns,
     metadata_columns,
     number_columns,
+    source_of,
     table_readings,
     time_columns,
     unread_dates,

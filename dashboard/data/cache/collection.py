@@ -41,6 +41,12 @@ def collections() -> pd.DataFrame:
     return ask_cached(read.collections)
 
 
+def source_of(collection: str) -> str | None:
+    """The folder, or whatever else it was, that a collection was read from; None where nobody knows."""
+    found = collections().set_index("name")["source"]
+    return str(found[collection]) if collection in found.index and found[collection] else None
+
+
 def images(collection: str | None = None) -> pd.DataFrame:
     """The columns of `store.read.images`, metadata as dicts; caption, alt, version; indexed by image_id."""
     return _images(str(db()), cache_token(db()), collection).copy(deep=False)

@@ -14,6 +14,7 @@ from dashboard.data import cache, uploads
 from dashboard.drawing import markup
 from dashboard.drawing.panels import fitted
 from dashboard.state import controls, filter_bar
+from dashboard.state.busy import jobs
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.details import comparison, finding, recurring, results, similarity
 from dashboard.views.details.finding import DetailHits, Query
@@ -34,8 +35,11 @@ def page() -> None:
         return
     if run.run_id not in cache.runs_with_patches():
         st.info(
-            f"Run {run.run_id} has no patches to search in. `python -m ingest details --run {run.run_id}` adds them."
+            f"Run {run.run_id} has no patches to search in yet. They are made from the pictures once more, and take "
+            "about 20 kB a picture."
         )
+        arguments = ["details", "--run", str(run.run_id)]
+        jobs.offer(f"Patches of run {run.run_id}", arguments, "Prepare the search", "details_start")
         return
     if recurring.chosen():
         recurring.show(run, filtered)

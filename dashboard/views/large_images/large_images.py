@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shlex
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -24,6 +23,7 @@ from dashboard.selection import selected
 from dashboard.selection import show as selecting
 from dashboard.selection.selection import Selection
 from dashboard.state import controls, filter_bar, navigation
+from dashboard.state.busy import jobs
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.large_images import exports
 from dashboard.views.large_images.patch_viewer import Box, Goal, Patch, viewer
@@ -71,9 +71,9 @@ def nothing_yet() -> None:
     """What to type where there are no patches."""
     st.markdown(
         "No patches have been selected of these pictures yet. Of scans that are too large to be seen at once, this "
-        "page shows the places that are worth a look. Type this in a terminal, in the folder of the project:"
+        "page shows the places that are worth a look."
     )
-    st.code(f"python -m ingest patches FOLDER --db {shlex.quote(str(cache.db()))}", language="bash")
+    jobs.offer_for_collection("patches", "Select patches", "patches_start")
 
 
 def chosen_run(runs: list[PatchRunRecord]) -> PatchRunRecord:

@@ -15,6 +15,7 @@ from dashboard.data import cache
 from dashboard.drawing import tables
 from dashboard.drawing.text import inputs
 from dashboard.state import controls, filters, ordering
+from dashboard.state.busy import jobs
 from dashboard.views.overview import readings
 from ingest.vision.described import one_line, usual_patches
 from store.counts import counted
@@ -33,7 +34,9 @@ def page() -> None:
     wall(collections)
     st.header("Runs", anchor=False)
     if not runs:
-        st.info("No model has been run on this collection yet. `python -m ingest run` with the same folder does it.")
+        st.info("No model has been run on this collection yet.")
+        if len(collections):
+            jobs.offer_for_collection("run", "Run a model", "overview_run")
     for run in reversed(runs):
         show_run(run)
     show_collections(collections)
