@@ -70,16 +70,22 @@ def thumb(request: Request) -> Response:
 
 
 def points(request: Request) -> Response:
-    """GET /atlas/points/{projection_id}?v=VERSION[&layout=WAY][&by=COLUMN][&db=NAME]: a projection, or what is made of
-    it, as `layouts.packed` says."""
+    """GET /atlas/points/{projection_id}?v=VERSION[&layout=WAY][&by=COLUMN][&level=N][&db=NAME]: a projection, or what
+    is made of it, as `layouts.packed` says."""
     query = request.query_params
-    layout_options = layouts.LayoutOptions(query.get("layout", "projection"), query.get("by", ""))
+    layout_options = layouts.LayoutOptions(query.get("layout", "projection"), query.get("by", ""), _level(request))
     return _answer(request, partial(cache.points_of, layout_options=layout_options), "application/octet-stream")
 
 
 def clusters(request: Request) -> Response:
-    """GET /atlas/clusters/{projection_id}?v=VERSION[&db=NAME]: the clusters of a layout, named and outlined."""
-    return _answer(request, cache.outlines_of, "application/json")
+    """GET /atlas/clusters/{projection_id}?v=VERSION[&level=N][&db=NAME]: the clusters of a layout at a level, named and
+    outlined."""
+    return _answer(request, partial(cache.outlines_of, level=_level(request)), "application/json")
+
+
+def _level(request: Request) -> int | None:
+    text = request.query_params.get("level", "")
+    return int(text) if text.isdecimal() and len(text) < 6 else None
 
 
 def view(request: Request) -> Response:

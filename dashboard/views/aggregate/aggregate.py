@@ -7,8 +7,8 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from dashboard.compute import permutation, words
-from dashboard.compute.contrast import Contrast
+from dashboard.compute import words
+from dashboard.compute.contrast import Contrast, permutation
 from dashboard.compute.methods import entry_of, registry
 from dashboard.data import cache
 from dashboard.drawing import markup, panels, tables

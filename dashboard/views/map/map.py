@@ -1,6 +1,7 @@
 """The pictures laid out on a plane: near each other what the network finds alike."""
 
 import secrets
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -9,16 +10,18 @@ import streamlit as st
 
 from dashboard.components import canvas, card
 from dashboard.compute import words
+from dashboard.compute.arrangements.years import range_column
 from dashboard.data import cache
-from dashboard.data.layouts import CLUSTER, LayoutOptions, range_of
+from dashboard.data.layouts import CLUSTER, LayoutOptions
 from dashboard.drawing import charts, colours
 from dashboard.drawing.text import projections as projection_text
 from dashboard.selection import selected
 from dashboard.selection import show as selecting
 from dashboard.selection.files import file_name
 from dashboard.selection.selection import Selection
-from dashboard.state import controls, filter_bar
+from dashboard.state import controls, filter_bar, url
 from dashboard.state.widgets import Words
+from dashboard.views.map import clusters as map_clusters
 from dashboard.views.map import colouring, drawers, publication, window
 from dashboard.views.map.publication import View
 from store.atlas import Layout
@@ -28,25 +31,34 @@ from store.records import RunRecord
 
 FIGURE = "map"
 HINT = "Nothing is selected yet. Draw a box or a lasso on the map, or filter the pictures."
-WAYS = {"projection": "as projected", "grid": "grid", "time": "time line", "groups": "groups"}
+WAYS = {
+    "projection": "as projected",
+    "grid": "grid",
+    "time": "time line",
+    "scale": "along a number",
+    "groups": "groups",
+}
 LAID_OUT = {
     "projection": "One unit is as long across as it is up.",
     "grid": "In the grid every picture has a cell of its own, as near as can be to where {method} has it: neighbours "
     "are kept, gaps and distances are not.",
     "time": "From left to right the pictures lie by {by}, to scale. Up and down only tells apart those of about the "
     "same {by}, with those near each other that {method} has near each other.",
+    "scale": "From left to right the pictures lie by {by}, to scale. Up and down only tells apart those of about the "
+    "same {by}, with those near each other that {method} has near each other.",
     "groups": "There is a block for each {by}, the largest first. Inside a block lie near each other those that "
     "{method} has near each other; how far a block is from another means nothing.",
 }
 RANGES = (
-    " Each lies at{middle}; one of which only an end is known (before 1750, after 1600) lies there, with an arrow to "
-    "the side that is open."
+    " Each lies at{middle}, with a bar below it over all of them; one of which only an end is known (before 1750, "
+    "after 1600) lies there, with an arrow to the side that is open."
 )
 CLUSTERS = (
-    "Outlines are clusters that {method} finds in this plane; another projection has others. A cluster is named by "
-    "metadata that its pictures have oftener than the others, or where there is none by the term of a vocabulary that "
-    "suits them best, and shows the picture whose features are nearest to their mean. Click a name to select its "
-    "pictures."
+    "Outlines are clusters that {method} finds in this plane; another projection has others. Where a large one is "
+    "divided, pictures between its parts go with the nearest. A cluster has the name that somebody gave it, or "
+    "else that of metadata that its pictures have oftener than the others, of the term of a vocabulary that suits "
+    "them best, or of its central picture, the one whose features are nearest to their mean, which it shows. "
+    "Click a name to select its pictures."
 )
 ELSEWHERE = "Clusters are outlined on the projection itself."
 
@@ -74,13 +86,13 @@ def page() -> None:
     key = colouring.state(run, column, asked)
     column = colouring.title(column, asked)
     source = source_of(layout, projection["projection_id"], layout_options, clusters)
-    drawers.show(place, run, layout)
+    drawers.show(place, run, layout_options)
     with place.bar, st.popover("About", icon=":material/info:", key="map_about"):
         explain(run, projection, layout, layout_options, clusters, column)
         export(layout, source, projection, layout_options, tints, column, size, filtered)
     with place.canvas:
         opened = draw(layout, source, projection, tints, key, column, size, filtered.ids)
-    clicked = selection(place, layout, filtered, run)
+    clicked = selection(place, layout, projection["projection_id"], filtered, run)
     shown = clicked if opened is None else opened
     if shown is not None:
         card.show_later(shown)
@@ -124,7 +136,7 @@ def source_of(layout: Layout, projection_id: int, layout_options: LayoutOptions,
         thumb=cache.route("/thumb/{id}", layout.version),
         about=cache.route("/atlas/about/{id}", cache.version()),
         page=cache.route(page, layout.atlas) if layout.atlas else "",
-        clusters=cache.route(f"/atlas/clusters/{projection_id}", cache.version()) if clusters else "",
+        clusters=cache.clusters_route(projection_id, layout_options.level) if clusters else "",
         view=cache.route(f"/atlas/view/{token()}", "1"),
         tiles=cache.route("/atlas/tiles/{id}", "1"),
     )
@@ -157,6 +169,11 @@ def choose_layout(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, Layo
         outlined = clustered and controls.toggle(
             "Clusters", key="clusters", disabled=not flat, help=None if flat else ELSEWHERE
         )
+    layout_options = replace(layout_options, level=map_clusters.level(chosen))
+    if clustered and (outlined or layout_options.by == CLUSTER or st.session_state.get("map_colour") == CLUSTER):
+        with st.popover("Clusters", icon=":material/workspaces:", key="map_clusters", on_change="rerun") as popover:
+            if popover.open:
+                map_clusters.drawer(run, chosen)
     return projection, layout_options, outlined and flat
 
 
@@ -182,14 +199,16 @@ def columns_of(run: RunRecord, projection_id: int) -> list[str]:
 
 def layout_options_of(run: RunRecord, columns: list[str]) -> LayoutOptions:
     """How the pictures shall lie, and by which column."""
-    kinds = cache.metadata_columns(run.collection)
-    scales = [name for name, kind in kinds.items() if kind in ("number", "date") or range_of(name, kinds) == name]
-    by = {"projection": [], "grid": [], "time": scales, "groups": columns}
+    times, numbers = cache.time_columns(run.collection), cache.number_columns(run.collection)
+    # Links from when any number made a time line.
+    asked = [name for name in url.words("layout_by") if name in numbers and url.words("layout") == ["time"]]
+    by = {"projection": [], "grid": [], "time": [*times, *asked], "scale": numbers, "groups": columns}
     known = [name for name in WAYS if by[name] or name in ("projection", "grid")]
     way = controls.selectbox("Layout", known, key="layout", format_func=words.named(WAYS))
     if not by[way]:
         return LayoutOptions(way)
-    return LayoutOptions(way, controls.selectbox("Along" if way == "time" else "By", by[way], key="layout_by"))
+    along = "Along" if way in ("time", "scale") else "By"
+    return LayoutOptions(way, controls.selectbox(along, by[way], key="layout_by"))
 
 
 def labels_of(rows: dict[int, dict]) -> dict[int, str]:
@@ -235,7 +254,7 @@ def laid_out(run: RunRecord, layout_options: LayoutOptions, by: str, method: str
     text = LAID_OUT[layout_options.layout].format(by=by, method=method)
     if (
         layout_options.layout == "time"
-        and (name := range_of(layout_options.by, cache.metadata_columns(run.collection))) is not None
+        and (name := range_column(layout_options.by, cache.metadata_columns(run.collection))) is not None
     ):
         text += RANGES.format(middle=" the middle of its range of years" if layout_options.by == name else f" its {by}")
     several = {*cache.list_columns(), *cache.vocabulary_columns(run)}
@@ -318,7 +337,9 @@ def how_made(
     return lines
 
 
-def selection(place: window.Window, layout: Layout, filtered: filter_bar.Filtered, run: RunRecord) -> int | None:
+def selection(
+    place: window.Window, layout: Layout, projection_id: int, filtered: filter_bar.Filtered, run: RunRecord
+) -> int | None:
     """The panel with what can be done with the pictures that are marked on the map, or without any with those that the
     filter leaves; returns the one that was opened just now."""
     marked, sql = np.isin(layout.ids, selected.ids()), ""
@@ -333,6 +354,8 @@ def selection(place: window.Window, layout: Layout, filtered: filter_bar.Filtere
         marked = filtered.among(layout.ids)
         sql = filtered.where if marked.sum() == filtered.count else ""
     places = pd.DataFrame({"map_x": layout.xy[:, 0], "map_y": layout.xy[:, 1]}, index=layout.ids)
+    if cache.clusters(projection_id) is not None:
+        places["map_cluster"] = map_clusters.names_of(projection_id, layout.ids)
     ids, among, name = np.sort(layout.ids[marked]), np.sort(layout.ids), f"selection-{run.collection}"
     with window.panel(place, state):
         return selecting.show(Selection(run.collection, ids, among, places, name, sql), HINT)

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 from PIL import Image
 
-from dashboard.components.paste import paste
+from dashboard.components.crop.paste import paste
 from dashboard.data import uploads
 from dashboard.drawing import markup
 from dashboard.state import controls

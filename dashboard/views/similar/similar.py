@@ -16,7 +16,7 @@ from dashboard import components
 from dashboard.components import crop, ranking
 from dashboard.components.card import regions
 from dashboard.components.crop import Box
-from dashboard.components.paste import paste
+from dashboard.components.crop.paste import paste
 from dashboard.compute import neighbours
 from dashboard.data import cache, uploads
 from dashboard.drawing import markup
