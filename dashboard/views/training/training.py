@@ -30,7 +30,7 @@ def page() -> None:
             "The selection of patches in large pictures is trained by labels that a table has, and with a file of "
             "settings:"
         )
-        st.code("python -m ingest train ips --config examples/configs/megapixel-mnist.yml", language="bash")
+        st.code("python -m ingest train ips --config examples/configs/megapixel-mnist.yml", language=None)
         views.show(None)
         return
     starting.begin()
