@@ -64,5 +64,5 @@ function typing(event) {
 
 // Whether something open takes Escape for itself.
 function elsewhere() {
-  return document.querySelector("[role=dialog], [role=listbox], [data-st-overlay-root]");
+  return document.querySelector("[role=dialog], [role=listbox]");
 }

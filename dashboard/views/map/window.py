@@ -65,7 +65,6 @@ def switch(state: str, selected: int, filtered: int) -> None:
         key="map_selection",
         icon=":material/photo_library:",
         type="primary" if selected and state == CLOSED else "secondary",
-        help="Open what is selected" if state == CLOSED else "Close the panel",
         on_click=_put,
         args=(OPEN if state == CLOSED else CLOSED,),
     )
