@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.data.results import trainings
 from dashboard.drawing import tables
-from dashboard.state import controls
+from dashboard.state import controls, navigation
 from dashboard.views.training import comparison, figures, patches, probes, starting, views
 from store.counts import counted
 
@@ -21,7 +21,7 @@ Runs = Sequence[Mapping[str, Any]]
 
 def page() -> None:
     """The page."""
-    st.title("Training")
+    navigation.heading("training")
     runs = trainings.trainings()
     if not runs:
         st.info("Nothing has been trained into this database yet.")
