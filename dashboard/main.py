@@ -27,6 +27,9 @@ from store import errors, sharing  # noqa: E402
 # has a download in which a spreadsheet finds nothing to run.
 WITHOUT_DOWNLOAD = "<style>[data-testid=stElementToolbarButton]:has([aria-label^=Download]) {display: none}</style>"
 
+# Pages that show the picture in view themselves, large, or among all others.
+PICTURED = {"", "map", "similar", "details", "objects", "picture", "attention", "parts", "large_images"}
+
 
 def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
@@ -48,7 +51,7 @@ def show(page, meant: str | None) -> None:
         with st.sidebar:
             with above:
                 pickers.database()
-            pickers.run_and_image(filtered=meant in ("attention", "picture"), ordered=meant == "picture")
+            pickers.run_and_image(meant in ("attention", "picture"), meant == "picture", meant not in PICTURED)
         navigation.write_to_url()
         problem = None
     except errors.StoreError as error:

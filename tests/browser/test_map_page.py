@@ -40,7 +40,7 @@ def apart(one, other) -> bool:
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_the_map_fills_the_window_and_nothing_covers_another_thing(open_page, map_address, width, height):  # noqa: F811
-    page = open_page(f"{map_address}?map_colour=artist&panel=closed", width=width)
+    page = open_page(f"{map_address}?map_colour=artist", width=width)
     page.set_viewport_size({"width": width, "height": height})
     canvas = PictureMap(page)
     scrolls, tall, wide, side = page.evaluate(FILLS)
@@ -56,7 +56,10 @@ def test_the_map_fills_the_window_and_nothing_covers_another_thing(open_page, ma
         stage = box_of(canvas.stage)
         inside = {name: box_of(page.locator(f".map .{name}")) for name in ("tools", "legend", "mini")}
         for name, box in inside.items():
-            assert box[0] >= stage[0] and box[2] <= stage[2] and box[1] >= stage[1] and box[3] <= stage[3], (name, state)
+            assert box[0] >= stage[0] and box[2] <= stage[2] and box[1] >= stage[1] and box[3] <= stage[3], (
+                name,
+                state,
+            )
         assert all(apart(*pair) for pair in combinations(inside.values(), 2)), (state, inside)
         bar = [box_of(each) for each in page.locator(".st-key-map_bar button:visible").all()]
         assert all(apart(*pair) for pair in combinations([*bar, stage], 2)), (state, bar)
