@@ -177,3 +177,15 @@ def test_near_enough_the_thumbnail_gives_way_to_the_original(open_page, fine, sh
     idle(page)
     canvas = PictureMap(page)
     assert canvas["tiles"] == 0 and canvas["drawn"] >= 1  # without an original its thumbnail stays, and nothing fails
+
+
+def test_on_a_phone_the_sidebar_goes_when_a_page_is_chosen_and_holds_no_copy_of_the_picture(open_page, map_address):  # noqa: F811
+    page = open_page(map_address, width=390)
+    side = page.get_by_test_id("stSidebar")
+    page.get_by_test_id("stExpandSidebarButton").click()
+    expect(side).to_be_in_viewport()
+    expect(side.get_by_test_id("stImage")).to_have_count(0)
+    side.get_by_role("link", name="SQL").click()
+    expect(side).not_to_be_in_viewport()
+    idle(page)
+    assert page.url.split("?")[0].endswith("/sql")
