@@ -31,11 +31,16 @@ CAPTIONS = "[data-testid=stCaptionContainer] {color: inherit; opacity: 0.78}"
 # What is chosen of a list stands in white, which can be read on the light theme's accent alone.
 CHOSEN = "[data-testid=stMultiSelect] [data-baseweb=tag] {background-color: #9c4a2f}"
 
+# Pages that show the picture in view themselves, large, or among all others.
+PICTURED = {"", "map", "similar", "details", "objects", "picture", "attention", "parts", "large_images"}
+
 
 def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
     st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {CHOSEN}</style>")
+    sidebar = Path(__file__).with_name("sidebar.js").read_text(encoding="utf-8")
+    st.html(f"<script>{sidebar}</script>", unsafe_allow_javascript=True)
     page, meant = page_asked_for()
     with sharing.sharing(), url.bound(meant or page.url_path):
         show(page, meant)
@@ -52,7 +57,7 @@ def show(page, meant: str | None) -> None:
         with st.sidebar:
             with above:
                 pickers.database()
-            pickers.run_and_image(filtered=meant in ("attention", "picture"), ordered=meant == "picture")
+            pickers.run_and_image(meant in ("attention", "picture"), meant == "picture", meant not in PICTURED)
         navigation.write_to_url()
         problem = None
     except errors.StoreError as error:

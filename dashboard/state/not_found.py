@@ -14,7 +14,17 @@ from dashboard.state import filters, url
 NOTES = "_not_found"  # in the session
 LONGEST = 60  # characters of a stranger's address that a sentence repeats
 LISTS = {"like", "unlike", "crop"}  # whose words are parted by commas
-OTHERS = {"db", "run", "image", "f", "where", "selection", "marked", "sql_query"}  # for which other sentences are made
+OTHERS = {
+    "db",
+    "run",
+    "image",
+    "f",
+    "where",
+    "selection",
+    "marked",
+    "sql_query",
+    "panel",
+}  # for which other sentences are made
 BY_ID = {"projection", "other"}  # whose values in the session are numbers that nobody sees
 NOUNS = {
     "aggregate_head": "head",

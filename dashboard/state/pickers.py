@@ -27,9 +27,10 @@ def database() -> None:
         not_found.hold("db")
 
 
-def run_and_image(filtered: bool = False, ordered: bool = False) -> None:
+def run_and_image(filtered: bool = False, ordered: bool = False, pictured: bool = True) -> None:
     """The pickers of run and image, each only where there is something to pick. Where `filtered`, the images are those
-    that the filter leaves, and the one in view; where `ordered`, they also come as on the wall of Overview."""
+    that the filter leaves, and the one in view; where `ordered`, they also come as on the wall of Overview. With
+    `pictured` the picture in view is shown too, which a page that shows it has no need of."""
     runs = cache.runs()
     # The newest first; what a training had come to after its epochs, of few pictures, last.
     ids = [run.run_id for run in sorted(reversed(runs), key=lambda run: run.is_probe)]
@@ -58,7 +59,7 @@ def run_and_image(filtered: bool = False, ordered: bool = False) -> None:
     image_id = cache.image_in_view()
     shown = row(images, image_id)
     turn(image_id, order)
-    if small := cache.thumbnail(image_id):
+    if pictured and (small := cache.thumbnail(image_id)):
         width, height = shown["width"], shown["height"]
         # A tall scroll would push all else off the sidebar.
         st.image(

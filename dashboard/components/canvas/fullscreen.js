@@ -8,8 +8,10 @@ export class FullScreen {
   constructor(root, changed) {
     Object.assign(this, { root, changed, filling: false });
     this.watch = () => {
-      if (!document.fullscreenElement && this.asked) this.mark(false);
-      this.asked = Boolean(document.fullscreenElement);
+      const on = Boolean(document.fullscreenElement);
+      if (this.asked && !on && !this.leaving) this.mark(false); // the browser's own Escape
+      if (!on) this.leaving = false;
+      this.asked = on;
     };
     this.press = (event) => this.key(event);
     document.addEventListener("fullscreenchange", this.watch);
@@ -28,7 +30,8 @@ export class FullScreen {
 
   leave() {
     this.mark(false);
-    if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
+    this.leaving = Boolean(document.fullscreenElement);
+    if (this.leaving) document.exitFullscreen().catch(() => {});
   }
 
   mark(on) {
@@ -64,5 +67,5 @@ function typing(event) {
 
 // Whether something open takes Escape for itself.
 function elsewhere() {
-  return document.querySelector("[role=dialog], [role=listbox], [data-st-overlay-root]");
+  return document.querySelector("[role=dialog], [role=listbox]");
 }

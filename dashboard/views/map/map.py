@@ -357,7 +357,7 @@ def selection(
     if cache.clusters(projection_id) is not None:
         places["map_cluster"] = map_clusters.names_of(projection_id, layout.ids)
     ids, among, name = np.sort(layout.ids[marked]), np.sort(layout.ids), f"selection-{run.collection}"
-    with window.panel(place, state):
+    with window.panel(place, state, len(selected.ids())):
         return selecting.show(Selection(run.collection, ids, among, places, name, sql), HINT)
 
 

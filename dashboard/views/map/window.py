@@ -65,19 +65,18 @@ def switch(state: str, selected: int, filtered: int) -> None:
         key="map_selection",
         icon=":material/photo_library:",
         type="primary" if selected and state == CLOSED else "secondary",
-        help="Open what is selected" if state == CLOSED else "Close the panel",
         on_click=_put,
-        args=(OPEN if state == CLOSED else CLOSED,),
+        args=(CLOSED if state != CLOSED else AUTO if selected else OPEN,),
     )
 
 
 @contextmanager
-def panel(window: Window, state: str) -> Iterator[None]:
-    """Around what the panel holds."""
+def panel(window: Window, state: str, selected: int) -> Iterator[None]:
+    """Around what the panel holds, in this state and with so many pictures selected."""
     with window.side, st.container(key="map_panel"):
         with st.container(key="map_panel_tools", horizontal=True, gap="xxsmall"):
             wide = state == WIDE
-            _tool("map_narrow", "right_panel_open", "Beside the map", OPEN) if wide else _tool(
+            _tool("map_narrow", "right_panel_open", "Beside the map", AUTO if selected else OPEN) if wide else _tool(
                 "map_widen", "right_panel_close", "Widen to a gallery", WIDE
             )
             _tool("map_close", "close", "Close", CLOSED)
