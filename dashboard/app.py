@@ -104,6 +104,21 @@ def about(request: Request) -> Response:
     return _answer(request, layouts.about, "application/json")
 
 
+def tiles(request: Request) -> Response:
+    """GET /atlas/tiles/{image_id}[?db=NAME]: where the map gets the tiles of an original, as JSON; {} where it is gone,
+    which is no error there."""
+    db, image_id = request.query_params.get("db"), request.path_params["image_id"]
+    path = cache.database(db)
+    below = f"{quote(db, safe='')}/" if db else ""
+    service = f"{request.url.path.partition('/atlas/')[0]}/iiif/{below}{image_id}"
+    try:
+        with sharing():
+            found = iiif.tiles(path, image_id, service) if path else {}
+    except StoreError:
+        found = {}
+    return JSONResponse(found, headers={"Cache-Control": "no-cache"})
+
+
 def captions(request: Request) -> Response:
     """GET /atlas/abouts/{ids}?v=VERSION[&db=NAME]: the same of many pictures, their ids between commas."""
     return _answer(request, captions_of, "application/json")
@@ -263,6 +278,7 @@ ROUTES: dict[str, Callable[[Request], Any]] = {
     "/atlas/page/{collection_id:id}/{version}/{cell:id}/{page:id}": page,
     "/atlas/view/{token}": view,
     "/atlas/about/{image_id:id}": about,
+    "/atlas/tiles/{image_id:id}": tiles,
     "/atlas/abouts/{ids}": captions,
     "/thumbnails/{token}": thumbnails,
     "/openseadragon.js": openseadragon,

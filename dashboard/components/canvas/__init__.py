@@ -22,8 +22,8 @@ from store.atlas import CELLS, SIDE
 _HERE = Path(__file__).parent
 # In the order in which one needs the other.
 MODULES = (
-    "ranges", "camera", "level_of_detail", "layout", "sprite_sheets", "webgl", "flat", "scene", "gestures", "toolbar",
-    "ticks", "overlay", "fullscreen", "main",
+    "ranges", "camera", "level_of_detail", "layout", "sprite_sheets", "tiles", "webgl", "flat", "scene", "gestures",
+    "toolbar", "ticks", "overlay", "fullscreen", "main",
 )  # fmt: skip
 
 
@@ -31,7 +31,8 @@ MODULES = (
 class Source:
     """Where the browser finds n pictures: addresses of the points, of a thumbnail, and of what is said about a picture,
     both with {id} in them, of an atlas page with {cell} and {page}, '' where there is no atlas, of the clusters, ''
-    where none are to be shown, and the address that hears what part is in view, '' where nobody wants to know."""
+    where none are to be shown, the address that hears what part is in view, '' where nobody wants to know, and that of
+    where the tiles of an original are, with {id}, '' for thumbnails alone."""
 
     n: int
     points: str
@@ -40,6 +41,7 @@ class Source:
     page: str
     clusters: str = ""
     view: str = ""
+    tiles: str = ""
 
 
 @dataclass(frozen=True)

@@ -267,7 +267,7 @@ class PictureMap {
 
   framed() {
     const { scene, toolbar } = this;
-    const { drawn, waiting, empty, frames } = scene.counts;
+    const { drawn, waiting, empty, tiles, frames } = scene.counts;
     toolbar.showMini(scene);
     this.overlay.place(scene);
     if (this.keyed && !scene.glide && !scene.flight) {
@@ -279,7 +279,7 @@ class PictureMap {
     const loading = this.shown?.points !== this.data.points;
     const moving = scene.glide || scene.flight || loading ? 1 : 0;
     // For tests and whoever else wants to know.
-    Object.assign(this.root.dataset, { drawn, waiting, empty, frames, ...view, zoom, selected, moving, points: layout.n, some: scene.some });
+    Object.assign(this.root.dataset, { drawn, waiting, empty, tiles, frames, ...view, zoom, selected, moving, points: layout.n, some: scene.some });
     this.root.dataset.painter = painter.name;
     if (!scene.glide && !scene.flight) this.saveView();
   }
@@ -306,7 +306,8 @@ class PictureMap {
     const { scene } = this;
     if (!scene.layout || !this.root.isConnected || scene.glide || scene.flight) return;
     const here = new URL(location.href);
-    const digits = (value) => Number(value.toPrecision(6));
+    const near = scene.zoom > 1000 ? 10 : 6; // digits: a place within a picture takes more
+    const digits = (value, at) => Number(value.toPrecision(at < 2 ? near : 6));
     const text = scene.isWhole() ? "" : [scene.view.x, scene.view.y, scene.zoom].map(digits).join(",");
     if (text) here.searchParams.set(ADDRESS, text);
     else here.searchParams.delete(ADDRESS);

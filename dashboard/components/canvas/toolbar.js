@@ -111,6 +111,7 @@ export class Toolbar {
     const card = this.find("card");
     if (card.hidden) return;
     const { x, y, w, h } = scene.box(i);
+    if (w > scene.width / 2 && h > scene.height / 2) return void (card.hidden = true); // the picture itself is seen
     const [wide, high] = [card.offsetWidth, card.offsetHeight];
     const left = x + w + 12 + wide <= scene.width ? x + w + 12 : Math.max(8, x - wide - 12);
     const top = Math.min(Math.max(8, y + h / 2 - high / 2), Math.max(8, scene.height - high - 8));

@@ -138,6 +138,7 @@ def source_of(layout: Layout, projection_id: int, layout_options: LayoutOptions,
         page=cache.route(page, layout.atlas) if layout.atlas else "",
         clusters=cache.clusters_route(projection_id, layout_options.level) if clusters else "",
         view=cache.route(f"/atlas/view/{token()}", "1"),
+        tiles=cache.route("/atlas/tiles/{id}", "1"),
     )
 
 

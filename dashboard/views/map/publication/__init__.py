@@ -55,7 +55,7 @@ def page(path: Path, view: View, most: int = MOST) -> bytes:
     tints = None if view.frames is None else canvas.rgb(view.frames)
     given = {
         "canvas": canvas.described(
-            replace(view.source, view=""),
+            replace(view.source, view="", tiles=""),
             f"Map of {counted(len(shown), 'picture')}",
             tints,
             **view.looks,
