@@ -25,13 +25,17 @@ from store import errors, sharing  # noqa: E402
 
 # A table's own download writes what a museum's metadata may hold, formulas too. Where a table is to be had, the page
 # has a download in which a spreadsheet finds nothing to run.
-WITHOUT_DOWNLOAD = "<style>[data-testid=stElementToolbarButton]:has([aria-label^=Download]) {display: none}</style>"
+WITHOUT_DOWNLOAD = "[data-testid=stElementToolbarButton]:has([aria-label^=Download]) {display: none}"
+# Streamlit's own grey is too pale to be read with ease (a contrast of 4.0).
+CAPTIONS = "[data-testid=stCaptionContainer] {color: inherit; opacity: 0.78}"
+# What is chosen of a list stands in white, which can be read on the light theme's accent alone.
+CHOSEN = "[data-testid=stMultiSelect] [data-baseweb=tag] {background-color: #9c4a2f}"
 
 
 def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-    st.html(WITHOUT_DOWNLOAD)
+    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {CHOSEN}</style>")
     page, meant = page_asked_for()
     with sharing.sharing(), url.bound(meant or page.url_path):
         show(page, meant)
@@ -144,7 +148,7 @@ def explain(error: errors.StoreError) -> None:
         return
     st.error(str(error))
     if isinstance(error, errors.DatabaseOlder):
-        st.code(f"python -m ingest migrate{work.database_option()}", language="bash")
+        st.code(f"python -m ingest migrate{work.database_option()}", language=None)
     if isinstance(error, errors.DatabaseLocked):
         st.markdown("While pictures are being read in, the file is busy for moments at a time.")
     st.button("Try again", key="again", type="primary")
@@ -159,7 +163,7 @@ def commands() -> None:
     if folder:
         work.offer(f"Reading {folder}", ["run", folder], "Read these pictures", "first_read")
     elif not work.may_start():
-        st.code(f"python -m ingest run FOLDER{work.database_option()}", language="bash")
+        st.code(f"python -m ingest run FOLDER{work.database_option()}", language=None)
     st.markdown("Or try it with the 29 paintings and prints that come with Bilderatlas:")
     work.offer("Reading the sample paintings", ["run", "examples/paintings"], "Read the sample", "first_sample")
     st.button("Look again", key="again", icon=":material/refresh:")

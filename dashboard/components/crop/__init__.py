@@ -101,7 +101,9 @@ def _nothing() -> None:
 def _crop():
     return st.components.v2.component(
         "bilderatlas_crop",
-        html='<div class="stage" tabindex="0" role="application"><img draggable="false"><div class="box" hidden></div>'
+        html='<div class="stage" tabindex="0" role="application">'
+        '<img draggable="false" alt="The picture that a part is cut from">'
+        '<div class="box" hidden></div>'
         '</div><p class="status" role="status"></p>',
         css=(_HERE / "crop.css").read_text(encoding="utf-8"),
         js=(_HERE / "crop.js").read_text(encoding="utf-8"),

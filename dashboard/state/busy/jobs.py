@@ -32,7 +32,7 @@ def offer(title: str, arguments: Sequence[str], label: str, key: str, *, hint: s
         st.caption(
             plain(hint + " Type this in a terminal, in the folder of the project:") if hint else "In a terminal:"
         )
-        st.code(command, language="bash")
+        st.code(command, language=None)
         return
     last = jobs.newest(cache.db(), title)
     if last is not None and jobs.is_running(last):
@@ -45,7 +45,7 @@ def offer(title: str, arguments: Sequence[str], label: str, key: str, *, hint: s
         )
         with st.popover("As a command", icon=":material/terminal:"):
             st.caption("The same in a terminal, in the folder of the project:")
-            st.code(command, language="bash")
+            st.code(command, language=None)
         if hint:
             st.caption(plain(hint))
     if problem := st.session_state.pop(f"_{key}_problem", None):
@@ -58,7 +58,7 @@ def offer_for_collection(command: str, label: str, key: str, more: Sequence[str]
     collection = run.collection if run else next(iter(collections), None)
     source = collection and cache.source_of(collection)
     if not collection or not source:
-        st.code(jobs.command_of([command, "FOLDER", *more]) + database_option(), language="bash")
+        st.code(jobs.command_of([command, "FOLDER", *more]) + database_option(), language=None)
         return
     offer(f"{label}: {collection}", [command, source, "--collection", collection, *more], label, key)
 

@@ -13,7 +13,7 @@ from dashboard.compute import words
 from dashboard.data import cache, uploads
 from dashboard.drawing import markup
 from dashboard.drawing.panels import fitted
-from dashboard.state import controls, filter_bar
+from dashboard.state import controls, filter_bar, navigation
 from dashboard.state.busy import jobs
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.details import comparison, finding, recurring, results, similarity
@@ -28,7 +28,7 @@ MOST, FIRST = 40, 12  # places
 def page() -> None:
     """The page."""
     card.show_waiting()
-    st.title("Details")
+    navigation.heading("details")
     run, image_id = cache.run_in_view(), cache.image_in_view()
     filtered = filter_bar.bar(run, "the part is searched for in these alone")
     if filtered.empty:
@@ -50,7 +50,6 @@ def page() -> None:
 
 def search_part(run: RunRecord, image_id: int, filtered: Filtered) -> None:
     """A part, where it was found, and one of these places beside it."""
-    st.markdown("Draw a box round a hand, a seal, an ornament: where else does it occur?")
     left, below = st.container(horizontal=True, gap="large"), st.container()
     with left.container(width=400):
         query = ask(image_id)

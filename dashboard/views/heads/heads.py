@@ -69,7 +69,7 @@ class View:
 
 def page() -> None:
     """The page."""
-    st.title("Heads")
+    navigation.heading("heads")
     follow()
     run = cache.run_in_view()
     known = [key for key in head_figures.STATISTICS if key in cache.head_statistics(run.run_id)]

@@ -44,7 +44,7 @@ MEANINGS = {
 def page() -> None:
     """The page."""
     card.show_waiting()
-    st.title("Large images")
+    navigation.heading("large_images")
     image_id = cache.current_image()
     image = None if image_id is None else cache.image(image_id)
     runs = [run for run in cache.patch_runs(image["collection"] if image else None) if run.images]

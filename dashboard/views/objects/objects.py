@@ -20,7 +20,7 @@ from dashboard.drawing import markup, tables
 from dashboard.selection import selected
 from dashboard.selection import show as selecting
 from dashboard.selection.selection import Selection
-from dashboard.state import controls, filter_bar
+from dashboard.state import controls, filter_bar, navigation
 from dashboard.state.busy import jobs
 from store.counts import counted
 from store.objects import ObjectRunRecord
@@ -38,7 +38,7 @@ ORDERS = {
 def page() -> None:
     """The page."""
     card.show_waiting()
-    st.title("Objects")
+    navigation.heading("objects")
     runs = [run for run in cache.object_runs() if run.images]
     if not runs:
         nothing_yet()

@@ -14,7 +14,7 @@ from dashboard.compute import words
 from dashboard.data import cache
 from dashboard.drawing import tables
 from dashboard.drawing.text import inputs
-from dashboard.state import controls, filters, ordering
+from dashboard.state import controls, filters, navigation, ordering
 from dashboard.state.busy import jobs
 from dashboard.views.overview import readings
 from ingest.vision.described import one_line, usual_patches
@@ -29,7 +29,7 @@ def page() -> None:
     """The page."""
     card.show_waiting()
     collections, runs = cache.collections(), cache.runs()
-    st.title("Overview")
+    navigation.heading("")
     counts(collections, runs)
     wall(collections)
     st.header("Runs", anchor=False)

@@ -11,7 +11,7 @@ from PIL import Image
 from dashboard.components.crop.paste import paste
 from dashboard.data import uploads
 from dashboard.drawing import markup
-from dashboard.state import controls
+from dashboard.state import controls, navigation
 from dashboard.views.attention import lookup, viewer
 from dashboard.views.probe import networks
 from ingest.vision.geometry import FITS
@@ -19,7 +19,7 @@ from ingest.vision.geometry import FITS
 
 def page() -> None:
     """The page: a picture of one's own, a network, and the attention microscope."""
-    st.title("Probe")
+    navigation.heading("probe")
     own = bring()
     choice, fit = choose()
     if choice is None:

@@ -24,7 +24,7 @@ from dashboard.drawing.panels import fitted
 from dashboard.drawing.text import sources
 from dashboard.selection import examples
 from dashboard.selection.examples import Examples
-from dashboard.state import controls, filter_bar, widgets
+from dashboard.state import controls, filter_bar, navigation, widgets
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.similar import analyses, words
 from store.records import RunRecord
@@ -46,7 +46,7 @@ class Query:
 
 def page() -> None:
     """The page: what is asked, of which images, and the answer, whose pictures can each be searched with next."""
-    st.title("Similar")
+    navigation.heading("similar")
     run, image_id = cache.current_run(), cache.current_image()
     if run is None:
         st.info("This page needs a run. Make one with `python -m ingest run FOLDER`.")

@@ -11,6 +11,7 @@ from dashboard import components
 from dashboard.components import card
 from dashboard.data import cache
 from dashboard.drawing import markup, tables
+from dashboard.state import navigation
 from dashboard.state.url import Param
 from dashboard.views.sql import queries
 from store.counts import counted
@@ -27,7 +28,7 @@ def page() -> None:
     """The page. What the editor holds has been sent by Run, by an example or with the address, and is answered: the
     form keeps back what is still being typed, and the database can only be read here."""
     card.show_waiting()
-    st.title("SQL")
+    navigation.heading("sql")
     st.html(markup.editor("sql_query"))
     offered = examples()
     Param("sql_query", offered[0].sql, lambda texts: texts[0], lambda sql: [sql]).load()

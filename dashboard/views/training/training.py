@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.data.results import trainings
 from dashboard.drawing import tables
-from dashboard.state import controls
+from dashboard.state import controls, navigation
 from dashboard.views.training import comparison, figures, patches, probes, starting, views
 from store.counts import counted
 
@@ -21,7 +21,7 @@ Runs = Sequence[Mapping[str, Any]]
 
 def page() -> None:
     """The page."""
-    st.title("Training")
+    navigation.heading("training")
     runs = trainings.trainings()
     if not runs:
         st.info("Nothing has been trained into this database yet.")
@@ -30,7 +30,7 @@ def page() -> None:
             "The selection of patches in large pictures is trained by labels that a table has, and with a file of "
             "settings:"
         )
-        st.code("python -m ingest train ips --config examples/configs/megapixel-mnist.yml", language="bash")
+        st.code("python -m ingest train ips --config examples/configs/megapixel-mnist.yml", language=None)
         views.show(None)
         return
     starting.begin()

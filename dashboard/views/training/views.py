@@ -33,7 +33,12 @@ def show(run: Mapping[str, Any] | None) -> None:
     drawn = views_of(cache.original(image_id), settings, seed, count)
     with st.container(horizontal=True):
         for number, view in enumerate(drawn, 1):
-            st.image(view.resize((SIDE, SIDE), Image.Resampling.NEAREST), caption=f"view {number}", width=SIDE)
+            st.image(
+                view.resize((SIDE, SIDE), Image.Resampling.NEAREST),
+                caption=f"view {number}",
+                alt=f"View {number}",
+                width=SIDE,
+            )
     local = settings["local_views"]
     st.caption(
         f"Views of {settings['size']} pixels of the picture in the sidebar, drawn as a training draws them, each with "

@@ -37,7 +37,7 @@ MASKS = "masks:"
 
 def page() -> None:
     """The page."""
-    st.title("Trust")
+    navigation.heading("trust")
     run = cache.run_in_view()
     found = evaluations.of_run(run.run_id)
     if not found:

@@ -11,7 +11,7 @@ from dashboard.components import card
 from dashboard.compute import words
 from dashboard.compute.words import plain
 from dashboard.data import cache
-from dashboard.state import controls, filter_bar
+from dashboard.state import controls, filter_bar, navigation
 from dashboard.views.vocabulary import checking, hierarchy, making
 from dashboard.views.vocabulary.precision import steps
 from dashboard.views.vocabulary.scored import ScoredTerm, scored
@@ -29,7 +29,7 @@ STRIPS = ("sure to unsure", "surest", "at the threshold")
 def page() -> None:
     """The page."""
     card.show_waiting()
-    st.title("Vocabulary")
+    navigation.heading("vocabulary")
     run = cache.run_in_view()
     making.report()
     known = {each.name: each for each in cache.vocabularies(run.run_id)}

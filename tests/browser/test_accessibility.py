@@ -1,0 +1,50 @@
+"""What axe-core finds on the pages: nothing serious. https://github.com/dequelabs/axe-core"""
+
+import pytest
+
+from dashboard.state import navigation
+from tests.browser.conftest import idle
+
+SERIOUS = ("serious", "critical")
+
+
+def violations(page) -> list[str]:
+    """What is seriously wrong, a line for each element."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:120]} ({node.get('failureSummary', '')[:200]})"
+        for rule in found
+        if rule["impact"] in SERIOUS
+        for node in rule["nodes"]
+    ]
+
+
+def test_axe_finds_what_is_wrong(open_page, address):
+    """A text too pale and a picture without words, put on a page by this test."""
+    page = open_page(f"{address}/sql")
+    page.evaluate(
+        "() => { const wrong = document.createElement('p');"
+        'wrong.innerHTML = \'<span style="color: #ccc; background: #fff">pale</span><img src="data:,">\';'
+        "document.querySelector('[data-testid=stMain]').prepend(wrong); }"
+    )
+    assert sorted({each.partition(":")[0] for each in violations(page)}) == ["color-contrast", "image-alt"]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 1400),
+        pytest.param("dark", 1400, marks=pytest.mark.slow),
+        pytest.param("dark", 390, marks=pytest.mark.slow),
+    ],
+)
+def test_no_page_has_a_serious_fault(open_page, address, scheme, width):
+    wrong, page = {}, open_page(address, width=width, color_scheme=scheme)
+    for word in navigation.PAGES:
+        page.goto(f"{address}/{word}")
+        idle(page)
+        if found := violations(page):
+            wrong[word] = found
+    assert not wrong, wrong
