@@ -64,7 +64,7 @@ def clicked(at: AppTest, conditions: tuple[Condition, ...]) -> float:
     began = time.perf_counter()
     at.run()
     seconds = time.perf_counter() - began
-    if at.exception or at.error or not any("pictures: the others fade" in each.value for each in at.markdown):
+    if at.exception or at.error or not any("** of " in each.value for each in at.markdown):
         raise RuntimeError(f"{[each.value for each in (*at.error, *at.exception)]}")
     return seconds
 

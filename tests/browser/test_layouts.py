@@ -202,7 +202,7 @@ def test_what_has_no_year_stands_apart_under_its_name(open_page, map_address):
     page = open_page(f"{map_address}?layout=time&layout_by=year")
     canvas = PictureMap(page)
     block = page.locator(".map .block")
-    expect(block).to_have_text("no year3")
+    expect(block).to_have_text("3without a date")
     right = canvas.stage.bounding_box()
     box = block.bounding_box()
     assert right["x"] < box["x"] and box["x"] + box["width"] <= right["x"] + right["width"]

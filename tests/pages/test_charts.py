@@ -108,3 +108,18 @@ def test_a_name_and_a_merge_are_saved_with_the_projection(levelled, open_page):
     assert "Boats & ships" in [name for name, *_ in given(coloured)["legend"]["names"]]
     at.button(key="clusters_reset").click().run()
     assert len(cache.cluster_names(1, 3)) == 3 and "Boats & ships" not in cache.cluster_names(1, 3).values()
+
+
+def test_the_cluster_is_a_column_of_what_is_selected(levelled, open_page, monkeypatch):
+    from dashboard.selection import show
+
+    seen = []
+    monkeypatch.setattr(show, "show", lambda selection, *_, **__: seen.append(selection.rows()))
+    with connection.writing(levelled) as con:
+        stored.label(con, 1, 2, 1, "=Boats")
+    open_page("map", f="year:1400..", panel="open")
+    assert "map_cluster" not in seen[-1]  # nobody waits for names who does not see clusters
+    at = open_page("map", f="year:1400..", panel="open", clusters="true")
+    assert not at.exception
+    rows = seen[-1].set_index("image_id") if "image_id" in seen[-1] else seen[-1]
+    assert set(rows["map_cluster"][[i for i in (1, 2, 3) if i in rows.index]]) == {"=Boats"}  # files make it harmless

@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard.compute import words
 from dashboard.compute.clusters import Group
 from dashboard.data import cache
+from dashboard.data.layouts import CLUSTER
 from dashboard.drawing import tables
 from dashboard.drawing.colours import NAMED
 from dashboard.selection.files import file_name
@@ -34,6 +35,14 @@ def level(projection_id: int) -> int | None:
     known = {str(each): each for each in found.levels} if found else {}
     wanted = Param(LEVEL, None, lambda texts: known.get(texts[-1]), lambda value: [str(value)]).load()
     return wanted if wanted in known.values() else None
+
+
+def in_use() -> bool:
+    """Whether the map shows clusters in some way: outlined, as colours, or as groups. Else nobody shall wait for their
+    names, which takes seconds at 100,000 pictures."""
+    state = st.session_state
+    grouped = state.get("layout") == "groups" and state.get("layout_by") == CLUSTER
+    return bool(state.get("clusters")) or grouped or state.get("map_colour") == CLUSTER
 
 
 def drawer(run: RunRecord, projection_id: int) -> None:

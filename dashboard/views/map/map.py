@@ -170,7 +170,7 @@ def choose_layout(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, Layo
             "Clusters", key="clusters", disabled=not flat, help=None if flat else ELSEWHERE
         )
     layout_options = replace(layout_options, level=map_clusters.level(chosen))
-    if clustered and (outlined or layout_options.by == CLUSTER or st.session_state.get("map_colour") == CLUSTER):
+    if clustered and map_clusters.in_use():
         with st.popover("Clusters", icon=":material/workspaces:", key="map_clusters", on_change="rerun") as popover:
             if popover.open:
                 map_clusters.drawer(run, chosen)
@@ -354,7 +354,7 @@ def selection(
         marked = filtered.among(layout.ids)
         sql = filtered.where if marked.sum() == filtered.count else ""
     places = pd.DataFrame({"map_x": layout.xy[:, 0], "map_y": layout.xy[:, 1]}, index=layout.ids)
-    if cache.clusters(projection_id) is not None:
+    if map_clusters.in_use() and cache.clusters(projection_id) is not None:
         places["map_cluster"] = map_clusters.names_of(projection_id, layout.ids)
     ids, among, name = np.sort(layout.ids[marked]), np.sort(layout.ids), f"selection-{run.collection}"
     with window.panel(place, state, len(selected.ids())):
