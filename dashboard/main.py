@@ -15,6 +15,7 @@ import streamlit as st  # noqa: E402
 
 from dashboard.compute import words  # noqa: E402
 from dashboard.data import cache  # noqa: E402
+from dashboard.selection.actions import dialogs  # noqa: E402
 from dashboard.state import (  # noqa: E402
     navigation,
     not_found,
@@ -111,6 +112,7 @@ def run(page, needs: str) -> None:
     elif needs == "run" and st.session_state.get("image") is None:
         empty("The collection of this run has no pictures.")
     else:
+        dialogs.show_waiting()
         with not_found.watched():
             page.run()
 

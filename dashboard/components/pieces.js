@@ -71,3 +71,24 @@ function line(name, text) {
   span.textContent = text;
   return span;
 }
+
+// The buttons in the corner of a picture, of actions with a sign, and the way to the menu.
+export function more(actions, title) {
+  const box = document.createElement("div");
+  box.className = "more";
+  box.append(
+    ...actions.map((action) => corner(action.sign, `${action.title}: ${title}`, "corner", action.key)),
+    corner("⋯", `More: ${title}`, "corner menu-button"),
+  );
+  return box;
+}
+
+function corner(sign, words, name, act) {
+  const button = press(name);
+  if (act) button.dataset.act = act;
+  button.tabIndex = -1; // the keys do the same
+  button.textContent = sign;
+  button.title = words;
+  button.setAttribute("aria-label", words);
+  return button;
+}

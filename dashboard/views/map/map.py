@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.components import canvas, card
+from dashboard.components import canvas
 from dashboard.compute import words
 from dashboard.data import cache
 from dashboard.data.layouts import CLUSTER, LayoutOptions, range_of
 from dashboard.drawing import charts, colours
 from dashboard.drawing.text import projections as projection_text
-from dashboard.selection import selected
+from dashboard.selection import actions, selected
 from dashboard.selection import show as selecting
 from dashboard.selection.files import file_name
 from dashboard.selection.selection import Selection
@@ -52,7 +52,6 @@ ELSEWHERE = "Clusters are outlined on the projection itself."
 
 def page() -> None:
     """The page."""
-    card.show_waiting()
     run = cache.run_in_view()
     selected.read_from_url(run.collection)
     st.title("Map")
@@ -77,11 +76,8 @@ def page() -> None:
     export(layout, source, projection, layout_options, tints, column, size, filtered)
     st.header("Selection", anchor=False)
     with above:
-        opened = draw(layout, source, projection, tints, key, column, size, wanted)
-    clicked = selection(layout, filtered, run)
-    shown = clicked if opened is None else opened
-    if shown is not None:
-        card.show_later(shown)
+        draw(layout, source, projection, tints, key, column, size, wanted)
+    selection(layout, filtered, run)
 
 
 def draw(
@@ -93,9 +89,9 @@ def draw(
     column: str | None,
     size: float,
     wanted: np.ndarray | None,
-) -> int | None:
-    """The canvas; returns the picture that was opened just now, if one was. `key` changes with the colours."""
-    answer = canvas.canvas(
+) -> None:
+    """The canvas. `key` changes with the colours."""
+    canvas.canvas(
         source,
         FIGURE,
         f"Map of {counted(len(layout.ids), 'picture')} by {projection_text.title(projection)}. "
@@ -108,8 +104,9 @@ def draw(
         marked=np.isin(layout.ids, selected.ids()),
         size=size,
         on_marked=partial(mark, source, layout),
+        actions=actions.offered(),
+        on_done=partial(actions.done_on_map, FIGURE),
     )
-    return answer.opened
 
 
 def source_of(layout: Layout, projection_id: int, layout_options: LayoutOptions, clusters: bool) -> canvas.Source:
@@ -306,16 +303,16 @@ def how_made(
     return lines
 
 
-def selection(layout: Layout, filtered: filter_bar.Filtered, run: RunRecord) -> int | None:
-    """What can be done with the pictures that are marked on the map, or without any with those that the filter leaves;
-    returns the one that was opened just now."""
+def selection(layout: Layout, filtered: filter_bar.Filtered, run: RunRecord) -> None:
+    """What can be done with the pictures that are marked on the map, or without any with those that the filter
+    leaves."""
     marked, sql = np.isin(layout.ids, selected.ids()), ""
     if not marked.any() and filtered.ids is not None:
         marked = filtered.among(layout.ids)
         sql = filtered.where if marked.sum() == filtered.count else ""
     places = pd.DataFrame({"map_x": layout.xy[:, 0], "map_y": layout.xy[:, 1]}, index=layout.ids)
     ids, among, name = np.sort(layout.ids[marked]), np.sort(layout.ids), f"selection-{run.collection}"
-    return selecting.show(Selection(run.collection, ids, among, places, name, sql), HINT)
+    selecting.show(Selection(run.collection, ids, among, places, name, sql), HINT)
 
 
 page()

@@ -12,7 +12,7 @@ from dashboard.components.card import notes, objects, picture, regions
 from dashboard.data import cache, iiif
 from dashboard.drawing import markup
 from dashboard.drawing.text import sources
-from dashboard.selection import tagging
+from dashboard.selection import actions, tagging
 from dashboard.selection.selection import Selection
 from dashboard.state import filter_bar, navigation, ordering
 from store.counts import counted
@@ -104,9 +104,7 @@ def neighbours(run: RunRecord, image_id: int) -> None:
     st.html(markup.small(f"{counted(len(found), 'picture')} by cosine similarity, to {run.title}, run {run.run_id}."))
     pairs = zip(found["image_id"].tolist(), found["similarity"].tolist(), strict=True)
     captions = {number: f"{similarity:.2f}" for number, similarity in pairs}
-    clicked = components.gallery(cache.items(found["image_id"], captions), "picture_neighbours", size=110)
-    if clicked is not None:
-        components.open_image(clicked)
+    actions.gallery(cache.items(found["image_id"], captions), "picture_neighbours", 110)
 
 
 page()

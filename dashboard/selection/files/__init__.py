@@ -11,12 +11,13 @@ import streamlit as st
 
 from dashboard.data import archive, cache
 from dashboard.drawing import tables
-from dashboard.selection import manifests
+from dashboard.selection.files import manifests
 from dashboard.selection.selection import Selection
 
 
-def show(selection: Selection) -> None:
-    """Tables for a spreadsheet and for programs, the thumbnails, a manifest; each is made when it is asked for."""
+def show(selection: Selection, key: str = "selection") -> None:
+    """Tables for a spreadsheet and for programs, the thumbnails, a manifest; each is made when it is asked for. `key`
+    begins the keys of the controls."""
     rows, name = selection.rows(), file_name(selection.name)
     with st.container(horizontal=True):
         for label, ending, mime, write in (
@@ -28,7 +29,7 @@ def show(selection: Selection) -> None:
                 partial(write, rows),
                 f"{name}.{ending}",
                 mime,
-                key=f"selection_{ending}",
+                key=f"{key}_{ending}",
                 on_click="ignore",
                 icon=":material/download:",
             )
@@ -41,7 +42,7 @@ def show(selection: Selection) -> None:
         "CSV opens in a spreadsheet, Parquet in R, Python and DuckDB. The ZIP holds the small pictures of the database "
         "and not the originals, and the CSV, whose column “file” says which is which."
     )
-    manifests.show(selection, name)
+    manifests.show(selection, name, "" if key == "selection" else f"{key}_")
 
 
 def parquet(rows: pd.DataFrame) -> bytes:
