@@ -15,7 +15,8 @@ import streamlit as st  # noqa: E402
 
 from dashboard.compute import words  # noqa: E402
 from dashboard.data import cache  # noqa: E402
-from dashboard.selection.actions import dialogs  # noqa: E402
+from dashboard.selection import selected  # noqa: E402
+from dashboard.selection.actions import dialogs, dock  # noqa: E402
 from dashboard.state import (  # noqa: E402
     navigation,
     not_found,
@@ -112,9 +113,12 @@ def run(page, needs: str) -> None:
     elif needs == "run" and st.session_state.get("image") is None:
         empty("The collection of this run has no pictures.")
     else:
+        selected.read_from_url_anywhere()
+        dock.show()
         dialogs.show_waiting()
         with not_found.watched():
             page.run()
+        selected.write_to_url_anywhere()
 
 
 def empty(sentence: str) -> None:

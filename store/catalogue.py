@@ -14,6 +14,7 @@ import duckdb
 
 from store import keywords
 from store.identifiers import quoted, text_at
+from store.present import DESCRIBED, SHOWN
 from store.rows import fetch
 
 __all__ = ["OWN", "column_names", "quoted", "rebuild", "text_at"]
@@ -46,7 +47,7 @@ _INSPECT = f"""
     WITH entry AS (
         SELECT image_id, unnest(map_keys(m)) AS key, nullif(trim(unnest(map_values(m))), '') AS value,
             generate_subscripts(map_keys(m), 1) AS position
-        FROM (SELECT image_id, metadata::MAP(VARCHAR, VARCHAR) AS m FROM image WHERE image_id >= $since)
+        FROM (SELECT image_id, metadata::MAP(VARCHAR, VARCHAR) AS m FROM {DESCRIBED} WHERE image_id >= $since)
     ),
     measured AS (
         SELECT *, TRY_CAST(value AS DOUBLE) AS number, length(regexp_extract(value, '[.]([0-9]+)$', 1)) AS decimals
@@ -67,9 +68,10 @@ _INSPECT = f"""
 """
 
 
-def rebuild(con: duckdb.DuckDBPyConnection, since: int | None = None) -> None:
+def rebuild(con: duckdb.DuckDBPyConnection, since: int | None = None, anew: bool = False) -> None:
     """Make the views fit the metadata there is; inside the caller's transaction. With `since`, only images from that id
-    on are new: where the columns fit them already, the metadata of all others need not be read again."""
+    on are new: where the columns fit them already, the metadata of all others need not be read again. With `anew` the
+    views are written again in any case."""
     columns = fetch(con, "SELECT position, key, name, type, separator FROM catalogue_column ORDER BY position")
     typed = [(place, key, name, kind) for place, key, name, kind, _ in columns]
     if since is None or not _fits(typed, fetch(con, _INSPECT, {"since": since})):
@@ -82,7 +84,7 @@ def rebuild(con: duckdb.DuckDBPyConnection, since: int | None = None) -> None:
     if typed != [column[:4] for column in columns] or keywords.is_due(con, since):
         lists = keywords.separators(con, [key for _, key, _, kind in typed if kind == "VARCHAR"])
     fitting = [(place, key, name, kind, lists.get(key)) for place, key, name, kind in typed]
-    if fitting != columns:
+    if anew or fitting != columns:
         _replace(con, fitting)
 
 
@@ -111,7 +113,7 @@ def _replace(con: duckdb.DuckDBPyConnection, columns: list[tuple[int, str, str, 
     typed = [f"TRY_CAST({text_at('i.metadata', key)} AS {kind}) AS {quoted(name)}" for _, key, name, kind, _ in columns]
     con.execute(f"""
         CREATE OR REPLACE VIEW catalogue AS SELECT {", ".join(["i.image_id", "c.name AS collection", "i.path", *typed])}
-        FROM image i JOIN collection c USING (collection_id)
+        FROM {SHOWN} i JOIN collection c USING (collection_id)
     """)
     keywords.replace_view(con, {key: (name, sep) for _, key, name, _, sep in columns if sep is not None})
 

@@ -27,8 +27,8 @@ def wall(
     shown: int | None = None,
     chosen: bool = False,
 ) -> None:
-    """Thumbnails of the pictures `ids` (n,) in their order, in a box that scrolls, with the actions that `pictures.wall`
-    has.
+    """Thumbnails of the pictures `ids` (n,) in their order, in a box that scrolls, with the same actions as
+    `pictures.wall`.
 
     Tab reaches it once; arrows, Page Up and Down, Home and End walk through it. `thumb` is the address of a thumbnail
     with {id} in it, `about` that of titles and captions, with {ids}, numbers between commas. `size` is the side of a

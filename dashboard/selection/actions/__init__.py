@@ -91,7 +91,7 @@ def perform(act: str, image_id: int) -> None:
     elif act in NEED_A_RUN:
         go_to(act, image_id)
     else:
-        dialogs.ask(act, [image_id] if act == "note" else targets(image_id))
+        dialogs.ask(act, targets(image_id))
 
 
 def go_to(page: str, image_id: int) -> None:

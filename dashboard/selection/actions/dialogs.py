@@ -1,4 +1,4 @@
-"""What asks before it is done: tags, notes, files, and the way out of the collection, each in a dialog over the page."""
+"""What asks before it is done: tags, notes, files, the way out of the collection, each in a dialog over the page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def show_waiting() -> None:
     ids = [each for each in ids if each in known.index]
     if act not in TITLES or not ids:
         return
-    collection = known.at[ids[0], "collection"]
+    collection = str(known.at[ids[0], "collection"])
     own = known.loc[ids, "collection"] == collection
     name = words.plain(str(known.at[ids[0], "title"])) if len(ids) == 1 else pictures(int(own.sum()))
     chosen = Selection(collection, np.sort(known.loc[ids].index[own].to_numpy(np.int64)), known.index.to_numpy())
@@ -69,9 +69,9 @@ def note(selection: Selection) -> None:
     busy.explain("dialog_note")
     with st.form("dialog_note_form", border=False):
         st.text_area("Note", key="dialog_note_text", height=140, placeholder="what you see, or where you read it")
-        if st.form_submit_button("Save the note", key="dialog_note_add", on_click=_note, args=(selection.ids,)):
-            if st.session_state.pop("_dialog_note_saved", False):
-                st.rerun()
+        st.form_submit_button("Save the note", key="dialog_note_add", on_click=_note, args=(selection.ids,))
+    if st.session_state.pop("_dialog_note_saved", False):
+        st.rerun()
     st.caption("The picture’s card and its page show its notes, and the view `notes` has them all.")
 
 
