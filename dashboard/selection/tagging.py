@@ -15,6 +15,7 @@ from dashboard.state import busy
 from store.counts import counted
 
 LINES = 30  # tags of the selection that are listed
+OFFERED = 24  # tags in use, the commonest, that a click gives
 
 
 def show(selection: Selection) -> None:
@@ -25,6 +26,30 @@ def show(selection: Selection) -> None:
 
 def edit(selection: Selection, key: str = "tag") -> None:
     """Add tags, see those that are there, change notes, take tags away. `key` begins the keys of the controls."""
+    form(selection, key)
+    lines(selection, key)
+
+
+def quick(selection: Selection, key: str) -> None:
+    """The same where a word and Enter is all that it takes."""
+    busy.explain(key)
+    label = f"Tag {pictures(len(selection.ids))}"
+    with st.form(f"{key}_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input("Tag", key=f"{key}_words", placeholder="a word, or several with commas", width=300)
+        st.form_submit_button(label, key=f"{key}_add", on_click=add, args=(selection.ids, key), type="primary")
+    known = cache.tags(selection.collection).sort_values("images", ascending=False).head(OFFERED)
+    given = cache.tags_among(selection.ids)
+    whole = given.loc[given["images"] == len(selection.ids), "tag"].tolist()
+    if rest := [tag for tag in known["tag"] if tag not in whole]:
+        st.caption("In use; a click tags with it:")
+        with st.container(horizontal=True, gap="xsmall"):
+            for tag in rest:
+                st.button(words.plain(tag), f"{key}_known_{tag}", on_click=add_one, args=(selection.ids, tag, key))
+    lines(selection, key)
+
+
+def form(selection: Selection, key: str) -> None:
+    """Tags to choose or to type, with a note."""
     busy.explain(key)
     known = cache.tags(selection.collection)
     with st.form(f"{key}_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
@@ -40,6 +65,10 @@ def edit(selection: Selection, key: str = "tag") -> None:
         label = f"Tag {pictures(len(selection.ids))}"
         st.form_submit_button(label, key=f"{key}_add", on_click=add, args=(selection.ids, key), type="primary")
     st.caption("A picture has a tag once. Tagging it again changes the note, if you type one.")
+
+
+def lines(selection: Selection, key: str) -> None:
+    """The tags that are there."""
     found = cache.tags_among(selection.ids)
     for row in found.head(LINES).to_dict("records"):
         line(selection, row, key)
@@ -84,11 +113,14 @@ def select(collection: str, tag: str) -> None:
 def add(ids: np.ndarray, key: str = "tag") -> None:
     """Callback of the form."""
     state = st.session_state
-    tags, note = state[f"{key}_words"], state[f"{key}_note"] or ""
+    typed, note = state[f"{key}_words"] or [], state.get(f"{key}_note") or ""
+    tags = [each for each in typed.split(",") if each.strip()] if isinstance(typed, str) else typed
     if not tags:
-        state[f"_{key}_problem"] = "Type a tag first, and press Enter after it."
+        state[f"_{key}_problem"] = "Type a tag first" + ("." if isinstance(typed, str) else ", and press Enter after it.")
     elif busy.attempt(key, cache.add_tags, ids, tags, note):
-        state[f"{key}_words"], state[f"{key}_note"] = [], ""
+        state[f"{key}_words"] = type(typed)()
+        if f"{key}_note" in state:
+            state[f"{key}_note"] = ""
         st.toast("Saved.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 
 import numpy as np
@@ -21,6 +22,12 @@ TITLES = {"tag": "Tag", "note": "A note on", "export": "Export", "remove": "Remo
 def ask(act: str, ids: Iterable[int]) -> None:
     """Open a dialog at the next run."""
     st.session_state[_WAITING] = (act, tuple(int(each) for each in ids))
+
+
+def waiting() -> str | None:
+    """A word for the dialog with a field to type into that will be opened now; None for none."""
+    act, ids = st.session_state.get(_WAITING, ("", ()))
+    return f"{act} {secrets.token_hex(4)}" if act in ("tag", "note") and ids else None
 
 
 def show_waiting() -> None:
@@ -45,7 +52,7 @@ def beside(image: cache.ImageRow) -> None:
     image_id, ids = image["image_id"], np.array([image["image_id"]], dtype=np.int64)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         with st.popover("Tag", icon=":material/sell:", type="tertiary"):
-            tagging.edit(Selection(image["collection"], ids, ids), "card_tag")
+            tagging.quick(Selection(image["collection"], ids, ids), "card_tag")
         chosen = image_id in selected.ids()
         icon = ":material/check_circle:" if chosen else ":material/radio_button_unchecked:"
         label = "Selected" if chosen else "Select"
@@ -61,7 +68,7 @@ def beside(image: cache.ImageRow) -> None:
 
 def tag(selection: Selection) -> None:
     """All tags of the pictures, to add and take away."""
-    tagging.edit(selection, "dialog_tag")
+    tagging.quick(selection, "dialog_tag")
 
 
 def note(selection: Selection) -> None:

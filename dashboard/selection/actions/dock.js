@@ -5,6 +5,7 @@ import { openMenu } from "./actions.js";
 const YEAR = 31536000; // seconds
 let current = null; // {data, send} of the dock on the page, for the keys
 let listening = false;
+let focused = null; // the dialog whose first field has had the focus
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const dock = parentElement.querySelector(".dock");
@@ -13,6 +14,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!listening) document.addEventListener("keydown", press, true);
   listening = true;
   remember(...data.cookie);
+  if (data.dialog && data.dialog !== focused) typeInto(data.dialog);
   const parts = [data.selected ? selection(data, send, dock) : null, data.undo || data.redo ? journal(data, send) : null];
   dock.replaceChildren(...parts.filter(Boolean));
   dock.hidden = !dock.childElementCount;
@@ -54,6 +56,14 @@ function press(event) {
   event.preventDefault();
   event.stopPropagation();
   if (current.data[act]) current.send(act);
+}
+
+// Puts the cursor into the first field of a dialog, as soon as it is there.
+function typeInto(dialog, tries = 40) {
+  focused = dialog;
+  const field = document.querySelector('[role="dialog"] :is(input, textarea)');
+  if (field) field.focus();
+  else if (tries) setTimeout(() => typeInto(dialog, tries - 1), 50);
 }
 
 function remember(name, word) {

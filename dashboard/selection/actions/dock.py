@@ -43,6 +43,7 @@ def show() -> None:
         "actions": offered if count else [],
         "undo": undo and undo.words,
         "redo": redo and redo.words,
+        "dialog": dialogs.waiting(),
         "cookie": [edits.COOKIE, edits.word()],
     }
     with st.container(key="dock_place"):
