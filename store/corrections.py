@@ -38,6 +38,16 @@ def among(con: Connection, collection: str | None = None) -> pa.Table:
     return con.sql(query, params={} if collection is None else {"collection": collection}).to_arrow_table()
 
 
+def cells(con: Connection, image_id: int) -> dict[str, tuple[str, str]]:
+    """{column of the catalogue: (a picture's cell as text, '' for none, the column's type)}; empty for no picture."""
+    columns = rows.fetch(con, "SELECT key, name, type FROM catalogue_column ORDER BY position")
+    if not columns:
+        return {}
+    texts = ", ".join(f"coalesce({text_at('metadata', key)}, '')" for key, _, _ in columns)
+    found = rows.first(con, f"SELECT {texts} FROM images WHERE image_id = ?", [int(image_id)]) or ()
+    return {name: (text, kind) for (_, name, kind), text in zip(columns, found, strict=False)}
+
+
 def correct(con: Connection, image_id: int, column: str, text: str, who: str = "") -> bool:
     """Put `text` in the place of a picture's cell in a column of the catalogue, '' for none; False if it stood there.
     Back to what the source says, there is no correction any more. StoreError for a picture or column that is not
@@ -51,6 +61,8 @@ def correct(con: Connection, image_id: int, column: str, text: str, who: str = "
     value = checked(column, kind, text)
     if value == (shown[1] or ""):
         return False
+    for beside, year in years_beside(con, column, value):
+        correct(con, image_id, beside, year, who)
     rows.fetch(con, "DELETE FROM correction WHERE image_id = ? AND key = ?", [image_id, key])
     if value != (source[1] or ""):
         after = _as_json(value, source[0] if source[0] is not None else _example(con, key))
@@ -62,10 +74,25 @@ def correct(con: Connection, image_id: int, column: str, text: str, who: str = "
     return True
 
 
+def years_beside(con: Connection, column: str, value: str) -> list[tuple[str, str]]:
+    """Of a column of dates that has years beside it (`date_from`, `date_to`), what these are for a date that is plainly
+    a year, two years or a day; nothing for another one, whose years are corrected on their own."""
+    names = [f"{column}_from", f"{column}_to"]
+    query = "SELECT count(*) FROM catalogue_column WHERE name IN (SELECT unnest(?::VARCHAR[]))"
+    found = re.fullmatch(r"(\d{3,4})(?:-\d\d(?:-\d\d)?|\s*[-–/]\s*(\d{3,4}))?", value)
+    if (value and not found) or rows.one(con, query, [names])[0] < 2:
+        return []
+    first, last = (found[1], found[2] or found[1]) if found else ("", "")
+    return list(zip(names, (first.lstrip("0"), last.lstrip("0")), strict=True))
+
+
 def take_back(con: Connection, image_id: int, column: str) -> None:
-    """Show again what the source says."""
+    """Show again what the source says, of a date in the years beside it too."""
     key, _ = _column(con, column)
-    rows.fetch(con, "DELETE FROM correction WHERE image_id = ? AND key = ?", [image_id, key])
+    query = "SELECT key FROM catalogue_column WHERE name IN (?, ?)"
+    beside = rows.fetch(con, query, [f"{column}_from", f"{column}_to"])
+    for each in [key, *(each for (each,) in beside)]:
+        rows.fetch(con, "DELETE FROM correction WHERE image_id = ? AND key = ?", [image_id, each])
     catalogue.rebuild(con)
 
 

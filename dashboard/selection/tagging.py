@@ -35,7 +35,7 @@ def quick(selection: Selection, key: str) -> None:
     busy.explain(key)
     label = f"Tag {pictures(len(selection.ids))}"
     with st.form(f"{key}_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input("Tag", key=f"{key}_words", placeholder="a word, or several with commas", width=300)
+        st.text_input("Tag", key=f"{key}_words", placeholder="a word, or several, with commas", width=480)
         st.form_submit_button(label, key=f"{key}_add", on_click=add, args=(selection.ids, key), type="primary")
     known = cache.tags(selection.collection).sort_values("images", ascending=False).head(OFFERED)
     given = cache.tags_among(selection.ids)
@@ -116,7 +116,8 @@ def add(ids: np.ndarray, key: str = "tag") -> None:
     typed, note = state[f"{key}_words"] or [], state.get(f"{key}_note") or ""
     tags = [each for each in typed.split(",") if each.strip()] if isinstance(typed, str) else typed
     if not tags:
-        state[f"_{key}_problem"] = "Type a tag first" + ("." if isinstance(typed, str) else ", and press Enter after it.")
+        ending = "." if isinstance(typed, str) else ", and press Enter after it."
+        state[f"_{key}_problem"] = f"Type a tag first{ending}"
     elif busy.attempt(key, cache.add_tags, ids, tags, note):
         state[f"{key}_words"] = type(typed)()
         if f"{key}_note" in state:

@@ -47,7 +47,7 @@ def _close() -> None:
 
 def _card(more: Callable[[cache.ImageRow], None]) -> None:
     # A page that opens no card shall not load what draws one.
-    from dashboard.components.card import notes, objects, picture, regions
+    from dashboard.components.card import corrections, notes, objects, picture, regions
     from dashboard.state import ordering
 
     image = cache.image(st.session_state[_OPEN])
@@ -72,6 +72,7 @@ def _card(more: Callable[[cache.ImageRow], None]) -> None:
     with known:
         st.subheader("About the picture", anchor=False)
         st.html(markup.facts({key: value for key, value in facts(image).items() if value != image["title"]}))
+        corrections.show(image, "card_correct")
         sources.show(image["metadata"])
     with above:  # last: what chooses a map needs torch, which takes seconds once
         picture.show(image, about, ordering.as_on_the_wall(about, image["collection"]), _turn, addressed=False)

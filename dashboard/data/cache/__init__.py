@@ -12,6 +12,7 @@ from dashboard.data.cache.annotations import (
     add_note,
     add_notes,
     add_tags,
+    cells,
     change_note,
     correct,
     corrections,

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import components
 from dashboard.components import card, crop
-from dashboard.components.card import notes, objects, picture, regions
+from dashboard.components.card import corrections, notes, objects, picture, regions
 from dashboard.data import cache, iiif
 from dashboard.drawing import markup
 from dashboard.drawing.text import sources
@@ -72,6 +72,7 @@ def known(image: cache.ImageRow) -> None:
     st.subheader("About the picture", anchor=False)
     facts = {key: value for key, value in card.facts(image).items() if value != image["title"]}
     st.html(markup.facts(facts))
+    corrections.show(image)
     components.page_link("attention", "See what the network attends to", image["image_id"], ":material/visibility:")
     components.page_link("similar", "See what looks like it", image["image_id"], ":material/image_search:")
     sources.show(image["metadata"])

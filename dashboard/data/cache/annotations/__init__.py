@@ -157,6 +157,11 @@ def corrections(collection: str | None = None) -> pd.DataFrame:
     return ask(correction_store.among, collection=collection)
 
 
+def cells(image_id: int) -> dict[str, tuple[str, str]]:
+    """{column: (an image's cell as text, '' for none, the column's type in the database)}."""
+    return dict(ask(correction_store.cells, image_id=int(image_id)))
+
+
 def correct(image_id: int, column: str, text: str) -> None:
     """Put a text in the place of an image's cell; StoreError if the column cannot have it."""
     shown = text.strip() if len(text.strip()) < 40 else f"{text.strip()[:39]}…"
