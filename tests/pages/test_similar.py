@@ -10,7 +10,7 @@ from dashboard.data import cache
 from store import connection, read, write
 from tests.pages import database
 from tests.pages.test_uploads import png
-from tests.pages.walls import Wall, html, ranked, stand_in, vectors_of
+from tests.pages.walls import Wall, done, html, ranked, stand_in, vectors_of
 from tests.support.search import nearest
 
 HARMFUL = '<img src=x onerror="alert(1)"> & $x_1$'

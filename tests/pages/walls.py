@@ -3,8 +3,8 @@
 import numpy as np
 
 from dashboard import components
-from dashboard.selection import actions
 from dashboard.data import cache
+from dashboard.selection import actions
 
 
 class Wall:

@@ -122,8 +122,12 @@ def choose(how: str, ids: Iterable[int]) -> None:
 
 
 def _done(key: str, by_parts: bool) -> None:
-    """Callback of a gallery: does what has not been done yet. The browser sends all that it has no answer to."""
-    event = st.session_state[key].get("done") or {}
+    """Callback of a gallery."""
+    handle(key, st.session_state[key].get("done") or {}, by_parts)
+
+
+def handle(key: str, event: Mapping[str, Any], by_parts: bool = False) -> None:
+    """Does what a gallery sends and has not been done yet. The browser sends all that it has no answer to."""
     client, done = str(event.get("client", "")), event.get("done") or []
     applied = st.session_state.setdefault(_APPLIED, {})
     last = applied[key][1] if key in applied and applied[key][0] == client else 0

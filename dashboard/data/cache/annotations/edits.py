@@ -31,7 +31,8 @@ def author() -> Author:
         user: Any = st.user.to_dict()
     except Exception:  # where nobody logs in
         user = {}
-    return Author(session, str(user.get("name") or user.get("email") or ""))
+    known = bool(user.get("is_logged_in"))
+    return Author(session, str(user.get("name") or user.get("email") or "") if known else "")
 
 
 @contextmanager
