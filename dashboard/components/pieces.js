@@ -72,14 +72,18 @@ function line(name, text) {
   return span;
 }
 
-// The buttons in the corner of a picture, of actions with a sign, and the way to the menu.
+// The buttons of a picture: in its corner a tick and the way to the menu, below it those of the page's own actions that
+// have a sign.
 export function more(actions, title) {
+  const buttons = actions.map((action) => corner(action.sign, `${action.title}: ${title}`, "corner", action.key));
+  const [ticks, own] = [buttons.filter((each) => each.dataset.act === "select"), buttons.filter((each) => each.dataset.act !== "select")];
+  return [row("more", [...ticks, corner("⋯", `More: ${title}`, "corner menu-button")]), ...(own.length ? [row("more own", own)] : [])];
+}
+
+function row(name, buttons) {
   const box = document.createElement("div");
-  box.className = "more";
-  box.append(
-    ...actions.map((action) => corner(action.sign, `${action.title}: ${title}`, "corner", action.key)),
-    corner("⋯", `More: ${title}`, "corner menu-button"),
-  );
+  box.className = name;
+  box.append(...buttons);
   return box;
 }
 

@@ -121,7 +121,7 @@ class Wall {
     image.src = this.thumb.replace("{id}", id);
     mat.append(image);
     button.append(mat, element("span", "title"), element("span", "caption"));
-    item.append(button, more(this.buttons, `Picture ${id}`));
+    item.append(button, ...more(this.buttons, `Picture ${id}`));
     this.items.set(place, item);
     this.put(place, item);
     this.label(item, this.captions.get(id));

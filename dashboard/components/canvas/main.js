@@ -5,7 +5,7 @@ import { encodeRanges, decodeRanges, decodeBytes } from "./ranges.js";
 import { loadLayout } from "./layout.js";
 import { Scene } from "./scene.js";
 import { listen } from "./gestures.js";
-import { named, openMenu } from "./actions.js";
+import { openMenu, renamed } from "./actions.js";
 import { Toolbar } from "./toolbar.js";
 import { Overlay } from "./overlay.js";
 
@@ -229,7 +229,7 @@ class PictureMap {
     const { marked, selected } = this.scene;
     const title = marked[i] && selected > 1 ? `${selected.toLocaleString("en")} selected pictures` : (this.toolbar.pointed === i && this.root.querySelector(".card .title")?.textContent) || "Picture";
     const select = marked[i] ? "Take off the selection" : null;
-    openMenu(this.root, named(acts, { select }), title, x, y, (name) => this.act(name, i), () => this.stage.focus());
+    openMenu(this.root, renamed(acts, { select }), title, x, y, (name) => this.act(name, i), () => this.stage.focus());
   }
 
   select(mask, adding) {

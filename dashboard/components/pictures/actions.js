@@ -1,12 +1,12 @@
 // What a click, a key and the menu do with a picture: the same wherever pictures stand. Which actions there are, Python
 // says (dashboard/selection/actions): [{key, title, keys, sign, group}].
 
-const walls = new WeakMap(); // the wall's element -> Hands
+const handsOn = new WeakMap(); // the wall's element -> Hands
 
 // A wall's hands. Each picture is an `.item` with the data `image`, its number, and a button `.piece`.
 export function handsOf(root) {
-  if (!walls.has(root)) walls.set(root, new Hands(root));
-  return walls.get(root);
+  if (!handsOn.has(root)) handsOn.set(root, new Hands(root));
+  return handsOn.get(root);
 }
 
 class Hands {
@@ -124,12 +124,12 @@ class Hands {
     const many = this.selected.has(image) ? this.selected.size + this.elsewhere : 1;
     const title = many > 1 ? `${many.toLocaleString("en")} selected pictures` : item.querySelector(".title")?.textContent;
     const select = this.selected.has(image) ? "Take off the selection" : null;
-    openMenu(this.root, named(this.actions, { select }), title || "Picture", x, y, (name) => this.act(name, item), () => item.querySelector(".piece").focus());
+    openMenu(this.root, renamed(this.actions, { select }), title || "Picture", x, y, (name) => this.act(name, item), () => item.querySelector(".piece").focus());
   }
 }
 
 // The actions, some of them by other names.
-export function named(actions, titles) {
+export function renamed(actions, titles) {
   return actions.map((action) => ({ ...action, title: titles[action.key] ?? action.title }));
 }
 
@@ -160,7 +160,7 @@ export function openMenu(root, actions, title, x, y, act, back) {
     group = action.group;
     const [text, key] = [document.createElement("span"), document.createElement("kbd")];
     text.textContent = action.title;
-    key.textContent = shown(action.keys[0]);
+    key.textContent = keyName(action.keys[0]);
     entry.append(text, key);
     menu.append(entry);
   }
@@ -196,6 +196,6 @@ export function openMenu(root, actions, title, x, y, act, back) {
   };
 }
 
-function shown(key) {
+function keyName(key) {
   return { " ": "Space", Delete: "Del" }[key] ?? (key?.length === 1 ? key.toUpperCase() : (key ?? ""));
 }

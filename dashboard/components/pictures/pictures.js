@@ -25,6 +25,6 @@ function found(item) {
   const box = document.createElement("div");
   box.className = "item";
   Object.assign(box.dataset, { id: item.id, image: item.image });
-  box.append(piece(item), more(item.buttons, item.title));
+  box.append(piece(item), ...more(item.buttons, item.title));
   return box;
 }
