@@ -9,6 +9,7 @@ are DECIMAL(18, n), which keeps the zeros. Blank strings are NULL.
 """
 
 import re
+from collections.abc import Iterable
 
 import duckdb
 
@@ -86,6 +87,34 @@ def rebuild(con: duckdb.DuckDBPyConnection, since: int | None = None, anew: bool
     fitting = [(place, key, name, kind, lists.get(key)) for place, key, name, kind in typed]
     if anew or fitting != columns:
         _replace(con, fitting)
+
+
+def refit(con: duckdb.DuckDBPyConnection, keys: Iterable[str], image_ids: Iterable[int]) -> None:
+    """The same after these images got other values under these keys: nothing is read again where it is plain that a
+    column of text stays one, since another cell is neither number nor date, and one of numbers fits what is new."""
+    kinds = dict(fetch(con, "SELECT key, type FROM catalogue_column"))
+    ids = [int(each) for each in image_ids]
+    for key in dict.fromkeys(keys):
+        kind, text = kinds.get(key), text_at("metadata", key)
+        if kind == "VARCHAR":
+            query = f"""
+                SELECT 1 FROM images WHERE {text} IS NOT NULL AND NOT regexp_full_match({text}, '{_NUMBER}')
+                    AND NOT regexp_full_match({text}, '{_DATE}') LIMIT 1
+            """
+            fits = bool(fetch(con, query))
+        elif kind is not None:
+            back = f"TRY_CAST({text} AS {kind})"
+            unlike = f"OR {back}::VARCHAR <> {text}" if kind in ("BIGINT", "DATE") else ""
+            query = f"""
+                SELECT 1 FROM images WHERE image_id IN (SELECT unnest(?::BIGINT[])) AND {text} IS NOT NULL
+                    AND ({back} IS NULL {unlike}) LIMIT 1
+            """
+            fits = not fetch(con, query, [ids])
+        else:
+            fits = False
+        if not fits:
+            rebuild(con)
+            return
 
 
 def _fits(columns: list[tuple[int, str, str, str]], added: list[tuple[str, str | None]]) -> bool:

@@ -69,8 +69,7 @@ def correct(con: Connection, image_id: int, column: str, text: str, who: str = "
         row = {"image_id": image_id, "key": key, "before": source[0] or "null", "after": after}
         row |= {"who": who, "made_at": rows.now()}
         rows.insert(con, "correction", {name: [each] for name, each in row.items()})
-    if kind == "VARCHAR" or _example(con, key) is None:  # a column of numbers or dates fits what was let through
-        catalogue.rebuild(con)
+    catalogue.refit(con, [key], [image_id])
     return True
 
 
@@ -91,9 +90,10 @@ def take_back(con: Connection, image_id: int, column: str) -> None:
     key, _ = _column(con, column)
     query = "SELECT key FROM catalogue_column WHERE name IN (?, ?)"
     beside = rows.fetch(con, query, [f"{column}_from", f"{column}_to"])
-    for each in [key, *(each for (each,) in beside)]:
+    keys = [key, *(each for (each,) in beside)]
+    for each in keys:
         rows.fetch(con, "DELETE FROM correction WHERE image_id = ? AND key = ?", [image_id, each])
-    catalogue.rebuild(con)
+    catalogue.refit(con, keys, [image_id])
 
 
 def checked(column: str, kind: str, text: str) -> str:

@@ -27,7 +27,7 @@ KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     "removal": (("image_id",),),
     "correction": (("image_id", "key"),),
 }
-OF_METADATA = {"correction"}  # after which the catalogue is made to fit
+OF_METADATA = "correction"  # after which the catalogue is made to fit
 REMEMBERED = 1000  # edits
 
 Connection = duckdb.DuckDBPyConnection
@@ -124,14 +124,19 @@ def _revert(con: Connection, edit: Edit | None, state: str, put_in: bool, verb: 
         for name, added in (("gone", not put_in), ("back", put_in)):
             _unpack(con, f"{name}_{table}", table, edit.edit_id, added)
         _check(con, table, edit, verb)
+    touched = []
+    if OF_METADATA in tables:
+        query = f"SELECT key, image_id FROM gone_{OF_METADATA} UNION SELECT key, image_id FROM back_{OF_METADATA}"
+        touched = rows.fetch(con, query)
     for table in tables:
         _take_away(con, table)
     for table in tables:
         con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM back_{table}")
         con.execute(f"DROP TABLE gone_{table}; DROP TABLE back_{table}")
     rows.fetch(con, "UPDATE edit SET state = ? WHERE edit_id = ?", [state, edit.edit_id])
-    if OF_METADATA & set(tables):
-        catalogue.rebuild(con)
+    if touched:
+        keys, ids = zip(*touched, strict=True)
+        catalogue.refit(con, keys, ids)
     return replace(edit, tables=tuple(tables))
 
 

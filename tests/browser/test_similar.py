@@ -116,6 +116,6 @@ def test_near_duplicates_and_the_least_typical_by_link(open_page, address):
     expect(page.locator("[data-testid=stMain] .piece")).to_have_count(5)
     page.locator("[data-testid=stMain] .piece").first.focus()
     page.keyboard.press("c")
-    expect(found(page).first).to_be_visible()
+    expect(page.get_by_text("goes on from it")).to_be_visible()
     idle(page)
     assert query(page).get("find", "neighbours") == "neighbours"
