@@ -70,16 +70,22 @@ def thumb(request: Request) -> Response:
 
 
 def points(request: Request) -> Response:
-    """GET /atlas/points/{projection_id}?v=VERSION[&layout=WAY][&by=COLUMN][&db=NAME]: a projection, or what is made of
-    it, as `layouts.packed` says."""
+    """GET /atlas/points/{projection_id}?v=VERSION[&layout=WAY][&by=COLUMN][&level=N][&db=NAME]: a projection, or what
+    is made of it, as `layouts.packed` says."""
     query = request.query_params
-    layout_options = layouts.LayoutOptions(query.get("layout", "projection"), query.get("by", ""))
+    layout_options = layouts.LayoutOptions(query.get("layout", "projection"), query.get("by", ""), _level(request))
     return _answer(request, partial(cache.points_of, layout_options=layout_options), "application/octet-stream")
 
 
 def clusters(request: Request) -> Response:
-    """GET /atlas/clusters/{projection_id}?v=VERSION[&db=NAME]: the clusters of a layout, named and outlined."""
-    return _answer(request, cache.outlines_of, "application/json")
+    """GET /atlas/clusters/{projection_id}?v=VERSION[&level=N][&db=NAME]: the clusters of a layout at a level, named and
+    outlined."""
+    return _answer(request, partial(cache.outlines_of, level=_level(request)), "application/json")
+
+
+def _level(request: Request) -> int | None:
+    text = request.query_params.get("level", "")
+    return int(text) if text.isdecimal() and len(text) < 6 else None
 
 
 def view(request: Request) -> Response:
@@ -96,6 +102,21 @@ def page(request: Request) -> Response:
 def about(request: Request) -> Response:
     """GET /atlas/about/{image_id}?v=VERSION[&db=NAME]: title and caption as JSON."""
     return _answer(request, layouts.about, "application/json")
+
+
+def tiles(request: Request) -> Response:
+    """GET /atlas/tiles/{image_id}[?db=NAME]: where the map gets the tiles of an original, as JSON; {} where it is gone,
+    which is no error there."""
+    db, image_id = request.query_params.get("db"), request.path_params["image_id"]
+    path = cache.database(db)
+    below = f"{quote(db, safe='')}/" if db else ""
+    service = f"{request.url.path.partition('/atlas/')[0]}/iiif/{below}{image_id}"
+    try:
+        with sharing():
+            found = iiif.tiles(path, image_id, service) if path else {}
+    except StoreError:
+        found = {}
+    return JSONResponse(found, headers={"Cache-Control": "no-cache"})
 
 
 def captions(request: Request) -> Response:
@@ -257,6 +278,7 @@ ROUTES: dict[str, Callable[[Request], Any]] = {
     "/atlas/page/{collection_id:id}/{version}/{cell:id}/{page:id}": page,
     "/atlas/view/{token}": view,
     "/atlas/about/{image_id:id}": about,
+    "/atlas/tiles/{image_id:id}": tiles,
     "/atlas/abouts/{ids}": captions,
     "/thumbnails/{token}": thumbnails,
     "/openseadragon.js": openseadragon,

@@ -3,7 +3,6 @@
 Started by dashboard/app.py, which serves the thumbnails; on its own it works but for them.
 """
 
-import shlex
 import sys
 from pathlib import Path
 
@@ -23,7 +22,8 @@ from dashboard.state import (  # noqa: E402
     pickers,
     url,
 )
-from store import connection, errors, sharing  # noqa: E402
+from dashboard.state.busy import jobs as work  # noqa: E402
+from store import errors, sharing  # noqa: E402
 
 # A table's own download writes what a museum's metadata may hold, formulas too. Where a table is to be had, the page
 # has a download in which a spreadsheet finds nothing to run.
@@ -57,6 +57,8 @@ def show(page, meant: str | None) -> None:
         problem = error
     with links:  # when it is known what is in view
         link_to_all_pages()
+    with st.sidebar:
+        work.running()
     if needs == "nothing":
         with not_found.watched():
             page.run()
@@ -148,29 +150,25 @@ def explain(error: errors.StoreError) -> None:
         return
     st.error(str(error))
     if isinstance(error, errors.DatabaseOlder):
-        st.code(f"python -m ingest migrate{option()}", language="bash")
+        st.code(f"python -m ingest migrate{work.database_option()}", language="bash")
     if isinstance(error, errors.DatabaseLocked):
         st.markdown("While pictures are being read in, the file is busy for moments at a time.")
     st.button("Try again", key="again", type="primary")
 
 
 def commands() -> None:
-    """What to type to fill the database in view."""
-    st.markdown("Type this in a terminal, in the folder of the project. With pictures of your own:")
-    st.code(f"python -m ingest run FOLDER{option()}", language="bash")
-    st.markdown("or, to try it, with the 29 paintings and prints that come with Bilderatlas:")
-    st.code(
-        f"python -m ingest run examples/paintings{option()}",
-        language="bash",
+    """How to fill the database in view: the buttons, or what to type."""
+    st.markdown(
+        "Read a folder of your own: pictures, a table beside them if there is one, films, PDFs. It stays as it is:"
     )
-    st.button("I have done that", key="again", type="primary")
-
-
-def option() -> str:
-    """The --db option that names the database in view, empty where it is the one the command takes anyway."""
-    chosen = cache.db()
-    usual = connection.default_path()
-    return "" if chosen == usual else f" --db {shlex.quote(str(chosen))}"
+    folder = st.text_input("Folder of pictures", key="first_folder", placeholder="/home/me/scans", width=520).strip()
+    if folder:
+        work.offer(f"Reading {folder}", ["run", folder], "Read these pictures", "first_read")
+    elif not work.may_start():
+        st.code(f"python -m ingest run FOLDER{work.database_option()}", language="bash")
+    st.markdown("Or try it with the 29 paintings and prints that come with Bilderatlas:")
+    work.offer("Reading the sample paintings", ["run", "examples/paintings"], "Read the sample", "first_sample")
+    st.button("Look again", key="again", icon=":material/refresh:")
 
 
 main()

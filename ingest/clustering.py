@@ -13,9 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from ingest.condensed import condensed_tree, nested_cuts
+
 MOST = 20_000  # places that HDBSCAN sees: its time grows with the square of their number
 SEED = 20
 AROUND = 5  # neighbours that decide about a point which HDBSCAN has not seen
+LEVELS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33, 40, 50, 65, 80, 100)  # numbers of clusters that are stored
+HALF = 0.5  # of all pictures: a cluster with more says little
 REACH = 2.0  # how much farther from a member than members are from each other such a point may lie
 
 
@@ -47,14 +51,28 @@ def settings_of(places: int) -> dict[str, Any]:
 
 
 def find(xy: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
-    """The clusters (n,) int32 of points (n, 2): 1 is the largest, 0 none; points at one place are never apart. Of more
-    than MOST places as many are picked at random, and the others belong where their surroundings do."""
+    """The clusters (n,) int32 of points (n, 2) at the default level: 1 is the largest, 0 none; points at one place are
+    never apart."""
+    levels, default = find_levels(xy, settings)
+    return levels[default]
+
+
+def find_levels(xy: np.ndarray, settings: dict[str, Any]) -> tuple[list[np.ndarray], int]:
+    """The same several times, the fewest clusters first, and which level is the default: the most stable clusters,
+    where one with more than half of all pictures is divided if it can be. Of more than MOST places as many are picked
+    at random, and the others belong where their surroundings do."""
     there = places(xy)
     m = len(there.xy)
     if m < 2:
-        return np.zeros(len(there.of), dtype=np.int32)  # nothing to set anything apart from
-    of = _stacks(_of_places(there.xy, settings), there.counts, settings["min_cluster_size"])
-    return _by_size(of[there.of])
+        return [np.zeros(len(there.of), dtype=np.int32)], 0  # nothing to set anything apart from
+    found: dict[int, np.ndarray] = {}
+    cuts, default = _of_places(there.xy, there.counts, settings)
+    for place in [default, *(each for each in range(len(cuts)) if each != default)]:
+        of = _by_size(_stacks(cuts[place], there.counts, settings["min_cluster_size"])[there.of])
+        found.setdefault(int(of.max(initial=0)), of)
+    chosen = found[next(iter(found))]
+    levels = [found[count] for count in sorted(found)]
+    return levels, next(place for place, of in enumerate(levels) if of is chosen)
 
 
 def surroundings(xy: np.ndarray, of: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -81,27 +99,35 @@ def surroundings(xy: np.ndarray, of: np.ndarray, new: np.ndarray) -> np.ndarray:
     return np.where(apart <= REACH * spacing.reshape(len(new), -1)[:, -1], found, 0).astype(np.int32)
 
 
-def _of_places(xy: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
-    """The clusters (m,) of distinct places (m, 2), in any order."""
+def _of_places(xy: np.ndarray, counts: np.ndarray, settings: dict[str, Any]) -> tuple[list[np.ndarray], int]:
+    """The clusters (m,) of distinct places (m, 2) with so many points each, in any order, at each level; and which of
+    them is the default."""
     m, seen = len(xy), settings.get("seen", len(xy))
-    of = np.zeros(m, dtype=np.int32)
     if m < 2 * settings["min_cluster_size"]:
-        return of
+        return [np.zeros(m, dtype=np.int32)], 0
     picked = np.arange(m) if seen >= m else np.sort(np.random.default_rng(SEED).choice(m, seen, replace=False))
-    of[picked] = _hdbscan(xy[picked], settings)
+    tree = condensed_tree(_linkage(xy[picked], settings), settings["min_cluster_size"])
+    cuts, default = nested_cuts(tree, xy[picked], counts[picked].astype(float), HALF)
+    shown = [cut for cut in cuts if cut is cuts[default] or cut.max() in LEVELS]
     others = np.setdiff1d(np.arange(m), picked)
-    if len(others):
-        of[others] = surroundings(xy[picked], of[picked], xy[others])
-    return of
+    found = []
+    for cut in shown:
+        of = np.zeros(m, dtype=np.int32)
+        of[picked] = cut
+        if len(others):
+            of[others] = surroundings(xy[picked], cut, xy[others])
+        found.append(of)
+    return found, next(place for place, cut in enumerate(shown) if cut is cuts[default])
 
 
-def _hdbscan(xy: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+def _linkage(xy: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+    """The single linkage tree of scikit-learn's HDBSCAN."""
     from sklearn.cluster import HDBSCAN  # pyrefly: ignore[missing-module-attribute]  (its stubs are older)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = HDBSCAN(settings["min_cluster_size"], min_samples=settings["min_samples"], copy=True)
-        return model.fit_predict(xy) + 1
+        return model.fit(xy)._single_linkage_tree_
 
 
 def _stacks(of: np.ndarray, counts: np.ndarray, least: int) -> np.ndarray:

@@ -25,7 +25,7 @@ def make(db: Path, run_id: int, ids: np.ndarray, vectors: np.ndarray, log: Calla
     """Finds and stores the clusters of those layouts of a run that have none yet; returns what failed, {what: why}.
     ids (n,) ascending and vectors (n, dim) are the features of the run."""
     with reading(db) as con:
-        known = stored.known(con)
+        known = stored.known(con) - stored.without_levels(con)
         waiting = [row for row in read.projections(con, run_id).to_pylist() if row["projection_id"] not in known]
     failed = {}
     for row in waiting:
@@ -37,7 +37,7 @@ def make(db: Path, run_id: int, ids: np.ndarray, vectors: np.ndarray, log: Calla
         places = len(clustering.places(xy).xy)
         settings = clustering.settings_of(places)
         try:
-            of = worker.call(clustering.find, xy, settings)
+            levels, default = worker.call(clustering.find_levels, xy, settings)
         except worker.WorkerError as error:
             again = f"python -m ingest project --run {run_id} --methods {row['method']}"
             what = named(row["method"])
@@ -45,22 +45,29 @@ def make(db: Path, run_id: int, ids: np.ndarray, vectors: np.ndarray, log: Calla
             log(failed[what])
             continue
         settings |= {"distinct": places, "versions": {"scikit-learn": importlib.metadata.version("scikit-learn")}}
-        centres = central(members, of, ids, vectors)
+        settings["levels"] = [int(of.max(initial=0)) for of in levels]
+        centres = [central(members, of, ids, vectors) for of in levels]
         with writing(db) as con:
-            stored.add(con, row["projection_id"], METHOD, settings, members, of, centres)
+            number = row["projection_id"]
+            stored.add(con, number, METHOD, settings, members, levels[default], centres[default])
+            for place, of in enumerate(levels):
+                if place != default:
+                    stored.add_level(con, number, members, of, centres[place])
     return failed
 
 
 def extend(con, projection_id: int, ids: np.ndarray, xy: np.ndarray) -> None:
     """Gives new points (m, 2) of a layout the clusters of their surroundings, where clusters have been looked for. To
     be called before the points are stored."""
-    known = stored.clusters(con, projection_id)
-    if known is None:
+    levels = stored.levels(con, projection_id)
+    if not levels:
         return
     table = read.points(con, projection_id)
     there = np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1)
-    of = known.among(table["image_id"].to_numpy())
-    stored.extend(con, projection_id, ids, clustering.surroundings(there, of, xy))
+    members = table["image_id"].to_numpy()
+    for level in levels:
+        of = stored.numbers(con, projection_id, level, members)
+        stored.extend(con, projection_id, ids, clustering.surroundings(there, of, xy), level)
 
 
 def central(members: np.ndarray, of: np.ndarray, ids: np.ndarray, vectors: np.ndarray) -> dict[int, int]:

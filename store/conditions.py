@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, ClassVar
@@ -30,12 +30,14 @@ _RANGE = ".."
 class Column:
     """A column's name as SQL writes it, and its type; TAG is the type of tags, VOCABULARY that of the terms that images
     are labelled with. Where an image can have several values, `parts` is SQL for the rows (image_id, part), divided by
-    `separator`."""
+    `separator`. `years` are the two columns with the first and the last year of each of its dates, where there are
+    such."""
 
     name: str
     kind: str
     parts: str = ""
     separator: str = ""
+    years: tuple[str, str] | None = None
 
     @property
     def is_text(self) -> bool:
@@ -85,9 +87,18 @@ class Condition:
         """Whether it asks nothing."""
         raise NotImplementedError
 
+    @classmethod
+    def offered(cls, column: str, kinds: Mapping[str, str]) -> bool:
+        """Whether the panel offers it for a column, one of `kinds`."""
+        return kinds[column] in cls.columns
+
     def fits(self, kind: str) -> bool:
         """Whether a column of this kind can be asked for it."""
         return True
+
+    def fits_among(self, kinds: Mapping[str, str]) -> bool:
+        """Whether it can be asked where there are these columns."""
+        return self.column in kinds and self.fits(kinds[self.column])
 
     def sql(self, column: Column, put: Put) -> str:
         """SQL for the images for which it holds, its values as `put` writes them."""
@@ -149,6 +160,69 @@ class Between(Condition):
         if ends is None or (isinstance(before, OneOf) and before.values):
             return None
         return cls(column, *ends, isinstance(before, OneOf) and before.missing)
+
+
+@dataclass(frozen=True)
+class Years(Condition):
+    """A date as somebody wrote it that may lie in the years from `low` to `high`, both included, None for no limit: its
+    own years, which stand in two columns beside it, meet these; of "before 1750" the one that is known. With `missing`
+    also one without years, which without limits are all that is asked for."""
+
+    low: int | None = None
+    high: int | None = None
+    missing: bool = False
+
+    sign = "@"
+    columns = ()
+    control = "years"
+
+    @property
+    def empty(self) -> bool:
+        return not self.limited and not self.missing
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit."""
+        return self.low is not None or self.high is not None
+
+    @classmethod
+    def offered(cls, column: str, kinds: Mapping[str, str]) -> bool:
+        return {kinds.get(f"{column}_from"), kinds.get(f"{column}_to")} == {"number"}
+
+    def fits_among(self, kinds: Mapping[str, str]) -> bool:
+        return self.column in kinds and self.offered(self.column, kinds)
+
+    def sql(self, column: Column, put: Put) -> str:
+        if column.years is None:
+            raise StoreError(f"The column {self.column!r} has no years beside it.")
+        first, last = column.years
+        known = f"coalesce({first}, {last}) IS NOT NULL"
+        low = [] if self.low is None else [f"coalesce({last}, {first}) >= {put(self.low)}"]
+        high = [] if self.high is None else [f"coalesce({first}, {last}) <= {put(self.high)}"]
+        tests = [f"({' AND '.join([known, *low, *high])})"] if self.limited else []
+        return _any([*tests, *([f"NOT {known}"] if self.missing or not tests else [])])
+
+    def words(self) -> str:
+        years = [_range_words(self.low, self.high)] if self.limited else []
+        return " or ".join([*years, *(["no years"] if self.missing or not years else [])])
+
+    def entries(self) -> list[str]:
+        low, high = ("" if end is None else str(end) for end in (self.low, self.high))
+        return [*([f"{low}{_RANGE}{high}"] if self.limited else []), *([""] if self.missing else [])]
+
+    @classmethod
+    def read(cls, before: Condition | None, column: str, rest: str, kind: str) -> Condition | None:
+        before = before or cls(column)
+        if not isinstance(before, Years):
+            return None
+        if not rest:
+            return replace(before, missing=True)
+        year = edge(rest, "number")
+        ends = _ends(rest, "number") if year is None else (year, year)
+        if before.limited or ends is None:
+            return None
+        low, high = (None if end is None else int(end) for end in ends if not isinstance(end, date))
+        return replace(before, low=low, high=high)
 
 
 @dataclass(frozen=True)
@@ -240,7 +314,7 @@ class Contains(Templated):
 
 
 # In the order in which the panel offers them and an entry is tried.
-CONDITIONS: list[type[Condition]] = [Between, OneOf, Contains]
+CONDITIONS: list[type[Condition]] = [Between, Years, OneOf, Contains]
 
 
 def edge(text: str, kind: str, last: bool = False) -> Edge | None:

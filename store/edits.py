@@ -24,6 +24,8 @@ KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     "selection": (("selection_id",), ("collection_id", "name")),
     "selection_member": (("selection_id", "image_id"),),
     "head_name": (("run_id", "layer", "head"),),
+    "cluster_label": (("projection_id", "level", "cluster"),),
+    "cluster_level": (("projection_id", "level"),),
     "removal": (("image_id",),),
     "correction": (("image_id", "key"),),
 }

@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 
 from store import labelled, read
-from store.conditions import TAG, VOCABULARY, Between, Column, Condition, Contains, Edge, OneOf, Put
+from store.conditions import TAG, VOCABULARY, Between, Column, Condition, Contains, Edge, OneOf, Put, Years
 from store.errors import StoreError
 from store.identifiers import literal, quoted
 from store.rows import fetch, first, one, plain
@@ -32,10 +32,12 @@ __all__ = [
     "Contains",
     "OneOf",
     "Spread",
+    "Years",
     "categories",
     "columns",
     "grouping",
     "matching",
+    "parts",
     "spread",
     "statement",
 ]
@@ -145,6 +147,12 @@ def spread(con: Connection, collection: str, column: str, bins: int = BINS) -> S
     return Spread(low, high, tuple(counts.get(place, 0) for place in range(count)), tuple(edges), missing)
 
 
+def parts(con: Connection, column: str, run_id: int | None = None) -> tuple[np.ndarray, list[str]]:
+    """Image ids (m,) int64 and a value of each in a column where an image can have several: parts, tags, terms."""
+    found = con.sql(f"SELECT image_id, part FROM ({_column(con, column, run_id).parts})").to_arrow_table()
+    return found["image_id"].to_numpy().astype(np.int64), found["part"].to_pylist()
+
+
 def grouping(con: Connection, collection: str) -> list[str]:
     """The columns that group a collection's images: not those in which nearly each image has a text of its own."""
     columns = fetch(con, "SELECT name, type FROM catalogue_column ORDER BY position")
@@ -207,10 +215,12 @@ def _column(con: Connection, column: str, run_id: int | None = None) -> Column:
     if found is None:
         raise StoreError(f"The catalogue has no column {column!r}.")
     kind, separator = found
+    beside = fetch(con, "SELECT name FROM catalogue_column WHERE name IN (?, ?)", [f"{column}_from", f"{column}_to"])
+    years = (quoted(f"{column}_from"), quoted(f"{column}_to")) if len(beside) == 2 else None
     if separator is None:
-        return Column(quoted(column), kind)
+        return Column(quoted(column), kind, years=years)
     parts = f"SELECT image_id, value AS part FROM keywords WHERE key = {literal(column)}"
-    return Column(quoted(column), kind, parts, separator)
+    return Column(quoted(column), kind, parts, separator, years)
 
 
 def _literal(value: Any) -> str:

@@ -26,7 +26,7 @@ NEAR = 0.96  # the share of a cluster's pictures that its outline holds
 class Group:
     """A cluster: its number, name, how many pictures it has, the id of the most central one, and its outline as rings
     of points [x, y] of the layout, the largest first, the first point of each not repeated at its end. Where the name
-    is a term, its `vocabulary`."""
+    is a term, its `vocabulary`; the `colour` that somebody gave it, #rrggbb."""
 
     number: int
     name: str
@@ -34,6 +34,7 @@ class Group:
     image: int
     rings: list[list[list[float]]]
     vocabulary: str = ""
+    colour: str = ""
 
 
 def groups(
@@ -43,10 +44,12 @@ def groups(
     table: pd.DataFrame,
     kinds: Mapping[str, str],
     find_terms: Callable[[], Mapping[int, TypicalTerm]] = dict,
+    titles: Mapping[int, str] | None = None,
 ) -> list[Group]:
     """The clusters of points (n, 2) by their numbers, the largest first; of (n,) these numbers, 0 for none; `table` the
     n rows of the catalogue, indexed by image id, and kinds {column: 'number', 'date' or 'text'}. `find_terms` gives the
-    clusters' typical terms, and is asked if the metadata of one sets it apart in nothing."""
+    clusters' typical terms, and is asked if the metadata of one sets it apart in nothing; where that does not name it
+    either, the title of its central picture does, of `titles` {image id: title}."""
     xy = np.asarray(xy, dtype=np.float64)
     table = _coded(table, kinds)
     ids, extent = table.index.to_numpy(), float(np.ptp(xy, axis=0).max()) if len(xy) else 0.0
@@ -56,10 +59,11 @@ def groups(
     for number, name in names.items():
         inside, term = of == number, None if name else terms.get(number)
         middle = ids[inside][((xy[inside] - xy[inside].mean(axis=0)) ** 2).sum(axis=1).argmin()]
-        name = name or (_short(term.term) if term else f"Cluster {number}")
-        name = _unlike(name, [group.name for group in found])
         image = centres.get(number, middle)
         image = int(image if image in table.index else middle)  # the picture may have been taken away
+        title = (titles or {}).get(image)
+        around = f"around “{_short(title)}”" if title else f"Cluster {number}"
+        name = _unlike(name or (_short(term.term) if term else around), [group.name for group in found])
         vocabulary = term.vocabulary if term else ""
         found.append(Group(number, name, int(inside.sum()), image, outline(xy[inside], extent), vocabulary))
     return found

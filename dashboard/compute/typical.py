@@ -258,7 +258,7 @@ def _ranges(numbers: np.ndarray) -> tuple[np.ndarray, list[str]]:
         return np.where(np.isfinite(numbers), codes, -1), [_plain(number) for number in distinct]
     low, high = np.percentile(finite, [1, 99])
     whole = bool((finite == np.round(finite)).all())
-    step = _round_step((high - low) / FEW, whole)
+    step = round_step((high - low) / FEW, whole)
     edges = np.arange(np.floor(low / step) + 1, np.floor(high / step) + 1) * step
     if not len(edges) or np.bincount(np.searchsorted(edges, finite, "right")).max() > 0.6 * len(finite):
         edges = np.unique(np.percentile(finite, [25, 50, 75], method="closest_observation"))
@@ -267,7 +267,7 @@ def _ranges(numbers: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return codes, _range_names(edges, whole)
 
 
-def _round_step(width: float, whole: bool) -> float:
+def round_step(width: float, whole: bool) -> float:
     """The smallest of 1, 2, 2.5 and 5 times a power of ten that is as wide; of whole numbers, a whole one."""
     width = max(width, 1.0) if whole else width
     if width <= 0:

@@ -4,7 +4,8 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +13,32 @@ import numpy as np
 
 from dashboard.compute import arrangements, clusters, words
 from dashboard.compute.arrangements import ARRANGEMENTS, Arrangement, Dated
+from dashboard.compute.arrangements.years import range_column
 from dashboard.compute.typical import TypicalTerm, typical_terms
 from store import atlas, connection, labelled, read, vectors, vocabularies
 from store import clusters as stored
 from store.atlas import Layout
 from store.keywords import divided, parts_of
 
-FORMAT = 3  # of what is sent: a browser keeps what it has for ever, so another format needs another address
+FORMAT = 4  # of what is sent: a browser keeps what it has for ever, so another format needs another address
+UNDATED = "without a date"
 CLUSTER = "map cluster"  # among the names of columns, what is no column: the clusters of the projection itself
 
 
 @dataclass(frozen=True)
 class LayoutOptions:
-    """How to lay pictures out: 'projection' as they are, 'grid', or 'time' or 'groups' by a column."""
+    """How to lay pictures out: 'projection' as they are, 'grid', or by a column 'time', 'scale' or
+    'groups'; by clusters at a `level`."""
 
     layout: str = "projection"
     by: str = ""
+    level: int | None = None
 
     @property
     def query(self) -> dict[str, str]:
         """What the address of the points says of it."""
-        document = {"layout": self.layout, "by": self.by}
+        level = "" if self.level is None or self.by != CLUSTER else str(self.level)
+        document = {"layout": self.layout, "by": self.by, "level": level}
         return {} if self.layout == "projection" else {name: value for name, value in document.items() if value}
 
 
@@ -58,8 +64,8 @@ def values_of(
     if layout_options.layout == "grid":
         return (), ""
     if layout_options.by == CLUSTER:
-        found = stored.clusters(con, projection_id)
-        if found is None or layout_options.layout == "time":
+        found = stored.clusters(con, projection_id, layout_options.level)
+        if found is None or layout_options.layout != "groups":
             return None
         return [names.get(number) for number in found.among(layout.ids).tolist()], "text"
     if layout_options.layout == "time" and (dated := ranges_of(con, layout.ids, layout_options.by)) is not None:
@@ -89,7 +95,7 @@ def ranges_of(con, ids: np.ndarray, by: str) -> list[Dated] | None:
     range), or by one of these, `date_from` and `date_to`; by the other one where only that is known, as of "before
     1750". None for other columns."""
     kinds = read.metadata_columns(con)
-    name = range_of(by, kinds)
+    name = range_column(by, kinds)
     if name is None:
         return None
     lows, highs = (atlas.values(con, ids, f"{name}{end}") for end in ("_from", "_to"))
@@ -98,26 +104,20 @@ def ranges_of(con, ids: np.ndarray, by: str) -> list[Dated] | None:
     return [_dated(low, high, by.removeprefix(name)) for low, high in zip(lows[0], highs[0], strict=True)]
 
 
-def range_of(by: str, kinds: Mapping[str, str]) -> str | None:
-    """The column of dates whose range of years `by` is, or is an end of; None if it is none."""
-    for name in (by, by.removesuffix("_from"), by.removesuffix("_to")):
-        if {kinds.get(f"{name}_from"), kinds.get(f"{name}_to")} == {"number"}:
-            return name
-    return None
-
-
 def _dated(low: float | None, high: float | None, end: str) -> Dated:
     if low is None or high is None:
         return Dated(high if low is None else low, (0 if high is None else -1) if low is None else 1)
-    return Dated({"_from": low, "_to": high}.get(end, (low + high) / 2))
+    return Dated({"_from": low, "_to": high}.get(end, (low + high) / 2), 0, low, high)
 
 
 def arranged(layout: Layout, layout_options: LayoutOptions, values: Sequence[Any], kind: str) -> Arrangement:
     """The pictures of a layout in other places."""
     if layout_options.layout == "grid":
         return arrangements.grid(layout.xy)
-    none = "in no cluster" if layout_options.by == CLUSTER else f"no {layout_options.by}"
     if layout_options.layout == "time":
+        return arrangements.timeline(layout.xy, values, kind, UNDATED)
+    none = "in no cluster" if layout_options.by == CLUSTER else f"no {layout_options.by}"
+    if layout_options.layout == "scale":
         return arrangements.timeline(layout.xy, values, kind, none)
     return arrangements.groups(layout.xy, values, none)
 
@@ -141,34 +141,67 @@ def packed(layout: Layout, arrangement: Arrangement | None = None) -> bytes:
 
 
 def _notes(arrangement: Arrangement) -> bytes:
-    """The side of the square cell that each picture has, the blocks, the axis, and the open ends [number, side]."""
+    """The side of the square cell that each picture has, the blocks, the axis, the open ends [number,
+    side], and from where to where on x each picture may lie, float32, in base64."""
     axis = arrangement.axis and vars(arrangement.axis)
     document: dict[str, Any] = {"cell": 1, "blocks": [vars(block) for block in arrangement.blocks], "axis": axis}
     if arrangement.open is not None:
         document["open"] = [[int(place), int(arrangement.open[place])] for place in np.flatnonzero(arrangement.open)]
+    if arrangement.spans is not None:
+        document["spans"] = base64.b64encode(arrangement.spans.astype("<f4").tobytes()).decode()
     return json.dumps(document, ensure_ascii=False, default=float).encode(errors="replace")
 
 
-def outlines(path: Path, projection_id: int) -> bytes | None:
-    """The clusters of a projection as JSON: `of`, the cluster of each picture as int16 in base64, 0 for none, and
-    `groups`, largest first, as `dashboard.clusters.Group` has them; None if nobody has looked for clusters."""
+@dataclass(frozen=True)
+class Outlines:
+    """The clusters of a projection: `of` (n,) int16, the cluster of each picture of its layout, 0 for none, and the
+    groups, largest first. Read-only."""
+
+    of: np.ndarray
+    groups: Sequence[clusters.Group]
+
+    def document(self) -> bytes:
+        """JSON as the canvas takes it: `of` in base64, and `groups` as `dashboard.compute.clusters.Group` has them."""
+        of = base64.b64encode(self.of.astype("<i2").tobytes()).decode()
+        groups = [vars(group) for group in self.groups]
+        return json.dumps({"of": of, "groups": groups}, ensure_ascii=False, default=float).encode(errors="replace")
+
+
+def outlines(path: Path, projection_id: int, level: int | None = None) -> bytes | None:
+    """The clusters of a projection at a level, the chosen one for None, as `Outlines.document` says them; None if
+    nobody has looked for any."""
     with connection.reading(path, wait=2.0) as con:
-        layout, found = atlas.layout(con, projection_id), stored.clusters(con, projection_id)
-        run_id = read.projection_run(con, projection_id)
-        if layout is None or found is None or run_id is None:
+        found = stored.clusters(con, projection_id, level)
+    outlined = None if found is None else find_outlines(path, projection_id, found)
+    return None if outlined is None or found is None else labelled_outlines(outlined, found).document()
+
+
+def find_outlines(path: Path, projection_id: int, found: stored.Clusters) -> Outlines | None:
+    """The outlines and names of these clusters, whatever people call them."""
+    with connection.reading(path, wait=2.0) as con:
+        layout, run_id = atlas.layout(con, projection_id), read.projection_run(con, projection_id)
+        if layout is None or run_id is None:
             return None
         table = divided(read.catalogue(con, ids=layout.ids.tolist()).to_pandas(), read.list_columns(con))
         kinds = read.metadata_columns(con)
+        centres = read.images(con, ids=sorted(found.centres.values())).to_pylist() if found.centres else []
     of = found.among(layout.ids)
     table = table.set_index("image_id").reindex(layout.ids)
-    groups = clusters.groups(
-        layout.xy, of, found.centres, table, kinds, lambda: _terms(path, run_id, found, layout.ids)
-    )
-    document = {
-        "of": base64.b64encode(of.astype("<i2").tobytes()).decode(),
-        "groups": [vars(group) for group in groups],
-    }
-    return json.dumps(document, ensure_ascii=False, default=float).encode(errors="replace")
+    titles = {each["image_id"]: each["title"] for each in centres}
+    terms = partial(_terms, path, run_id, found, layout.ids)
+    return Outlines(of, clusters.groups(layout.xy, of, found.centres, table, kinds, terms, titles))
+
+
+def labelled_outlines(outlined: Outlines, found: stored.Clusters) -> Outlines:
+    """The same with the names and colours that people gave."""
+
+    def labelled(group: clusters.Group) -> clusters.Group:
+        own, colour = found.names.get(group.number), found.colours.get(group.number, "")
+        if own:
+            return replace(group, name=own, vocabulary="", colour=colour)
+        return replace(group, colour=colour)
+
+    return Outlines(outlined.of, [labelled(group) for group in outlined.groups])
 
 
 def _terms(path: Path, run_id: int, found: stored.Clusters, ids: np.ndarray) -> dict[int, TypicalTerm]:

@@ -52,6 +52,14 @@ def segmented_control(
     return st.segmented_control(label, options, key=key, format_func=format_func, required=True, **more)
 
 
+def option(
+    options: Sequence[Any], *, key: str, format_func: Words = str, words: Words = str, always: bool = False
+) -> Any:
+    """The value that a list or a row of buttons has, for what is drawn before it; None where there are no options."""
+    _load_option(key, options, 0, format_func, words, always)
+    return st.session_state.get(key)
+
+
 def select_slider(label: str, options: Sequence[Any], index: int = 0, *, key: str, **more: Any) -> Any:
     """A slider over `options`."""
     _load_option(key, options, index, str, str, False)

@@ -15,7 +15,7 @@ from dashboard.data import cache
 from dashboard.drawing import markup
 from dashboard.state import filters
 from dashboard.state.url import Param
-from store.conditions import CONDITIONS, Between, Condition, OneOf, Templated, ordered
+from store.conditions import CONDITIONS, Between, Condition, OneOf, Templated, Years, ordered
 from store.counts import counted
 from store.errors import SqlFailed, SqlRefused, SqlTimeout
 from store.texts import text_of_condition
@@ -143,8 +143,19 @@ def _problem(sql: str) -> str:
     return ""
 
 
-def _put(condition: Condition) -> None:
-    """Ask for this instead of what is asked of the same column in the same way; for nothing, if it asks nothing."""
+def conditions() -> tuple[Condition, ...]:
+    """What is asked of columns, as `current` found it in this rerun."""
+    return st.session_state.get(FACETS, ())
+
+
+def condition_in_sql() -> str:
+    """The condition in SQL, '' for none, as `current` found it in this rerun."""
+    return st.session_state.get(SQL, "")
+
+
+def put(condition: Condition) -> None:
+    """Ask for this instead of what is asked of the same column in the same way; for nothing, if it asks nothing. For
+    callbacks."""
     state, rest, place = st.session_state, list(st.session_state[FACETS]), None
     for place, each in enumerate(rest):
         if (each.column, each.sign) == (condition.column, condition.sign):
@@ -188,7 +199,7 @@ def _panel(run: OfCollection, found: Filtered) -> None:
         )
         if column is not None:
             for kind in CONDITIONS:
-                if kinds[column] in kind.columns:
+                if kind.offered(column, kinds):
                     _CONTROLS[kind.control](run, column, kinds[column], kind)
     else:
         st.caption("There is no metadata about these pictures yet.")
@@ -267,10 +278,19 @@ def _range(run: OfCollection, column: str, of: str, kind: type[Between]) -> None
         st.checkbox(label, key="filter_missing", on_change=_ranged, args=(column, of))
 
 
+def _years(run: OfCollection, column: str, of: str, kind: type[Years]) -> None:
+    """The years that a date may lie in, typed."""
+    asked = _asked(column, kind)
+    key = _prefilled("filter_years", asked.entries()[0] if asked else "", column)
+    st.text_input("Years", key=key, on_change=_typed_years, args=(column,), placeholder="such as 1850 or 1850..1900")
+    _unfit("filter_years", column)
+
+
 _CONTROLS: dict[str, Callable[[OfCollection, str, str, Any], None]] = {
     "values": _values,
     "range": _range,
     "text": _text,
+    "years": _years,
 }
 
 
@@ -297,11 +317,11 @@ def _asked(column: str, kind: type) -> Any:
 
 def _chose(column: str, key: str) -> None:
     chosen = st.session_state[key]
-    _put(OneOf(column, tuple(value for value in chosen if value is not _NONE), _NONE in chosen))
+    put(OneOf(column, tuple(value for value in chosen if value is not _NONE), _NONE in chosen))
 
 
 def _typed(column: str, key: str, kind: type[Templated]) -> None:
-    _put(kind(column, (st.session_state[key] or "").strip()))
+    put(kind(column, (st.session_state[key] or "").strip()))
 
 
 def _ranged(column: str, kind: str) -> None:
@@ -319,7 +339,17 @@ def _ranged(column: str, kind: str) -> None:
         return
     low, high = ordered(*ends)
     missing = bool(state.get("filter_missing"))
-    _put(OneOf(column, (), missing) if low is None and high is None else Between(column, low, high, missing))
+    put(OneOf(column, (), missing) if low is None and high is None else Between(column, low, high, missing))
+
+
+def _typed_years(column: str) -> None:
+    text = (st.session_state["filter_years"] or "").strip()
+    found = Years.read(None, column, text, "number") if text else Years(column)
+    if found is None:
+        st.session_state[_UNFIT] = {"filter_years": ("Type a year, or two with .. between.", text, column)}
+    else:
+        st.session_state[_UNFIT] = {}
+        put(found)
 
 
 def _typed_sql() -> None:

@@ -53,7 +53,7 @@ def from_address(entries: Sequence[str], kinds: Mapping[str, str]) -> tuple[tupl
 
 def fits(condition: Condition, kinds: Mapping[str, str]) -> bool:
     """Whether columns of these kinds can be asked for it."""
-    return condition.column in kinds and condition.fits(kinds[condition.column])
+    return condition.fits_among(kinds)
 
 
 def _divided(entry: str, kinds: Mapping[str, str]) -> tuple[str, str, str]:

@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dashboard.drawing.text import glossary
 from dashboard.state import filters, not_found, url
 
 KEYS = ("db", "run", "image")
@@ -29,7 +30,7 @@ GROUPS = (EXPLORE, LOOK, TRAIN, DATA)  # in the order of the sidebar
 class Page:
     """A page: its title, its icon, what it `needs` before it can say anything, and other words for it in an address,
     which people type or remember. Its `script` is `views/WORD/WORD.py` unless named; in the sidebar it stands in its
-    `group`."""
+    `group`. The `sentence` under its title says what it is for."""
 
     title: str
     icon: str
@@ -37,6 +38,7 @@ class Page:
     aliases: tuple[str, ...] = ()
     script: str = ""
     group: str = EXPLORE
+    sentence: str = ""
 
 
 # By their words in the address; in each group in the order of the sidebar. To add one: its folder, and its line here.
@@ -47,29 +49,116 @@ PAGES = {
         "database",
         ("overview", "home", "index", "start", "collection"),
         "views/overview/overview.py",
+        sentence="All pictures of the collection, to filter, tag, open and take away.",
     ),
     "map": Page("Map", ":material/scatter_plot:", aliases=("atlas", "umap", "projection")),
-    "similar": Page("Similar", ":material/image_search:", aliases=("neighbours", "neighbors", "nearest", "search")),
-    "details": Page("Details", ":material/center_focus_strong:", aliases=("detail", "motif")),
-    "objects": Page("Objects", ":material/select_all:", "database", ("object", "crops", "lost", "tokencut")),
-    "vocabulary": Page("Vocabulary", ":material/label:", aliases=("vocabularies", "terms", "labels")),
-    "picture": Page("Picture", ":material/zoom_in:", "database", ("zoom", "viewer", "scan")),
-    "attention": Page("Attention", ":material/visibility:", aliases=("microscope", "image"), group=LOOK),
-    "heads": Page("Heads", ":material/grid_on:", aliases=("head",), group=LOOK),
-    "aggregate": Page("Aggregate", ":material/stacks:", aliases=("compare",), group=LOOK),
-    "parts": Page("Parts", ":material/palette:", aliases=("patches",), group=LOOK),
+    "similar": Page(
+        "Similar",
+        ":material/image_search:",
+        aliases=("neighbours", "neighbors", "nearest", "search"),
+        sentence="Pictures that look alike to the network: to a picture or a part of one, to an upload, to words.",
+    ),
+    "details": Page(
+        "Details",
+        ":material/center_focus_strong:",
+        aliases=("detail", "motif"),
+        sentence="Where else does a hand, a seal, an ornament occur?",
+    ),
+    "objects": Page(
+        "Objects",
+        ":material/select_all:",
+        "database",
+        ("object", "crops", "lost", "tokencut"),
+        sentence="What stands out in each picture, as objects that nobody drew and no network was trained for.",
+    ),
+    "vocabulary": Page(
+        "Vocabulary",
+        ":material/label:",
+        aliases=("vocabularies", "terms", "labels"),
+        sentence="Terms of a vocabulary for every picture, given by a network that reads words and checked by you.",
+    ),
+    "picture": Page(
+        "Picture",
+        ":material/zoom_in:",
+        "database",
+        ("zoom", "viewer", "scan"),
+        sentence="One picture as large as its file is, with your regions and notes.",
+    ),
+    "attention": Page(
+        "Attention",
+        ":material/visibility:",
+        aliases=("microscope", "image"),
+        group=LOOK,
+        sentence="Where the network looks in one picture: by head, by layer, added up as rollout, or for a target.",
+    ),
+    "heads": Page(
+        "Heads",
+        ":material/grid_on:",
+        aliases=("head",),
+        group=LOOK,
+        sentence="What each head attends to in all pictures: how far, how evenly, and where.",
+    ),
+    "aggregate": Page(
+        "Aggregate",
+        ":material/stacks:",
+        aliases=("compare",),
+        group=LOOK,
+        sentence="The mean attention of groups of pictures, and whether two groups differ.",
+    ),
+    "parts": Page(
+        "Parts",
+        ":material/palette:",
+        aliases=("patches",),
+        group=LOOK,
+        sentence="What the network takes for the same kind of place: tokens as colours that several pictures share.",
+    ),
     "large_images": Page(
         "Large images",
         ":material/satellite_alt:",
         "database",
         ("large", "large_image", "ips", "selected_patches"),
         group=LOOK,
+        sentence="Of scans that are too large to be seen at once, the patches that are worth a closer look.",
     ),
-    "probe": Page("Probe", ":material/biotech:", "nothing", ("upload",), group=LOOK),
-    "training": Page("Training", ":material/model_training:", "file", ("trainings", "experiments", "ips"), group=TRAIN),
-    "trust": Page("Trust", ":material/verified:", aliases=("evaluation", "evaluations", "evaluate"), group=TRAIN),
-    "sql": Page("SQL", ":material/database:", "database", ("query",), group=DATA),
+    "probe": Page(
+        "Probe",
+        ":material/biotech:",
+        "nothing",
+        ("upload",),
+        group=LOOK,
+        sentence="A picture of your own passed through any network; processed in memory, not stored.",
+    ),
+    "training": Page(
+        "Training",
+        ":material/model_training:",
+        "file",
+        ("trainings", "experiments", "ips"),
+        group=TRAIN,
+        sentence="A network goes on learning from your pictures, and you watch what becomes of its attention.",
+    ),
+    "trust": Page(
+        "Trust",
+        ":material/verified:",
+        aliases=("evaluation", "evaluations", "evaluate"),
+        group=TRAIN,
+        sentence="How often an attention map shows what is known to be in the picture.",
+    ),
+    "sql": Page(
+        "SQL",
+        ":material/database:",
+        "database",
+        ("query",),
+        group=DATA,
+        sentence="Ask the database itself: features, attention maps and metadata are its tables.",
+    ),
 }
+
+
+def heading(word: str) -> None:
+    """The title of a page, and its sentence, in which the words of the glossary explain themselves."""
+    page = PAGES[word]
+    st.title(page.title)
+    st.html(f'{glossary.STYLE}<p class="ba-intro">{glossary.explained(page.sentence)}</p>')
 
 
 def script_of(word: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ingest.cli.options import db_option, device_option, json_option
+from ingest.cli.options import Engine, db_option, device_option, engine_options, json_option
 from ingest.cli.plain import PlainCommand, exit_with
 from ingest.report import Report
 
@@ -76,6 +76,8 @@ def ips(config: Path, folder: Path | None, name: str | None, db: Path, device: s
 @click.option("--probes", type=click.IntRange(1), help="Of how many pictures.  [default: 8]")
 @click.option("--probe", "probe_names", multiple=True, help="Of this picture of the collection; repeatable.")
 @click.option("--tensorboard", is_flag=True, help="Write event files for TensorBoard too.")
+@click.option("--workers", type=click.IntRange(1), help="Processes of a cluster.  [default: its GPUs, or CPUs / 2]")
+@engine_options
 @db_option
 @device_option
 @json_option
@@ -86,6 +88,8 @@ def ssl(
     name: str | None,
     folder: Path | None,
     tensorboard: bool,
+    workers: int | None,
+    engine: Engine,
     db: Path,
     device: str,
     as_json: bool,
@@ -107,7 +111,15 @@ def ssl(
         raise ValueError(f"a training's name has no @ and no slash in it, as {name!r} has; --out names a folder")
     name = name or (config.stem if config else Path(settings.data.source.rstrip("/")).stem).replace("@", "-")
     name = name or "training"
-    found = train_ssl(SSLTraining(db, settings, name, folder or Path("trainings") / name, device, tensorboard), report)
+    job = SSLTraining(db, settings, name, folder or Path("trainings") / name, device, tensorboard)
+    with engine.opened({"device": device, "batch_size": None, "workers": workers}) as cluster:
+        if cluster is None:
+            found = train_ssl(job, report)
+        else:
+            from ingest.training.ssl.cluster import train_on_cluster
+
+            engine.refuse_source(settings.data.source)
+            found = train_on_cluster(cluster, job, report)
     if not found.pop("first"):
         return
     new = found["epochs"] - found["already"]

@@ -133,7 +133,7 @@ class RayEngine:
             for row in made.iter_rows():
                 yield row["part"]
         except ray.exceptions.RayError as error:
-            raise ClusterError(f"the cluster could not go on: {_innermost(error)}") from error
+            raise ClusterError(f"the cluster could not go on: {innermost(error)}") from error
 
 
 def refuse_source(source: str) -> None:
@@ -183,7 +183,7 @@ def open_cluster(
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise ClusterError(f"there is no Ray cluster at {address}: {_innermost(error)}") from error
+            raise ClusterError(f"there is no Ray cluster at {address}: {innermost(error)}") from error
     try:
         _quieten()
         has = ray.cluster_resources()
@@ -322,7 +322,7 @@ def _knock(address: str) -> None:
         raise ClusterError(f"there is no Ray cluster at {address}: {error}") from None
 
 
-def _innermost(error: BaseException | None) -> str:
+def innermost(error: BaseException | None) -> str:
     """The last sentence of an error that has travelled from one machine to another."""
     sentence = type(error).__name__
     while error is not None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
 from ingest.errors import SourceError
+
+try:
+    import fcntl
+except ImportError:  # not here: two trainings into one folder are not noticed
+    fcntl = None
 
 CHECKPOINT, MODEL = "checkpoint.pt", "model.safetensors"
 FORMAT = "bilderatlas-training-1"
@@ -33,6 +39,24 @@ class Resumable(Protocol):
     def load_progress(self, state: Mapping[str, Any]) -> None:
         """Take all else."""
         ...
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Nobody else trains into the folder meanwhile. SourceError if somebody does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        yield
+        return
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SourceError(
+                f"Another process is training into {folder} just now. Wait for it, stop it, or name another folder "
+                "with --out."
+            ) from None
+        yield
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -20,7 +20,7 @@ from ingest.models import choose_device, load_backbone
 from ingest.report import Report
 from ingest.runs import versions
 from ingest.training.bags import BagReader
-from ingest.training.checkpoints import MODEL, Row, load_checkpoint, save_checkpoint, write_atomically
+from ingest.training.checkpoints import MODEL, Row, load_checkpoint, only_one, save_checkpoint, write_atomically
 from ingest.training.config import IPSConfig
 from ingest.training.examples import examples_of
 from ingest.training.labels import Labelled, Split, read_labelled, without
@@ -59,7 +59,14 @@ def train_ips(job: Training, report: Report) -> dict[str, Any]:
         backbone = backbone.to(device, torch.float32)
     torch.manual_seed(seed_of(config.training.seed, 0))
     trainer = _trainer(config, IPSNet(reader.settings, backbone).to(device), len(labelled.train))
-    job.folder.mkdir(parents=True, exist_ok=True)
+    with only_one(job.folder):
+        return _train(job, labelled, reader, trainer, device, report)
+
+
+def _train(
+    job: Training, labelled: Labelled, reader: BagReader, trainer: Trainer, device: str, report: Report
+) -> dict[str, Any]:
+    config = job.config
     text = config.model_dump_json()
     done, history = load_checkpoint(job.folder, trainer, text)
     with writing(job.db) as con:

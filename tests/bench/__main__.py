@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.bench import (
     capture,
+    charts,
     details,
     drawing,
     end_to_end,
@@ -35,6 +36,7 @@ BENCHES = {
     "search": search,
     "map": picture_map,
     "pages": pages,
+    "charts": charts,
     "fit": fit,
     "words": words,
     "tiles": tiles,

@@ -1,6 +1,7 @@
 """The map of pictures as a test sees it: what its element says of itself, and hands that move on it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,23 @@ STILL = """(element, patience) => new Promise((resolve, reject) => {
   };
   look();
 })"""
+
+
+@contextmanager
+def drawer(page: Page, key: str) -> Iterator[None]:
+    """A drawer of the map's bar ("map_layout", "map_look", "map_about"), open meanwhile."""
+    page.locator(f".st-key-{key} [data-testid=stPopoverButton]").click()
+    body = page.get_by_test_id("stPopoverBody")
+    body.wait_for()
+    yield
+    page.keyboard.press("Escape")
+    body.wait_for(state="detached")
+
+
+def project(page: Page, name: str) -> None:
+    """Shows another projection."""
+    with drawer(page, "map_layout"):
+        page.get_by_text(name, exact=True).last.click()
 
 
 class PictureMap:

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT, address_of, idle, serve
-from tests.browser.picture_map import PictureMap
+from tests.browser.picture_map import PictureMap, project
 
 pytestmark = pytest.mark.browser
 PAGES = ("Overview", "Map", "Similar", "Attention", "SQL")
@@ -94,7 +94,7 @@ def test_a_box_on_the_map_becomes_a_gallery_and_a_table(open_page, address, pain
     area = canvas.stage.bounding_box()
     page.get_by_role("button", name="Select with a box").click()
     # The left half of the map.
-    page.mouse.move(area["x"] + 3, area["y"] + 3)
+    page.mouse.move(area["x"] + 12, area["y"] + 3)  # beside the handle of the sidebar
     page.mouse.down()
     page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] - 3, steps=8)
     page.mouse.up()
@@ -111,7 +111,7 @@ def test_a_box_on_the_map_becomes_a_gallery_and_a_table(open_page, address, pain
         asked = "SELECT image_id FROM points JOIN projections USING (projection_id) WHERE method = 'tsne' AND x < ?"
         surely, perhaps = ({i for (i,) in con.execute(asked, [middle + d]).fetchall()} for d in (-pixel, pixel))
     assert surely <= set(table["image_id"]) <= perhaps
-    page.get_by_text("PCA", exact=True).click()
+    project(page, "PCA")
     idle(page)
     canvas.still()
     assert (canvas["drawn"], canvas["selected"]) == (29, chosen)

@@ -103,7 +103,7 @@ def test_only_what_the_filter_leaves_can_be_selected_on_the_map(open_page, bad_a
     canvas = PictureMap(page)
     page.get_by_role("button", name="Select with a box").click()
     box = canvas.stage.bounding_box()
-    page.mouse.move(box["x"] + 3, box["y"] + 60)
+    page.mouse.move(box["x"] + 12, box["y"] + 60)  # beside the handle of the sidebar
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 3, box["y"] + box["height"] - 3, steps=4)
     page.mouse.up()

@@ -9,7 +9,7 @@ from dashboard.data.layouts import LayoutOptions
 from ingest import clusters
 from store import connection, search, write
 from tests.browser.conftest import address_of, idle
-from tests.browser.picture_map import HARMFUL, PictureMap, plant
+from tests.browser.picture_map import HARMFUL, PictureMap, drawer, plant, project
 from tests.pages import database
 from tests.pages.test_map import unpacked
 
@@ -59,8 +59,10 @@ def outlined(page) -> float:
 
 def choose(page, label: str, option: str) -> None:
     """Picks an option of a list on the page."""
-    page.get_by_test_id("stMain").get_by_role("combobox", name=label).click()
-    page.get_by_role("option", name=option, exact=True).click()
+    with drawer(page, "map_layout"):
+        page.get_by_role("combobox", name=label).last.click()
+        page.get_by_role("option", name=option, exact=True).click()
+        idle(page)
 
 
 def some(canvas: PictureMap) -> list[int]:
@@ -102,7 +104,7 @@ def test_pictures_fly_to_another_layout_and_the_selection_goes_with_them(open_pa
         canvas.still()
         assert some(canvas) == chosen, option
     assert "layout=grid" in address_of(page)
-    page.get_by_text("t-SNE", exact=True).click()
+    project(page, "t-SNE")
     idle(page)
     canvas.still()
     assert some(canvas) == chosen and "layout=grid" in address_of(page)
@@ -220,7 +222,8 @@ def test_clusters_are_outlined_named_and_can_be_chosen(open_page, map_address):
     page = open_page(map_address)
     canvas = PictureMap(page)
     expect(page.locator(".map .label")).to_have_count(0)
-    page.get_by_text("Clusters", exact=True).click()
+    with drawer(page, "map_layout"):
+        page.get_by_text("Clusters", exact=True).click()
     labels = page.locator(".map .label")
     expect(labels.first).to_be_visible()
     idle(page)

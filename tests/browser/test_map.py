@@ -10,7 +10,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from store import connection
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, address_of, idle
-from tests.browser.picture_map import HARMFUL, PictureMap, plant
+from tests.browser.picture_map import HARMFUL, PictureMap, plant, project
 from tests.browser.test_dashboard import download, part, pieces, query
 from tests.browser.windows import watch
 from tests.pages import database
@@ -98,7 +98,7 @@ def test_the_wheel_zooms_about_the_pointer_and_dragging_moves(open_page, map_add
 def test_the_link_reproduces_the_view_and_the_projection(open_page, map_address):
     page = open_page(map_address)
     canvas = PictureMap(page)
-    page.get_by_text("t-SNE", exact=True).click()
+    project(page, "t-SNE")
     idle(page)
     canvas.still()
     page.mouse.move(*canvas.place(-20, -10))
@@ -114,7 +114,7 @@ def test_the_link_reproduces_the_view_and_the_projection(open_page, map_address)
 
 
 def test_the_address_keeps_the_view_through_a_rerun(open_page, map_address):
-    page = open_page(map_address)
+    page = open_page(f"{map_address}?panel=open")
     canvas = PictureMap(page)
     page.mouse.move(*canvas.place(*POINTS[4]))
     page.mouse.wheel(0, -500)
@@ -187,7 +187,7 @@ def test_a_selection_survives_another_layout_and_another_page(open_page, map_add
     page.get_by_role("button", name="Select with a box").click()
     canvas.draw((AROUND[0], AROUND[2]))
     group(page)
-    page.get_by_text("t-SNE", exact=True).click()
+    project(page, "t-SNE")
     idle(page)
     canvas.still()
     assert canvas["selected"] == 3

@@ -13,7 +13,7 @@ from ingest import atlas
 from store import connection, read, selections, write
 from store.records import ImageRecord
 from tests.browser.conftest import address_of, idle, serve
-from tests.browser.picture_map import PictureMap
+from tests.browser.picture_map import PictureMap, drawer
 from tests.browser.test_dashboard import download, part, pieces, query
 from tests.pages import database
 
@@ -100,6 +100,7 @@ def test_a_lasso_gives_a_gallery_a_tag_and_a_link_and_the_tag_outlasts_the_serve
     assert PictureMap(again)["selected"] == 3
     again.get_by_role("button", name="Clear selection", exact=True).click()
     idle(again)
+    again.get_by_role("button", name="Selection", exact=True).click()
     again.get_by_role("button", name="Select", exact=True).first.click()
     idle(again)
     assert PictureMap(again)["selected"] == 3
@@ -131,7 +132,8 @@ def test_the_published_map_works_from_a_file_without_a_network(open_page, browse
     page = open_page(f"{address}/map?map_colour=artist")
     lasso(page)
     file = tmp_path / "map.html"
-    file.write_bytes(download(page, "Download the map as one HTML page"))
+    with drawer(page, "map_about"):
+        file.write_bytes(download(page, "Download the map as one HTML page"))
     context = browser.new_context(offline=True)
     alone, problems = context.new_page(), []
     alone.on("pageerror", lambda error: problems.append(str(error)))
@@ -160,7 +162,7 @@ def test_the_published_map_works_from_a_file_without_a_network(open_page, browse
 
 def test_a_large_gallery_has_few_elements_and_is_walked_by_the_keyboard(open_page, many, show):
     address = show(many)
-    page = open_page(f"{address}/map?selection=Everything")
+    page = open_page(f"{address}/map?selection=Everything&panel=wide")
     wall = page.locator("[data-testid=stMain] .wall")
     expect(wall).to_have_attribute("data-pictures", str(MANY))
     assert 0 < pieces(page).count() < 200

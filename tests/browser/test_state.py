@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from dashboard.compute import packing
 from tests.browser.conftest import idle
-from tests.browser.picture_map import PictureMap, plant
+from tests.browser.picture_map import PictureMap, drawer, plant
 from tests.browser.test_dashboard import pieces, query
 from tests.pages import database
 
@@ -92,20 +92,21 @@ def test_back_and_forward_go_through_what_was_selected(open_page, map_address):
 
 def test_back_takes_a_colour_away_and_leaves_its_name_in_the_box(open_page, map_address):
     page = open_page(map_address)
-    colour = page.get_by_label("Frame colour")
-    assert colour.input_value() == "none"
-    colour.click()
-    page.get_by_role("option", name="artist", exact=True).click()
-    page.wait_for_function("() => location.search.includes('map_colour=artist')")
-    idle(page)
-    page.go_back()
-    page.wait_for_function("() => !location.search.includes('map_colour')")
-    idle(page)
-    assert page.get_by_label("Frame colour").input_value() == "none"
-    page.go_forward()
-    page.wait_for_function("() => location.search.includes('map_colour=artist')")
-    idle(page)
-    assert page.get_by_label("Frame colour").input_value() == "artist"
+    with drawer(page, "map_look"):
+        colour = page.get_by_label("Frame colour")
+        assert colour.input_value() == "none"
+        colour.click()
+        page.get_by_role("option", name="artist", exact=True).click()
+        page.wait_for_function("() => location.search.includes('map_colour=artist')")
+        idle(page)
+        page.go_back()
+        page.wait_for_function("() => !location.search.includes('map_colour')")
+        idle(page)
+        assert page.get_by_label("Frame colour").input_value() == "none"
+        page.go_forward()
+        page.wait_for_function("() => location.search.includes('map_colour=artist')")
+        idle(page)
+        assert page.get_by_label("Frame colour").input_value() == "artist"
 
 
 @pytest.mark.parametrize("pause", [0, 100])

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT, address_of, idle, ingest
+from tests.browser.picture_map import drawer
 from tests.browser.test_dashboard import query
 
 pytestmark = pytest.mark.browser
@@ -49,15 +50,16 @@ def test_words_are_typed_searched_with_and_taken_back(open_page, reader, show):
 
 def test_words_colour_the_map_and_filter_every_page(open_page, reader, show):
     page = open_page(f"{show(reader)}/map?map_colour=words …")
-    field = page.get_by_role("textbox", name="Search by words")
-    field.fill("a boat")
-    field.press("Enter")
-    expect(page.locator(".map .legend")).to_contain_text("less like “a boat”")
-    page.get_by_role("spinbutton", name="Nearest, in %").fill("50")
-    page.get_by_role("spinbutton", name="Nearest, in %").press("Enter")
-    page.get_by_role("button", name="Filter: the 2 pictures nearest to it").click()
-    expect(page.get_by_role("button", name="the 2 nearest to “a boat”")).to_be_visible()
-    idle(page)
+    with drawer(page, "map_look"):
+        field = page.get_by_role("textbox", name="Search by words")
+        field.fill("a boat")
+        field.press("Enter")
+        expect(page.locator(".map .legend")).to_contain_text("less like “a boat”")
+        page.get_by_role("spinbutton", name="Nearest, in %").fill("50")
+        page.get_by_role("spinbutton", name="Nearest, in %").press("Enter")
+        page.get_by_role("button", name="Filter: the 2 pictures nearest to it").click()
+        expect(page.get_by_role("button", name="the 2 nearest to “a boat”")).to_be_visible()
+        idle(page)
     page.locator("[data-testid=stSidebar]").get_by_role("link", name="Similar").click()
     page.wait_for_function("() => location.pathname.endsWith('/similar')")
     expect(page.get_by_role("button", name="the 2 nearest to “a boat”")).to_be_visible()

@@ -1,11 +1,14 @@
 """Clusters of a layout: planted ones are found, many points are bounded, new points follow their surroundings."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from ingest import clustering, clusters
 from ingest.clustering import find, settings_of, surroundings
 from ingest.clusters import central
+from ingest.condensed import condensed_tree, nested_cuts
 from ingest.extending import extend
 from ingest.projections import project
 from store import clusters as stored
@@ -58,6 +61,59 @@ def test_there_are_no_clusters_where_there_is_no_plane(xy):
     assert find(xy, settings_of(len(xy))).tolist() == [0] * len(xy)
 
 
+@pytest.fixture(scope="module")
+def lumpy() -> np.ndarray:
+    """A large cluster that falls into nine when looked at closely, and eight points far away."""
+    random = np.random.default_rng(0)
+    middles = 2 * random.normal(size=(9, 2))
+    near = middles[random.integers(9, size=208)] + 0.6 * random.normal(size=(208, 2))
+    return np.vstack([near, 12 + 0.2 * random.normal(size=(8, 2))])
+
+
+def same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two divisions are the same but for the numbers, those in none included."""
+    return agreement(one, other) == 1.0 and bool(((one == 0) == (other == 0)).all())
+
+
+@pytest.mark.parametrize("made", ["lumpy", "planted"])
+def test_the_tree_and_its_cuts_are_those_of_scikit_learn(made, lumpy):
+    from sklearn.cluster import HDBSCAN
+
+    xy = lumpy if made == "lumpy" else points(4)[0]
+    settings = settings_of(len(xy))
+    how = {"min_cluster_size": settings["min_cluster_size"], "min_samples": settings["min_samples"], "copy": True}
+    stable = HDBSCAN(**how).fit(xy)
+    leaves = HDBSCAN(**how, cluster_selection_method="leaf").fit_predict(xy) + 1
+    tree = condensed_tree(stable._single_linkage_tree_, settings["min_cluster_size"])
+    assert same(tree.cut(tree.stable()), stable.labels_ + 1)
+    assert same(tree.cut(tree.leaves), leaves)
+    levels, default = nested_cuts(tree, xy, np.ones(len(xy)), 1.0)
+    assert same(levels[default], stable.labels_ + 1)
+    assert levels[-1].max() == leaves.max()
+    assert (levels[-1][leaves > 0] > 0).all() and agreement(levels[-1][leaves > 0], leaves[leaves > 0]) == 1.0
+
+
+def test_finer_levels_divide_the_coarser_ones_and_lose_nobody(lumpy):
+    levels, default = clustering.find_levels(lumpy, settings_of(len(lumpy)))
+    counts = [of.max() for of in levels]
+    assert counts == sorted(set(counts)) and len(levels) > 3
+    for coarse, fine in pairwise(levels):
+        inside = fine > 0
+        assert all(len(np.unique(coarse[fine == number])) == 1 for number in np.unique(fine[inside]))
+        assert (coarse[inside] > 0).all()
+    for coarse, fine in pairwise(levels[default:]):
+        assert ((coarse > 0) == (fine > 0)).all()
+
+
+def test_no_cluster_of_the_default_has_more_than_half_of_all(lumpy):
+    """scikit-learn alone says: 208 and 8."""
+    settings = settings_of(len(lumpy))
+    levels, default = clustering.find_levels(lumpy, settings)
+    assert np.bincount(levels[0])[1:].tolist() == [208, 8]
+    assert np.bincount(levels[default])[1:].max() <= len(lumpy) / 2 < np.bincount(levels[default - 1])[1:].max()
+    assert (find(lumpy, settings) == levels[default]).all()
+
+
 def test_new_points_belong_where_their_surroundings_do():
     xy, truth = points()
     new = np.array([[0.2, 0.1], [20.3, -0.4], [0, 19.5], [10, 10], [70, 61], [500, 500]])
@@ -92,12 +148,25 @@ def test_a_layout_gets_its_clusters_once_and_older_ones_when_project_runs_again(
     project(path, run, ["tsne", "pca"], told.append)
     assert told == []
     with writing(path) as con:  # as a database from before there were clusters
-        for table in ("clustering", "cluster_point", "cluster_centre"):
+        for table in stored.TABLES:
             con.execute(f"DELETE FROM {table}")
     assert project(path, run, ["tsne", "pca"], told.append).made == []
     assert told == ["looking for clusters in tsne", "looking for clusters in pca"]
     again = of_run(path, run)
     assert all((again[method].of == found[method].of).all() for method in found)
+    assert all(each.level in each.levels and each.levels == tuple(sorted(each.levels)) for each in again.values())
+
+
+def test_clusters_from_before_there_were_levels_get_some_unless_somebody_named_them(tmp_path):
+    path = tmp_path / "p.duckdb"
+    run = database(path, planted(90))
+    project(path, run, ["tsne", "pca"])
+    with writing(path) as con:
+        con.execute("UPDATE clustering SET settings = '{}'")
+        stored.label(con, 1, stored.clusters(con, 1).level, 1, "boats")
+    told = []
+    project(path, run, ["tsne", "pca"], told.append)
+    assert told == ["looking for clusters in pca"]
 
 
 def test_placed_images_take_the_clusters_around_them(tmp_path):

@@ -232,3 +232,38 @@ def test_a_cluster_that_is_not_there(command, scans):
     result = command("run", scans, *TINY, "--engine", "ray", "--address", "127.0.0.1:1")
     assert result.code == 1 and "there is no Ray cluster at 127.0.0.1:1" in result.err
     assert not command.db.exists()
+
+
+# ---- training ---------------------------------------------------------------------------------------------------------
+
+
+def training_job(folder, name, scans, **more):
+    from ingest.training.ssl.config import with_preset
+    from ingest.training.ssl.training import SSLTraining
+
+    batches = {"epochs": 2, "batch_size": 8, "warmup_epochs": 1, **more}
+    content = {"data": {"source": str(scans)}, "head": {"batch_norm": False}, "training": batches}
+    return SSLTraining(folder / f"{name}.duckdb", with_preset(content, "digits", name), name, folder / name, "cpu")
+
+
+def test_a_training_on_two_machines_is_that_of_one_process(engine, scans, tmp_path):
+    from ingest.report import Report
+    from ingest.training.ssl.cluster import train_on_cluster
+    from ingest.training.ssl.training import train_ssl
+
+    one = train_ssl(training_job(tmp_path, "one", scans), Report())
+    two = train_on_cluster(engine, training_job(tmp_path, "two", scans), Report())
+    assert two["metrics"]["train loss"] == pytest.approx(one["metrics"]["train loss"], rel=1e-4)
+    again = train_on_cluster(engine, training_job(tmp_path, "two", scans), Report())
+    assert (two["already"], again["already"]) == (0, 2)
+
+
+def test_a_mistake_in_a_training_comes_back_as_a_sentence(engine, scans, tmp_path):
+    from ingest.errors import SourceError
+    from ingest.report import Report
+    from ingest.training.ssl.cluster import train_on_cluster
+
+    with pytest.raises(SourceError, match="A step takes 80 pictures"):
+        train_on_cluster(engine, training_job(tmp_path, "large", scans, batch_size=80), Report())
+    with pytest.raises(SourceError, match="cannot be shared evenly among 2 processes"):
+        train_on_cluster(engine, training_job(tmp_path, "odd", scans, batch_size=7), Report())

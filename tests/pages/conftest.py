@@ -9,6 +9,7 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from dashboard.state import url
+from dashboard.state.busy import jobs
 from store import connection
 from tests.pages import database
 
@@ -23,6 +24,12 @@ def packages_scanned_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
         yield
+
+
+@pytest.fixture(autouse=True)
+def from_this_computer(monkeypatch):
+    """The visitor sits at this computer; AppTest says nothing of where one comes from."""
+    monkeypatch.setattr(jobs, "_visitor", lambda: None)
 
 
 @pytest.fixture(scope="session")

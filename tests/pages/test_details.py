@@ -70,7 +70,7 @@ def test_a_drawn_box_is_found_compared_and_saved(collection, drawn, open_page):
 
 def test_without_a_box_or_without_patches_the_page_says_what_to_do(collection, drawn, open_page, db):
     at = open_page("details", image=1)
-    assert "no patches to search in" in at.info[0].value and "ingest details --run" in at.info[0].value
+    assert "no patches to search in" in at.info[0].value and "ingest details --run" in at.code[0].value
 
 
 def test_without_a_box_nothing_is_searched(collection, drawn, open_page):

@@ -10,11 +10,12 @@ from streamlit.testing.v1 import AppTest
 from dashboard.data import cache
 from dashboard.state import filter_bar, filters, navigation
 from store import connection, write
-from store.facets import Between, Contains, OneOf
+from store.facets import Between, Contains, OneOf, Years
 from tests.pages import database
 from tests.pages.conftest import MAIN, TIMEOUT
 
-KINDS = {"artist": "text", "year": "number", "acquired": "date", "a:b~c\\": "text", '"order"\n': "text"}
+KINDS = {"dated": "text", "dated_from": "number", "dated_to": "number"}
+KINDS |= {"artist": "text", "year": "number", "acquired": "date", "a:b~c\\": "text", '"order"\n': "text"}
 PAGES = ("map", "similar", "attention", "heads", "aggregate", "parts")
 
 
@@ -91,6 +92,9 @@ ROUND_TRIPS = [
     (OneOf("year", ("1566", "1829")),),
     (Between("acquired", date(1850, 3, 1), date(1850, 3, 1)),),
     (Between("acquired", None, date(9999, 12, 31), missing=True),),
+    (Years("dated", 1500, 1600), OneOf("dated", ("c. 1550",))),
+    (Years("dated", None, -44, missing=True),),
+    (Years("dated", missing=True),),
     (OneOf("a:b~c\\", ("1..2", ":")), Contains('"order"\n', "%")),
 ]
 

@@ -345,8 +345,8 @@ def test_a_run_without_numbers_says_what_to_type(db, open_page, wall):
         blind = write.add_run(con, 1, database.run_record(fit="stretch", prefix_tokens=0, size=98))
     at = open_page("heads", run=run)
     assert not at.exception
-    assert f"python -m ingest explain --run {run} --methods cls" in at.info[0].value
-    assert "--methods received" in open_page("heads", run=blind).info[0].value
+    assert f"python -m ingest explain --run {run} --methods cls" in at.code[0].value
+    assert "--methods received" in open_page("heads", run=blind).code[0].value
 
 
 def test_without_maps_the_numbers_and_pictures_are_there_and_what_to_type(db, open_page, wall):
@@ -356,7 +356,7 @@ def test_without_maps_the_numbers_and_pictures_are_there_and_what_to_type(db, op
     assert len(points(at)) == LAYERS * HEADS
     assert len(wall.items["head_peaks"]) == 6 and "heads_alike" not in wall.items
     assert not any(item["src"].startswith("data:") for item in wall.items["head_peaks"])
-    assert f"python -m ingest explain --run {run} --methods received" in at.main.info[0].value
+    assert f"python -m ingest explain --run {run} --methods received" in at.main.code[0].value
     wall.clicks["head_peaks"] = actions.Done("maps", 2, 2)
     assert not at.run().exception
 

@@ -13,6 +13,7 @@ from dashboard.views.large_images import exports
 from ingest.vision.colour_maps import colour_table
 from store import connection, patches
 from store.patches import PatchRun, SelectedPatches
+from tests.pages import database
 from tests.support.databases import ask
 from tests.support.pages import choose, html_of, walls
 
@@ -116,7 +117,9 @@ def test_the_newest_run_is_shown_at_first(db, page, open_page):
 
 def test_without_any_patches_the_page_says_what_to_type(db, open_page):
     at = open_page("large_images", image=1)
-    assert not at.exception and "python -m ingest patches FOLDER" in at.code[0].value
+    assert (
+        not at.exception and f"python -m ingest patches {database.PAINTINGS} --collection paintings" in at.code[0].value
+    )
 
 
 def test_a_single_patch_has_no_threshold(db, open_page):

@@ -1,5 +1,6 @@
 """The layouts of the map: what the address says, what the canvas is sent, and what is refused."""
 
+import base64
 import json
 from urllib.parse import parse_qs, urlsplit
 
@@ -61,6 +62,32 @@ def test_the_address_names_the_layout_and_its_column(db, open_page):
     assert layout_options_of(at) == {"layout": "grid"} and not at.exception
 
 
+def test_a_size_is_no_time_line_but_older_links_go_on_working(db, open_page):
+    described(db, height_cm=[1500, 1600, 1700, 1650, 1666, 1777], year=[1500, 1510, None, 1600, 1650, 1700])
+    at = open_page("map", layout="time")
+    assert at.selectbox(key="layout_by").options == ["year"]
+    at.selectbox(key="layout").set_value("scale").run()
+    assert layout_options_of(at) == {"layout": "scale", "by": "height_cm"}
+    assert layout_options_of(open_page("map", layout="time", layout_by="height_cm")) == {
+        "layout": "time", "by": "height_cm",
+    }  # fmt: skip
+
+
+def test_a_range_of_years_is_a_span_of_the_axis(db):
+    described(
+        db,
+        date=["1600–10", "1700", *[None] * 4],
+        date_from=[1600, 1700, *[None] * 4],
+        date_to=[1610, 1700, *[None] * 4],
+    )
+    points, notes = parts(layouts.points(db, 1, LayoutOptions("time", "date")))
+    spans = np.frombuffer(base64.b64decode(notes["spans"]), "<f4").reshape(-1, 2)[np.argsort(points["ids"])]
+    axis = notes["axis"]
+    assert np.isfinite(spans[:, 0]).tolist() == [True] + [False] * 5
+    years = axis["low"] + (spans[0] - axis["x0"]) / (axis["x1"] - axis["x0"]) * (axis["high"] - axis["low"])
+    assert years == pytest.approx([1600, 1610], abs=0.01) and axis["low"] == 1600
+
+
 def test_a_link_opens_a_layout_and_a_wrong_one_opens_the_projection(db, open_page):
     assert layout_options_of(open_page("map", layout="groups", layout_by="movement")) == {
         "layout": "groups",
@@ -94,7 +121,7 @@ def test_a_vocabulary_names_a_cluster_that_metadata_do_not(db, client):
     """The term's score is 1 in the two pictures of the cluster and 0 in the others."""
     with connection.writing(db) as con:
         stored.add(con, 1, "HDBSCAN", {}, np.arange(1, 7), np.array([1, 0, 0, 0, 0, 1]), {1: 1})
-    assert client.get("/atlas/clusters/1").json()["groups"][0]["name"] == "Cluster 1"
+    assert client.get("/atlas/clusters/1").json()["groups"][0]["name"] == "around “The Great Wave off Kanagawa”"
     ids, vectors = cache.features(1)
     snow = np.linalg.pinv(vectors) @ np.isin(ids, [1, 6])
     terms = np.array([-snow, snow], np.float32)
@@ -116,7 +143,7 @@ def test_a_time_line_goes_by_the_catalogue_and_names_what_is_missing(db):
     assert (axis["kind"], axis["low"], axis["high"]) == ("number", 1503, 1894)
     texts = [axis["low"] + place / axis["x1"] * (axis["high"] - axis["low"]) for place in x]
     assert texts == pytest.approx([years[number] for number in known], abs=0.01)
-    assert [(block["text"], block["count"]) for block in notes["blocks"]] == [("no year", 6 - len(known))]
+    assert [(block["text"], block["count"]) for block in notes["blocks"]] == [("without a date", 6 - len(known))]
 
 
 def described(db, **columns):
@@ -142,7 +169,7 @@ def test_dates_are_laid_out_by_their_ranges_with_open_ends(db, open_page):
         }
         assert years == pytest.approx({1: at, 2: 1750, 3: 1500}, abs=3)
         assert {ids[place]: side for place, side in notes["open"]} == {2: -1, 3: 1}
-        assert [(block["text"], block["count"]) for block in notes["blocks"]] == [(f"no {by}", 1)]
+        assert [(block["text"], block["count"]) for block in notes["blocks"]] == [("without a date", 1)]
     page = open_page("map", layout="time", layout_by="date")
     assert (
         layout_options_of(page) == {"layout": "time", "by": "date"}

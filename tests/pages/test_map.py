@@ -102,7 +102,7 @@ def test_the_size_slider_reaches_the_canvas_and_the_points_stay_where_they_are(d
 
 
 def test_choosing_by_metadata_needs_no_mouse_and_the_others_fade(db, open_page):
-    at = open_page("map", selection_part="table")
+    at = open_page("map", selection_part="table", panel="open")
     assert given(at)["included"] is None
     at.session_state["filter"] = True  # the popover is open
     at.run()

@@ -8,6 +8,7 @@ import pytest
 from store import connection, objects
 from store.objects import ObjectRun, ProposedObjects
 from store.records import FrameRecord
+from tests.pages import database
 from tests.support.pages import choose, html_of, walls
 
 BOXES = np.array([[30, 10, 60, 40], [0, 0, 20, 20]])
@@ -109,7 +110,9 @@ def test_what_can_be_done_with_pictures_is_there_for_those_of_the_objects(page):
 
 def test_without_any_objects_the_page_says_what_to_type(db, open_page):
     at = open_page("objects")
-    assert not at.exception and "python -m ingest objects FOLDER" in at.code[0].value
+    assert (
+        not at.exception and f"python -m ingest objects {database.PAINTINGS} --collection paintings" in at.code[0].value
+    )
 
 
 def test_the_picture_page_lists_the_objects_of_its_picture(page, open_page, db):

@@ -6,8 +6,8 @@ from math import comb
 import numpy as np
 import pytest
 
-from dashboard.compute import permutation
-from dashboard.compute.permutation import compare, least_p
+from dashboard.compute.contrast import permutation
+from dashboard.compute.contrast.permutation import compare, least_p
 
 
 def groups(size_a: int, size_b: int, places: int = 12, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

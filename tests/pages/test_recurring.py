@@ -82,7 +82,7 @@ def test_groups_are_galleries_of_places_the_largest_first(searched, open_page):
     assert "**Group 1** · 3 pictures · 9 key points or more agree · in mirror image" in text
     items = walls(at)["recurs_1"]["items"]
     assert items[2]["caption"] == "2 places" and all(item["src"].startswith("data:image/") for item in items)
-    assert "90 boxes in 3 of 4 pictures, not in mirror image; the same command goes on" in html_of(at)
+    assert "90 boxes in 3 of 4 pictures, not in mirror image; a further search goes on" in html_of(at)
 
 
 @pytest.mark.parametrize(("kind", "ids"), [(part.SUGGESTED, {"recurs_3": [1, 4]}), (part.WHOLE, {"recurs_4": [3, 4]})])
@@ -120,7 +120,7 @@ def test_a_group_is_tagged_selected_and_searched_for(searched, open_page):
 def test_before_any_search_the_page_says_what_to_type(found, open_page, monkeypatch):
     monkeypatch.setenv("BILDERATLAS_DB", str(found))
     at = open_page("details", details_view="What recurs")
-    assert not at.exception and "python -m ingest recurring --run 1" in at.info[0].value
+    assert not at.exception and "recurring --run 1 --budget '10 minutes'" in at.code[0].value
 
 
 def test_the_table_is_safe_for_spreadsheets(monkeypatch):

@@ -11,6 +11,7 @@ from dashboard.data import cache
 from dashboard.data.cache import file
 from dashboard.data.thumbnails import Thumbnails
 from dashboard.state import pickers
+from dashboard.state.busy import jobs
 from store import connection, write
 from tests.pages import database
 from tests.pages.conftest import TIMEOUT
@@ -143,8 +144,11 @@ def test_no_database_says_what_to_type(tmp_path, monkeypatch, open_page):
     at = open_page()
     assert not at.exception
     assert at.title[0].value == "There is no database yet"
-    assert at.code[0].value == "python -m ingest run FOLDER"
+    assert at.code[0].value == "python -m ingest run examples/paintings"
     assert str(path) in texts(at)
+    at.text_input(key="first_folder").set_value("/home/me/my scans").run()
+    assert at.code[0].value == "python -m ingest run '/home/me/my scans'"
+    assert [each.key for each in at.button if each.key.startswith("first_")] == ["first_read", "first_sample"]
 
 
 def test_another_database_than_the_usual_one_is_named_in_the_command(db, open_page):
@@ -152,7 +156,7 @@ def test_another_database_than_the_usual_one_is_named_in_the_command(db, open_pa
     with connection.writing(empty):
         pass
     at = open_page(db="empty one.duckdb")
-    assert at.code[0].value == f"python -m ingest run FOLDER --db '{empty}'"
+    assert at.code[0].value == f"python -m ingest run examples/paintings --db '{empty}'"
 
 
 @pytest.mark.parametrize("page", ["overview", "map", "attention", "similar", "sql"])
@@ -160,7 +164,17 @@ def test_an_empty_database_says_what_to_type(empty_db, open_page, page):
     at = open_page(page)
     assert not at.exception
     assert at.title[0].value == "Nothing to show yet"
-    assert at.code[0].value == "python -m ingest run FOLDER"
+    assert at.code[0].value == "python -m ingest run examples/paintings"
+
+
+def test_a_visitor_from_elsewhere_sees_what_to_type(empty_db, open_page, monkeypatch):
+    monkeypatch.setattr(jobs, "_visitor", lambda: "192.168.1.20")
+    at = open_page()
+    assert [each.value for each in at.code] == [
+        "python -m ingest run FOLDER",
+        "python -m ingest run examples/paintings",
+    ]
+    assert not [each for each in at.button if each.key.startswith("first_")]
 
 
 def test_a_file_that_is_no_database_is_explained(tmp_path, monkeypatch, open_page):

@@ -5,7 +5,8 @@ import base64
 import numpy as np
 import pytest
 
-from dashboard.components import crop, paste
+from dashboard.components import crop
+from dashboard.components.crop import paste
 from dashboard.data import cache
 from store import connection, read, write
 from tests.pages import database

@@ -68,7 +68,7 @@ def test_a_database_of_trainings_alone_shows_them(trained, open_page):
     assert not page.exception
     assert [each.value for each in page.header] == ["Results of an experiment", "One training"]
     assert page.selectbox(key="training").value == 9  # the newest
-    assert any("0 of 9 epochs" in each.value and "goes on with it" in each.value for each in page.caption)
+    assert any("0 of 9 epochs" in each.value and "not finished" in each.value for each in page.caption)
     assert any("No epoch is done yet" in each.value for each in page.info)
 
 

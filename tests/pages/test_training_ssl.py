@@ -1,13 +1,15 @@
 """The page Training of self-supervised trainings: curves beside each other, settings, probes, views."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dashboard.data import jobs
 from dashboard.views.training import comparison, views
 from ingest.training.reading import checked
-from ingest.training.ssl.config import SSLConfig
+from ingest.training.ssl.config import SSLConfig, read_ssl_config
 from store import read, training, write
 from store.connection import reading, writing
 from tests.pages import database
@@ -107,3 +109,57 @@ def test_views_follow_from_the_seed(trained, open_page):
     assert [each.tobytes() for each in first] == [each.tobytes() for each in again]
     assert first[0].tobytes() != other[0].tobytes()
     assert views.view_settings({"size": 32, "local_views": 2}, views.AS_TRAINED)["local_views"] == 2
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """The commands that the page asks for, without starting them."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    found = []
+
+    def refuse(db, title, arguments):
+        found.append((title, tuple(arguments)))
+        raise jobs.JobError("noted")
+
+    monkeypatch.setattr(jobs, "start", refuse)
+    return found
+
+
+def test_a_training_of_the_collection_begins_with_a_button(db, open_page, asked):
+    page = open_page("training")
+    page.number_input(key="train_epochs").set_value(3)
+    page.selectbox(key="train_augment").set_value("prints")
+    page.text_input(key="train_name").set_value("my/prints").run()
+    page.button(key="train_start").click().run()
+    assert not page.exception and [each.value for each in page.warning] == ["noted"]
+    ((title, arguments),) = asked
+    assert title == "Training of my-prints" and arguments[:3] == ("train", "ssl", str(database.PAINTINGS))
+    assert dict(zip(arguments[3::2], arguments[4::2], strict=True)) == {
+        "--collection": "paintings", "--name": "my-prints", "--augment": "prints", "--epochs": "3", "--probe-every": "2",
+        "--batch-size": "6",
+    }  # fmt: skip
+    assert f"python -m ingest train ssl {database.PAINTINGS}" in page.code[0].value
+
+
+def test_a_training_that_was_stopped_goes_on_with_its_own_settings(trained, open_page, asked):
+    page = open_page("training", training=1)
+    page.button(key="train_on").click().run()
+    ((title, arguments),) = asked
+    assert title == "Training of mine" and arguments[:3] == ("train", "ssl", "--config")
+    assert arguments[4:] == ("--name", "mine", "--out", FOLDER)
+    assert read_ssl_config(Path(arguments[3]), {}).model_dump(mode="json") == config(loss={"kind": "nce"})
+
+
+def test_a_finished_training_is_run_with_a_button(trained, db, open_page, asked):
+    with writing(db) as con:
+        training.finish(con, 1, [])
+    page = open_page("training", training=1)
+    page.button(key="train_run").click().run()
+    assert asked == [("Run of mine", ("run", "x", "--model", FOLDER))]
+
+
+def test_who_comes_from_elsewhere_sees_what_to_type(trained, open_page, monkeypatch):
+    monkeypatch.setenv("BILDERATLAS_JOBS", "off")
+    page = open_page("training", training=1)
+    assert not [each for each in page.button if each.key in ("train_on", "train_start")]
+    assert any(each.value.startswith("python -m ingest train ssl --config") for each in page.code)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from dashboard.data import jobs
 from dashboard.views.trust import examples, figures
 from ingest.vision.geometry import Frame
 from store.evaluations import StoredTruth
@@ -106,16 +107,29 @@ def test_an_address_brings_measure_and_map_back(evaluated, monkeypatch, open_pag
     assert (page.selectbox(key="trust_layer").value, page.selectbox(key="trust_head").value) == (0, 1)
 
 
-def test_without_an_evaluation_it_says_what_to_type(made, monkeypatch, open_page):
+def test_without_an_evaluation_a_button_makes_one(made, monkeypatch, open_page, tmp_path):
     monkeypatch.setenv("BILDERATLAS_DB", str(made))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    asked = []
+    monkeypatch.setattr(jobs, "start", lambda db, title, arguments: asked.append(arguments) or stopped(tmp_path))
     page = open_page("trust", run=1)
     assert not page.exception and "Nothing has been evaluated for run 1 yet" in page.info[0].value
     assert page.selectbox(key="trust_question").options[0] == "regions with the note “face” (8)"
-    command = page.code[0].value
-    assert command == f"python -m ingest evaluate --run 1 --truth regions:face --db {made}"
+    assert page.code[0].value == f"python -m ingest evaluate --run 1 --truth regions:face --random-weights --db {made}"
+    page.toggle(key="trust_random").set_value(False)
+    page.toggle(key="trust_faithful").set_value(True)
     choose(page, "trust_question", "tag:portrait")
-    assert "--truth tag:portrait" in page.code[0].value
+    page.button(key="trust_start").click().run()
+    assert asked == [("evaluate", "--run", "1", "--truth", "tag:portrait", "--faithfulness", "3")]
     assert "boxes in the column boxes" in page.selectbox(key="trust_question").options
+    choose(page, "trust_question", "masks:")
+    assert "trust_start" not in [each.key for each in page.button]
+    page.text_input(key="trust_masks").set_value("/home/me/my masks").run()
+    assert "--truth 'masks:/home/me/my masks'" in page.code[0].value
+
+
+def stopped(folder) -> jobs.Job:
+    return jobs.Job(folder, "x", (), 0)
 
 
 def test_the_truth_is_outlined_where_it_is():

@@ -68,3 +68,73 @@ def test_values_of_a_column_come_in_the_order_of_the_images(db):  # noqa: F811
         assert atlas.values(con, np.array([4, 2, 1, 99]), name) == ([1830, None, 1829, None], "number")
         assert atlas.values(con, np.array([4]), "another") is None
         assert atlas.values(con, np.array([4]), "path") is None
+
+
+@pytest.fixture
+def levelled(clustered):
+    """A finer level beside the chosen one."""
+    with writing(clustered) as con:
+        clusters.add_level(con, 1, IDS, np.array([1, 2, 0, 3]), {1: 1, 2: 3, 3: 6})
+    return clustered
+
+
+def test_levels_stand_side_by_side_and_one_is_chosen(levelled):
+    with writing(levelled) as con:
+        assert clusters.levels(con, 1) == [2, 3]
+        assert clusters.clusters(con, 1).level == 2 and clusters.clusters(con, 1).levels == (2, 3)
+        fine = clusters.clusters(con, 1, 3)
+        assert (fine.of.tolist(), fine.centres) == ([1, 2, 0, 3], {1: 1, 2: 3, 3: 6})
+        assert clusters.clusters(con, 1, 17).level == 2  # there is none such
+        clusters.choose(con, 1, 3)
+        assert clusters.clusters(con, 1).level == 3
+        assert [c for (c,) in con.execute("SELECT cluster FROM clusters ORDER BY image_id").fetchall()] == [
+            1,
+            2,
+            None,
+            3,
+        ]
+        assert con.execute("SELECT count(*) FROM cluster_levels").fetchone() == (8,)
+        with pytest.raises(StoreError, match="no level of 9"):
+            clusters.choose(con, 1, 9)
+
+
+def test_people_name_colour_and_merge_clusters(levelled):
+    with writing(levelled) as con:
+        clusters.choose(con, 1, 3)
+        clusters.label(con, 1, 3, 2, " Boats ", "#112233")
+        clusters.label(con, 1, 3, 3, "Ships")
+        clusters.merge(con, 1, 3, [3, 2])
+        found = clusters.clusters(con, 1)
+        assert found.of.tolist() == [1, 2, 0, 2] and found.merged == {3: 2}
+        assert (found.names, found.colours, found.centres) == ({2: "Boats"}, {2: "#112233"}, {1: 1, 2: 3})
+        rows = con.execute("SELECT image_id, cluster, name FROM clusters ORDER BY image_id").fetchall()
+        assert rows == [(1, 1, None), (3, 2, "Boats"), (4, None, None), (6, 2, "Boats")]
+        assert con.execute("SELECT cluster FROM cluster_centres ORDER BY 1").fetchall() == [(1,), (2,)]
+        assert clusters.numbers(con, 1, 3, IDS).tolist() == [1, 2, 0, 3]  # as they were found
+        clusters.merge(con, 1, 3, [1, 2])
+        assert clusters.clusters(con, 1).of.tolist() == [1, 1, 0, 1]
+        assert clusters.clusters(con, 1, 2).names == {}  # each level has its own
+        clusters.reset(con, 1, 3)
+        assert clusters.clusters(con, 1).of.tolist() == [1, 2, 0, 3] and clusters.clusters(con, 1).names == {}
+
+
+def test_clusters_of_an_older_database_are_its_only_level(tmp_path):
+    import shutil
+
+    import duckdb
+
+    from store import migrate
+
+    older = tmp_path / "migrations"
+    shutil.copytree(migrate.FOLDER, older, ignore=lambda _, names: [name for name in names if name[:4] > "0021"])
+    con = duckdb.connect(str(tmp_path / "old.duckdb"))
+    migrate.apply(con, tmp_path / "old.duckdb", older)
+    con.execute("INSERT INTO clustering VALUES (1, 'HDBSCAN', '{}', now()), (2, 'HDBSCAN', '{}', now())")
+    con.execute("INSERT INTO cluster_point VALUES (1, 5, 1), (1, 6, 2), (1, 7, NULL), (2, 5, NULL)")
+    con.execute("INSERT INTO cluster_centre VALUES (1, 1, 5), (1, 2, 6)")
+    migrate.apply(con, tmp_path / "old.duckdb")
+    found = clusters.clusters(con, 1)
+    assert (found.of.tolist(), found.level, found.levels, found.centres) == ([1, 2, 0], 2, (2,), {1: 5, 2: 6})
+    assert clusters.clusters(con, 2).of.tolist() == [0] and clusters.without_levels(con) == {1, 2}
+    assert con.execute("SELECT count(*) FROM clusters WHERE cluster IS NOT NULL").fetchone() == (2,)
+    con.close()

@@ -23,8 +23,8 @@ from store.atlas import CELLS, SIDE
 _HERE = Path(__file__).parent
 # In the order in which one needs the other.
 MODULES = (
-    "ranges", "camera", "level_of_detail", "layout", "sprite_sheets", "webgl", "flat", "scene", "gestures", "toolbar",
-    "ticks", "overlay", str(MENU), "main",
+    "ranges", "camera", "level_of_detail", "layout", "sprite_sheets", "tiles", "webgl", "flat", "scene", "gestures",
+    "toolbar", "ticks", "overlay", "fullscreen", str(MENU), "main",
 )  # fmt: skip
 
 
@@ -32,7 +32,8 @@ MODULES = (
 class Source:
     """Where the browser finds n pictures: addresses of the points, of a thumbnail, and of what is said about a picture,
     both with {id} in them, of an atlas page with {cell} and {page}, '' where there is no atlas, of the clusters, ''
-    where none are to be shown, and the address that hears what part is in view, '' where nobody wants to know."""
+    where none are to be shown, the address that hears what part is in view, '' where nobody wants to know, and that of
+    where the tiles of an original are, with {id}, '' for thumbnails alone."""
 
     n: int
     points: str
@@ -41,6 +42,7 @@ class Source:
     page: str
     clusters: str = ""
     view: str = ""
+    tiles: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,16 @@ def canvas(
     on_marked: Callable[[], None] | None = None,
     actions: Sequence[Mapping[str, Any]] = (),
     on_done: Callable[[], None] | None = None,
+    fill: bool = False,
 ) -> None:
     """The map. All arrays are in the order of the points that `source` names: `tints` (n, 3) uint8, the colours of the
-    frames; `included` (n,) bool, False for what fades; `marked` (n,) bool, what is selected.
+    frames; `included` (n,) bool, False for what fades; `marked` (n,) bool, what is selected. With `fill` it takes all
+    of the element around it that has a position.
 
     `on_marked` is called when somebody selects; `selection(st.session_state[key], n)` says what. `actions` are those of
     a picture's menu; `on_done` is called with [act, id of a picture] in st.session_state[key].done.
     """
-    data = described(source, alt, tints, legend, included, marked, size) | {"actions": list(actions)}
+    data = described(source, alt, tints, legend, included, marked, size) | {"actions": list(actions), "fill": fill}
     _canvas()(
         key=key,
         data=data,

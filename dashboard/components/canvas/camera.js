@@ -1,7 +1,6 @@
 // Where we look: the centre in units of the layout, whose y grows upwards, and how many CSS pixels a unit takes.
 
 export const FARTHEST = 0.5; // of the view that shows the whole map
-export const CLOSEST = 2048;
 
 // The view that shows a box {x0, y0, x1, y1} whole, with a margin in pixels.
 export function viewOf(box, width, height, margin) {

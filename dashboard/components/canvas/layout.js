@@ -14,10 +14,15 @@ export function unpacked(buffer) {
   const [x, y, logs] = [0, 1, 2].map((part) => new Float32Array(buffer, 8 + 8 * n + 4 * part * n, n));
   const places = placed ? new Int32Array(buffer, 8 + 20 * n, n) : null;
   const rest = new Uint8Array(buffer, 8 + (placed ? 24 : 20) * n);
-  const { cell = 0, blocks = [], axis = null, open = [] } = rest.length ? JSON.parse(new TextDecoder().decode(rest)) : {};
-  const bounds = withBlocks(boundsOf(x, y), blocks);
+  const { cell = 0, blocks = [], axis = null, open = [], spans = "" } = rest.length ? JSON.parse(new TextDecoder().decode(rest)) : {};
+  const bounds = withAxis(withBlocks(boundsOf(x, y), blocks), axis);
   const side = cell ? FILLED * cell : sideOf(bounds, n);
-  return { n, ids, x, y, places, bounds, ...shapes(logs, cell > 0), side, cell, blocks, axis, open, numbers: null };
+  return { n, ids, x, y, places, bounds, ...shapes(logs, cell > 0), side, cell, blocks, axis, open, spans, numbers: null };
+}
+
+// A range of years may go on where no picture lies.
+function withAxis(box, axis) {
+  return axis ? { ...box, x0: Math.min(box.x0, axis.x0), x1: Math.max(box.x1, axis.x1) } : box;
 }
 
 // Names stand above their blocks, so these count too.

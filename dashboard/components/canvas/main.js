@@ -8,6 +8,7 @@ import { listen } from "./gestures.js";
 import { openMenu, renamed } from "./actions.js";
 import { Toolbar } from "./toolbar.js";
 import { Overlay } from "./overlay.js";
+import { FullScreen } from "./fullscreen.js";
 
 const ADDRESS = "map_view"; // what part of the map is in view, in the page's address
 const maps = new WeakMap(); // the element -> PictureMap
@@ -38,6 +39,7 @@ class PictureMap {
     this.toolbar = new Toolbar(root, (name) => this.press(name));
     this.toolbar.setTool("move");
     this.overlay = new Overlay(root, (number, adding) => this.selectCluster(number, adding), () => this.scene.ask());
+    this.full = new FullScreen(root, () => this.toolbar.press("full", this.full.on));
     this.keyed = false;
     listen(this.stage, this.actions());
     this.mini(root.querySelector(".mini"));
@@ -45,6 +47,7 @@ class PictureMap {
     this.watch.observe(this.stage);
     this.watchRatio();
     this.stage.addEventListener("blur", () => this.point(-1));
+    root.addEventListener("pointerleave", () => this.refit());
     // Streamlit writes the address when a rerun ends, however long after the map was drawn, and without the view.
     this.keeping = setInterval(() => this.writeView(), 400);
   }
@@ -55,6 +58,7 @@ class PictureMap {
     this.screen.onchange = null;
     clearTimeout(this.saving);
     clearInterval(this.keeping);
+    this.full.close();
     this.toolbar.point(this.scene, -1);
   }
 
@@ -67,8 +71,20 @@ class PictureMap {
     };
   }
 
+  // The canvas has the size of its element. Under a hand nothing moves, whoever shows or closes a panel beside it: what
+  // was shown whole becomes whole again when the hand goes.
   fit() {
-    this.scene.resize(this.stage.clientWidth, this.stage.clientHeight, Math.min(3, devicePixelRatio || 1));
+    const { scene } = this;
+    const still = Boolean(scene.layout) && this.root.matches(":hover") && devicePixelRatio === this.ratio;
+    this.ratio = devicePixelRatio;
+    const whole = this.cut ? scene.view === this.cut : scene.layout && scene.isWhole();
+    scene.resize(this.stage.clientWidth, this.stage.clientHeight, Math.min(3, devicePixelRatio || 1), still);
+    this.cut = whole && still && !scene.isWhole() ? scene.view : null;
+  }
+
+  refit() {
+    if (this.cut && this.cut === this.scene.view && this.root.isConnected) this.scene.goTo(this.scene.whole());
+    this.cut = null;
   }
 
   // ---- from Python -------------------------------------------------------------------------------------------------
@@ -77,6 +93,8 @@ class PictureMap {
     const asked = this.data?.points;
     this.data = data;
     this.stage.setAttribute("aria-label", data.alt);
+    this.root.classList.toggle("filling", Boolean(data.fill));
+    this.full.filling = Boolean(data.fill);
     this.toolbar.legend(data.legend);
     this.fit();
     if (asked !== data.points) this.load(data);
@@ -192,6 +210,8 @@ class PictureMap {
       whole: () => scene.goTo(scene.whole()),
       selection: () => this.aroundSelection(),
       clear: () => this.select(new Uint8Array(scene.layout.n), false),
+      full: () => this.full.toggle(),
+      arranged: () => scene.ask(),
     };
     (acts[name] ?? (() => this.setTool(name)))();
   }
@@ -266,7 +286,7 @@ class PictureMap {
 
   framed() {
     const { scene, toolbar } = this;
-    const { drawn, waiting, empty, frames } = scene.counts;
+    const { drawn, waiting, empty, tiles, frames } = scene.counts;
     toolbar.showMini(scene);
     this.overlay.place(scene);
     if (this.keyed && !scene.glide && !scene.flight) {
@@ -278,7 +298,7 @@ class PictureMap {
     const loading = this.shown?.points !== this.data.points;
     const moving = scene.glide || scene.flight || loading ? 1 : 0;
     // For tests and whoever else wants to know.
-    Object.assign(this.root.dataset, { drawn, waiting, empty, frames, ...view, zoom, selected, moving, points: layout.n, some: scene.some });
+    Object.assign(this.root.dataset, { drawn, waiting, empty, tiles, frames, ...view, zoom, selected, moving, points: layout.n, some: scene.some });
     this.root.dataset.painter = painter.name;
     if (!scene.glide && !scene.flight) this.saveView();
   }
@@ -305,7 +325,8 @@ class PictureMap {
     const { scene } = this;
     if (!scene.layout || !this.root.isConnected || scene.glide || scene.flight) return;
     const here = new URL(location.href);
-    const digits = (value) => Number(value.toPrecision(6));
+    const near = scene.zoom > 1000 ? 10 : 6; // digits: a place within a picture takes more
+    const digits = (value, at) => Number(value.toPrecision(at < 2 ? near : 6));
     const text = scene.isWhole() ? "" : [scene.view.x, scene.view.y, scene.zoom].map(digits).join(",");
     if (text) here.searchParams.set(ADDRESS, text);
     else here.searchParams.delete(ADDRESS);

@@ -10,6 +10,7 @@ const NARROW = 34; // pixels that a block's name needs, at least
 const SCANT = 80; // pixels below which there is no room for a number beside it
 const MARGIN = 0.3; // of a cell, at the right of a block
 const ALONE = 160; // pixels that the name of the only block may take
+const LEGIBLE = 7; // pixels of a picture from which on its years are drawn
 const BETWEEN = 4; // pixels between labels
 const NONE = { of: [], groups: [] };
 
@@ -18,18 +19,21 @@ export class Overlay {
   constructor(root, choose, changed) {
     this.find = (name) => root.querySelector(`.${name}`);
     Object.assign(this, { choose, changed, asked: "", clusters: NONE, labels: [], lit: 0, blank: true });
-    Object.assign(this, { blocks: [], axis: null, marks: "", open: [] });
+    Object.assign(this, { blocks: [], axis: null, marks: "", open: [], spans: [] });
   }
 
   // ---- blocks and axis -----------------------------------------------------------------------------------------
 
-  arrange({ blocks, axis, open, x, y }) {
+  arrange({ blocks, axis, open, spans, x, y }) {
     this.axis = axis;
+    const ends = spans ? new Float32Array(decodeBytes(spans).buffer) : [];
+    this.spans = [...y.keys()].filter((i) => ends[2 * i] < ends[2 * i + 1]).map((i) => ({ x0: ends[2 * i], x1: ends[2 * i + 1], y: y[i] }));
     this.open = open.map(([number, side]) => ({ x: x[number], y: y[number], side }));
     this.blocks = blocks.map((block) => {
       const element = make("div", "block");
-      element.append(make("span", "name", block.text), make("span", "count", block.count.toLocaleString("en")));
-      return { ...block, element };
+      const [name, count] = [make("span", "name", block.text), make("span", "count", block.count.toLocaleString("en"))];
+      element.append(...(axis ? [count, name] : [name, count])); // "14 without a date"
+      return { ...block, element, count };
     });
     this.find("blocks").replaceChildren(...this.blocks.map(({ element }) => element));
     this.find("axis").hidden = !axis;
@@ -61,7 +65,7 @@ export class Overlay {
     this.lit = 0;
   }
 
-  label({ number, name, count, image, rings, vocabulary }, thumb) {
+  label({ number, name, count, image, rings, vocabulary, colour }, thumb) {
     const picture = make("img", "");
     picture.alt = "";
     picture.src = thumb.replace("{id}", image);
@@ -72,6 +76,7 @@ export class Overlay {
     const by = vocabulary ? `, by the vocabulary ${vocabulary}` : "";
     element.title = `${name}${by}: select these ${count.toLocaleString("en")} pictures`;
     element.dataset.cluster = number;
+    if (colour) element.style.borderColor = colour;
     element.append(picture, words);
     element.onclick = (event) => this.choose(number, event.shiftKey);
     element.onpointerenter = element.onfocus = () => this.light(number);
@@ -93,7 +98,7 @@ export class Overlay {
 
   placeBlocks(scene) {
     const alone = this.blocks.length === 1;
-    for (const { element, x0, x1, y1 } of this.blocks) {
+    for (const { element, count, x0, x1, y1 } of this.blocks) {
       const [left, top] = [toX(scene, x0), toY(scene, y1)];
       const room = (x1 - x0 + MARGIN) * scene.view.scale;
       const wide = alone ? Math.max(ALONE, room) : room;
@@ -101,7 +106,7 @@ export class Overlay {
       if (element.hidden) continue;
       const shift = Math.max(0, Math.min(-left, wide - NARROW * 2)); // the name stays in view as long as its block does
       element.style.maxWidth = `${wide - shift}px`;
-      element.lastChild.hidden = wide < SCANT;
+      count.hidden = wide < SCANT;
       const x = alone ? Math.min(left, scene.width - element.offsetWidth - BETWEEN) : left + shift;
       element.style.transform = `translate(${x}px, calc(${top - 2}px - 100%))`;
     }
@@ -128,26 +133,47 @@ export class Overlay {
     const { view, width, height, ratio } = scene;
     const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
-    else if (this.blank && !this.labels.length && !this.open.length) return;
+    else if (this.blank && this.isEmpty()) return;
     const context = canvas.getContext("2d");
     context.resetTransform();
     context.clearRect(0, 0, wide, high);
-    this.blank = !this.labels.length && !this.open.length;
+    this.blank = this.isEmpty();
     const scale = view.scale * ratio;
     context.setTransform(scale, 0, 0, -scale, wide / 2 - view.x * scale, high / 2 + view.y * scale);
     context.lineJoin = "round";
     const { paper, accent } = scene.colours();
-    for (const { path, number } of this.labels) {
+    for (const { path, number, colour } of this.labels) {
       const lit = number === this.lit;
+      const ink = colour || css(accent);
       context.globalAlpha = lit ? 0.2 : 0.07;
-      context.fillStyle = css(accent);
+      context.fillStyle = ink;
       context.fill(path);
-      for (const [colour, pixels, alpha] of [[paper, 4.5, 0.75], [accent, lit ? 3 : 1.8, 1]]) {
-        Object.assign(context, { globalAlpha: alpha, lineWidth: pixels / view.scale, strokeStyle: css(colour) });
+      for (const [line, pixels, alpha] of [[css(paper), 4.5, 0.75], [ink, lit ? 3 : 1.8, 1]]) {
+        Object.assign(context, { globalAlpha: alpha, lineWidth: pixels / view.scale, strokeStyle: line });
         context.stroke(path);
       }
     }
+    this.drawSpans(context, scene, accent);
     this.drawOpen(context, scene, paper, accent);
+  }
+
+  isEmpty() {
+    return !this.labels.length && !this.open.length && !this.spans.length;
+  }
+
+  // A picture that may be from any of some years has a bar below it from the first to the last of them.
+  drawSpans(context, { view, width, height }, accent) {
+    if (view.scale < LEGIBLE) return;
+    const [across, up] = [width / 2 / view.scale + 1, height / 2 / view.scale + 1];
+    Object.assign(context, { globalAlpha: 0.5, fillStyle: css(accent) });
+    const thick = Math.max(0.045, 1.2 / view.scale);
+    const end = Math.max(0.025, 0.8 / view.scale);
+    for (const { x0, x1, y } of this.spans) {
+      if (x1 < view.x - across || x0 > view.x + across || Math.abs(y - view.y) > up) continue;
+      const low = y - 0.5 + thick / 2;
+      context.fillRect(x0, low - thick / 2, x1 - x0, thick);
+      for (const x of [x0, x1]) context.fillRect(x - end, low - thick / 2, 2 * end, 0.14);
+    }
   }
 
   // A picture that may be any earlier, or any later, than where it lies on the time line has an arrow on that side.
@@ -192,7 +218,7 @@ export class Overlay {
   // What lies above the labels: boxes in pixels of the stage.
   above() {
     const stage = this.find("pictures").getBoundingClientRect();
-    const boxes = ["tools", "mini", "note"].map((name) => this.find(name).getBoundingClientRect());
+    const boxes = ["tools", "legend", "mini", "note"].map((name) => this.find(name).getBoundingClientRect());
     return boxes
       .filter((box) => box.width)
       .map(({ left, right, top, bottom }) => ({
@@ -204,7 +230,8 @@ export class Overlay {
   }
 }
 
-// Where a label lies: at the upper edge of its cluster, or as near to that as what lies `above` lets it. Undefined where
+// Where a label lies: beside the outline of its cluster, or on its upper edge, or as near to that as what lies `above`
+// lets it. Undefined where
 // it cannot be, but with the focus it is always somewhere.
 function placeOf(label, scene, above, free, focused) {
   const { element, box } = label;
@@ -218,9 +245,13 @@ function placeOf(label, scene, above, free, focused) {
   const at = (x0, y0) => ({ x0, y0, x1: x0 + wide, y1: y0 + high });
   const preferred = at(x, y);
   if (left < right && own.y1 > high && own.y0 < height - high) {
-    if (free(preferred)) return preferred;
     const away = BETWEEN + 1;
     const within = ({ x0, y0, x1, y1 }) => x0 >= 0 && y0 >= 0 && x1 <= width && y1 <= height;
+    const middle = Math.min(Math.max((own.y0 + own.y1 - high) / 2, BETWEEN), height - high - BETWEEN);
+    const outside = [at(x, own.y0 - high - 1), at(x, own.y1 + 1), at(own.x1 + 1, middle), at(own.x0 - wide - 1, middle)];
+    const clear = outside.find((place) => within(place) && free(place));
+    if (clear) return clear;
+    if (free(preferred)) return preferred;
     const beside = above.flatMap((other) => [
       at(x, other.y1 + away),
       at(x, other.y0 - high - away),

@@ -1,9 +1,10 @@
 // What is on the canvas: the layout, the view, what is selected and what fades; and each frame made of that.
 
-import { viewOf, moved, nearer, between, boxOf, FARTHEST, CLOSEST } from "./camera.js";
+import { viewOf, moved, nearer, between, boxOf, FARTHEST } from "./camera.js";
 import { LevelOfDetail, DEPTHS } from "./level_of_detail.js";
 import { boundsOf, numberOf } from "./layout.js";
 import { SpriteSheets } from "./sprite_sheets.js";
+import { Tiles } from "./tiles.js";
 import { FLOATS, webglPainter } from "./webgl.js";
 import { FlatPainter } from "./flat.js";
 
@@ -11,8 +12,12 @@ const SMALLEST = 19; // the side of a picture, in CSS pixels: smaller ones are n
 const TINY = 6; // the same where pictures have cells, and lie side by side
 const MANY = 20000; // and of fewer than so many pictures
 const LEAST = 2;
-const LARGEST = 240;
+const LARGEST = 240; // until pictures that lie about the same place have come apart, and from then on
+const FREED = 6; // times as near as where they were so large
+const HUGE = 16384; // the side of a picture whose details are looked at
 const AROUND = 34; // pixels around cells, for names and an axis
+const TOOLS_HEIGHT = 40; // pixels above what is shown whole
+const LOW = 360; // pixels of height below which there is no room for that
 const COVER = 0.7; // of its side is left to each picture, at most, and half of that at least
 const FEW = 2000; // of so many points all are drawn, however they overlap
 const LOOSE = 1.25; // how far a picture may be enlarged before a sharper one is wanted
@@ -28,8 +33,9 @@ export class Scene {
     const painter = webglPainter(canvas) ?? new FlatPainter(canvas);
     Object.assign(this, { canvas, changed, painter, layout: null, view: null, width: 1, height: 1, size: 1 });
     Object.assign(this, { tints: null, included: null, marked: null, flight: null, glide: null, waiting: false, lost: false });
-    this.counts = { drawn: 0, empty: 0, waiting: 0, frames: 0 };
+    this.counts = { drawn: 0, empty: 0, waiting: 0, tiles: 0, frames: 0 };
     this.sprites = new SpriteSheets(painter, () => this.ask());
+    this.tiles = new Tiles(this.sprites, () => this.ask());
     this.calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     canvas.addEventListener("webglcontextlost", (event) => {
       event.preventDefault();
@@ -87,13 +93,17 @@ export class Scene {
     this.ask();
   }
 
-  resize(width, height, ratio) {
+  // With `still` every picture stays where it is in the window, as seen from its upper left corner; else what was shown
+  // whole is so again.
+  resize(width, height, ratio, still = false) {
     const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (!wide || !high || (this.canvas.width === wide && this.canvas.height === high && this.width === width)) return;
     const whole = this.view && this.isWhole();
+    const [right, down] = [(width - this.width) / 2, (height - this.height) / 2];
     Object.assign(this.canvas, { width: wide, height: high });
     Object.assign(this, { width, height, ratio });
-    if (whole) this.view = this.whole();
+    if (still) this.look(moved(this.view, -right, -down));
+    else if (whole) this.view = this.whole();
     if (this.layout) this.paint(); // at once: a canvas that has changed its size is blank
   }
 
@@ -104,7 +114,14 @@ export class Scene {
     const rough = viewOf(this.layout.bounds, this.width, this.height, 16);
     const least = this.layout.cell ? AROUND : 0;
     const margin = Math.min(120, Math.max(least, 10 + this.clamped(side * rough.scale) * 0.6));
-    return viewOf(this.layout.bounds, this.width, this.height, margin);
+    return this.below(this.layout.bounds, margin);
+  }
+
+  // The view that shows a box whole below the tools, where there is room for that.
+  below(box, margin) {
+    const tools = this.height > LOW ? TOOLS_HEIGHT : 0;
+    const view = viewOf(box, this.width, this.height - tools, margin);
+    return { ...view, y: view.y + tools / 2 / view.scale };
   }
 
   isWhole() {
@@ -145,7 +162,7 @@ export class Scene {
   zoomBy(factor, px = this.width / 2, py = this.height / 2, gliding = false) {
     const whole = this.whole().scale;
     const from = gliding && this.glide ? this.glide.to : this.view;
-    const to = nearer(from, factor, px - this.width / 2, py - this.height / 2, whole * FARTHEST, whole * CLOSEST);
+    const to = nearer(from, factor, px - this.width / 2, py - this.height / 2, whole * FARTHEST, Math.max(2 * whole, this.scaleFor(HUGE)));
     if (gliding) this.goTo(to);
     else this.look(to);
   }
@@ -156,9 +173,11 @@ export class Scene {
     const whole = this.whole().scale;
     const box = boundsOf(this.layout.x, this.layout.y, mask);
     const rough = viewOf(box, this.width, this.height, 20).scale;
-    const margin = 20 + 0.7 * this.clamped(this.layout.side * this.size * Math.min(rough, whole * 32));
-    const view = viewOf(box, this.width, this.height, margin);
-    return { ...view, scale: Math.min(view.scale, whole * 32) };
+    const most = Math.min(whole * 32, Math.max(whole, this.scaleFor(0.6 * Math.min(this.width, this.height))));
+    const margin = 20 + 0.7 * this.clamped(this.layout.side * this.size * Math.min(rough, most));
+    const view = this.below(box, margin);
+    const scale = Math.min(view.scale, most);
+    return { ...view, y: view.y - (this.height > LOW ? TOOLS_HEIGHT / 2 : 0) * (1 / view.scale - 1 / scale), scale };
   }
 
   // Where a point is in the window, in pixels from its upper left corner.
@@ -185,8 +204,14 @@ export class Scene {
   }
 
   clamped(side) {
-    if (this.tiled(side)) return Math.min(LARGEST * Math.max(1, this.size), Math.max(LEAST, side));
-    return Math.min(LARGEST * Math.max(1, this.size), Math.max(SMALLEST * Math.min(1.6, Math.max(0.7, this.size)), side));
+    if (this.tiled(side)) return Math.min(HUGE, Math.max(LEAST, side));
+    const held = Math.min(LARGEST * Math.max(1, this.size), Math.max(SMALLEST * Math.min(1.6, Math.max(0.7, this.size)), side));
+    return Math.min(HUGE, Math.max(held, side / FREED));
+  }
+
+  // The scale at which a picture's side is so large, from where pictures only grow.
+  scaleFor(side) {
+    return (side * (this.layout.cell > 0 ? 1 : FREED)) / (this.layout.side * this.size);
   }
 
   // The side, in pixels, of a square picture.
@@ -270,8 +295,8 @@ export class Scene {
     const going = this.advance(now);
     const side = this.side();
     const count = this.choose(side);
-    const batches = this.gather(count, side, now);
-    this.painter.paint(this.instances.subarray(0, count * FLOATS), batches, { width: this.width, height: this.height, colours: this.colours() });
+    const { batches, total } = this.gather(count, side, now);
+    this.painter.paint(this.instances.subarray(0, total * FLOATS), batches, { width: this.width, height: this.height, colours: this.colours() });
     this.counts.frames += 1;
     this.changed();
     if (going) this.ask();
@@ -317,9 +342,12 @@ export class Scene {
       if (!groups.has(sheet)) groups.set(sheet, []);
       groups.get(sheet).push(i, place);
     }
+    const { tiles, late } = this.flight ? { tiles: [], late: 0 } : this.tiles.of(this, side);
+    waiting += late;
     this.sprites.end();
-    Object.assign(this.counts, { waiting, empty });
-    if (this.instances.length < count * FLOATS) this.instances = new Float32Array(2 * count * FLOATS);
+    Object.assign(this.counts, { waiting, empty, tiles: tiles.length });
+    const total = count + tiles.length;
+    if (this.instances.length < total * FLOATS) this.instances = new Float32Array(2 * total * FLOATS);
     const share = this.flight ? eased(Math.max(0, now - this.flight.start) / MOVING) : 1;
     const batches = [];
     let first = 0;
@@ -328,7 +356,20 @@ export class Scene {
       batches.push({ sheet, first, count: members.length / 2 });
       first += members.length / 2;
     }
-    return batches;
+    for (const tile of tiles) {
+      this.putTile(first, tile);
+      batches.push({ sheet: tile.sheet, first: first++, count: 1 });
+    }
+    return { batches, total };
+  }
+
+  // A tile lies just above its picture.
+  putTile(slot, { i, x, y, w, h }) {
+    const { instances } = this;
+    let at = slot * FLOATS;
+    instances.set([x + w / 2, y + h / 2, w, h], at);
+    at = this.putWhole(at + 4);
+    instances.set([this.depthOf(i) - 0.5 / (3 * (this.layout.n + 2)), 0, 0, 0, this.emphasis[i] === 0 ? FADE : 0], at);
   }
 
   put(slot, i, place, sheet, side, share) {

@@ -9,6 +9,7 @@ const ICONS = {
   farther: "M3 8h10",
   whole: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
   selection: "M4 4h8v8H4zM1 8h3M12 8h3M8 1v3M8 12v3",
+  full: "M9.5 6.5 14 2M10 2h4v4M6.5 9.5 2 14M6 14H2v-4",
   clear: "M3.5 3.5l9 9M12.5 3.5l-9 9",
 };
 const TOOLS = [
@@ -20,20 +21,30 @@ const TOOLS = [
   ["whole", "The whole map (0)"],
   ["selection", "Closer to the selection (z)"],
   ["clear", "Clear selection (Escape)"],
+  ["full", "Full screen (f)"],
 ];
 const MODES = ["move", "box", "lasso"];
+const FOLDED = 560; // pixels of width below which a legend is folded at first
 const MINI = 132; // the longer side of the mini-map, in pixels
 
 export class Toolbar {
   constructor(root, act) {
     Object.assign(this, { root, captions: new Map(), timer: 0, pointed: -1 });
     this.find = (name) => root.querySelector(`.${name}`);
+    this.find("legend").ontoggle = ({ target }) => {
+      this.folded = !target.open;
+      act("arranged");
+    };
     this.find("tools").replaceChildren(...TOOLS.map(([name, title]) => button(name, title, () => act(name))));
   }
 
   setTool(name) {
     for (const mode of MODES) this.find(`tool-${mode}`).setAttribute("aria-pressed", String(mode === name));
     this.find("stage").dataset.tool = name;
+  }
+
+  press(name, down) {
+    this.find(`tool-${name}`).setAttribute("aria-pressed", String(Boolean(down)));
   }
 
   setSelected(count) {
@@ -100,6 +111,7 @@ export class Toolbar {
     const card = this.find("card");
     if (card.hidden) return;
     const { x, y, w, h } = scene.box(i);
+    if (w > scene.width / 2 && h > scene.height / 2) return void (card.hidden = true); // the picture itself is seen
     const [wide, high] = [card.offsetWidth, card.offsetHeight];
     const left = x + w + 12 + wide <= scene.width ? x + w + 12 : Math.max(8, x - wide - 12);
     const top = Math.min(Math.max(8, y + h / 2 - high / 2), Math.max(8, scene.height - high - 8));
@@ -169,9 +181,10 @@ export class Toolbar {
     if (this.shownLegend === text) return;
     this.shownLegend = text;
     place.hidden = !legend;
-    place.replaceChildren();
     if (!legend) return;
-    const title = make("span", "legend-title", legend.title);
+    if (this.folded === undefined) this.folded = this.root.clientWidth < FOLDED;
+    place.open = !this.folded;
+    place.querySelector("summary").textContent = legend.title;
     const names = legend.names.map(([name, colour, count]) => {
       const entry = make("span", "entry");
       const swatch = make("span", "swatch");
@@ -179,7 +192,7 @@ export class Toolbar {
       entry.append(swatch, make("span", "name", name), make("span", "count", Number(count).toLocaleString("en")));
       return entry;
     });
-    place.append(title, ...(legend.ticks.length ? [scale(legend)] : []), ...names);
+    place.querySelector(".entries").replaceChildren(...(legend.ticks.length ? [scale(legend)] : []), ...names);
   }
 }
 

@@ -73,11 +73,15 @@ from dashboard.data.cache.collection import (
     labels,
     list_columns,
     metadata_columns,
+    number_columns,
+    source_of,
     table_readings,
+    time_columns,
     unread_dates,
 )
 from dashboard.data.cache.facets import (
     categories,
+    chart_columns,
     facet_columns,
     grouping,
     matching,
@@ -129,15 +133,21 @@ from dashboard.data.cache.pictures import (
     window_points,
 )
 from dashboard.data.cache.projected import (
+    choose_level,
+    cluster_groups,
     cluster_names,
     clusters,
+    clusters_route,
+    label_cluster,
     layout,
+    merge_clusters,
     outlines_of,
     part_in_view,
     points,
     points_of,
     points_route,
     projections,
+    reset_clusters,
     save_part,
 )
 from dashboard.data.cache.words import stored_texts, text_tower, text_vectors

@@ -3,12 +3,14 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
 import pandas as pd
 import streamlit as st
 
 from dashboard.compute import rows, words
+from dashboard.compute.arrangements import years
 from dashboard.data.cache.file import db
 from dashboard.data.cache.memory import ask, ask_cached, cache_token, remembered, to_frame, whole_numbers
 from dashboard.data.routes import thumb_route
@@ -37,6 +39,12 @@ class ImageRow(TypedDict):
 def collections() -> pd.DataFrame:
     """collection_id, name, source, images, failures, created_at."""
     return ask_cached(read.collections)
+
+
+def source_of(collection: str) -> str | None:
+    """The folder, or whatever else it was, that a collection was read from; None where nobody knows."""
+    found = collections().set_index("name")["source"]
+    return str(found[collection]) if collection in found.index and found[collection] else None
 
 
 def images(collection: str | None = None) -> pd.DataFrame:
@@ -120,6 +128,19 @@ def unread_dates(collection: str) -> list[tuple[str, int, int, list[str]]]:
 def metadata_columns(collection: str | None = None) -> dict[str, str]:
     """{column: 'number', 'date' or 'text'}."""
     return dict(ask_cached(read.metadata_columns, collection=collection))
+
+
+def time_columns(collection: str) -> list[str]:
+    """The columns that a time line of a collection can go along, the best first."""
+    kinds = metadata_columns(collection)
+    this_year = datetime.now().year
+    return list(remembered(lambda: years.time_columns(catalogue(collection), kinds, this_year), "time", collection))
+
+
+def number_columns(collection: str) -> list[str]:
+    """The columns of numbers that are no years."""
+    times = time_columns(collection)
+    return [name for name, kind in metadata_columns(collection).items() if kind == "number" and name not in times]
 
 
 def labels(column: str, image_ids: Iterable[int]) -> list[frozenset[str]]:

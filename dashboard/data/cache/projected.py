@@ -1,17 +1,20 @@
 """Projections: where the pictures lie on the map, their clusters, and where the browser finds both."""
 
-import json
+import hashlib
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
+from dashboard.compute.clusters import Group
 from dashboard.data import layouts
+from dashboard.data.cache.annotations.edits import editing
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import ask_cached, cache_token, remembered, whole
+from dashboard.data.cache.memory import ask, ask_cached, cache_token, remembered, whole
 from dashboard.data.routes import route
 from store import atlas, connection, read
 from store import clusters as cluster_store
@@ -34,14 +37,58 @@ def layout(projection_id: int) -> atlas.Layout | None:
     return ask_cached(atlas.layout, projection_id=projection_id)
 
 
-def clusters(projection_id: int) -> cluster_store.Clusters | None:
-    """The clusters of a projection; None if nobody has looked for any. Read-only."""
-    return ask_cached(cluster_store.clusters, projection_id=projection_id)
+def clusters(projection_id: int, level: int | None = None) -> cluster_store.Clusters | None:
+    """The clusters of a projection at a level, the chosen one for None; None if nobody has looked for any.
+    Read-only."""
+    return ask(cluster_store.clusters, projection_id=projection_id, level=level)
 
 
-def cluster_names(projection_id: int) -> dict[int, str]:
+def cluster_names(projection_id: int, level: int | None = None) -> dict[int, str]:
     """What the clusters of a projection are called, the largest first."""
-    return _names(outlines_of(db(), projection_id))
+    return {group.number: group.name for group in cluster_groups(projection_id, level)}
+
+
+def cluster_groups(projection_id: int, level: int | None = None) -> list[Group]:
+    """The clusters of a projection with their names, numbers and pictures, the largest first."""
+    found = _labelled(db(), projection_id, level)
+    return [] if found is None else list(found.groups)
+
+
+def label_cluster(projection_id: int, level: int, cluster: int, name: str, colour: str) -> None:
+    """Give a cluster a name and a colour, '' for none; its level is then the one that is shown at first."""
+    with editing(
+        f"cluster named “{name.strip()}”" if name.strip() else "name and colour of a cluster",
+        "cluster_label",
+        "cluster_level",
+    ) as con:
+        cluster_store.label(con, projection_id, level, cluster, name, colour)
+        cluster_store.choose(con, projection_id, level)
+
+
+def merge_clusters(projection_id: int, level: int, clusters: Sequence[int]) -> None:
+    """Make some clusters one; their level is then the one that is shown at first."""
+    with editing(f"{len(clusters)} clusters merged", "cluster_label", "cluster_level") as con:
+        cluster_store.merge(con, projection_id, level, clusters)
+        cluster_store.choose(con, projection_id, level)
+
+
+def choose_level(projection_id: int, level: int) -> None:
+    """Show a level at first."""
+    with editing(f"clusters: level of {level} shown at first", "cluster_label", "cluster_level") as con:
+        cluster_store.choose(con, projection_id, level)
+
+
+def reset_clusters(projection_id: int, level: int) -> None:
+    """Take away all names, colours and merges of a level."""
+    with editing("names, colours and merges of clusters taken away", "cluster_label", "cluster_level") as con:
+        cluster_store.reset(con, projection_id, level)
+
+
+def clusters_route(projection_id: int, level: int | None) -> str:
+    """The address of the clusters of a projection at a level."""
+    version = hashlib.sha256(whole(db()).encode()).hexdigest()[:12]  # names are what people say
+    query = {} if level is None else {"level": str(level)}
+    return route(f"/atlas/clusters/{projection_id}", version, **query)
 
 
 def points_route(projection_id: int, layout_options: layouts.LayoutOptions) -> str | None:
@@ -52,13 +99,13 @@ def points_route(projection_id: int, layout_options: layouts.LayoutOptions) -> s
         return None
 
     def make() -> str | None:
-        names = cluster_names(projection_id) if layout_options.by == layouts.CLUSTER else {}
+        names = cluster_names(projection_id, layout_options.level) if layout_options.by == layouts.CLUSTER else {}
         with connection.reading(db()) as con:
             values = layouts.values_of(con, projection_id, pictures, layout_options, names)
         return None if values is None else layouts.version(pictures, values[0])
 
-    # A threshold of a term is what people say, of which `remembered` knows nothing.
-    of_labels = layout_options.by != layouts.CLUSTER and layout_options.by not in ask_cached(read.metadata_columns)
+    # A threshold of a term and the name of a cluster are what people say, of which `remembered` knows nothing.
+    of_labels = layout_options.by not in ask_cached(read.metadata_columns)
     known = layouts.version(pictures) if layout_options.layout == "projection" else None
     found = known or remembered(make, "points", projection_id, layout_options, whole(db()) if of_labels else "")
     return route(f"/atlas/points/{projection_id}", found, **layout_options.query) if found else None
@@ -66,13 +113,15 @@ def points_route(projection_id: int, layout_options: layouts.LayoutOptions) -> s
 
 def points_of(path: Path, projection_id: int, layout_options: layouts.LayoutOptions) -> bytes | None:
     """The points of a projection laid out as wished, as the canvas reads them. Any thread may ask."""
-    names = _names(outlines_of(path, projection_id)) if layout_options.by == layouts.CLUSTER else {}
+    found = _labelled(path, projection_id, layout_options.level) if layout_options.by == layouts.CLUSTER else None
+    names = {} if found is None else {group.number: group.name for group in found.groups}
     return layouts.points(path, projection_id, layout_options, names)
 
 
-def outlines_of(path: Path, projection_id: int) -> bytes | None:
+def outlines_of(path: Path, projection_id: int, level: int | None = None) -> bytes | None:
     """The clusters of a projection as `layouts.outlines` says them. Any thread may ask."""
-    return _outlines(path, cache_token(path), projection_id)
+    found = _labelled(path, projection_id, level)
+    return None if found is None else found.document()
 
 
 def save_part(token: str, part: str) -> bool:
@@ -99,10 +148,17 @@ _parts: OrderedDict[str, str] = OrderedDict()
 _lock = threading.Lock()
 
 
-def _names(outlines: bytes | None) -> dict[int, str]:
-    return {group["number"]: group["name"] for group in json.loads(outlines or '{"groups": []}')["groups"]}
+def _labelled(path: Path, projection_id: int, level: int | None) -> layouts.Outlines | None:
+    with connection.reading(path, wait=2.0) as con:
+        found = cluster_store.clusters(con, projection_id, level)
+    if found is None:
+        return None
+    outlined = _outlines(path, cache_token(path), projection_id, found.level, tuple(sorted(found.merged.items())))
+    return None if outlined is None else layouts.labelled_outlines(outlined, found)
 
 
 @lru_cache(maxsize=16)
-def _outlines(path: Path, token: str, projection_id: int) -> bytes | None:
-    return layouts.outlines(path, projection_id)
+def _outlines(path: Path, token: str, projection_id: int, level: int, merged: tuple) -> layouts.Outlines | None:
+    with connection.reading(path, wait=2.0) as con:
+        found = cluster_store.clusters(con, projection_id, level)
+    return None if found is None else layouts.find_outlines(path, projection_id, found)

@@ -7,4 +7,4 @@ https://iiif.io/api/image/3.0/
 
 from dashboard.data.iiif.originals import Original, original
 from dashboard.data.iiif.parameters import ImageError
-from dashboard.data.iiif.service import PROFILE, ImageResponse, image, info, part
+from dashboard.data.iiif.service import PROFILE, ImageResponse, image, info, part, tiles

@@ -70,6 +70,17 @@ def info(path: Path, image_id: int, address: str) -> dict[str, Any]:
     }
 
 
+def tiles(path: Path, image_id: int, address: str) -> dict[str, Any]:
+    """Where a viewer gets the tiles of an image whose service is at `address`: `info`, an info.json, or the address of
+    another institution's, with the `version` of the file; {} where there is no original."""
+    try:
+        found = original(path, image_id)
+        given = f"{found.service}/info.json" if found.service else info(path, image_id, address)
+    except ImageError:
+        return {}
+    return {"info": given, "version": found.version}
+
+
 def scale_factors(size: tuple[int, int]) -> list[int]:
     """1, 2, 4 … until one tile holds the whole picture."""
     factors = [1]

@@ -7,12 +7,12 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from dashboard.compute import permutation, words
-from dashboard.compute.contrast import Contrast
+from dashboard.compute import words
+from dashboard.compute.contrast import Contrast, permutation
 from dashboard.compute.methods import entry_of, registry
 from dashboard.data import cache
 from dashboard.drawing import markup, panels, tables
-from dashboard.state import controls, filter_bar, widgets
+from dashboard.state import controls, filter_bar, navigation, widgets
 from dashboard.views.aggregate import comparison, figures, grouping, summary
 from dashboard.views.aggregate.comparison import Choice, GroupComparison, Settings
 from dashboard.views.aggregate.figures import GroupFigures, Style, Unit
@@ -25,7 +25,7 @@ SHUFFLES = (500, 2000, 10_000)
 
 def page() -> None:
     """The page."""
-    st.title("Aggregate")
+    navigation.heading("aggregate")
     run = cache.run_in_view()
     stored = cache.methods(run.run_id)
     if stored.empty:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dashboard.compute import permutation
-from dashboard.compute.contrast import CLEAR, Contrast
+from dashboard.compute.contrast import CLEAR, Contrast, permutation
 from dashboard.drawing import panels
 from dashboard.drawing.text import inputs
 from dashboard.views.aggregate.comparison import Choice, GroupComparison, Settings

@@ -7,14 +7,14 @@ import streamlit as st
 
 from dashboard.data import cache
 from dashboard.drawing import markup
-from dashboard.state import filter_bar
+from dashboard.state import filter_bar, navigation
 from dashboard.views.attention import comparison, lookup, options, viewer
 from dashboard.views.attention.lookup import NoMaps
 
 
 def page() -> None:
     """The page. Of stored maps only those of the chosen layers and heads are read."""
-    st.title("Attention")
+    navigation.heading("attention")
     run, image_id = cache.current_run(), cache.current_image()
     if run is None or image_id is None:
         st.info("This page needs a run and an image. Make them with `python -m ingest run FOLDER`.")

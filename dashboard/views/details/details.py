@@ -13,7 +13,8 @@ from dashboard.compute import words
 from dashboard.data import cache, uploads
 from dashboard.drawing import markup
 from dashboard.drawing.panels import fitted
-from dashboard.state import controls, filter_bar
+from dashboard.state import controls, filter_bar, navigation
+from dashboard.state.busy import jobs
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.details import comparison, finding, recurring, results, similarity
 from dashboard.views.details.finding import DetailHits, Query
@@ -26,15 +27,18 @@ MOST, FIRST = 40, 12  # places
 
 def page() -> None:
     """The page."""
-    st.title("Details")
+    navigation.heading("details")
     run, image_id = cache.run_in_view(), cache.image_in_view()
     filtered = filter_bar.bar(run, "the part is searched for in these alone")
     if filtered.empty:
         return
     if run.run_id not in cache.runs_with_patches():
         st.info(
-            f"Run {run.run_id} has no patches to search in. `python -m ingest details --run {run.run_id}` adds them."
+            f"Run {run.run_id} has no patches to search in yet. They are made from the pictures once more, and take "
+            "about 20 kB a picture."
         )
+        arguments = ["details", "--run", str(run.run_id)]
+        jobs.offer(f"Patches of run {run.run_id}", arguments, "Prepare the search", "details_start")
         return
     if recurring.chosen():
         recurring.show(run, filtered)
@@ -45,7 +49,6 @@ def page() -> None:
 
 def search_part(run: RunRecord, image_id: int, filtered: Filtered) -> None:
     """A part, where it was found, and one of these places beside it."""
-    st.markdown("Draw a box round a hand, a seal, an ornament: where else does it occur?")
     left, below = st.container(horizontal=True, gap="large"), st.container()
     with left.container(width=400):
         query = ask(image_id)

@@ -19,6 +19,7 @@ from dashboard.selection import show as selecting
 from dashboard.selection.actions import examples
 from dashboard.selection.selection import Selection
 from dashboard.state import busy, controls, navigation
+from dashboard.state.busy import jobs
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.details import results
 from ingest.vision.details.recurring.grouping import DETAIL, SAME_PICTURE
@@ -53,12 +54,13 @@ def show(run: RunRecord, filtered: Filtered) -> None:
     selected.read_from_url(run.collection)
     searches, known = cache.recurring_searches(run.run_id), cache.recurring_details(run.run_id)
     if not searches:
-        st.info(
-            "Nothing has been searched for yet. "
-            f"`python -m ingest recurring --run {run.run_id}` searches the pictures against each other."
-        )
+        st.info("Nothing has been searched for yet: the pictures have to be searched against each other.")
+        search_more(run)
         return
-    st.html(markup.small(coverage(searches, cache.runs_with_patches().get(run.run_id, 0))))
+    pictures = cache.runs_with_patches().get(run.run_id, 0)
+    st.html(markup.small(coverage(searches, pictures)))
+    if searches[-1]["pictures"] < pictures and not searches[-1]["condition"]:
+        search_more(run)
     places = among(known, filtered)
     parts = {name: part for name, part in divided(places).items() if len(part)}
     if not parts:
@@ -98,6 +100,17 @@ def selection(run: RunRecord) -> None:
     selecting.show(Selection(run.collection, marked, known, name=f"recurring-{run.collection}"), "")
 
 
+def search_more(run: RunRecord) -> None:
+    """A button that searches for some minutes more."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        minutes = st.number_input("Minutes", 1, 10000, 10, key="recurs_minutes", width=120)
+        mirrored = st.toggle("In mirror image too", key="recurs_mirrored")
+    arguments = ["recurring", "--run", str(run.run_id), "--budget", f"{int(minutes)} minutes"]
+    arguments += ["--mirrored"] * mirrored
+    hint = "It stops by itself, and goes on there another time."
+    jobs.offer(f"Search for what recurs in run {run.run_id}", arguments, "Search", "recurs_start", hint=hint)
+
+
 def coverage(searches: list[dict[str, Any]], pictures: int) -> str:
     """How much of the run has been searched, in a sentence or two."""
     last = searches[-1]
@@ -109,7 +122,7 @@ def coverage(searches: list[dict[str, Any]], pictures: int) -> str:
     if not any(each["mirrored"] for each in searches):
         line += ", not in mirror image"
     if last["pictures"] < pictures and not last["condition"]:
-        line += "; the same command goes on where it was"
+        line += "; a further search goes on where it was"
     return f"{line}."
 
 

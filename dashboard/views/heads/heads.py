@@ -24,6 +24,7 @@ from dashboard.drawing.panels import MapStyle, Scene
 from dashboard.drawing.text import inputs
 from dashboard.selection import actions
 from dashboard.state import controls, filter_bar, navigation
+from dashboard.state.busy import jobs
 from dashboard.state.filter_bar import Filtered
 from ingest.vision import described
 from ingest.vision.colour_maps import colour_table
@@ -69,15 +70,13 @@ class View:
 
 def page() -> None:
     """The page."""
-    st.title("Heads")
+    navigation.heading("heads")
     follow()
     run = cache.run_in_view()
     known = [key for key in head_figures.STATISTICS if key in cache.head_statistics(run.run_id)]
     if not known:
-        st.info(
-            f"Run {run.run_id} holds no numbers about heads. `python -m ingest explain --run {run.run_id} "
-            f"--methods {'cls' if described.has_cls(run.measured, run.prefix_tokens) else 'received'}` adds them."
-        )
+        st.info(f"Run {run.run_id} holds no numbers about heads.")
+        offer_maps(run, described.has_cls(run.measured, run.prefix_tokens))
         return
     chosen = filter_bar.bar(run, "means are over these alone")
     if chosen.empty:
@@ -225,12 +224,16 @@ def one_head(view: View, table: pd.DataFrame, layer: int, head: int) -> None:
     with right:
         peaks(view, layer, head, method)
     if method is None:
-        st.info(
-            f"Run {view.number} holds no maps of single heads, so they cannot be drawn or compared. `python -m ingest "
-            f"explain --run {view.number} --methods {'cls' if view.has_cls else 'received'}` adds them."
-        )
+        st.info(f"Run {view.number} holds no maps of single heads, so they cannot be drawn or compared.")
+        offer_maps(view.run, view.has_cls)
     else:
         alike(view, layer, head, method)
+
+
+def offer_maps(run: RunRecord, has_cls: bool) -> None:
+    """A button that adds the attention of single heads, and the numbers about them."""
+    arguments = ["explain", "--run", str(run.run_id), "--methods", "cls" if has_cls else "received"]
+    jobs.offer(f"Attention of run {run.run_id}", arguments, "Add them", "heads_start")
 
 
 def standing(view: View, table: pd.DataFrame, row: Mapping[str, Any]) -> str:

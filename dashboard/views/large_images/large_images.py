@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shlex
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -24,6 +23,7 @@ from dashboard.selection import actions, selected
 from dashboard.selection import show as selecting
 from dashboard.selection.selection import Selection
 from dashboard.state import controls, filter_bar, navigation
+from dashboard.state.busy import jobs
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.large_images import exports
 from dashboard.views.large_images.patch_viewer import Box, Goal, Patch, viewer
@@ -43,7 +43,7 @@ MEANINGS = {
 
 def page() -> None:
     """The page."""
-    st.title("Large images")
+    navigation.heading("large_images")
     image_id = cache.current_image()
     image = None if image_id is None else cache.image(image_id)
     runs = [run for run in cache.patch_runs(image["collection"] if image else None) if run.images]
@@ -68,9 +68,9 @@ def nothing_yet() -> None:
     """What to type where there are no patches."""
     st.markdown(
         "No patches have been selected of these pictures yet. Of scans that are too large to be seen at once, this "
-        "page shows the places that are worth a look. Type this in a terminal, in the folder of the project:"
+        "page shows the places that are worth a look."
     )
-    st.code(f"python -m ingest patches FOLDER --db {shlex.quote(str(cache.db()))}", language="bash")
+    jobs.offer_for_collection("patches", "Select patches", "patches_start")
 
 
 def chosen_run(runs: list[PatchRunRecord]) -> PatchRunRecord:

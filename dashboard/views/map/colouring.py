@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import streamlit as st
 
 from dashboard.components import canvas
+from dashboard.compute.clusters import Group
 from dashboard.data import cache
 from dashboard.data.layouts import CLUSTER
 from dashboard.drawing import colours
 from dashboard.state import filter_bar, widgets
 from dashboard.state.widgets import Words
+from dashboard.views.map.clusters import LEVEL, level
 from ingest.vision.spaces import is_joint
 from store.atlas import Layout
 from store.counts import counted
@@ -30,16 +34,15 @@ def words_of(run: RunRecord, column: str | None) -> Words:
     """The words that the frames are coloured by, with the field for them and a way to filter by them."""
     if column != WORDS:
         return Words()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        asked = widgets.words_field(run, width=420)
-        if len(asked.wanted) == 1 and not asked.unwanted:
-            keep(run, asked)
+    asked = widgets.words_field(run)
+    if len(asked.wanted) == 1 and not asked.unwanted:
+        keep(run, asked)
     return asked
 
 
 def keep(run: RunRecord, asked: Words) -> None:
     """The way from words to the filter: those pictures of the run that are nearest to them."""
-    share = st.number_input("Nearest, in %", 0.1, 100.0, 10.0, 1.0, key="_map_nearest", format="%g", width=130)
+    share = st.number_input("Nearest, in %", 0.1, 100.0, 10.0, 1.0, key="_map_nearest", format="%g")
     count = max(1, round(run.images * share / 100))
     text = asked.wanted[0].text
     st.button(
@@ -68,12 +71,8 @@ def tint(
     def make() -> colours.Colours:
         if column == WORDS:
             return colours.colour(nearness(run, layout, asked), "number")
-        if column == CLUSTER and (clusters := cache.clusters(projection_id)) is not None:
-            names = cache.cluster_names(projection_id)
-            of = clusters.among(layout.ids).tolist()
-            found = colours.colour([names.get(number) for number in of], "text")
-            none = {"not given": "in no cluster"}
-            return replace(found, legend=[(none.get(name, name), tint, n) for name, tint, n in found.legend])
+        if column == CLUSTER and (found := cache.clusters(projection_id, level(projection_id))) is not None:
+            return of_clusters(found.among(layout.ids), cache.cluster_groups(projection_id, found.level))
         assert column is not None
         values = cache.catalogue_with_labels(run).set_index("image_id")[column].reindex(layout.ids)
         kind = cache.columns_with_labels(run)[column]
@@ -83,16 +82,29 @@ def tint(
     return cache.remembered(make, "map", projection_id, layout.version, run.run_id, state(run, column, asked))
 
 
+def of_clusters(of: np.ndarray, groups: Sequence[Group]) -> colours.Colours:
+    """Colours of pictures by their clusters (n,), 0 for none: those that somebody gave, else one after the other."""
+    names = {group.number: group.name for group in groups}
+    own = {group.number: group.colour for group in groups if group.colour}
+    found = colours.colour([names.get(number) for number in of.tolist()], "text")
+    tints = [own.get(number, tint) for number, tint in zip(of.tolist(), found.of, strict=True)]
+    by_name = {names[number]: colour for number, colour in own.items()} | {"not given": colours.UNKNOWN}
+    none = {"not given": "in no cluster"}
+    legend = [(none.get(name, name), by_name.get(name, tint), n) for name, tint, n in found.legend]
+    return replace(found, of=tints, legend=legend)
+
+
 def state(run: RunRecord, column: str | None, asked: Words) -> tuple[str, ...]:
-    """What the colours depend on: the column, the words, and the labels of a vocabulary, if the column is one: its
-    thresholds are what people say."""
+    """What the colours depend on: the column, the words, and what people say where the column is a vocabulary, which
+    has thresholds, or clusters, which have names."""
     wanted, unwanted = (tuple(each.text for each in texts) for texts in (asked.wanted, asked.unwanted))
     return (
         column or "",
         *wanted,
         "unlike",
         *unwanted,
-        cache.state() if column in cache.vocabulary_columns(run) else "",
+        cache.state() if column == CLUSTER or column in cache.vocabulary_columns(run) else "",
+        str(st.session_state.get(LEVEL)) if column == CLUSTER else "",
     )
 
 

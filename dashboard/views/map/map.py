@@ -1,6 +1,7 @@
 """The pictures laid out on a plane: near each other what the network finds alike."""
 
 import secrets
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -9,16 +10,19 @@ import streamlit as st
 
 from dashboard.components import canvas
 from dashboard.compute import words
+from dashboard.compute.arrangements.years import range_column
 from dashboard.data import cache
-from dashboard.data.layouts import CLUSTER, LayoutOptions, range_of
+from dashboard.data.layouts import CLUSTER, LayoutOptions
 from dashboard.drawing import charts, colours
 from dashboard.drawing.text import projections as projection_text
 from dashboard.selection import actions, selected
 from dashboard.selection import show as selecting
 from dashboard.selection.files import file_name
 from dashboard.selection.selection import Selection
-from dashboard.state import controls, filter_bar
-from dashboard.views.map import colouring, publication
+from dashboard.state import controls, filter_bar, url
+from dashboard.state.widgets import Words
+from dashboard.views.map import clusters as map_clusters
+from dashboard.views.map import colouring, drawers, publication, window
 from dashboard.views.map.publication import View
 from store.atlas import Layout
 from store.counts import counted
@@ -26,26 +30,35 @@ from store.errors import StoreError
 from store.records import RunRecord
 
 FIGURE = "map"
-HINT = "Nothing is selected yet. Draw a box or a lasso on the map, or filter the pictures above."
-WAYS = {"projection": "as projected", "grid": "grid", "time": "time line", "groups": "groups"}
+HINT = "Nothing is selected yet. Draw a box or a lasso on the map, or filter the pictures."
+WAYS = {
+    "projection": "as projected",
+    "grid": "grid",
+    "time": "time line",
+    "scale": "along a number",
+    "groups": "groups",
+}
 LAID_OUT = {
     "projection": "One unit is as long across as it is up.",
     "grid": "In the grid every picture has a cell of its own, as near as can be to where {method} has it: neighbours "
     "are kept, gaps and distances are not.",
     "time": "From left to right the pictures lie by {by}, to scale. Up and down only tells apart those of about the "
     "same {by}, with those near each other that {method} has near each other.",
+    "scale": "From left to right the pictures lie by {by}, to scale. Up and down only tells apart those of about the "
+    "same {by}, with those near each other that {method} has near each other.",
     "groups": "There is a block for each {by}, the largest first. Inside a block lie near each other those that "
     "{method} has near each other; how far a block is from another means nothing.",
 }
 RANGES = (
-    " Each lies at{middle}; one of which only an end is known (before 1750, after 1600) lies there, with an arrow to "
-    "the side that is open."
+    " Each lies at{middle}, with a bar below it over all of them; one of which only an end is known (before 1750, "
+    "after 1600) lies there, with an arrow to the side that is open."
 )
 CLUSTERS = (
-    "Outlines are clusters that {method} finds in this plane; another projection has others. A cluster is named by "
-    "metadata that its pictures have oftener than the others, or where there is none by the term of a vocabulary that "
-    "suits them best, and shows the picture whose features are nearest to their mean. Click a name to select its "
-    "pictures."
+    "Outlines are clusters that {method} finds in this plane; another projection has others. Where a large one is "
+    "divided, pictures between its parts go with the nearest. A cluster has the name that somebody gave it, or "
+    "else that of metadata that its pictures have oftener than the others, of the term of a vocabulary that suits "
+    "them best, or of its central picture, the one whose features are nearest to their mean, which it shows. "
+    "Click a name to select its pictures."
 )
 ELSEWHERE = "Clusters are outlined on the projection itself."
 
@@ -54,30 +67,31 @@ def page() -> None:
     """The page."""
     run = cache.run_in_view()
     selected.read_from_url(run.collection)
-    st.title("Map")
     projections = cache.projections(run.run_id)
     projections = projections[projections["points"] > 0]
     if projections.empty:
+        st.title("Map")
         st.info("This run has no map yet. The same `python -m ingest run` as before, with `--project umap`, makes it.")
         return
-    filtered = filter_bar.bar(run, "the others fade and cannot be selected")
-    wanted = filtered.ids
-    projection, layout_options, column, size, clusters = choose_view(run, projections)
-    layout = cache.layout(projection["projection_id"])
-    if layout is None:
-        raise StoreError("This projection has no points any more. Choose another one.")
-    asked = colouring.words_of(run, column)
+    place = window.open_window()
+    with place.bar:
+        filtered = filter_bar.bar(run)
+        projection, layout_options, clusters = choose_layout(run, projections)
+        layout = cache.layout(projection["projection_id"])
+        if layout is None:
+            raise StoreError("This projection has no points any more. Choose another one.")
+        column, asked, size = choose_colour(run, projection["projection_id"])
     tints = colouring.tint(layout, run, projection["projection_id"], column, asked)
     key = colouring.state(run, column, asked)
     column = colouring.title(column, asked)
-    above = st.container()
-    explain(run, projection, layout, layout_options, clusters, column)
     source = source_of(layout, projection["projection_id"], layout_options, clusters)
-    export(layout, source, projection, layout_options, tints, column, size, filtered)
-    st.header("Selection", anchor=False)
-    with above:
-        draw(layout, source, projection, tints, key, column, size, wanted)
-    selection(layout, filtered, run)
+    drawers.show(place, run, layout_options)
+    with place.bar, st.popover("About", icon=":material/info:", key="map_about"):
+        explain(run, projection, layout, layout_options, clusters, column)
+        export(layout, source, projection, layout_options, tints, column, size, filtered)
+    with place.canvas:
+        draw(layout, source, projection, tints, key, column, size, filtered.ids)
+    selection(place, layout, projection["projection_id"], filtered, run)
 
 
 def draw(
@@ -96,6 +110,7 @@ def draw(
         FIGURE,
         f"Map of {counted(len(layout.ids), 'picture')} by {projection_text.title(projection)}. "
         "They can be chosen by their metadata above.",
+        fill=True,
         tints=None
         if tints is None
         else cache.remembered(lambda: canvas.rgb(tints.of), "tints", source.points, layout.version, key),
@@ -118,8 +133,9 @@ def source_of(layout: Layout, projection_id: int, layout_options: LayoutOptions,
         thumb=cache.route("/thumb/{id}", layout.version),
         about=cache.route("/atlas/about/{id}", cache.version()),
         page=cache.route(page, layout.atlas) if layout.atlas else "",
-        clusters=cache.route(f"/atlas/clusters/{projection_id}", cache.version()) if clusters else "",
+        clusters=cache.clusters_route(projection_id, layout_options.level) if clusters else "",
         view=cache.route(f"/atlas/view/{token()}", "1"),
+        tiles=cache.route("/atlas/tiles/{id}", "1"),
     )
 
 
@@ -135,46 +151,61 @@ def mark(source: canvas.Source, layout: Layout) -> None:
         selected.choose(layout.ids[marked])
 
 
-def choose_view(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, LayoutOptions, str | None, float, bool]:
-    """Which projection, how it is laid out, which metadata column colours the frames, how large the pictures are, and
-    whether clusters are outlined."""
+def choose_layout(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, LayoutOptions, bool]:
+    """Which projection, how it is laid out, and whether clusters are outlined."""
     rows = {row["projection_id"]: row for row in projections.to_dict("records")}
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        labels = labels_of(rows)
-        chosen = controls.segmented_control(
-            "Projection", list(labels), key="projection", format_func=words.named(labels), words=words.named(labels)
-        )
+    labels = labels_of(rows)
+    named = {"format_func": words.named(labels), "words": words.named(labels)}
+    now = controls.option(list(labels), key="projection", **named)
+    with st.popover(labels[now], icon=":material/scatter_plot:", key="map_layout"):
+        chosen = controls.segmented_control("Projection", list(labels), key="projection", **named)
         projection = rows[chosen]
-        clustered = cache.clusters(projection["projection_id"]) is not None
-        columns = [*cache.grouping(run.collection), *cache.vocabulary_columns(run), *([CLUSTER] if clustered else [])]
-        layout_options = layout_options_of(run, columns)
-        column = controls.selectbox(
-            "Frame colour",
-            ["", *colouring.choices(run, columns)],
-            key="map_colour",
-            width=145,
-            format_func=lambda name: name or "none",
-        )
-        size = controls.slider("Picture size", 0.3, 3.0, 1.0, 0.1, key="map_size", format="%.1f ×", width=120)
+        layout_options = layout_options_of(run, columns_of(run, chosen))
+        clustered = cache.clusters(chosen) is not None
         flat = layout_options.layout == "projection"
         outlined = clustered and controls.toggle(
             "Clusters", key="clusters", disabled=not flat, help=None if flat else ELSEWHERE
         )
-    return projection, layout_options, column or None, size, outlined and flat
+    layout_options = replace(layout_options, level=map_clusters.level(chosen))
+    if clustered and (outlined or layout_options.by == CLUSTER or st.session_state.get("map_colour") == CLUSTER):
+        with st.popover("Clusters", icon=":material/workspaces:", key="map_clusters", on_change="rerun") as popover:
+            if popover.open:
+                map_clusters.drawer(run, chosen)
+    return projection, layout_options, outlined and flat
+
+
+def choose_colour(run: RunRecord, projection_id: int) -> tuple[str | None, Words, float]:
+    """Which column colours the frames, with the words that do, and how large the pictures are."""
+    with st.popover("Colour", icon=":material/palette:", key="map_look"):
+        column = controls.selectbox(
+            "Frame colour",
+            ["", *colouring.choices(run, columns_of(run, projection_id))],
+            key="map_colour",
+            format_func=lambda name: name or "none",
+        )
+        asked = colouring.words_of(run, column or None)
+        size = controls.slider("Picture size", 0.3, 3.0, 1.0, 0.1, key="map_size", format="%.1f ×")
+    return column or None, asked, size
+
+
+def columns_of(run: RunRecord, projection_id: int) -> list[str]:
+    """What pictures can be grouped and coloured by on a projection."""
+    clustered = cache.clusters(projection_id) is not None
+    return [*cache.grouping(run.collection), *cache.vocabulary_columns(run), *([CLUSTER] if clustered else [])]
 
 
 def layout_options_of(run: RunRecord, columns: list[str]) -> LayoutOptions:
     """How the pictures shall lie, and by which column."""
-    kinds = cache.metadata_columns(run.collection)
-    scales = [name for name, kind in kinds.items() if kind in ("number", "date") or range_of(name, kinds) == name]
-    by = {"projection": [], "grid": [], "time": scales, "groups": columns}
+    times, numbers = cache.time_columns(run.collection), cache.number_columns(run.collection)
+    # Links from when any number made a time line.
+    asked = [name for name in url.words("layout_by") if name in numbers and url.words("layout") == ["time"]]
+    by = {"projection": [], "grid": [], "time": [*times, *asked], "scale": numbers, "groups": columns}
     known = [name for name in WAYS if by[name] or name in ("projection", "grid")]
-    way = controls.selectbox("Layout", known, key="layout", format_func=words.named(WAYS), width=140)
+    way = controls.selectbox("Layout", known, key="layout", format_func=words.named(WAYS))
     if not by[way]:
         return LayoutOptions(way)
-    return LayoutOptions(
-        way, controls.selectbox("Along" if way == "time" else "By", by[way], key="layout_by", width=130)
-    )
+    along = "Along" if way in ("time", "scale") else "By"
+    return LayoutOptions(way, controls.selectbox(along, by[way], key="layout_by"))
 
 
 def labels_of(rows: dict[int, dict]) -> dict[int, str]:
@@ -220,7 +251,7 @@ def laid_out(run: RunRecord, layout_options: LayoutOptions, by: str, method: str
     text = LAID_OUT[layout_options.layout].format(by=by, method=method)
     if (
         layout_options.layout == "time"
-        and (name := range_of(layout_options.by, cache.metadata_columns(run.collection))) is not None
+        and (name := range_column(layout_options.by, cache.metadata_columns(run.collection))) is not None
     ):
         text += RANGES.format(middle=" the middle of its range of years" if layout_options.by == name else f" its {by}")
     several = {*cache.list_columns(), *cache.vocabulary_columns(run)}
@@ -303,16 +334,28 @@ def how_made(
     return lines
 
 
-def selection(layout: Layout, filtered: filter_bar.Filtered, run: RunRecord) -> None:
-    """What can be done with the pictures that are marked on the map, or without any with those that the filter
-    leaves."""
+def selection(
+    place: window.Window, layout: Layout, projection_id: int, filtered: filter_bar.Filtered, run: RunRecord
+) -> None:
+    """The panel with what can be done with the pictures that are marked on the map, or without any with those that the
+    filter leaves."""
     marked, sql = np.isin(layout.ids, selected.ids()), ""
+    left = 0 if filtered.ids is None else int(filtered.among(layout.ids).sum())
+    state = window.panel_state(len(selected.ids()), left)
+    with place.bar:
+        window.switch(state, len(selected.ids()), left)
+    if state == window.CLOSED:
+        selected.write_to_url(run.collection)
+        return
     if not marked.any() and filtered.ids is not None:
         marked = filtered.among(layout.ids)
         sql = filtered.where if marked.sum() == filtered.count else ""
     places = pd.DataFrame({"map_x": layout.xy[:, 0], "map_y": layout.xy[:, 1]}, index=layout.ids)
+    if cache.clusters(projection_id) is not None:
+        places["map_cluster"] = map_clusters.names_of(projection_id, layout.ids)
     ids, among, name = np.sort(layout.ids[marked]), np.sort(layout.ids), f"selection-{run.collection}"
-    selecting.show(Selection(run.collection, ids, among, places, name, sql), HINT)
+    with window.panel(place, state):
+        selecting.show(Selection(run.collection, ids, among, places, name, sql), HINT)
 
 
 page()

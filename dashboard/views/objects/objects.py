@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shlex
 from functools import partial
 
 import numpy as np
@@ -20,7 +19,8 @@ from dashboard.drawing import markup, tables
 from dashboard.selection import actions, selected
 from dashboard.selection import show as selecting
 from dashboard.selection.selection import Selection
-from dashboard.state import controls, filter_bar
+from dashboard.state import controls, filter_bar, navigation
+from dashboard.state.busy import jobs
 from store.counts import counted
 from store.objects import ObjectRunRecord
 
@@ -36,7 +36,7 @@ ORDERS = {
 
 def page() -> None:
     """The page."""
-    st.title("Objects")
+    navigation.heading("objects")
     runs = [run for run in cache.object_runs() if run.images]
     if not runs:
         nothing_yet()
@@ -59,9 +59,9 @@ def nothing_yet() -> None:
     """What to type where no objects were looked for."""
     st.markdown(
         "No objects have been looked for in these pictures yet. This page shows what stands out in each of them: boxes "
-        "that need no training. Type this in a terminal, in the folder of the project:"
+        "that need no training."
     )
-    st.code(f"python -m ingest objects FOLDER --db {shlex.quote(str(cache.db()))}", language="bash")
+    jobs.offer_for_collection("objects", "Look for objects", "objects_start")
 
 
 def chosen_run(runs: list[ObjectRunRecord]) -> ObjectRunRecord:

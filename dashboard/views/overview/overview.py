@@ -13,7 +13,8 @@ from dashboard.data import cache
 from dashboard.drawing import tables
 from dashboard.drawing.text import inputs
 from dashboard.selection import actions
-from dashboard.state import controls, filters, ordering
+from dashboard.state import controls, filters, navigation, ordering
+from dashboard.state.busy import jobs
 from dashboard.views.overview import readings
 from ingest.vision.described import one_line, usual_patches
 from store.counts import counted
@@ -26,12 +27,14 @@ DIVIDED = {";": "divided by semicolons", "|": "divided by bars", "json": "lists 
 def page() -> None:
     """The page."""
     collections, runs = cache.collections(), cache.runs()
-    st.title("Overview")
+    navigation.heading("")
     counts(collections, runs)
     wall(collections)
     st.header("Runs", anchor=False)
     if not runs:
-        st.info("No model has been run on this collection yet. `python -m ingest run` with the same folder does it.")
+        st.info("No model has been run on this collection yet.")
+        if len(collections):
+            jobs.offer_for_collection("run", "Run a model", "overview_run")
     for run in reversed(runs):
         show_run(run)
     show_collections(collections)

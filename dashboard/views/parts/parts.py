@@ -18,7 +18,7 @@ from dashboard.drawing import anatomy, figure, markup, panels
 from dashboard.drawing.panels import Panel
 from dashboard.drawing.text import inputs
 from dashboard.selection import actions
-from dashboard.state import controls, filter_bar, widgets
+from dashboard.state import controls, filter_bar, navigation, widgets
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.parts import patch_colours
 from dashboard.views.parts.patch_colours import MOST, Palette, Parts, Style
@@ -41,7 +41,7 @@ class Choice:
 
 def page() -> None:
     """The page."""
-    st.title("Parts")
+    navigation.heading("parts")
     run, image_id = cache.run_in_view(), cache.image_in_view()
     show = controls.segmented_control("Show", ["pictures", "network"], key="show", label_visibility="collapsed")
     if show == "network":
@@ -55,13 +55,18 @@ def page() -> None:
 
 def pictures(run: RunRecord, image_id: int) -> None:
     """Several pictures in one set of colours."""
-    st.markdown("Places of one colour, in whatever picture, are alike to the network.")
     filtered = filter_bar.bar(run, "the pictures below come from these alone")
     if filtered.empty:
         return
     choice = choose(run, image_id, filtered)
     style = choose_style()
-    found = attempt(run, "Running the network on the pictures …", lambda: patch_colours.find(run, choice.ids))
+    place, many = st.empty(), len(choice.ids)
+
+    def advance(done: int) -> None:
+        place.progress(done / many, f"The network runs on picture {done + 1} of {many} …")
+
+    found = attempt(run, "Loading the network …", lambda: patch_colours.find(run, choice.ids, advance))
+    place.empty()
     if found is None:
         return
     palette = found.foreground if style.foreground else found.everything

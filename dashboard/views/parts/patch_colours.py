@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,23 +63,22 @@ class Parts:
     seconds: float
 
 
-def find(run: RunRecord, ids: Sequence[int]) -> Parts | None:
-    """The parts of these images as the run's network sees them, computed now unless they were just before. None if not
-    one of them can be read. Raises whatever a network raises that cannot be used here."""
+def find(run: RunRecord, ids: Sequence[int], advance: Callable[[int], object] = lambda done: None) -> Parts | None:
+    """The parts of these images as the run's network sees them, computed now unless they were just before; `advance`
+    gets how many pictures are done. None if not one of them can be read. Raises whatever a network raises that cannot
+    be used here."""
     backbone = cache.backbone(run)
-    return cache.computed(lambda: _compute(run, backbone, ids), "parts", run.run_id, tuple(ids))
+    return cache.computed(lambda: _compute(run, backbone, ids, advance), "parts", run.run_id, tuple(ids))
 
 
-def _compute(run: RunRecord, backbone: Any, ids: Sequence[int]) -> Parts | None:
+def _compute(run: RunRecord, backbone: Any, ids: Sequence[int], advance: Callable[[int], object]) -> Parts | None:
     from ingest.vision.token_pca import TokenPCA, patch_tokens
 
-    known = [(image_id, cache.picture(image_id)) for image_id in ids]
-    start = time.perf_counter()
-    found = [
-        (image_id, seen, *patch_tokens(backbone, seen[0], run.fit, run.size, _size(image_id)))
-        for image_id, seen in known
-        if seen
-    ]
+    start, found = time.perf_counter(), []
+    for done, image_id in enumerate(ids):
+        advance(done)
+        if seen := cache.picture(image_id):
+            found.append((image_id, seen, *patch_tokens(backbone, seen[0], run.fit, run.size, _size(image_id))))
     seconds = time.perf_counter() - start
     if not found:
         return None

@@ -23,7 +23,7 @@ NEIGHBOURS = 12
 
 def page() -> None:
     """The page."""
-    st.title("Picture")
+    navigation.heading("picture")
     run, image_id = cache.current_run(), cache.current_image()
     image = None if image_id is None else cache.image(image_id)
     if image is None:

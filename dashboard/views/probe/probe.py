@@ -8,10 +8,10 @@ from typing import Any
 import streamlit as st
 from PIL import Image
 
-from dashboard.components.paste import paste
+from dashboard.components.crop.paste import paste
 from dashboard.data import uploads
 from dashboard.drawing import markup
-from dashboard.state import controls
+from dashboard.state import controls, navigation
 from dashboard.views.attention import lookup, viewer
 from dashboard.views.probe import networks
 from ingest.vision.geometry import FITS
@@ -19,7 +19,7 @@ from ingest.vision.geometry import FITS
 
 def page() -> None:
     """The page: a picture of one's own, a network, and the attention microscope."""
-    st.title("Probe")
+    navigation.heading("probe")
     own = bring()
     choice, fit = choose()
     if choice is None:

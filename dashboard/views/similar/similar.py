@@ -16,7 +16,7 @@ from dashboard import components
 from dashboard.components import crop
 from dashboard.components.card import regions
 from dashboard.components.crop import Box
-from dashboard.components.paste import paste
+from dashboard.components.crop.paste import paste
 from dashboard.compute import neighbours
 from dashboard.data import cache, uploads
 from dashboard.drawing import markup
@@ -25,7 +25,7 @@ from dashboard.drawing.text import sources
 from dashboard.selection import actions
 from dashboard.selection.actions import examples
 from dashboard.selection.actions.examples import Examples
-from dashboard.state import controls, filter_bar, widgets
+from dashboard.state import controls, filter_bar, navigation, widgets
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.similar import analyses, words
 from store.records import RunRecord
@@ -47,7 +47,7 @@ class Query:
 
 def page() -> None:
     """The page: what is asked, of which images, and the answer, whose pictures can each be searched with next."""
-    st.title("Similar")
+    navigation.heading("similar")
     run, image_id = cache.current_run(), cache.current_image()
     if run is None:
         st.info("This page needs a run. Make one with `python -m ingest run FOLDER`.")

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard.data import cache
 from dashboard.drawing import markup, tables
 from dashboard.selection import actions
+from dashboard.state import navigation
 from dashboard.state.url import Param
 from dashboard.views.sql import queries
 from store.counts import counted
@@ -25,7 +26,7 @@ _BY = ("artist", "creator", "author", "maker", "photographer", "movement", "scho
 def page() -> None:
     """The page. What the editor holds has been sent by Run, by an example or with the address, and is answered: the
     form keeps back what is still being typed, and the database can only be read here."""
-    st.title("SQL")
+    navigation.heading("sql")
     st.html(markup.editor("sql_query"))
     offered = examples()
     Param("sql_query", offered[0].sql, lambda texts: texts[0], lambda sql: [sql]).load()

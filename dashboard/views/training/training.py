@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.data import trainings
+from dashboard.data.results import trainings
 from dashboard.drawing import tables
-from dashboard.state import controls
-from dashboard.views.training import comparison, figures, patches, probes, views
+from dashboard.state import controls, navigation
+from dashboard.views.training import comparison, figures, patches, probes, starting, views
 from store.counts import counted
 
 NONE = "–"
@@ -21,21 +21,19 @@ Runs = Sequence[Mapping[str, Any]]
 
 def page() -> None:
     """The page."""
-    st.title("Training")
+    navigation.heading("training")
     runs = trainings.trainings()
     if not runs:
-        st.info(
-            "Nothing has been trained into this database yet. Type one of these, with a folder or settings of your own:"
+        st.info("Nothing has been trained into this database yet.")
+        starting.begin()
+        st.caption(
+            "The selection of patches in large pictures is trained by labels that a table has, and with a file of "
+            "settings:"
         )
-        ways = (
-            "# a network, on your pictures, without labels",
-            "python -m ingest train ssl FOLDER",
-            "# the selection of patches in large pictures, by labels that a table has",
-            "python -m ingest train ips --config examples/configs/megapixel-mnist.yml",
-        )
-        st.code("\n".join(ways), language="bash")
+        st.code("python -m ingest train ips --config examples/configs/megapixel-mnist.yml", language="bash")
         views.show(None)
         return
+    starting.begin()
     show_experiment(runs)
     run = pick(runs)
     beside = comparison.choose(run, runs)
@@ -115,9 +113,9 @@ def pick(runs: Runs) -> Mapping[str, Any]:
         "Training", list(by_number), key="training", format_func=lambda n: label(by_number[n]), width=520
     )
     run = by_number[number]
-    state = "finished" if run["finished_at"] is not None else "not finished: the same command goes on with it"
-    state += " (Ctrl+C stops it)" * (run["finished_at"] is None)
+    state = "finished" if run["finished_at"] is not None else "not finished"
     st.caption(f"{run['done']} of {counted(run['epochs'], 'epoch', 'epochs')} · seed {run['seed']} · {state}")
+    starting.go_on(run)
     with st.expander("Settings", icon=":material/settings:"):
         st.json(run["config"])
     return run

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from dashboard.data import cache, evaluations
+from dashboard.data import cache
+from dashboard.data.results import evaluations
 from dashboard.drawing import markup, panels
 from dashboard.drawing.panels import MapStyle, Scene
 from dashboard.views.trust import figures

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 import pandas as pd
@@ -10,11 +9,13 @@ import streamlit as st
 
 from dashboard.compute import words
 from dashboard.compute.rows import records
-from dashboard.data import cache, evaluations
+from dashboard.data import cache
+from dashboard.data.results import evaluations
 from dashboard.drawing import head_figures, tables
 from dashboard.drawing.panels import file_stem
 from dashboard.selection import actions
 from dashboard.state import controls, navigation
+from dashboard.state.busy import jobs
 from dashboard.views.trust import examples, figures
 from dashboard.views.trust.examples import Chosen
 from ingest.vision.evaluation.measures import MEASURES, SIZES
@@ -31,17 +32,18 @@ SPLITS = {
     "choosing": "the half by which a map is chosen",
 }
 ANY_SIZE = "all"
+MASKS = "masks:"
 
 
 def page() -> None:
     """The page."""
-    st.title("Trust")
+    navigation.heading("trust")
     run = cache.run_in_view()
     found = evaluations.of_run(run.run_id)
     if not found:
         st.info(
             "Where it is known what a picture shows, one can count how often a map shows it too. Nothing has been "
-            f"evaluated for run {run.run_id} yet: ask a question below, and type its line."
+            f"evaluated for run {run.run_id} yet: ask a question below."
         )
         ask(run, opened=True)
         return
@@ -132,8 +134,7 @@ def show_ranking(run: RunRecord, evaluation: dict[str, Any], table: pd.DataFrame
     if "random weights" in shown:
         notes.append("random weights: the same network before it learnt anything, the mean over a layer's heads")
     else:
-        command = command_of(run, evaluation["truth"], evaluation["condition"])
-        notes.append(f"for the baseline of random weights type: {command} --random-weights")
+        notes.append("for the baseline of random weights, measure once more below")
     if "p (Holm)" in shown:
         notes.append("p: of being no better than chance, corrected for all maps that were looked at")
     st.caption(words.plain("; ".join(notes) + "."))
@@ -238,23 +239,36 @@ def show_examples(chosen: Chosen, metric: str, evaluation: dict[str, Any]) -> No
 
 
 def ask(run: RunRecord, opened: bool = False) -> None:
-    """The line to type for a truth of one's own: regions that were drawn, a tag, a column of boxes, masks."""
+    """A truth of one's own, and the button that measures by it: regions that were drawn, a tag, a column of boxes,
+    masks."""
     with st.expander("Ask a question of your own", expanded=opened, icon=":material/help:"):
         offered = truths(run)
         st.markdown(
             "Which head agrees with you about faces, or ships, or hands? Draw them on the page **Picture** as regions "
-            "with a note, some dozens of them in as many pictures as you can. Then choose the note here and type the "
-            "line."
+            "with a note, some dozens of them in as many pictures as you can. Then choose the note here."
         )
         truth = st.selectbox("Truth", offered, key="trust_question", format_func=lambda each: offered[each], width=420)
-        st.code(command_of(run, truth), language="bash")
-        st.caption(
-            words.plain(
-                "With --random-weights the pictures pass through the network once more, for the baseline of the same "
-                "network with random weights. --faithfulness 3 adds deletion and insertion of the three best maps, "
-                "which takes long."
-            )
-        )
+        if truth == MASKS:
+            folder = st.text_input(
+                "Folder of the masks", key="trust_masks", width=420, placeholder="/home/me/masks",
+                help="Files that go by the names of the pictures, white on black.",
+            )  # fmt: skip
+            truth += folder.strip()
+        random = st.toggle(
+            "Compare with random weights", key="trust_random", value=True,
+            help="The pictures pass through the same network once more, before it has learnt anything: what it does "
+            "better than that, it has learnt.",
+        )  # fmt: skip
+        faithful = st.toggle(
+            "Deletion and insertion, of the three best maps", key="trust_faithful",
+            help="Does the network go by what they mark? It takes long: some 140 passes for each map and picture.",
+        )  # fmt: skip
+        arguments = ["evaluate", "--run", str(run.run_id), "--truth", truth]
+        arguments += ["--random-weights"] * random + ["--faithfulness", "3"] * faithful
+        if truth == MASKS:
+            st.caption("Name the folder of the masks.")
+            return
+        jobs.offer(f"Evaluation of run {run.run_id}", arguments, "Measure", "trust_start")
 
 
 def truths(run: RunRecord) -> dict[str, str]:
@@ -274,14 +288,7 @@ def truths(run: RunRecord) -> dict[str, str]:
     for column, kind in cache.metadata_columns(run.collection).items():
         if kind == "text" and "box" in column.casefold():
             found[f"boxes:{column}"] = f"boxes in the column {column}"
-    return found | {"masks:FOLDER": "a folder of masks that go by the names of the pictures"}
-
-
-def command_of(run: RunRecord, truth: str, condition: str = "") -> str:
-    """What to type for an evaluation."""
-    parts = ["python", "-m", "ingest", "evaluate", "--run", str(run.run_id), "--truth", truth]
-    parts += ["--where", condition] if condition else []
-    return shlex.join([*parts, "--db", str(cache.db())])
+    return found | {MASKS: "a folder of masks that go by the names of the pictures"}
 
 
 page()

@@ -10,7 +10,7 @@ from dashboard.compute import words
 from dashboard.compute.words import plain
 from dashboard.data import cache
 from dashboard.selection import actions
-from dashboard.state import controls, filter_bar
+from dashboard.state import controls, filter_bar, navigation
 from dashboard.views.vocabulary import checking, hierarchy, making
 from dashboard.views.vocabulary.precision import steps
 from dashboard.views.vocabulary.scored import ScoredTerm, scored
@@ -27,7 +27,7 @@ STRIPS = ("sure to unsure", "surest", "at the threshold")
 
 def page() -> None:
     """The page."""
-    st.title("Vocabulary")
+    navigation.heading("vocabulary")
     run = cache.run_in_view()
     making.report()
     known = {each.name: each for each in cache.vocabularies(run.run_id)}

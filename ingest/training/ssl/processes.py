@@ -1,4 +1,4 @@
-"""One training in several processes: those that torchrun has started, on this machine or on several."""
+"""One training in several processes: those that torchrun or Ray Train has started, on this machine or on several."""
 
 from __future__ import annotations
 
@@ -23,14 +23,18 @@ class Processes:
     rank: int
     count: int
     device: str
+    met: bool = True  # by `join`, and not before it by whoever has started this process
 
     @staticmethod
     def join(device: str) -> Processes:
-        """Meet the other processes, if torchrun has started any. ValueError for a device that is not there."""
+        """Meet the other processes, if torchrun or Ray Train has started any. ValueError for a device that is not
+        there."""
         count, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
         chosen = choose_device(device)
         if count == 1:
             return Processes(0, 1, chosen)
+        if torch.distributed.is_initialized():
+            return Processes(torch.distributed.get_rank(), torch.distributed.get_world_size(), chosen, met=False)
         if chosen.startswith("cuda"):
             chosen = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
             torch.cuda.set_device(chosen)
@@ -39,7 +43,7 @@ class Processes:
 
     def leave(self) -> None:
         """At the end."""
-        if self.count > 1:
+        if self.count > 1 and self.met:
             torch.distributed.destroy_process_group()
 
     @property

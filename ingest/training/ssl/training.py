@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from ingest.sources.listing import Listing
 from ingest.sources.registry import list_source
 from ingest.sources.request import Request
 from ingest.task import Task
-from ingest.training.checkpoints import MODEL, Row, load_checkpoint, save_checkpoint, write_atomically
+from ingest.training.checkpoints import MODEL, Row, load_checkpoint, only_one, save_checkpoint, write_atomically
 from ingest.training.progress import peak_memory, seed_of
 from ingest.training.ssl.clutter import ClutteredPictures
 from ingest.training.ssl.config import SSLConfig
@@ -81,14 +82,18 @@ class _Work:
 
     def all(self) -> dict[str, Any]:
         """The whole of it."""
-        own, job, began = self.config.training, self.job, time.monotonic()
+        began = time.monotonic()
         self.pictures, self.listing = self._pictures()
-        self.maker = ViewMaker(self.pictures, self.config.views, own.seed)
+        self.maker = ViewMaker(self.pictures, self.config.views, self.config.training.seed)
         self.labels = self._labels()
         self.groups = self._batches_an_epoch()
         self.trainer = self._trainer()
+        with only_one(self.job.folder) if self.processes.first else nullcontext():
+            return self._train(began)
+
+    def _train(self, began: float) -> dict[str, Any]:
+        own, job = self.config.training, self.job
         probes = chosen_probes(self.pictures.tasks, self.config.probes)
-        job.folder.mkdir(parents=True, exist_ok=True)
         text = self.config.model_dump_json()
         done, self.history = load_checkpoint(job.folder, self.trainer, text)
         self.saved = done

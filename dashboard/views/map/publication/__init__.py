@@ -55,7 +55,7 @@ def page(path: Path, view: View, most: int = MOST) -> bytes:
     tints = None if view.frames is None else canvas.rgb(view.frames)
     given = {
         "canvas": canvas.described(
-            replace(view.source, view=""),
+            replace(view.source, view="", tiles=""),
             f"Map of {counted(len(shown), 'picture')}",
             tints,
             **view.looks,
@@ -66,7 +66,9 @@ def page(path: Path, view: View, most: int = MOST) -> bytes:
         "captions": [_short(caption) for caption in shown["caption"]],
         **table(shown["metadata"].tolist()),
         "points": _base64(layouts.points(path, view.projection_id, view.layout_options) or b""),
-        "clusters": _base64(layouts.outlines(path, view.projection_id) or b"") if view.source.clusters else "",
+        "clusters": _base64(layouts.outlines(path, view.projection_id, view.layout_options.level) or b"")
+        if view.source.clusters
+        else "",
         "pages": {name: _base64(data) for name, data in pages.items()},
         "thumbs": {image_id: _base64(data) for image_id, data in thumbs.items()},
     }

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dashboard.compute import permutation
-from dashboard.compute.permutation import Comparison
+from dashboard.compute.contrast import permutation
+from dashboard.compute.contrast.permutation import Comparison
 from ingest.vision.geometry import Frame
 
 CLEAR = 0.05  # a corrected p below it counts as a difference

@@ -1,0 +1,107 @@
+"""Starting a training here, going on with one, and running what it has trained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from dashboard.compute import words
+from dashboard.data import cache, jobs
+from dashboard.data.results import trainings
+from dashboard.state.busy import jobs as work
+
+AUGMENTATIONS = {
+    "photographs": "colour photographs, paintings",
+    "prints": "prints and drawings",
+    "binary": "black and white",
+    "none": "nothing is changed",
+}
+NO_LABEL = "–"
+CLASSES = 2, 60  # a column by which neighbours can agree has at least and at most so many values
+BATCH = 32  # pictures of a step, unless there are fewer
+COMMAND = {"ssl": ("train", "ssl"), "ips": ("train", "ips")}
+
+
+def begin() -> None:
+    """Fields for a training of the collection in view, and its button."""
+    run = cache.current_run()
+    source = None if run is None else cache.source_of(run.collection)
+    if run is None or source is None:
+        return
+    with st.expander("Train a network on this collection", icon=":material/school:", expanded=is_starting()):
+        st.markdown(
+            "A network that has seen photographs can go on learning from your pictures, without labels: it learns that "
+            "two views of one picture are the same. It takes minutes for some hundred pictures, and a night for ten "
+            "thousand. The result is a network to run like any other."
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            name = st.text_input("Name", clean(run.collection), key="train_name", width=200, max_chars=60)
+            augment = st.selectbox(
+                "The pictures are", list(AUGMENTATIONS), key="train_augment", format_func=words.named(AUGMENTATIONS),
+                help="How views are drawn: of prints no hues are invented, and none is mirrored.", width=230,
+            )  # fmt: skip
+            epochs = st.number_input(
+                "Epochs", 1, 1000, 10, key="train_epochs", help="How often all are seen.", width=120
+            )
+            label = st.selectbox(
+                "Does it learn?", [NO_LABEL, *labels(run.collection)], key="train_label",
+                help="A column by which to measure how often the most similar pictures agree. Nothing is learned from "
+                "it.", width=200,
+            )  # fmt: skip
+            probes = st.number_input(
+                "Attention after every", 0, 1000, 2, key="train_probes", width=200,
+                help="So many epochs, the attention of eight pictures is stored; 0: never.",
+            )  # fmt: skip
+        arguments = ["train", "ssl", source, "--collection", run.collection, "--name", clean(name) or "training"]
+        arguments += ["--augment", augment, "--epochs", str(int(epochs))]
+        pictures = len(cache.images(run.collection))
+        arguments += ["--batch-size", str(pictures)] if pictures < BATCH else []
+        arguments += ["--label", label] if label != NO_LABEL else []
+        arguments += ["--probe-every", str(int(probes))] if probes else []
+        work.offer(f"Training of {clean(name)}", arguments, "Start the training", "train_start")
+
+
+def is_starting() -> bool:
+    """Whether a training is under way of which no epoch is measured yet, so that it stands nowhere else."""
+    begun = {f"Training of {each['name']}" for each in trainings.trainings()}
+    return any(
+        job.title.startswith("Training of ") and job.title not in begun and jobs.is_running(job)
+        for job in jobs.jobs(cache.db())
+    )
+
+
+def go_on(training: Mapping[str, Any]) -> None:
+    """A button for a training that has not come to its end, or for the network of one that has."""
+    if training["kind"] not in COMMAND:
+        return
+    if training["finished_at"] is None:
+        settings = jobs.write_settings(cache.db(), training["config"])
+        arguments = [*COMMAND[training["kind"]], "--config", str(settings), "--name", training["name"]]
+        arguments += ["--out", training["folder"]]
+        hint = "It goes on after its last whole epoch, as if it had never stopped."
+        work.offer(f"Training of {training['name']}", arguments, "Go on", "train_on", hint=hint)
+    elif training["kind"] == "ssl" and not training["experiment"]:
+        data = training["config"]["data"]
+        arguments = ["run", data["source"], "--model", training["folder"]]
+        arguments += ["--collection", data["collection"]] if data["collection"] else []
+        work.offer(
+            f"Run of {training['name']}", arguments, "Run it on its pictures", "train_run",
+            hint="The network becomes a run beside the others: map, search, heads.",
+        )  # fmt: skip
+
+
+def labels(collection: str) -> list[str]:
+    """The columns that sort the pictures into a few classes."""
+    images = cache.images(collection)
+    columns = [name for name, kind in cache.metadata_columns(collection).items() if kind != "JSON"]
+    values = {name: {metadata.get(name) for metadata in images["metadata"]} - {None, ""} for name in columns}
+    least, most = CLASSES
+    return [name for name, found in values.items() if least <= len(found) <= min(most, max(least, len(images) // 3))]
+
+
+def clean(name: str) -> str:
+    """A name that a training can have: no slash and no @."""
+    return re.sub(r"[@/\\]+", "-", name).strip()
