@@ -66,7 +66,7 @@ def show(page, meant: str | None) -> None:
         explain(problem)
     else:
         try:
-            run(page, needs)
+            run(page, needs, meant)
         except errors.StoreError as error:
             explain(error)
 
@@ -106,7 +106,7 @@ def link_to_all_pages() -> None:
                 navigation.link(word, page.title, icon=page.icon)
 
 
-def run(page, needs: str) -> None:
+def run(page, needs: str, meant: str | None) -> None:
     """The page, or what is to be said while it has nothing to show."""
     if cache.collections().empty and needs != "file":
         empty("There are no pictures in this database yet.")
@@ -116,7 +116,7 @@ def run(page, needs: str) -> None:
         empty("The collection of this run has no pictures.")
     else:
         selected.read_from_url_anywhere()
-        dock.show()
+        dock.show(below=meant == "map")
         dialogs.show_waiting()
         with not_found.watched():
             page.run()

@@ -56,11 +56,8 @@ def cluster_groups(projection_id: int, level: int | None = None) -> list[Group]:
 
 def label_cluster(projection_id: int, level: int, cluster: int, name: str, colour: str) -> None:
     """Give a cluster a name and a colour, '' for none; its level is then the one that is shown at first."""
-    with editing(
-        f"cluster named “{name.strip()}”" if name.strip() else "name and colour of a cluster",
-        "cluster_label",
-        "cluster_level",
-    ) as con:
+    words = f"cluster named “{name.strip()}”" if name.strip() else "name and colour of a cluster"
+    with editing(words, "cluster_label", "cluster_level") as con:
         cluster_store.label(con, projection_id, level, cluster, name, colour)
         cluster_store.choose(con, projection_id, level)
 

@@ -18,6 +18,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const parts = [data.selected ? selection(data, send, dock) : null, data.undo || data.redo ? journal(data, send) : null];
   dock.replaceChildren(...parts.filter(Boolean));
   dock.hidden = !dock.childElementCount;
+  dock.classList.toggle("below", data.below);
   if (!dock.popover) dock.popover = "manual";
   if (!dock.hidden && !dock.matches(":popover-open")) dock.showPopover();
   if (dock.hidden && dock.matches(":popover-open")) dock.hidePopover();

@@ -32,8 +32,9 @@ SHORT = {
 PLACE = "<style>.st-key-dock_place {position: absolute; height: 0; width: 0}</style>"
 
 
-def show() -> None:
-    """The line. To be called before a page, since what it does comes first."""
+def show(below: bool = False) -> None:
+    """The line. To be called before a page, since what it does comes first. `below` for a page that has controls of its
+    own at the top."""
     undo, redo = edits.at_hand()
     count = len(selected.ids())
     offered = [{**each, "short": SHORT[each["key"]]} for each in actions.offered() if each["key"] in FOR_MANY]
@@ -44,6 +45,7 @@ def show() -> None:
         "undo": undo and undo.words,
         "redo": redo and redo.words,
         "dialog": dialogs.waiting(),
+        "below": below,
         "cookie": [edits.COOKIE, edits.word()],
     }
     with st.container(key="dock_place"):
