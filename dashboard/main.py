@@ -14,6 +14,8 @@ import streamlit as st  # noqa: E402
 
 from dashboard.compute import words  # noqa: E402
 from dashboard.data import cache  # noqa: E402
+from dashboard.selection import selected  # noqa: E402
+from dashboard.selection.actions import dialogs, dock  # noqa: E402
 from dashboard.state import (  # noqa: E402
     navigation,
     not_found,
@@ -73,7 +75,7 @@ def show(page, meant: str | None) -> None:
         explain(problem)
     else:
         try:
-            run(page, needs)
+            run(page, needs, meant)
         except errors.StoreError as error:
             explain(error)
 
@@ -113,7 +115,7 @@ def link_to_all_pages() -> None:
                 navigation.link(word, page.title, icon=page.icon)
 
 
-def run(page, needs: str) -> None:
+def run(page, needs: str, meant: str | None) -> None:
     """The page, or what is to be said while it has nothing to show."""
     if cache.collections().empty and needs != "file":
         empty("There are no pictures in this database yet.")
@@ -122,8 +124,12 @@ def run(page, needs: str) -> None:
     elif needs == "run" and st.session_state.get("image") is None:
         empty("The collection of this run has no pictures.")
     else:
+        selected.read_from_url_anywhere()
+        dock.show(below=meant == "map")
+        dialogs.show_waiting()
         with not_found.watched():
             page.run()
+        selected.write_to_url_anywhere()
 
 
 def empty(sentence: str) -> None:

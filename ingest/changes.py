@@ -23,7 +23,7 @@ from ingest.task import Task
 from ingest.vision import pages
 from ingest.vision.loader import BadImage
 from ingest.vision.paths import file_and_part, named_box, named_page, page_name, raw_name
-from store import read, write
+from store import read, removals, write
 from store.connection import reading, writing
 from store.records import StoredImage
 
@@ -134,8 +134,9 @@ def gone_and_changed(folder: Path, known: StoredImages) -> tuple[list[str], list
 
 
 def prune(db: Path, collection: str | None, sure: bool = False) -> dict[str, Any]:
-    """Forget the pictures of a collection whose files are gone, with all that hangs on them, and the failures of files
-    that are gone. Returns what `--json` prints. SourceError as `prunable`."""
+    """Forget the pictures of a collection whose files are gone, with all that hangs on them, what is known of pictures
+    that were removed on a page, and the failures of files that are gone. Returns
+    what `--json` prints. SourceError as `prunable`."""
     row, known, gone = prunable(db, collection, sure)
     folder = Path(row["source"] or ".")
     with writing(db) as con:
@@ -144,8 +145,10 @@ def prune(db: Path, collection: str | None, sure: bool = False) -> dict[str, Any
         past = [path for path in failed if "://" not in path and not _exists(folder, path)]
         write.delete_images(con, [known[name].image_id for name in gone])
         write.clear_failures(con, row["collection_id"], [*gone, *past])
+        removed = removals.prune(con, row["collection_id"])
     left = len(known) - len(gone)
-    return {"db": str(db), "collection": row["name"], "pruned": gone, "failures": len(past), "left": left}
+    found = {"db": str(db), "collection": row["name"], "pruned": gone, "removed": removed}
+    return found | {"failures": len(past), "left": left}
 
 
 def prunable(db: Path, collection: str | None, sure: bool = False) -> tuple[dict[str, Any], StoredImages, list[str]]:

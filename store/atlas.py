@@ -141,7 +141,7 @@ def layout(con: Connection, projection_id: int) -> Layout | None:
     collection_id, atlas, number = found
     query = """
         SELECT image_id, p.x, p.y, i.width, i.height, i.sha256, coalesce(a.place, -1)::INTEGER AS place
-        FROM point p JOIN image i USING (image_id)
+        FROM points p JOIN image i USING (image_id)
         LEFT JOIN atlas_place a ON a.image_id = p.image_id AND a.atlas_id = $atlas
         WHERE p.projection_id = $id ORDER BY place, image_id
     """

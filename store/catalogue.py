@@ -9,11 +9,13 @@ are DECIMAL(18, n), which keeps the zeros. Blank strings are NULL.
 """
 
 import re
+from collections.abc import Iterable
 
 import duckdb
 
 from store import keywords
 from store.identifiers import quoted, text_at
+from store.present import DESCRIBED, SHOWN
 from store.rows import fetch
 
 __all__ = ["OWN", "column_names", "quoted", "rebuild", "text_at"]
@@ -46,7 +48,7 @@ _INSPECT = f"""
     WITH entry AS (
         SELECT image_id, unnest(map_keys(m)) AS key, nullif(trim(unnest(map_values(m))), '') AS value,
             generate_subscripts(map_keys(m), 1) AS position
-        FROM (SELECT image_id, metadata::MAP(VARCHAR, VARCHAR) AS m FROM image WHERE image_id >= $since)
+        FROM (SELECT image_id, metadata::MAP(VARCHAR, VARCHAR) AS m FROM {DESCRIBED} WHERE image_id >= $since)
     ),
     measured AS (
         SELECT *, TRY_CAST(value AS DOUBLE) AS number, length(regexp_extract(value, '[.]([0-9]+)$', 1)) AS decimals
@@ -67,9 +69,10 @@ _INSPECT = f"""
 """
 
 
-def rebuild(con: duckdb.DuckDBPyConnection, since: int | None = None) -> None:
+def rebuild(con: duckdb.DuckDBPyConnection, since: int | None = None, anew: bool = False) -> None:
     """Make the views fit the metadata there is; inside the caller's transaction. With `since`, only images from that id
-    on are new: where the columns fit them already, the metadata of all others need not be read again."""
+    on are new: where the columns fit them already, the metadata of all others need not be read again. With `anew` the
+    views are written again in any case."""
     columns = fetch(con, "SELECT position, key, name, type, separator FROM catalogue_column ORDER BY position")
     typed = [(place, key, name, kind) for place, key, name, kind, _ in columns]
     if since is None or not _fits(typed, fetch(con, _INSPECT, {"since": since})):
@@ -82,8 +85,36 @@ def rebuild(con: duckdb.DuckDBPyConnection, since: int | None = None) -> None:
     if typed != [column[:4] for column in columns] or keywords.is_due(con, since):
         lists = keywords.separators(con, [key for _, key, _, kind in typed if kind == "VARCHAR"])
     fitting = [(place, key, name, kind, lists.get(key)) for place, key, name, kind in typed]
-    if fitting != columns:
+    if anew or fitting != columns:
         _replace(con, fitting)
+
+
+def refit(con: duckdb.DuckDBPyConnection, keys: Iterable[str], image_ids: Iterable[int]) -> None:
+    """The same after these images got other values under these keys: nothing is read again where it is plain that a
+    column of text stays one, since another cell is neither number nor date, and one of numbers fits what is new."""
+    kinds = dict(fetch(con, "SELECT key, type FROM catalogue_column"))
+    ids = [int(each) for each in image_ids]
+    for key in dict.fromkeys(keys):
+        kind, text = kinds.get(key), text_at("metadata", key)
+        if kind == "VARCHAR":
+            query = f"""
+                SELECT 1 FROM images WHERE {text} IS NOT NULL AND NOT regexp_full_match({text}, '{_NUMBER}')
+                    AND NOT regexp_full_match({text}, '{_DATE}') LIMIT 1
+            """
+            fits = bool(fetch(con, query))
+        elif kind is not None:
+            back = f"TRY_CAST({text} AS {kind})"
+            unlike = f"OR {back}::VARCHAR <> {text}" if kind in ("BIGINT", "DATE") else ""
+            query = f"""
+                SELECT 1 FROM images WHERE image_id IN (SELECT unnest(?::BIGINT[])) AND {text} IS NOT NULL
+                    AND ({back} IS NULL {unlike}) LIMIT 1
+            """
+            fits = not fetch(con, query, [ids])
+        else:
+            fits = False
+        if not fits:
+            rebuild(con)
+            return
 
 
 def _fits(columns: list[tuple[int, str, str, str]], added: list[tuple[str, str | None]]) -> bool:
@@ -111,7 +142,7 @@ def _replace(con: duckdb.DuckDBPyConnection, columns: list[tuple[int, str, str, 
     typed = [f"TRY_CAST({text_at('i.metadata', key)} AS {kind}) AS {quoted(name)}" for _, key, name, kind, _ in columns]
     con.execute(f"""
         CREATE OR REPLACE VIEW catalogue AS SELECT {", ".join(["i.image_id", "c.name AS collection", "i.path", *typed])}
-        FROM image i JOIN collection c USING (collection_id)
+        FROM {SHOWN} i JOIN collection c USING (collection_id)
     """)
     keywords.replace_view(con, {key: (name, sep) for _, key, name, _, sep in columns if sep is not None})
 

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from store.identifiers import json_at, literal, text_at
+from store.present import DESCRIBED, SHOWN
 from store.rows import fetch, one
 
 SEPARATORS = ("|", ";")
@@ -29,9 +30,9 @@ WHOLE = {
     "descrizione", "descripcion", "notes", "note", "comment", "comments", "url", "uri", "link", "file",
 }  # fmt: skip
 
-_CELLS = """
+_CELLS = f"""
     SELECT image_id, unnest(map_keys(m)) AS key, unnest(map_values(m)) AS cell
-    FROM (SELECT image_id, metadata::MAP(VARCHAR, JSON) AS m FROM image WHERE image_id % $step = 0)
+    FROM (SELECT image_id, metadata::MAP(VARCHAR, JSON) AS m FROM {DESCRIBED} WHERE image_id % $step = 0)
 """
 _FIND = f"""
     WITH entry AS (
@@ -95,7 +96,7 @@ def replace_view(con: duckdb.DuckDBPyConnection, lists: Mapping[str, tuple[str, 
     once = "list_filter(parts, lambda part, place: part <> '' AND list_position(parts, part) = place)"
     parts = [
         f"SELECT image_id, {literal(name)} AS key, unnest({once}) AS value FROM ("
-        f"SELECT image_id, list_transform({_pieces(key, separator)}, lambda part: trim(part)) AS parts FROM image)"
+        f"SELECT image_id, list_transform({_pieces(key, separator)}, lambda part: trim(part)) AS parts FROM {SHOWN})"
         for key, (name, separator) in lists.items()
     ]
     parts = parts or ["SELECT image_id, path AS key, path AS value FROM image WHERE false"]

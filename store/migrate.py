@@ -9,7 +9,7 @@ from store.errors import DatabaseNewer, DatabaseOlder, NotADatabase
 from store.rows import fetch, now, one
 
 FOLDER = Path(__file__).parent / "migrations"
-REBUILT = (11,)  # the migrations after which the views of the metadata are made anew
+REBUILT = (22,)  # the migrations after which the views of the metadata are made anew
 
 
 def steps(folder: Path = FOLDER) -> list[tuple[int, Path]]:
@@ -32,7 +32,7 @@ def apply(con: duckdb.DuckDBPyConnection, path: Path, folder: Path = FOLDER) -> 
             for number, file in together:
                 con.execute(file.read_text(encoding="utf-8"))
                 if folder == FOLDER and number in REBUILT:
-                    catalogue.rebuild(con)
+                    catalogue.rebuild(con, anew=True)
                 con.execute("INSERT INTO migration VALUES (?, ?, ?)", [number, file.stem[5:], now()])
         except BaseException:
             con.rollback()

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import duckdb
 import pyarrow as pa
 
-from store import rows
+from store import edits, rows
 from store.errors import StoreError
 
 LONGEST = 10_000  # letters of a note
@@ -26,7 +26,7 @@ def add(con: Connection, image_id: int, note: str) -> int:
     note = clean(note)
     if rows.first(con, "SELECT 1 FROM image WHERE image_id = ?", [image_id]) is None:
         raise StoreError("This picture is not in the database any more; choose another one.")
-    number = rows.next_id(con, "note")
+    number = edits.fresh_id(con, "note")
     row = {"note_id": number, "image_id": image_id, "note": note, "created_at": rows.now()}
     rows.insert(con, "note", {name: [value] for name, value in row.items()})
     return number

@@ -148,7 +148,7 @@ def done(con: Connection, run_id: int) -> set[int]:
 def objects(con: Connection, run_id: int) -> pa.Table:
     """image_id, rank, x0, y0, x1, y1, score, area: the objects of a run, by image and rank."""
     query = """
-        SELECT image_id, rank, x0, y0, x1, y1, score, area FROM proposed_object WHERE run_id = $run
+        SELECT image_id, rank, x0, y0, x1, y1, score, area FROM objects WHERE run_id = $run
         ORDER BY image_id, rank
     """
     return con.sql(query, params={"run": run_id}).to_arrow_table()

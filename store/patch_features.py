@@ -136,7 +136,8 @@ def patches(con: Connection, run_id: int) -> StoredPatches:
     """All patches of a run. StoreError, with what to type, where it has none."""
     query = """
         SELECT f.image_id, f.x0, f.y0, f.x1, f.y1, f.rows, f.cols, f.scale, f.codes, f.left_out, i.width, i.height
-        FROM patch_feature f JOIN image i USING (image_id) WHERE f.run_id = ? ORDER BY f.image_id
+        FROM patch_feature f JOIN image i USING (image_id) ANTI JOIN removal USING (image_id)
+        WHERE f.run_id = ? ORDER BY f.image_id
     """
     table = con.sql(query, params=rows.plain([run_id])).to_arrow_table()
     found = coding(con, run_id)

@@ -162,7 +162,7 @@ def patches(con: Connection, run_id: int, image_id: int) -> pa.Table:
 def boxes(con: Connection, run_id: int) -> pa.Table:
     """image_id, rank, x0, y0, x1, y1, score of all that a run has selected, image by image, the best first."""
     query = """
-        SELECT image_id, rank, x0, y0, x1, y1, score FROM selected_patch WHERE run_id = $run ORDER BY image_id, rank
+        SELECT image_id, rank, x0, y0, x1, y1, score FROM patches WHERE run_id = $run ORDER BY image_id, rank
     """
     return con.sql(query, params={"run": run_id}).to_arrow_table()
 
@@ -170,7 +170,7 @@ def boxes(con: Connection, run_id: int) -> pa.Table:
 def leaders(con: Connection, run_id: int) -> pa.Table:
     """image_id, patches (how many), score (the best): of each image that has patches, the highest score first."""
     query = """
-        SELECT image_id, count(*) AS patches, max(score) AS score FROM selected_patch WHERE run_id = $run
+        SELECT image_id, count(*) AS patches, max(score) AS score FROM patches WHERE run_id = $run
         GROUP BY image_id ORDER BY score DESC, image_id
     """
     return con.sql(query, params={"run": run_id}).to_arrow_table()

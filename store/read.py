@@ -15,6 +15,7 @@ from store import companding
 from store.errors import StoreError
 from store.identifiers import literal, quoted, text_at
 from store.maps import AttentionMaps
+from store.present import PRESENT
 from store.records import FrameRecord, RunRecord, StoredImage
 from store.rows import fetch, first, one, plain
 
@@ -27,9 +28,9 @@ def collections(con: Connection) -> pa.Table:
     """collection_id, name, source, images, failures (counts), created_at."""
     return _table(
         con,
-        """
+        f"""
         SELECT c.collection_id, c.name, c.source,
-            (SELECT count(*) FROM image i WHERE i.collection_id = c.collection_id) AS images,
+            (SELECT count(*) FROM image i WHERE i.collection_id = c.collection_id AND i.{PRESENT}) AS images,
             (SELECT count(*) FROM failure f WHERE f.collection_id = c.collection_id) AS failures,
             c.created_at
         FROM collection c ORDER BY c.collection_id
@@ -117,7 +118,7 @@ def run(con: Connection, run_id: int) -> RunRecord | None:
 
 
 def _runs(con: Connection, which: str, **params: Any) -> list[RunRecord]:
-    counts = "(SELECT count(*) FROM feature f WHERE f.run_id = runs.run_id) AS images"
+    counts = "(SELECT count(*) FROM features f WHERE f.run_id = runs.run_id) AS images"
     rows = _table(con, f"SELECT *, {counts} FROM runs {which}", **params).to_pylist()
     return [
         RunRecord(**row | {"settings": json.loads(row["settings"]), "versions": json.loads(row["versions"])})
@@ -225,7 +226,9 @@ def projection_run(con: Connection, projection_id: int) -> int | None:
 
 def points(con: Connection, projection_id: int) -> pa.Table:
     """image_id, x, y."""
-    return _table(con, "SELECT image_id, x, y FROM point WHERE projection_id = $id ORDER BY image_id", id=projection_id)
+    return _table(
+        con, "SELECT image_id, x, y FROM points WHERE projection_id = $id ORDER BY image_id", id=projection_id
+    )
 
 
 def failures(con: Connection, collection: str | None = None) -> pa.Table:

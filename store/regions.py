@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import duckdb
 import pyarrow as pa
 
-from store import rows
+from store import edits, rows
 from store.errors import StoreError
 from store.manifest import Place
 
@@ -54,7 +54,7 @@ def add(con: Connection, image_id: int, box: Box, note: str = "") -> int:
     if same is not None:
         rows.fetch(con, "UPDATE region SET note = ? WHERE region_id = ?", [note or None, same[0]])
         return same[0]
-    number = rows.next_id(con, "region")
+    number = edits.fresh_id(con, "region")
     row = {"region_id": number, "image_id": image_id, "x0": x0, "y0": y0, "x1": x1, "y1": y1}
     row |= {"note": note or None, "created_at": rows.now()}
     rows.insert(con, "region", {name: [value] for name, value in row.items()})

@@ -4,12 +4,13 @@ import duckdb
 import numpy as np
 
 from store.errors import StoreError
+from store.present import PRESENT
 from store.rows import plain
 
 
 def features(con: duckdb.DuckDBPyConnection, run_id: int) -> tuple[np.ndarray, np.ndarray]:
     """Image ids (n,) int64, ascending, and their vectors (n, dim) float32, C-contiguous and L2-normalised."""
-    query = "SELECT image_id, vector FROM feature WHERE run_id = ?"
+    query = "SELECT image_id, vector FROM features WHERE run_id = ?"
     table = con.sql(query, params=plain([run_id])).to_arrow_table()
     ids = table["image_id"].to_numpy()
     if not len(ids):
@@ -24,7 +25,7 @@ def features(con: duckdb.DuckDBPyConnection, run_id: int) -> tuple[np.ndarray, n
 def raw_features(con: duckdb.DuckDBPyConnection, run_id: int) -> tuple[np.ndarray, np.ndarray]:
     """Image ids (n,) int64, ascending, and their vectors (n, dim) float32 as the network gave them, before they were
     brought to length 1. Raises StoreError where lengths are not stored, as they were not by older versions."""
-    query = "SELECT image_id, norm FROM feature WHERE run_id = ? ORDER BY image_id"
+    query = f"SELECT image_id, norm FROM feature WHERE run_id = ? AND {PRESENT} ORDER BY image_id"
     norms = con.sql(query, params=plain([run_id])).to_arrow_table()["norm"]
     if norms.null_count:
         raise StoreError(

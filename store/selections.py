@@ -9,8 +9,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from store import rows
+from store import edits, rows
 from store.errors import StoreError
+from store.present import PRESENT
 
 LONGEST = 100  # letters of a name
 
@@ -21,7 +22,8 @@ def saved(con: Connection, collection: str) -> pa.Table:
     """selection_id, name, note, images (how many), created_at (UTC): all of a collection, by name."""
     query = """
         SELECT s.selection_id, s.name, coalesce(s.note, '') AS note, count(m.image_id) AS images, s.created_at
-        FROM selection s JOIN collection c USING (collection_id) LEFT JOIN selection_member m USING (selection_id)
+        FROM selection s JOIN collection c USING (collection_id)
+        LEFT JOIN (SELECT * FROM selection_member ANTI JOIN removal USING (image_id)) m USING (selection_id)
         WHERE c.name = $collection GROUP BY s.selection_id, s.name, s.note, s.created_at ORDER BY lower(s.name), s.name
     """
     return con.sql(query, params={"collection": collection}).to_arrow_table()
@@ -32,7 +34,7 @@ def members(con: Connection, collection: str, name: str) -> np.ndarray | None:
     number = _number(con, collection, name)
     if number is None:
         return None
-    query = "SELECT image_id FROM selection_member WHERE selection_id = $number ORDER BY image_id"
+    query = f"SELECT image_id FROM selection_member WHERE selection_id = $number AND {PRESENT} ORDER BY image_id"
     return con.sql(query, params={"number": number}).to_arrow_table()["image_id"].to_numpy()
 
 
@@ -50,7 +52,7 @@ def save(
         raise StoreError(f"There is a selection “{name}” already; type another name, or replace that one.")
     if number is not None:
         delete(con, collection, name)
-    number = rows.next_id(con, "selection")
+    number = edits.fresh_id(con, "selection")
     row = {"selection_id": number, "collection_id": owner, "name": name, "note": note.strip(), "created_at": rows.now()}
     rows.insert(con, "selection", {key: [value] for key, value in row.items()})
     chosen = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), dtype=np.int64)

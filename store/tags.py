@@ -20,7 +20,7 @@ Connection = duckdb.DuckDBPyConnection
 
 def known(con: Connection, collection: str | None = None) -> pa.Table:
     """tag, images (how many have it): every tag in use, by name."""
-    query = f"SELECT tag, count(*) AS images FROM tag {_of(collection)} GROUP BY tag ORDER BY lower(tag), tag"
+    query = f"SELECT tag, count(*) AS images FROM tags {_of(collection)} GROUP BY tag ORDER BY lower(tag), tag"
     return con.sql(query, params=_named(collection=collection)).to_arrow_table()
 
 
@@ -48,7 +48,7 @@ def of(con: Connection, ids: Iterable[int]) -> pa.Table:
 
 def images(con: Connection, tag: str, collection: str | None = None) -> np.ndarray:
     """The pictures with a tag (n,) int64, ascending."""
-    query = f"SELECT image_id FROM tag {_of(collection, 'tag = $tag')} ORDER BY image_id"
+    query = f"SELECT image_id FROM tags {_of(collection, 'tag = $tag')} ORDER BY image_id"
     return con.sql(query, params=_named(collection=collection, tag=tag)).to_arrow_table()["image_id"].to_numpy()
 
 

@@ -71,3 +71,28 @@ function line(name, text) {
   span.textContent = text;
   return span;
 }
+
+// The buttons of a picture: in its corner a tick and the way to the menu, below it those of the page's own actions that
+// have a sign.
+export function more(actions, title) {
+  const buttons = actions.map((action) => corner(action.sign, `${action.title}: ${title}`, "corner", action.key));
+  const [ticks, own] = [buttons.filter((each) => each.dataset.act === "select"), buttons.filter((each) => each.dataset.act !== "select")];
+  return [row("more", [...ticks, corner("⋯", `More: ${title}`, "corner menu-button")]), ...(own.length ? [row("more own", own)] : [])];
+}
+
+function row(name, buttons) {
+  const box = document.createElement("div");
+  box.className = name;
+  box.append(...buttons);
+  return box;
+}
+
+function corner(sign, words, name, act) {
+  const button = press(name);
+  if (act) button.dataset.act = act;
+  button.tabIndex = -1; // the keys do the same
+  button.textContent = sign;
+  button.title = words;
+  button.setAttribute("aria-label", words);
+  return button;
+}

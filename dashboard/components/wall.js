@@ -1,43 +1,49 @@
 // A gallery of any number of pictures, of which only those in view, and a row around them, are elements of the page.
 // Titles and captions are set as text, never as HTML: they come from somebody's spreadsheet.
 
+import { handsOf } from "./actions.js";
+import { more } from "./pieces.js";
+
 const ACROSS = 5; // pixels between two columns
 const TITLE = 76; // pixels below a thumbnail for its title and caption
 const AT_ONCE = 100; // pictures that are asked about in one request
-const walls = new WeakMap(); // the element -> Wall
+const rolls = new WeakMap(); // the element -> Wall
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".wall");
-  const wall = walls.get(root) ?? new Wall(root);
-  walls.set(root, wall);
-  wall.open = (id) => setTriggerValue("opened", id);
+  const wall = rolls.get(root) ?? new Wall(root);
+  rolls.set(root, wall);
   wall.update(data);
+  wall.hands.update({
+    ...data,
+    selected: data.chosen ? wall.ids : data.selected,
+    send: (event) => setTriggerValue("done", event),
+    order: () => wall.ids,
+    walk: (event) => wall.press(event),
+  });
 }
 
 class Wall {
   constructor(root) {
     Object.assign(this, { root, sheet: root.querySelector(".sheet"), items: new Map(), captions: new Map() });
-    Object.assign(this, { ids: [], here: 0, text: null, timer: 0, waiting: false });
+    Object.assign(this, { ids: [], here: 0, text: null, timer: 0, waiting: false, hands: handsOf(root) });
     root.onscroll = () => this.soon();
-    root.onclick = (event) => {
+    root.addEventListener("focusin", (event) => {
       const item = event.target.closest(".item");
-      if (!item) return;
-      this.here = Number(item.dataset.place);
-      this.open(this.ids[this.here]);
-    };
-    root.onkeydown = (event) => this.press(event);
+      if (item) this.here = Number(item.dataset.place);
+    });
     new ResizeObserver(() => this.measure()).observe(root);
   }
 
-  update({ ids, thumb, about, size, selected }) {
+  update({ ids, thumb, about, size, shown, actions }) {
     const others = ids !== this.text;
     const looks = thumb !== this.thumb;
     if (about !== this.about) this.captions.clear();
-    Object.assign(this, { text: ids, thumb, about, size, selected });
+    Object.assign(this, { text: ids, thumb, about, size, shown, buttons: actions.filter((action) => action.sign) });
     if (others || looks) this.empty();
     if (others) {
       this.ids = decoded(ids);
-      this.here = Math.max(0, this.ids.indexOf(selected));
+      this.here = Math.max(0, this.ids.indexOf(shown));
       this.root.scrollTop = 0;
     }
     this.root.dataset.pictures = this.ids.length;
@@ -87,7 +93,9 @@ class Wall {
     for (const [place, item] of this.items) {
       const button = item.firstChild;
       button.tabIndex = place === this.stop(first, last) ? 0 : -1;
-      button.setAttribute("aria-pressed", String(this.ids[place] === this.selected));
+      if (this.ids[place] === this.shown) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+      this.hands.mark(item);
     }
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.ask(), 40);
@@ -101,7 +109,7 @@ class Wall {
   add(place) {
     const id = this.ids[place];
     const item = element("div", "item");
-    Object.assign(item.dataset, { place, id });
+    Object.assign(item.dataset, { place, id, image: id });
     item.setAttribute("role", "listitem");
     item.setAttribute("aria-setsize", this.ids.length);
     item.setAttribute("aria-posinset", place + 1);
@@ -113,7 +121,7 @@ class Wall {
     image.src = this.thumb.replace("{id}", id);
     mat.append(image);
     button.append(mat, element("span", "title"), element("span", "caption"));
-    item.append(button);
+    item.append(button, ...more(this.buttons, `Picture ${id}`));
     this.items.set(place, item);
     this.put(place, item);
     this.label(item, this.captions.get(id));
@@ -156,7 +164,6 @@ class Wall {
   }
 
   press(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const item = event.target.closest(".item");
     const page = this.columns * Math.max(1, Math.floor(this.root.clientHeight / this.high));
     const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.columns, ArrowUp: -this.columns };

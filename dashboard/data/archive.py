@@ -25,14 +25,15 @@ BATCH = 500  # thumbnails in memory at a time
 
 @dataclass(frozen=True)
 class Offer:
-    """Pictures `ids` (n,) of the database at `path`, their titles, their rows in the same order, and a name for the
-    file without its ending."""
+    """Pictures `ids` (n,) of the database at `path`, their titles, their rows in the same order, a name for the
+    file without its ending, and the cells that were corrected."""
 
     path: Path
     name: str
     ids: np.ndarray = field(repr=False)
     titles: tuple[str, ...] = field(repr=False)
     rows: pd.DataFrame = field(repr=False)
+    corrections: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
 
 
 _offers: OrderedDict[str, Offer] = OrderedDict()
@@ -71,6 +72,9 @@ def build(what: Offer) -> Path:
                 table = what.rows.drop(columns="file", errors="ignore")
                 table.insert(1, "file", column)
                 archive.writestr("pictures.csv", csv_of_frame(table).encode("utf-8-sig"), zipfile.ZIP_DEFLATED)
+                if len(what.corrections):
+                    text = csv_of_frame(what.corrections).encode("utf-8-sig")
+                    archive.writestr("corrections.csv", text, zipfile.ZIP_DEFLATED)
         except BaseException:
             path.unlink(missing_ok=True)
             raise

@@ -66,6 +66,25 @@ def read_from_url(collection: str) -> None:
         state[_GONE] = "The address does not hold the whole selection: it was cut off on the way."
 
 
+def read_from_url_anywhere() -> None:
+    """The same on any page, of the collection in view."""
+    if (collection := _collection()) is not None:
+        read_from_url(collection)
+
+
+def write_to_url_anywhere() -> None:
+    """Put what is selected into the address, if it fits, on any page."""
+    if (collection := _collection()) is not None:
+        write_to_url(collection)
+
+
+def _collection() -> str | None:
+    """The collection in view: that of the run, or else of the picture."""
+    run, image_id = cache.current_run(), cache.current_image()
+    image = cache.image(image_id) if run is None and image_id is not None else None
+    return run.collection if run is not None else image["collection"] if image is not None else None
+
+
 def gone() -> str | None:
     """Why the selection that the address names is not there, said until another one is made."""
     return st.session_state.get(_GONE) if not len(ids()) else None

@@ -25,12 +25,21 @@ class Selection:
     sql: str = ""
 
     def rows(self) -> pd.DataFrame:
-        """The rows of the catalogue, `places`, and the tags where there are any."""
+        """The rows of the catalogue, `places`, and where there are any tags, notes, and the names of the columns whose
+        value was corrected."""
         rows = cache.catalogue(self.collection).set_index("image_id").loc[self.ids]
         more = self.places.reindex(self.ids) if len(self.places) else pd.DataFrame(index=rows.index)
         tags = cache.tags_of(self.ids)["tags"].str.join("; ").to_numpy()
         if (tags != "").any():
             more = more.assign(tags=tags)
+        written = cache.notes(self.ids.tolist())
+        if len(written):
+            notes = written.groupby("image_id")["note"].agg("\n".join).reindex(self.ids).fillna("")
+            more = more.assign(notes=notes.to_numpy())
+        wrong = cache.corrections(self.collection)
+        if len(wrong := wrong[wrong["image_id"].isin(self.ids)]):
+            columns = wrong.groupby("image_id")["column"].agg("; ".join).reindex(self.ids).fillna("")
+            more = more.assign(corrected=columns.to_numpy())
         return rows.drop(columns=more.columns, errors="ignore").join(more).rename_axis("image_id").reset_index()
 
 

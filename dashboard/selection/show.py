@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard.components import page_link, ranking, wall
+from dashboard.components import page_link
 from dashboard.compute import words
 from dashboard.data import cache
-from dashboard.selection import contrast, examples, files, saved, selected, statement, tagging
+from dashboard.selection import actions, contrast, files, saved, selected, statement, tagging
+from dashboard.selection.actions import examples
 from dashboard.selection.selection import Selection, pictures
 from dashboard.state import controls
 from store.counts import counted
@@ -42,15 +43,20 @@ PARTS = (
 
 
 def results(
-    items: Sequence[Mapping[str, Any]], key: str, known: Iterable[int], size: int, shown: int | None = None
-) -> int | None:
-    """A gallery of what a page has found: each picture can be opened, selected, and be an example or counter-example
-    of a search on Similar among the images `known` there, none where no network has seen them. Returns the one that was
-    opened just now. `selected.read_from_url` comes before this."""
+    items: Sequence[Mapping[str, Any]],
+    key: str,
+    known: Iterable[int],
+    size: int,
+    shown: int | None = None,
+    own: Sequence[actions.Action] = (),
+) -> actions.Done | None:
+    """A gallery of what a page has found: beside what can be done with pictures everywhere, each can be an example or
+    counter-example of a search on Similar among the images `known` there, none where no network has seen them. Returns
+    what was done of the page's `own`."""
     known = list(known)
-    done = ranking.ranking(items, key, size, shown, selected.ids(), examples=bool(known))
+    done = examples.act(actions.gallery(items, key, size, shown, [*own, *(examples.ACTIONS if known else ())]))
     search_with_examples(known)
-    return act(done)
+    return done
 
 
 def search_with_examples(known: Sequence[int]) -> None:
@@ -65,35 +71,21 @@ def search_with_examples(known: Sequence[int]) -> None:
         page_link("similar", "Search with them", icon=":material/image_search:")
 
 
-def act(done: ranking.RankingEvent | None) -> int | None:
-    """Does what somebody asked for with a picture of a gallery, which ends the run; returns the one that was opened."""
-    if done is None:
-        return None
-    if done.act == "open":
-        return done.image_id
-    if done.act == "select":
-        selected.toggle(done.image_id)
-    else:
-        examples.add(done.image_id, done.act)
-    st.rerun()
-
-
-def show(selection: Selection, hint: str) -> int | None:
-    """The part that somebody chose; returns the picture that was opened just now, if one was. `hint` says how to select
-    where nothing is selected. `selected.read_from_url` comes before this, which puts the selection into the address."""
-    opened = _show(selection, hint)
+def show(selection: Selection, hint: str) -> None:
+    """The part that somebody chose. `hint` says how to select where nothing is selected. `selected.read_from_url` comes
+    before this, which puts the selection into the address."""
+    _show(selection, hint)
     if not selected.write_to_url(selection.collection):
         st.caption("These are too many scattered pictures for a link: save the selection, and its name will be in it.")
-    return opened
 
 
-def _show(selection: Selection, hint: str) -> int | None:
+def _show(selection: Selection, hint: str) -> None:
     if not len(selection.ids):
         st.markdown(selected.gone() or hint)
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             tagging.pick(selection.collection)
             saved.pick(selection.collection)
-        return None
+        return
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         known = selected.name(selection.collection)
         named = f": {words.plain(known)}" if known else ""
@@ -107,13 +99,12 @@ def _show(selection: Selection, hint: str) -> int | None:
         )
     part = choose_part()
     if part == "pictures":
-        return gallery(selection)
-    if part == "table":
+        gallery(selection)
+    elif part == "table":
         table(selection)
     else:
         rooms = {"typical": contrast, "tags": tagging, "saved": saved, "sql": statement, "files": files}
         rooms[part].show(selection)
-    return None
 
 
 def choose_part() -> str:
@@ -128,7 +119,7 @@ def choose_part() -> str:
     )
 
 
-def gallery(selection: Selection) -> int | None:
+def gallery(selection: Selection) -> None:
     """The pictures, as many as there are."""
     least, most, first = SIZES
     place = st.container()
@@ -144,13 +135,14 @@ def gallery(selection: Selection) -> int | None:
     )
     version = cache.pictures_version(selection.collection)
     with place:
-        return wall.wall(
+        actions.wall_of(
             selection.ids,
             "selection_wall",
             cache.route("/thumb/{id}", version),
             cache.route("/atlas/abouts/{ids}", version),
             size,
             cache.current_image(),
+            bool(np.isin(selection.ids, selected.ids()).all()),
         )
 
 

@@ -15,6 +15,7 @@ from dashboard.state import busy
 from store.counts import counted
 
 LINES = 30  # tags of the selection that are listed
+OFFERED = 24  # tags in use, the commonest, that a click gives
 
 
 def show(selection: Selection) -> None:
@@ -23,31 +24,59 @@ def show(selection: Selection) -> None:
     pick(selection.collection)
 
 
-def edit(selection: Selection) -> None:
-    """Add tags, see those that are there, change notes, take tags away."""
-    busy.explain("tag")
+def edit(selection: Selection, key: str = "tag") -> None:
+    """Add tags, see those that are there, change notes, take tags away. `key` begins the keys of the controls."""
+    form(selection, key)
+    lines(selection, key)
+
+
+def quick(selection: Selection, key: str) -> None:
+    """The same where a word and Enter is all that it takes."""
+    busy.explain(key)
+    label = f"Tag {pictures(len(selection.ids))}"
+    with st.form(f"{key}_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input("Tag", key=f"{key}_words", placeholder="a word, or several, with commas", width=480)
+        st.form_submit_button(label, key=f"{key}_add", on_click=add, args=(selection.ids, key), type="primary")
+    known = cache.tags(selection.collection).sort_values("images", ascending=False).head(OFFERED)
+    given = cache.tags_among(selection.ids)
+    whole = given.loc[given["images"] == len(selection.ids), "tag"].tolist()
+    if rest := [tag for tag in known["tag"] if tag not in whole]:
+        st.caption("In use; a click tags with it:")
+        with st.container(horizontal=True, gap="xsmall"):
+            for tag in rest:
+                st.button(words.plain(tag), f"{key}_known_{tag}", on_click=add_one, args=(selection.ids, tag, key))
+    lines(selection, key)
+
+
+def form(selection: Selection, key: str) -> None:
+    """Tags to choose or to type, with a note."""
+    busy.explain(key)
     known = cache.tags(selection.collection)
-    with st.form("tag_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.form(f"{key}_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         st.multiselect(
             "Tags",
             known["tag"].tolist(),
-            key="tag_words",
+            key=f"{key}_words",
             accept_new_options=True,
             placeholder="type a new one, or choose",
             width=360,
         )
-        st.text_input("Note", key="tag_note", placeholder="why, or where you read it", width=360)
+        st.text_input("Note", key=f"{key}_note", placeholder="why, or where you read it", width=360)
         label = f"Tag {pictures(len(selection.ids))}"
-        st.form_submit_button(label, key="tag_add", on_click=add, args=(selection.ids,), type="primary")
+        st.form_submit_button(label, key=f"{key}_add", on_click=add, args=(selection.ids, key), type="primary")
     st.caption("A picture has a tag once. Tagging it again changes the note, if you type one.")
+
+
+def lines(selection: Selection, key: str) -> None:
+    """The tags that are there."""
     found = cache.tags_among(selection.ids)
     for row in found.head(LINES).to_dict("records"):
-        line(selection, row)
+        line(selection, row, key)
     if len(found) > LINES:
         st.caption(f"The {LINES} commonest of {counted(len(found), 'tag')}.")
 
 
-def line(selection: Selection, row: dict) -> None:
+def line(selection: Selection, row: dict, key: str) -> None:
     """One tag of the selection."""
     tag, notes = row["tag"], list(row["notes"])
     ids = selection.ids
@@ -57,15 +86,15 @@ def line(selection: Selection, row: dict) -> None:
             sentence += f" · *{words.plain(notes[0])}*" if len(notes) == 1 else f" · {counted(len(notes), 'note')}"
         st.markdown(sentence)
         if row["images"] < len(ids):
-            st.button("Tag all", key=f"tag_all_{tag}", on_click=add_one, args=(ids, tag), type="tertiary")
+            st.button("Tag all", key=f"{key}_all_{tag}", on_click=add_one, args=(ids, tag, key), type="tertiary")
         with st.popover("Note", type="tertiary"):
             for note in notes if len(notes) > 1 else []:
                 st.markdown(f"- {words.plain(note)}")
-            key = f"tag_note_{tag}"
-            st.text_area("Note", notes[0] if len(notes) == 1 else "", key=key, label_visibility="collapsed")
+            field = f"{key}_note_{tag}"
+            st.text_area("Note", notes[0] if len(notes) == 1 else "", key=field, label_visibility="collapsed")
             label = f"Save for {pictures(row['images'])}"
-            st.button(label, key=f"tag_save_{tag}", on_click=note_one, args=(ids, tag, key))
-        st.button("Remove", key=f"tag_remove_{tag}", on_click=remove, args=(ids, tag), type="tertiary")
+            st.button(label, key=f"{key}_save_{tag}", on_click=note_one, args=(ids, tag, field, key))
+        st.button("Remove", key=f"{key}_remove_{tag}", on_click=remove, args=(ids, tag, key), type="tertiary")
 
 
 def pick(collection: str) -> None:
@@ -81,28 +110,32 @@ def select(collection: str, tag: str) -> None:
     selected.choose(cache.tagged(tag, collection))
 
 
-def add(ids: np.ndarray) -> None:
+def add(ids: np.ndarray, key: str = "tag") -> None:
     """Callback of the form."""
     state = st.session_state
-    tags, note = state["tag_words"], state["tag_note"] or ""
+    typed, note = state[f"{key}_words"] or [], state.get(f"{key}_note") or ""
+    tags = [each.strip() for each in typed.split(",") if each.strip()] if isinstance(typed, str) else typed
     if not tags:
-        state["_tag_problem"] = "Type a tag first, and press Enter after it."
-    elif busy.attempt("tag", cache.add_tags, ids, tags, note):
-        state["tag_words"], state["tag_note"] = [], ""
+        ending = "." if isinstance(typed, str) else ", and press Enter after it."
+        state[f"_{key}_problem"] = f"Type a tag first{ending}"
+    elif busy.attempt(key, cache.add_tags, ids, tags, note):
+        state[f"{key}_words"] = type(typed)()
+        if f"{key}_note" in state:
+            state[f"{key}_note"] = ""
         st.toast("Saved.")
 
 
-def add_one(ids: np.ndarray, tag: str) -> None:
+def add_one(ids: np.ndarray, tag: str, key: str) -> None:
     """Callback: the tag for those pictures, too, that lack it."""
-    busy.attempt("tag", cache.add_tags, ids, [tag], "")
+    busy.attempt(key, cache.add_tags, ids, [tag], "")
 
 
-def note_one(ids: np.ndarray, tag: str, key: str) -> None:
+def note_one(ids: np.ndarray, tag: str, field: str, key: str) -> None:
     """Callback: the note of those pictures that have the tag."""
-    if busy.attempt("tag", cache.note_tag, ids, tag, st.session_state[key] or ""):
+    if busy.attempt(key, cache.note_tag, ids, tag, st.session_state[field] or ""):
         st.toast("Saved.")
 
 
-def remove(ids: np.ndarray, tag: str) -> None:
+def remove(ids: np.ndarray, tag: str, key: str) -> None:
     """Callback."""
-    busy.attempt("tag", cache.remove_tag, ids, tag)
+    busy.attempt(key, cache.remove_tag, ids, tag)

@@ -53,7 +53,8 @@ def metadata(
 @db_option
 @json_option
 def prune(db: Path, as_json: bool, collection: str | None, yes: bool) -> None:
-    """Forget pictures whose files are gone, with their thumbnails, features, maps, points and tags.
+    """Forget pictures whose files are gone, with their thumbnails, features, maps, points and tags; and of pictures
+    that were removed on a page of the dashboard all but their names and thumbnails.
 
     A file that was only moved is found again by `run`: do that first.
     """
@@ -68,7 +69,9 @@ def prune(db: Path, as_json: bool, collection: str | None, yes: bool) -> None:
     if gone and not yes:
         click.confirm(f"Forget {counted(len(gone), 'picture')} of {row['name']}?", abort=True, err=True)
     found = changes.prune(db, row["name"])
-    report.finish(f"{found['collection']}: {len(found['pruned'])} forgotten, {found['left']} left → {db}", found)
+    removed = f", of {len(found['removed'])} removed ones what was known" if found["removed"] else ""
+    line = f"{found['collection']}: {len(found['pruned'])} forgotten{removed}, {found['left']} left → {db}"
+    report.finish(line, found)
 
 
 @click.command(cls=PlainCommand)

@@ -69,7 +69,20 @@ def list_source(db: Path, request: Request, report: Report) -> Listing:
         for option in other.options:
             if option.name in request.options and option.name not in own:
                 raise SourceError(other.misplaced.format(option=option.opts[0], address=request.address))
-    return kind.list_pictures(db, request, report)
+    return without_removed(db, kind.list_pictures(db, request, report), report)
+
+
+def without_removed(db: Path, listing: Listing, report: Report) -> Listing:
+    """What is left to read where somebody has removed pictures from the collection."""
+    from store import removals
+    from store.connection import reading
+
+    with reading(db) as con:
+        gone = removals.paths(con, listing.collection_id)
+    tasks = [task for task in listing.tasks if task.name not in gone]
+    if len(tasks) < len(listing.tasks):
+        report.note(f"{len(listing.tasks) - len(tasks):,} left out, since they were removed on a page")
+    return replace(listing, tasks=tasks)
 
 
 def list_collection(db: Path, collection: str | None, allow_hosts: tuple[str, ...] = ()) -> Listing:
@@ -77,12 +90,13 @@ def list_collection(db: Path, collection: str | None, allow_hosts: tuple[str, ..
     lay. SourceError if there is none."""
     from ingest.metadata import chosen_collection
     from ingest.sources.listing import Listing
-    from store import read
+    from store import read, removals
     from store.connection import reading
 
     with reading(db) as con:
         row = chosen_collection(con, collection)
-        known = read.known(con, row["collection_id"])
+        gone = removals.paths(con, row["collection_id"])
+        known = {name: held for name, held in read.known(con, row["collection_id"]).items() if name not in gone}
         sizes = read.sizes(con, row["collection_id"]) if any("://" in name for name in known) else {}
     stored = StoredCollection(row["source"], known, sizes, allow_hosts)
     return Listing(row["name"], row["collection_id"], tasks_again(stored), known, close=stored.closing.close)

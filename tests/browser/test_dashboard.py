@@ -144,7 +144,8 @@ def test_similar_goes_on_from_picture_to_picture(open_page, address):
     name = first.locator(".title").inner_text()
     assert name != "The Great Wave off Kanagawa"
     before = query(page)["image"]
-    first.click()
+    first.focus()
+    page.keyboard.press("c")
     page.wait_for_function("before => !location.search.includes('image=' + before)", arg=before)
     idle(page)
     expect(page.locator("[data-testid=stMain]")).to_contain_text(name)

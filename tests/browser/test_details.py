@@ -103,7 +103,8 @@ def test_a_box_is_drawn_found_compared_saved_and_linked(copied, page, open_page)
     assert (image_id, note) == (2, "the same claws") and (x0, y0) == pytest.approx(PASTED, abs=8)
     # Another pair, and back to this one; the link shows it again.
     link = address_of(page)
-    hits(page).nth(1).click()
+    hits(page).nth(1).focus()
+    page.keyboard.press("c")
     expect(page.locator(".pair .name").nth(1)).to_have_text("c-other")
     idle(page)
     assert query(page)["hit"] == "3"

@@ -53,7 +53,8 @@ def test_a_name_is_stored_and_a_picture_leads_to_the_heads_map(open_page, addres
     other.get_by_role("button", name="Save").click()
     expect(title(other)).to_have_text("Layer 5 · head 2")
     idle(other)
-    other.locator("[data-testid=stMain] .wall .piece").first.click()
+    other.locator("[data-testid=stMain] .wall .item").first.hover()
+    other.get_by_role("button", name="See all its maps").first.click()
     other.wait_for_function("document.querySelector('[data-testid=stMain] h1')?.innerText === 'Attention'")
     idle(other)
     assert heading(other) == "Attention"

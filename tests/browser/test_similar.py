@@ -31,14 +31,14 @@ def stage(page):
 
 def examples(page):
     """Every example and counter-example."""
-    return page.locator("[data-testid=stMain] .wall[aria-label=Pictures] .piece")
+    return page.locator(":is(.st-key-like_wall, .st-key-unlike_wall) .piece")
 
 
 def test_plus_and_minus_by_mouse_and_by_key_and_the_link_says_so(open_page, address):
     page = open_page(f"{address}/similar?image=1")
     first = titles(page)
     found(page).nth(2).hover()
-    found(page).nth(2).get_by_role("button", name="More like").click()
+    found(page).nth(2).get_by_role("button", name="Search for more like it").click()
     expect(examples(page)).to_have_count(1)
     idle(page)
     assert first[2] not in titles(page)
@@ -114,7 +114,8 @@ def test_near_duplicates_and_the_least_typical_by_link(open_page, address):
     expect(page.get_by_text("No two images are that much alike.")).to_be_visible()
     page = open_page(f"{address}/similar?find=least typical&k=5")
     expect(page.locator("[data-testid=stMain] .piece")).to_have_count(5)
-    page.locator("[data-testid=stMain] .piece").first.click()
-    expect(found(page).first).to_be_visible()
+    page.locator("[data-testid=stMain] .piece").first.focus()
+    page.keyboard.press("c")
+    expect(page.get_by_text("goes on from it")).to_be_visible()
     idle(page)
     assert query(page).get("find", "neighbours") == "neighbours"

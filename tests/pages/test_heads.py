@@ -9,6 +9,7 @@ import pytest
 from dashboard import components
 from dashboard.data import cache
 from dashboard.drawing import head_figures
+from dashboard.selection import actions
 from store import connection, read, write
 from store import heads as stored
 from store.records import HeadStats, Results
@@ -33,6 +34,7 @@ class Wall:
 def wall(monkeypatch) -> Wall:
     gallery = Wall()
     monkeypatch.setattr(components, "gallery", gallery)
+    monkeypatch.setattr(actions, "gallery", gallery)
     return gallery
 
 
@@ -208,7 +210,7 @@ def test_the_images_where_it_peaks_highest_are_drawn_with_its_map(page, db, wall
 
 def test_a_picture_leads_to_its_maps_of_this_head(page, wall):
     open_head(page, 1, 1)
-    wall.clicks["head_peaks"] = 3
+    wall.clicks["head_peaks"] = actions.Done("maps", 3, 3)
     page.run()
     assert not page.exception
     assert page.title[0].value == "Attention"
@@ -355,7 +357,7 @@ def test_without_maps_the_numbers_and_pictures_are_there_and_what_to_type(db, op
     assert len(wall.items["head_peaks"]) == 6 and "heads_alike" not in wall.items
     assert not any(item["src"].startswith("data:") for item in wall.items["head_peaks"])
     assert f"python -m ingest explain --run {run} --methods received" in at.main.code[0].value
-    wall.clicks["head_peaks"] = 2
+    wall.clicks["head_peaks"] = actions.Done("maps", 2, 2)
     assert not at.run().exception
 
 

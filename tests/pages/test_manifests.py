@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dashboard.compute import packing
-from dashboard.selection import manifests
+from dashboard.selection.files import manifests
 from ingest.vision.peaks import peaks
 from store import connection, manifest, marks, read, regions, write
 from tests.pages import database

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import components
 from dashboard.components import patches
 from dashboard.data import cache
 from dashboard.drawing import anatomy, figure
 from dashboard.drawing.panels import Scene
+from dashboard.selection import actions
 from dashboard.views.parts import patch_colours
 from dashboard.views.parts.patch_colours import Coloured, Palette, Style
 from ingest.vision.backbones import load
@@ -46,7 +46,7 @@ class Stand:
 @pytest.fixture
 def wall(monkeypatch) -> Stand:
     stand = Stand()
-    monkeypatch.setattr(components, "gallery", stand)
+    monkeypatch.setattr(actions, "gallery", stand)
     return stand
 
 
@@ -167,7 +167,7 @@ def test_says_what_was_done(live, wall, open_page):
 
 def test_a_click_goes_on_from_that_picture(live, wall, open_page):
     at = open_page("parts", run=live, image=3)
-    wall.answer = 5
+    wall.answer = actions.Done("subject", 5, 5)
     at.run()
     assert at.session_state["image"] == 5 and wall.ids[0] == 5
 

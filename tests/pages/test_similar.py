@@ -5,13 +5,13 @@ import base64
 import numpy as np
 import pytest
 
-from dashboard.components import crop, ranking
+from dashboard.components import crop
 from dashboard.components.crop import paste
 from dashboard.data import cache
 from store import connection, read, write
 from tests.pages import database
 from tests.pages.test_uploads import png
-from tests.pages.walls import Wall, html, ranked, stand_in, vectors_of
+from tests.pages.walls import Wall, done, html, ranked, stand_in, vectors_of
 from tests.support.search import nearest
 
 HARMFUL = '<img src=x onerror="alert(1)"> & $x_1$'
@@ -217,9 +217,9 @@ def test_nothing_is_written(db, open_page, wall, network):
 
 def test_plus_and_minus_make_examples_which_the_address_keeps(db, open_page, wall):
     at = open_page("similar", image=1)
-    wall.answers["neighbours"] = ranking.RankingEvent(4, "like")
+    wall.answers["neighbours"] = done("like", 4)
     at.run()
-    wall.answers["neighbours"] = ranking.RankingEvent(2, "unlike")
+    wall.answers["neighbours"] = done("unlike", 2)
     at.run()
     assert not at.exception
     assert (at.query_params["like"], at.query_params["unlike"]) == ("4", "2")
@@ -245,9 +245,9 @@ def test_an_example_is_taken_away_by_a_click_and_changes_sides_by_another_sign(d
     wall.answers["like_wall"] = 4
     at.run()
     assert wall.ids_of("like_wall") == [5] and 4 in wall.ids
-    wall.answers["neighbours"] = ranking.RankingEvent(4, "like")
+    wall.answers["neighbours"] = done("like", 4)
     at.run()
-    wall.answers["neighbours"] = ranking.RankingEvent(4, "unlike")
+    wall.answers["neighbours"] = done("unlike", 4)
     at.run()
     assert at.session_state["like"] == (5,) and at.session_state["unlike"] == (4,)
 

@@ -10,8 +10,8 @@ import pytest
 from pyarrow import parquet
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import components
 from dashboard.drawing import tables
+from dashboard.selection import actions
 from dashboard.views.sql import queries
 from store import connection, errors, sandbox, write
 from tests.pages import database
@@ -23,7 +23,7 @@ HARMFUL = '<img src=x onerror="alert(1)">'
 def shown(monkeypatch):
     """The items of each gallery that a page showed; the gallery itself is for the browser's tests."""
     walls = []
-    monkeypatch.setattr(components, "gallery", lambda items, *args, **more: walls.append(list(items)))
+    monkeypatch.setattr(actions, "gallery", lambda items, *args, **more: walls.append(list(items)))
     return walls
 
 

@@ -3,28 +3,30 @@
 import numpy as np
 
 from dashboard import components
-from dashboard.components import ranking
 from dashboard.data import cache
+from dashboard.selection import actions
 
 
 class Wall:
     """All walls of pictures on the page: they remember what they were given and answer what they are told to.
 
-    `items` are the neighbours; `of` has those of every wall in the last run, by its key. `click` opens a neighbour;
+    `items` are the neighbours; `of` has those of every wall in the last run, by its key. `click` goes on from a neighbour;
     `answers` says by key what another wall answers next.
     """
 
     def __init__(self):
         self.items, self.click, self.of, self.answers = [], None, {}, {}
 
-    def gallery(self, items, key, *args, **more):
+    def choice(self, items, key, *args, **more):
         self.of[key] = list(items)
         return self.answers.pop(key, None)
 
-    def ranking(self, items, key, *args, **more):
-        self.items = self.of[key] = list(items)
-        clicked, self.click = self.click, None
-        return self.answers.pop(key, None) if clicked is None else ranking.RankingEvent(clicked, "open")
+    def gallery(self, items, key, *args, **more):
+        self.of[key] = list(items)
+        if key != "neighbours":
+            return self.answers.pop(key, None)
+        self.items, clicked, self.click = list(items), self.click, None
+        return self.answers.pop(key, None) if clicked is None else done("subject", clicked)
 
     def ids_of(self, key: str) -> list[int]:
         return [item["image_id"] for item in self.of[key]]
@@ -37,9 +39,14 @@ class Wall:
 def stand_in(monkeypatch) -> Wall:
     """One that takes the place of all walls."""
     walls = Wall()
-    monkeypatch.setattr(components, "gallery", walls.gallery)
-    monkeypatch.setattr(ranking, "ranking", walls.ranking)
+    monkeypatch.setattr(components, "gallery", walls.choice)
+    monkeypatch.setattr(actions, "gallery", walls.gallery)
     return walls
+
+
+def done(act: str, image_id: int) -> actions.Done:
+    """What a gallery answers where somebody has done something of the page's own with a picture."""
+    return actions.Done(act, image_id, image_id)
 
 
 def html(at) -> str:

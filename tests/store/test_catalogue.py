@@ -181,7 +181,8 @@ NUMBERS = st.one_of(
 @pytest.fixture(scope="module")
 def images():
     with duckdb.connect() as con:
-        con.execute("CREATE TABLE image (image_id BIGINT, metadata JSON)")
+        con.execute("CREATE TABLE image (image_id BIGINT, metadata JSON, collection_id INTEGER, path VARCHAR)")
+        con.execute("CREATE TABLE corrected (image_id BIGINT, cells JSON)")
         yield con
 
 
@@ -190,7 +191,7 @@ def images():
 def test_each_cell_survives_the_way_there_and_back(images, values):
     images.execute("DELETE FROM image")
     rows = [json.dumps({"v": value}) for value in values]
-    images.execute("INSERT INTO image SELECT 1, unnest(?::VARCHAR[])", [rows])
+    images.execute("INSERT INTO image SELECT 1, unnest(?::VARCHAR[]), 1, ''", [rows])
     ((_, found),) = images.execute(catalogue._INSPECT, {"since": 0}).fetchall()
     kind = catalogue._sql_type(found)
     query = f"SELECT value, TRY_CAST(value AS {kind}) FROM (SELECT unnest(?::VARCHAR[]) AS value)"

@@ -17,13 +17,14 @@ import numpy as np
 import streamlit as st
 
 from dashboard.components.modules import joined
+from dashboard.components.pictures import MENU
 from store.atlas import CELLS, SIDE
 
 _HERE = Path(__file__).parent
 # In the order in which one needs the other.
 MODULES = (
     "ranges", "camera", "level_of_detail", "layout", "sprite_sheets", "tiles", "webgl", "flat", "scene", "gestures",
-    "toolbar", "ticks", "overlay", "fullscreen", "main",
+    "toolbar", "ticks", "overlay", "fullscreen", str(MENU), "main",
 )  # fmt: skip
 
 
@@ -55,13 +56,6 @@ class Legend:
     scale: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class CanvasEvent:
-    """What somebody did in this very run: `opened`, the id of a picture, or None."""
-
-    opened: int | None
-
-
 def canvas(
     source: Source,
     key: str,
@@ -72,19 +66,25 @@ def canvas(
     marked: np.ndarray | None = None,
     size: float = 1.0,
     on_marked: Callable[[], None] | None = None,
+    actions: Sequence[Mapping[str, Any]] = (),
+    on_done: Callable[[], None] | None = None,
     fill: bool = False,
-) -> CanvasEvent:
+) -> None:
     """The map. All arrays are in the order of the points that `source` names: `tints` (n, 3) uint8, the colours of the
     frames; `included` (n,) bool, False for what fades; `marked` (n,) bool, what is selected. With `fill` it takes all
     of the element around it that has a position.
 
-    `on_marked` is called when somebody selects; `selection(st.session_state[key], n)` says what.
+    `on_marked` is called when somebody selects; `selection(st.session_state[key], n)` says what. `actions` are those of
+    a picture's menu; `on_done` is called with [act, id of a picture] in st.session_state[key].done.
     """
-    data = described(source, alt, tints, legend, included, marked, size) | {"fill": fill}
-    answer = _canvas()(
-        key=key, data=data, on_marked_change=on_marked or _nothing, on_opened_change=_nothing, height="content"
+    data = described(source, alt, tints, legend, included, marked, size) | {"actions": list(actions), "fill": fill}
+    _canvas()(
+        key=key,
+        data=data,
+        on_marked_change=on_marked or _nothing,
+        on_done_change=on_done or _nothing,
+        height="content",
     )
-    return CanvasEvent(None if answer.opened is None else int(answer.opened))
 
 
 def described(
@@ -161,7 +161,7 @@ def script(names: Sequence[str] = MODULES) -> str:
 
 def style() -> str:
     """The style sheet."""
-    return (_HERE / "canvas.css").read_text(encoding="utf-8")
+    return "\n".join(file.read_text(encoding="utf-8") for file in (_HERE / "canvas.css", MENU.with_suffix(".css")))
 
 
 def markup() -> str:

@@ -1,11 +1,13 @@
 // Hands on the map: mouse, pen and touch, wheel and keys.
 
+import { actionOf } from "./actions.js";
+
 const CLICK = 5; // pixels that a hand may tremble
 const STEP = 90; // pixels of an arrow key
 const CLOSER = 1.5;
 const LONG = 500; // milliseconds after which a finger that rests asks what it rests on
 
-// `actions`: {scene(), tool(), setTool(name), select(mask, adding), pick(i, adding), open(i), hover(i, px, py),
+// `actions`: {scene(), tool(), setTool(name), select(mask, adding), pick(i, adding), act(name, i), acts(), menu(i, x, y), hover(i, px, py),
 // keyed(i), clear(), outline(points), aroundSelection()}.
 export function listen(stage, actions) {
   const pointers = new Map(); // the fingers and buttons that are down: id -> {x, y}
@@ -97,7 +99,11 @@ export function listen(stage, actions) {
   };
 
   stage.oncontextmenu = (event) => {
-    if (start) event.preventDefault(); // a finger that rests asks for our card, not for the browser's menu
+    if (event.target.closest(".mini, .tools, button")) return;
+    const at = place(event);
+    const i = start ? -1 : actions.scene().at(at.x, at.y);
+    if (start || i >= 0) event.preventDefault(); // a finger that rests asks for our card, not for the browser's menu
+    if (i >= 0) actions.menu(i, event.clientX, event.clientY);
   };
 
   stage.onpointerleave = (event) => {
@@ -108,7 +114,7 @@ export function listen(stage, actions) {
     if (event.target.closest(".mini, .tools, button")) return;
     const at = place(event);
     const i = actions.scene().at(at.x, at.y);
-    if (i >= 0) actions.open(i);
+    if (i >= 0) actions.act("open", i);
     else actions.scene().zoomBy(2, at.x, at.y, true);
   };
 
@@ -129,6 +135,10 @@ export function listen(stage, actions) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target !== stage) return;
     const scene = actions.scene();
     const middle = () => scene.nearest(scene.width / 2, scene.height / 2);
+    const atMiddle = () => {
+      const box = stage.getBoundingClientRect();
+      actions.menu(middle(), box.left + box.width / 2, box.top + box.height / 2);
+    };
     const keys = {
       ArrowLeft: () => scene.move(STEP, 0),
       ArrowRight: () => scene.move(-STEP, 0),
@@ -143,7 +153,9 @@ export function listen(stage, actions) {
       l: () => actions.setTool("lasso"),
       m: () => actions.setTool("move"),
       " ": () => actions.pick(middle(), true),
-      Enter: () => actions.open(middle()),
+      Enter: () => actions.act("open", middle()),
+      ContextMenu: () => atMiddle(),
+      ".": () => atMiddle(),
       Escape: () => {
         if (drawing || actions.tool() !== "move") {
           [drawing, start] = [null, null];
@@ -152,7 +164,8 @@ export function listen(stage, actions) {
         } else actions.clear();
       },
     };
-    const act = keys[event.key];
+    const action = keys[event.key] ? null : actionOf(event.key, actions.acts());
+    const act = event.key === "F10" && event.shiftKey ? atMiddle : (keys[event.key] ?? (action && (() => actions.act(action.key, middle()))));
     if (!act) return;
     event.preventDefault();
     event.stopPropagation(); // Streamlit has shortcuts of its own

@@ -5,6 +5,7 @@ import { encodeRanges, decodeRanges, decodeBytes } from "./ranges.js";
 import { loadLayout } from "./layout.js";
 import { Scene } from "./scene.js";
 import { listen } from "./gestures.js";
+import { openMenu, renamed } from "./actions.js";
 import { Toolbar } from "./toolbar.js";
 import { Overlay } from "./overlay.js";
 import { FullScreen } from "./fullscreen.js";
@@ -186,7 +187,9 @@ class PictureMap {
       setTool: (name) => this.setTool(name),
       select: (mask, adding) => this.select(mask, adding),
       pick: (i, adding) => this.pick(i, adding),
-      open: (i) => i >= 0 && this.trigger("opened", this.scene.layout.ids[i]),
+      act: (name, i) => this.act(name, i),
+      acts: () => this.data.actions ?? [],
+      menu: (i, x, y) => this.menu(i, x, y),
       hover: (i) => this.hover(i),
       keyed: () => {
         this.keyed = true;
@@ -231,6 +234,22 @@ class PictureMap {
     // What lies exactly below it comes along, since nobody can click that; what fades does not.
     for (const j of i < 0 ? [] : this.scene.stack(i)) if (j === i || emphasis[j]) mask[j] = chosen;
     this.select(mask, false);
+  }
+
+  // Does with a picture what the menu and its keys say; to select is ours.
+  act(name, i) {
+    if (i < 0 || !this.scene.layout) return;
+    if (name === "select") this.pick(i, true);
+    else this.trigger("done", [name, this.scene.layout.ids[i], Date.now()]);
+  }
+
+  menu(i, x, y) {
+    const acts = this.data.actions ?? [];
+    if (i < 0 || !acts.length) return;
+    const { marked, selected } = this.scene;
+    const title = marked[i] && selected > 1 ? `${selected.toLocaleString("en")} selected pictures` : (this.toolbar.pointed === i && this.root.querySelector(".card .title")?.textContent) || "Picture";
+    const select = marked[i] ? "Take off the selection" : null;
+    openMenu(this.root, renamed(acts, { select }), title, x, y, (name) => this.act(name, i), () => this.stage.focus());
   }
 
   select(mask, adding) {

@@ -1,5 +1,7 @@
 """The card: one picture in a dialog, with what is known of it, what people wrote of it, and where to go from here."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from dashboard.data import cache
@@ -16,12 +18,21 @@ def show_later(image_id: int) -> None:
     navigation.choose("image", int(image_id))
 
 
-def show_waiting() -> None:
-    """Open the card that `show_later` asked for, if any. To be called once by a page that uses it."""
+def show_waiting(more: Callable[[cache.ImageRow], None]) -> bool:
+    """Open the card that `show_later` asked for, if any, and say whether. To be called once, before a page. `more`
+    draws what can be done with a picture."""
     image_id = st.session_state.pop(_WAITING, None)
-    if image_id is not None and cache.image(image_id) is not None:
-        _turn(image_id)
-        st.dialog("Picture", width="large", on_dismiss=_close)(_card)()
+    if image_id is None or cache.image(image_id) is None:
+        return False
+    _turn(image_id)
+    st.dialog("Picture", width="large", on_dismiss=_close)(_card)(more)
+    return True
+
+
+def show_again() -> None:
+    """Callback: the card that is open stays open through the next run of the page."""
+    if _OPEN in st.session_state:
+        st.session_state[_WAITING] = st.session_state[_OPEN]
 
 
 def _turn(image_id: int) -> None:
@@ -34,9 +45,9 @@ def _close() -> None:
         navigation.choose("image", image_id)
 
 
-def _card() -> None:
+def _card(more: Callable[[cache.ImageRow], None]) -> None:
     # A page that opens no card shall not load what draws one.
-    from dashboard.components.card import notes, objects, picture, regions
+    from dashboard.components.card import corrections, notes, objects, picture, regions
     from dashboard.state import ordering
 
     image = cache.image(st.session_state[_OPEN])
@@ -49,6 +60,7 @@ def _card() -> None:
         navigation.link("picture", "Open the picture’s page", image_id, ":material/zoom_in:")
         navigation.link("attention", "Where does the network look?", image_id, ":material/visibility:")
         navigation.link("similar", "What looks alike?", image_id, ":material/image_search:")
+    more(image)
     about = run if run is not None and run.collection == image["collection"] else None
     above = st.container()
     written, known = st.columns(2, gap="large")
@@ -60,6 +72,7 @@ def _card() -> None:
     with known:
         st.subheader("About the picture", anchor=False)
         st.html(markup.facts({key: value for key, value in facts(image).items() if value != image["title"]}))
+        corrections.show(image, "card_correct")
         sources.show(image["metadata"])
     with above:  # last: what chooses a map needs torch, which takes seconds once
         picture.show(image, about, ordering.as_on_the_wall(about, image["collection"]), _turn, addressed=False)

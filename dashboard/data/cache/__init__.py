@@ -10,16 +10,24 @@ twice before. Tables come as pandas data frames, cheap copies of what is shared.
 
 from dashboard.data.cache.annotations import (
     add_note,
+    add_notes,
     add_tags,
+    cells,
     change_note,
+    correct,
+    corrections,
+    corrections_of,
     delete_note,
     delete_region,
     delete_selection,
     note_tag,
     notes,
     regions,
+    remove_images,
     remove_tag,
+    removed_images,
     rename_selection,
+    restore_images,
     save_region,
     save_selection,
     saved_selections,
@@ -28,6 +36,7 @@ from dashboard.data.cache.annotations import (
     tags,
     tags_among,
     tags_of,
+    take_correction_back,
 )
 from dashboard.data.cache.attention import (
     group_maps,

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from dashboard.data.cache.annotations.edits import editing
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import annotating, ask, ask_cached, cache_token, whole_numbers
+from dashboard.data.cache.memory import ask, ask_cached, cache_token, whole_numbers
 from store import aggregate, connection, read
 from store import heads as head_store
 from store.maps import AttentionMaps
@@ -115,7 +116,8 @@ def head_names(run_id: int) -> pd.DataFrame:
 
 def name_head(run_id: int, layer: int, head: int, name: str, note: str) -> None:
     """Store a head's name and note; forget it if both are empty."""
-    with annotating() as con:
+    which = f"layer {layer}, head {head}"
+    with editing(f"{which} named “{name.strip()}”" if name.strip() else f"name of {which}", "head_name") as con:
         head_store.set_name(con, run_id, layer, head, name, note)
 
 

@@ -39,14 +39,16 @@ def cache_token(path: Path | str) -> str:
 
 
 @contextmanager
-def annotating() -> Iterator[Any]:
-    """A connection to the database in view that writes what people say of pictures, and nothing else. Waits some
-    seconds for others to finish."""
+def annotating(more: Callable[[], bool] = lambda: False) -> Iterator[Any]:
+    """A connection to the database in view that writes what people say of pictures, and nothing else, unless at the end
+    there is `more`. Waits some seconds for others to finish."""
     path = db()
     with connection.writing(path, wait=PATIENCE) as con:
         before = cache_token(path)
         yield con
         connection.commit_to_file(con, path)
+        if more():
+            return
         _annotated[str(path)] = connection.state(path), before  # both while nobody else can write
 
 

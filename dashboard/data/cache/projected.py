@@ -12,8 +12,9 @@ import pandas as pd
 
 from dashboard.compute.clusters import Group
 from dashboard.data import layouts
+from dashboard.data.cache.annotations.edits import editing
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import annotating, ask, ask_cached, cache_token, remembered, whole
+from dashboard.data.cache.memory import ask, ask_cached, cache_token, remembered, whole
 from dashboard.data.routes import route
 from store import atlas, connection, read
 from store import clusters as cluster_store
@@ -55,27 +56,28 @@ def cluster_groups(projection_id: int, level: int | None = None) -> list[Group]:
 
 def label_cluster(projection_id: int, level: int, cluster: int, name: str, colour: str) -> None:
     """Give a cluster a name and a colour, '' for none; its level is then the one that is shown at first."""
-    with annotating() as con:
+    words = f"cluster named “{name.strip()}”" if name.strip() else "name and colour of a cluster"
+    with editing(words, "cluster_label", "cluster_level") as con:
         cluster_store.label(con, projection_id, level, cluster, name, colour)
         cluster_store.choose(con, projection_id, level)
 
 
 def merge_clusters(projection_id: int, level: int, clusters: Sequence[int]) -> None:
     """Make some clusters one; their level is then the one that is shown at first."""
-    with annotating() as con:
+    with editing(f"{len(clusters)} clusters merged", "cluster_label", "cluster_level") as con:
         cluster_store.merge(con, projection_id, level, clusters)
         cluster_store.choose(con, projection_id, level)
 
 
 def choose_level(projection_id: int, level: int) -> None:
     """Show a level at first."""
-    with annotating() as con:
+    with editing(f"clusters: level of {level} shown at first", "cluster_label", "cluster_level") as con:
         cluster_store.choose(con, projection_id, level)
 
 
 def reset_clusters(projection_id: int, level: int) -> None:
     """Take away all names, colours and merges of a level."""
-    with annotating() as con:
+    with editing("names, colours and merges of clusters taken away", "cluster_label", "cluster_level") as con:
         cluster_store.reset(con, projection_id, level)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.components import card, crop
+from dashboard.components import crop
 from dashboard.components.card import regions
 from dashboard.compute import words
 from dashboard.data import cache, uploads
@@ -27,7 +27,6 @@ MOST, FIRST = 40, 12  # places
 
 def page() -> None:
     """The page."""
-    card.show_waiting()
     navigation.heading("details")
     run, image_id = cache.run_in_view(), cache.image_in_view()
     filtered = filter_bar.bar(run, "the part is searched for in these alone")
@@ -70,9 +69,7 @@ def search_part(run: RunRecord, image_id: int, filtered: Filtered) -> None:
         comparison.show(query, hit)
         similarity.show(run, query, found, hit)
         st.header("Selection", anchor=False)
-        opened = results.selection(run, found)
-    if opened is not None:
-        card.show_later(opened)
+        results.selection(run, found)
 
 
 def ask(image_id: int) -> Query | None:

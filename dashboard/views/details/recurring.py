@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.components import card, crop, ranking
+from dashboard.components import card, crop
 from dashboard.components.card import picture, regions
 from dashboard.compute import rows
 from dashboard.data import cache
 from dashboard.drawing import markup
-from dashboard.selection import selected
+from dashboard.selection import actions, selected
 from dashboard.selection import show as selecting
+from dashboard.selection.actions import examples
 from dashboard.selection.selection import Selection
 from dashboard.state import busy, controls, navigation
 from dashboard.state.busy import jobs
@@ -96,9 +97,7 @@ def selection(run: RunRecord) -> None:
         selected.write_to_url(run.collection)
         return
     st.header("Selection", anchor=False)
-    opened = selecting.show(Selection(run.collection, marked, known, name=f"recurring-{run.collection}"), "")
-    if opened is not None:
-        card.show_later(opened)
+    selecting.show(Selection(run.collection, marked, known, name=f"recurring-{run.collection}"), "")
 
 
 def search_more(run: RunRecord) -> None:
@@ -157,19 +156,20 @@ def group(run: RunRecord, places: pd.DataFrame) -> None:
     with st.container(gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(title, width="content")
-            actions(number, places)
+            do(number, places)
         more = {image_id: f"{several[image_id]} places" for image_id in boxes if several[image_id] > 1}
         items = cache.items(list(boxes), {image_id: more.get(image_id, "") for image_id in boxes})
         for item, (image_id, box) in zip(items, boxes.items(), strict=True):
+            item["item_id"] = image_id
             item["src"] = results.tile(image_id, box)
             item["alt"] = f"{item['alt']}: the place that recurs, with what lies round it"
         known = cache.features(run.run_id)[0]
-        done = ranking.ranking(items, f"recurs_{number}", results.TILE, None, selected.ids(), examples=bool(len(known)))
+        own = examples.ACTIONS if len(known) else ()
+        done = examples.act(actions.gallery(items, f"recurs_{number}", results.TILE, own=own))
         if pictures > len(boxes):
             st.caption(f"The first {len(boxes)} are shown; the CSV has all.")
-    opened = selecting.act(done)
-    if opened in boxes:
-        open_at(opened, boxes[opened])
+    if done is not None and done.image_id in boxes:
+        open_at(done.image_id, boxes[done.image_id])
 
 
 def box_of(row: Mapping[str, Any]) -> Box:
@@ -177,7 +177,7 @@ def box_of(row: Mapping[str, Any]) -> Box:
     return row["x0"], row["y0"], row["x1"], row["y1"]
 
 
-def actions(number: int, places: pd.DataFrame) -> None:
+def do(number: int, places: pd.DataFrame) -> None:
     """Tag the pictures of a group, select them, search for its surest place."""
     ids, first = np.unique(places["image_id"].to_numpy()), rows.records(places.head(1))[0]
     with st.popover("Tag", icon=":material/sell:", type="tertiary"):

@@ -12,7 +12,7 @@ import streamlit as st
 from dashboard.components.card import regions
 from dashboard.data import cache
 from dashboard.drawing import markup
-from dashboard.selection import selected
+from dashboard.selection import actions, selected
 from dashboard.selection import show as selecting
 from dashboard.selection.selection import Selection
 from dashboard.state import url
@@ -28,6 +28,7 @@ from store.records import RunRecord
 TILE = 150  # pixels of a place in the gallery
 HIT = "hit"  # in the address: the image whose place is shown beside the part
 HINT = "There is nothing to select."
+COMPARE = actions.Action("compare", "Compare with the part", ("c",), "⇄")
 
 
 def choose(run: RunRecord, query: Query, found: DetailHits, filtered: Filtered) -> Hit | None:
@@ -38,8 +39,8 @@ def choose(run: RunRecord, query: Query, found: DetailHits, filtered: Filtered) 
     st.html(
         markup.small(
             f"Searched in {filtered.describe(found.searched)}. First come the places on which key points agree, then "
-            "those that similar patches vote for, of which many are wrong. Click one to compare it; ✓ selects its "
-            "picture, + and − ask Similar for more and less like it."
+            "those that similar patches vote for, of which many are wrong. ⇄ compares one with the part, + and − ask "
+            "Similar for more and less like its picture."
         )
     )
     hits = {hit.image_id: hit for hit in found.hits}
@@ -47,9 +48,9 @@ def choose(run: RunRecord, query: Query, found: DetailHits, filtered: Filtered) 
     shown = found.hits[0] if number is None else hits.get(number, found.hits[0])
     selected.read_from_url(run.collection)
     known = cache.features(run.run_id)[0].tolist()
-    opened = selecting.results(tiles(found.hits), "detail_wall", known, TILE, shown.image_id)
-    if opened in hits:
-        st.session_state[HIT] = opened
+    done = selecting.results(tiles(found.hits), "detail_wall", known, TILE, shown.image_id, (COMPARE,))
+    if done is not None and done.image_id in hits:
+        st.session_state[HIT] = done.image_id
         st.rerun()
     return shown
 
@@ -106,13 +107,13 @@ def caption(hit: Hit) -> str:
     return f"{how}, mirrored" if hit.mirrored else how
 
 
-def selection(run: RunRecord, found: DetailHits) -> int | None:
+def selection(run: RunRecord, found: DetailHits) -> None:
     """What can be done with the selected pictures of the run, or without any with all that were found: read, tag, save,
-    take away. Returns the one that was opened just now."""
+    take away."""
     among = cache.features(run.run_id)[0]
     marked = among[np.isin(among, selected.ids())]
     ids = marked if len(marked) else np.sort([hit.image_id for hit in found.hits])
-    return selecting.show(Selection(run.collection, ids, among, places(found.hits), f"details-{run.collection}"), HINT)
+    selecting.show(Selection(run.collection, ids, among, places(found.hits), f"details-{run.collection}"), HINT)
 
 
 def places(hits: Sequence[Hit]) -> pd.DataFrame:

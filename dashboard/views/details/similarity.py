@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard import components
 from dashboard.components.patches import patches
 from dashboard.data import cache
 from dashboard.drawing import markup
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.panels import Panel, fitted
+from dashboard.selection import actions
 from dashboard.state import controls
 from dashboard.views.details import figures, finding
 from dashboard.views.details.finding import DetailHits, Query
-from dashboard.views.details.results import HIT, number_of
+from dashboard.views.details.results import COMPARE, HIT, number_of
 from ingest.vision.colour_maps import colour_table
 from ingest.vision.details.search import Hit
 from store.records import RunRecord
@@ -56,7 +56,7 @@ def show(run: RunRecord, query: Query, found: DetailHits, shown: Hit) -> None:
 
 def coloured(run: RunRecord, query: Query, hits: list[Hit], shown: Hit, number: int | None, cols: int) -> int | None:
     """The pictures in colours of their cosines with the part's patches, or with the one of this number, which has one
-    place in a row of `cols`; returns the image that was clicked."""
+    place in a row of `cols`; returns the image that shall be compared."""
     cosines = {hit: finding.heat(run, query, hit, _there(number, cols, hit.mirrored)) for hit in hits}
     finite = np.concatenate([each[np.isfinite(each)] for each in cosines.values()] or [np.zeros(1)])
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
@@ -70,14 +70,14 @@ def coloured(run: RunRecord, query: Query, hits: list[Hit], shown: Hit, number: 
         size, frame = (image["width"], image["height"]), finding.frame_of(run, hit.image_id)
         heat = figures.heat(fitted(picture[0], 2 * SIDE), cosines[hit], frame, size, (low, high))
         item["src"], item["alt"] = markup.source(heat), f"Similarity to {what} over {item['alt']}"
-    clicked = components.gallery(items, "detail_heat_wall", shown.image_id, size=SIDE)
+    done = actions.gallery(items, "detail_heat_wall", SIDE, shown.image_id, (COMPARE,))
     sentence = (
         "One scale for all: the same colour is the same cosine in every picture. A bright place is the most similar of "
         "these pictures, and need not show the same thing."
     )
     bar = ColourBar(colour_table(figures.COLOURS), f"{low:.2f}", f"{high:.2f}", f"cosine with {what}")
     st.html(markup.notes([sentence], bar))
-    return clicked
+    return None if done is None else done.image_id
 
 
 def _there(number: int | None, cols: int, mirrored: bool) -> int | None:

@@ -22,6 +22,7 @@ from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.head_figures import Statistic
 from dashboard.drawing.panels import MapStyle, Scene
 from dashboard.drawing.text import inputs
+from dashboard.selection import actions
 from dashboard.state import controls, filter_bar, navigation
 from dashboard.state.busy import jobs
 from dashboard.state.filter_bar import Filtered
@@ -315,14 +316,14 @@ def peaks(view: View, layer: int, head: int, method: str | None) -> None:
         return
     key = ("head_peaks", view.number, layer, head, method, view.chosen.ids)
     items = cache.remembered(lambda: drawn(found, Head(view.number, layer, head, method or "")), *key)
-    clicked = components.gallery(items, "head_peaks", cache.current_image(), size=170)
+    done = actions.gallery(items, "head_peaks", 170, cache.current_image(), (actions.MAPS,))
     what = f"Drawn over the pictures: {SUMMARY[method]}, each map on its own scale. " if method else ""
     st.caption(
         f"By the share of the attention of {view.who} that one patch gets. {what}"
-        "Rows and columns of patches count from 0. Click a picture for all its maps."
+        "Rows and columns of patches count from 0. The map symbol on a picture leads to all its maps."
     )
-    if clicked is not None:
-        query = {"image": clicked, "layer": layer, "head": head} | ({"method": method} if method else {})
+    if done is not None:
+        query = {"image": done.image_id, "layer": layer, "head": head} | ({"method": method} if method else {})
         st.switch_page(navigation.script_of("attention"), query_params=navigation.query(**query))
 
 

@@ -12,14 +12,14 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import components
-from dashboard.components import card, crop
+from dashboard.components import crop
 from dashboard.components.card import regions
 from dashboard.components.card.tiles import tiles_of
 from dashboard.compute.rows import records
 from dashboard.data import cache
 from dashboard.drawing import markup
 from dashboard.drawing.figure import ColourBar
-from dashboard.selection import selected
+from dashboard.selection import actions, selected
 from dashboard.selection import show as selecting
 from dashboard.selection.selection import Selection
 from dashboard.state import controls, filter_bar, navigation
@@ -43,7 +43,6 @@ MEANINGS = {
 
 def page() -> None:
     """The page."""
-    card.show_waiting()
     navigation.heading("large_images")
     image_id = cache.current_image()
     image = None if image_id is None else cache.image(image_id)
@@ -62,9 +61,7 @@ def page() -> None:
         show(run, image, found)
     if filtered.empty:
         return
-    opened = leaders(run, network, filtered)
-    if opened is not None:
-        card.show_later(opened)
+    leaders(run, network, filtered)
 
 
 def nothing_yet() -> None:
@@ -221,15 +218,15 @@ def choose(image_id: int, rank: int) -> None:
     st.session_state[_GOAL] = (image_id, rank, turn + 1)
 
 
-def leaders(run: PatchRunRecord, network: RunRecord | None, filtered: Filtered) -> int | None:
+def leaders(run: PatchRunRecord, network: RunRecord | None, filtered: Filtered) -> None:
     """The pictures that have patches and that the filter leaves, by the score of their best, and what can be done with
-    them; returns the one whose card was asked for."""
+    them."""
     every = cache.patch_leaders(run.run_id)
     found = every[filtered.among(every["image_id"].to_numpy(dtype=np.int64))]
     st.subheader("Pictures by their best patch", anchor=False)
     if found.empty:
         st.info(f"None of the pictures that the filter leaves has patches of run {run.run_id}.")
-        return None
+        return
     shown = found.head(LEADERS)
     if len(found) > len(shown):
         st.caption(f"The first {len(shown)} of {counted(len(found), 'picture')}.")
@@ -240,15 +237,15 @@ def leaders(run: PatchRunRecord, network: RunRecord | None, filtered: Filtered) 
     selected.read_from_url(run.collection)
     known = [] if network is None else cache.features(network.run_id)[0].tolist()
     pictures = cache.items(shown["image_id"].to_numpy(dtype=np.int64), captions)
-    clicked = selecting.results(pictures, "patch_leaders", known, 130, cache.current_image())
-    if clicked is not None and clicked != cache.current_image():
-        navigation.choose("image", clicked)
+    done = selecting.results(pictures, "patch_leaders", known, 130, cache.current_image(), (actions.SUBJECT,))
+    if done is not None and done.image_id != cache.current_image():
+        navigation.choose("image", done.image_id)
     st.header("Selection", anchor=False)
     places = found.set_index("image_id").rename(columns={"score": "best_patch_score"})
     among, ids = np.sort(every["image_id"].to_numpy(np.int64)), np.sort(found["image_id"].to_numpy(np.int64))
     marked = among[np.isin(among, selected.ids())]
     name = f"large-images-{run.collection}"
-    return selecting.show(Selection(run.collection, marked if len(marked) else ids, among, places, name), "")
+    selecting.show(Selection(run.collection, marked if len(marked) else ids, among, places, name), "")
 
 
 page()

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.components import canvas, card
+from dashboard.components import canvas
 from dashboard.compute import words
 from dashboard.compute.arrangements.years import range_column
 from dashboard.data import cache
 from dashboard.data.layouts import CLUSTER, LayoutOptions
 from dashboard.drawing import charts, colours
 from dashboard.drawing.text import projections as projection_text
-from dashboard.selection import selected
+from dashboard.selection import actions, selected
 from dashboard.selection import show as selecting
 from dashboard.selection.files import file_name
 from dashboard.selection.selection import Selection
@@ -65,7 +65,6 @@ ELSEWHERE = "Clusters are outlined on the projection itself."
 
 def page() -> None:
     """The page."""
-    card.show_waiting()
     run = cache.run_in_view()
     selected.read_from_url(run.collection)
     projections = cache.projections(run.run_id)
@@ -91,11 +90,8 @@ def page() -> None:
         explain(run, projection, layout, layout_options, clusters, column)
         export(layout, source, projection, layout_options, tints, column, size, filtered)
     with place.canvas:
-        opened = draw(layout, source, projection, tints, key, column, size, filtered.ids)
-    clicked = selection(place, layout, projection["projection_id"], filtered, run)
-    shown = clicked if opened is None else opened
-    if shown is not None:
-        card.show_later(shown)
+        draw(layout, source, projection, tints, key, column, size, filtered.ids)
+    selection(place, layout, projection["projection_id"], filtered, run)
 
 
 def draw(
@@ -107,9 +103,9 @@ def draw(
     column: str | None,
     size: float,
     wanted: np.ndarray | None,
-) -> int | None:
-    """The canvas; returns the picture that was opened just now, if one was. `key` changes with the colours."""
-    answer = canvas.canvas(
+) -> None:
+    """The canvas. `key` changes with the colours."""
+    canvas.canvas(
         source,
         FIGURE,
         f"Map of {counted(len(layout.ids), 'picture')} by {projection_text.title(projection)}. "
@@ -123,8 +119,9 @@ def draw(
         marked=np.isin(layout.ids, selected.ids()),
         size=size,
         on_marked=partial(mark, source, layout),
+        actions=actions.offered(),
+        on_done=partial(actions.done_on_map, FIGURE),
     )
-    return answer.opened
 
 
 def source_of(layout: Layout, projection_id: int, layout_options: LayoutOptions, clusters: bool) -> canvas.Source:
@@ -339,9 +336,9 @@ def how_made(
 
 def selection(
     place: window.Window, layout: Layout, projection_id: int, filtered: filter_bar.Filtered, run: RunRecord
-) -> int | None:
+) -> None:
     """The panel with what can be done with the pictures that are marked on the map, or without any with those that the
-    filter leaves; returns the one that was opened just now."""
+    filter leaves."""
     marked, sql = np.isin(layout.ids, selected.ids()), ""
     left = 0 if filtered.ids is None else int(filtered.among(layout.ids).sum())
     state = window.panel_state(len(selected.ids()), left)
@@ -349,7 +346,7 @@ def selection(
         window.switch(state, len(selected.ids()), left)
     if state == window.CLOSED:
         selected.write_to_url(run.collection)
-        return None
+        return
     if not marked.any() and filtered.ids is not None:
         marked = filtered.among(layout.ids)
         sql = filtered.where if marked.sum() == filtered.count else ""
@@ -358,7 +355,7 @@ def selection(
         places["map_cluster"] = map_clusters.names_of(projection_id, layout.ids)
     ids, among, name = np.sort(layout.ids[marked]), np.sort(layout.ids), f"selection-{run.collection}"
     with window.panel(place, state, len(selected.ids())):
-        return selecting.show(Selection(run.collection, ids, among, places, name, sql), HINT)
+        selecting.show(Selection(run.collection, ids, among, places, name, sql), HINT)
 
 
 page()

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import components
 from dashboard.components import card
 from dashboard.components.card import picture
 from dashboard.components.card.objects import words as words_of
@@ -17,7 +16,7 @@ from dashboard.components.card.regions import in_shares
 from dashboard.compute.rows import records
 from dashboard.data import cache
 from dashboard.drawing import markup, tables
-from dashboard.selection import selected
+from dashboard.selection import actions, selected
 from dashboard.selection import show as selecting
 from dashboard.selection.selection import Selection
 from dashboard.state import controls, filter_bar, navigation
@@ -37,15 +36,14 @@ ORDERS = {
 
 def page() -> None:
     """The page."""
-    card.show_waiting()
     navigation.heading("objects")
     runs = [run for run in cache.object_runs() if run.images]
     if not runs:
         nothing_yet()
         return
     st.markdown(
-        "What stands out in each picture, found without training. A box is a suggestion: click a crop to see where it "
-        "lies."
+        "What stands out in each picture, found without training. A box is a suggestion: double-click a crop to see "
+        "where it lies."
     )
     run = chosen_run(runs)
     found = filtered(run)
@@ -94,7 +92,7 @@ def filtered(run: ObjectRunRecord) -> pd.DataFrame | None:
 
 
 def gallery(run: ObjectRunRecord, found: pd.DataFrame) -> None:
-    """The crops by pages; a click opens the picture's card with the box on it."""
+    """The crops by pages; opened, the picture's card has the box on it."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         order = controls.selectbox("Order", list(ORDERS), key="object_order", format_func=ORDERS.__getitem__, width=220)
         first_only = controls.toggle("The first of each picture alone", key="object_first")
@@ -104,19 +102,16 @@ def gallery(run: ObjectRunRecord, found: pd.DataFrame) -> None:
     pages = max(1, -(-len(found) // PAGE))
     number = controls.pagination(pages, key="object_page") if pages > 1 else 1
     shown = found.iloc[(number - 1) * PAGE : number * PAGE].reset_index(drop=True)
-    clicked = components.gallery(items(run, shown), "object_wall", in_view(shown), size=SIZE)
+    done = actions.gallery(items(run, shown), "object_wall", SIZE, in_view(shown))
     st.html(markup.small(summary(run, found)))
     download(found)
-    if clicked is not None and clicked < len(shown):
-        open_at(records(shown)[clicked])
-    opened = act(run, found)
-    if opened is not None:
-        card.show_later(opened)
+    if done is not None and done.item_id < len(shown):
+        open_at(records(shown)[done.item_id])
+    act(run, found)
 
 
-def act(run: ObjectRunRecord, found: pd.DataFrame) -> int | None:
-    """What can be done with the pictures of these objects, as below every gallery; returns the one whose card was
-    asked for."""
+def act(run: ObjectRunRecord, found: pd.DataFrame) -> None:
+    """What can be done with the pictures of these objects, as below every gallery."""
     selected.read_from_url(run.collection)
     st.header("Selection", anchor=False)
     by_picture = found.groupby("image_id")["score"].agg(["size", "max"])
@@ -124,7 +119,7 @@ def act(run: ObjectRunRecord, found: pd.DataFrame) -> int | None:
     among = np.unique(cache.objects(run.run_id)["image_id"].to_numpy(np.int64))
     marked = among[np.isin(among, selected.ids())]
     ids = marked if len(marked) else places.index.to_numpy(np.int64)
-    return selecting.show(Selection(run.collection, ids, among, places, f"objects-{run.collection}"), "")
+    selecting.show(Selection(run.collection, ids, among, places, f"objects-{run.collection}"), "")
 
 
 def arranged(found: pd.DataFrame, order: str) -> pd.DataFrame:
@@ -136,7 +131,7 @@ def arranged(found: pd.DataFrame, order: str) -> pd.DataFrame:
 
 
 def items(run: ObjectRunRecord, shown: pd.DataFrame) -> list[dict]:
-    """Objects as a gallery shows them, by their place in it in the place of the number of an image."""
+    """Objects as a gallery shows them, each with its place in it."""
     rows = records(shown)
     small = cache.object_thumbnails(run.run_id, [(row["image_id"], row["rank"]) for row in rows])
     known = {item["image_id"]: item for item in cache.items(shown["image_id"].unique())}
@@ -147,7 +142,8 @@ def items(run: ObjectRunRecord, shown: pd.DataFrame) -> list[dict]:
             continue
         found.append(
             {
-                "image_id": place,
+                "image_id": row["image_id"],
+                "item_id": place,
                 "title": item["title"],
                 "caption": f"{row['score']:.2f} · {row['area']:.0%}",
                 "alt": f"{item['alt']}: object {row['rank']}, {words_of(row)}",

@@ -8,12 +8,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import components
-from dashboard.components import card
 from dashboard.compute import words
 from dashboard.data import cache
 from dashboard.drawing import tables
 from dashboard.drawing.text import inputs
+from dashboard.selection import actions
 from dashboard.state import controls, filters, navigation, ordering
 from dashboard.state.busy import jobs
 from dashboard.views.overview import readings
@@ -27,7 +26,6 @@ DIVIDED = {";": "divided by semicolons", "|": "divided by bars", "json": "lists 
 
 def page() -> None:
     """The page."""
-    card.show_waiting()
     collections, runs = cache.collections(), cache.runs()
     navigation.heading("")
     counts(collections, runs)
@@ -61,7 +59,7 @@ def counts(collections: pd.DataFrame, runs: Sequence[RunRecord]) -> None:
 
 
 def wall(collections: pd.DataFrame) -> None:
-    """All pictures, by pages; a click opens a picture's card."""
+    """All pictures, by pages."""
     names = collections["name"].tolist()
     run = cache.current_run()
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -79,9 +77,7 @@ def wall(collections: pd.DataFrame) -> None:
     pages = -(-len(images) // PAGE)
     number = controls.pagination(pages, key="wall_page") if pages > 1 else 1
     shown = images["image_id"].iloc[(number - 1) * PAGE : number * PAGE]
-    clicked = components.gallery(cache.items(shown), "wall", cache.current_image())
-    if clicked is not None:
-        card.show_later(clicked)
+    actions.gallery(cache.items(shown), "wall", shown=cache.current_image())
 
 
 def show_run(run: RunRecord) -> None:

@@ -17,6 +17,7 @@ from dashboard.data import cache
 from dashboard.drawing import anatomy, figure, markup, panels
 from dashboard.drawing.panels import Panel
 from dashboard.drawing.text import inputs
+from dashboard.selection import actions
 from dashboard.state import controls, filter_bar, navigation, widgets
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.parts import patch_colours
@@ -70,7 +71,7 @@ def pictures(run: RunRecord, image_id: int) -> None:
         return
     palette = found.foreground if style.foreground else found.everything
     scenes = patch_colours.scenes(palette)
-    clicked = components.gallery(items(palette, scenes, style), "parts_gallery", image_id, size=260)
+    done = actions.gallery(items(palette, scenes, style), "parts_gallery", 260, image_id, (actions.SUBJECT,))
     explain(found, palette, choice, style)
     credit = describe(run, palette, style)
     st.html(markup.small(credit))
@@ -78,8 +79,8 @@ def pictures(run: RunRecord, image_id: int) -> None:
     title = f"Parts: {choice.words}"
     sentences = f"{patch_colours.variance(palette)} {credit}"
     downloads("parts", stem, partial(patch_colours.plate, palette, scenes, style, title, sentences, FIGURE_SIDE))
-    if clicked is not None:
-        components.open_image(clicked)
+    if done is not None:
+        components.open_image(done.image_id)
 
 
 def choose(run: RunRecord, image_id: int, filtered: Filtered) -> Choice:

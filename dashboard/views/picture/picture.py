@@ -8,11 +8,11 @@ import streamlit as st
 
 from dashboard import components
 from dashboard.components import card, crop
-from dashboard.components.card import notes, objects, picture, regions
+from dashboard.components.card import corrections, notes, objects, picture, regions
 from dashboard.data import cache, iiif
 from dashboard.drawing import markup
 from dashboard.drawing.text import sources
-from dashboard.selection import tagging
+from dashboard.selection import actions, tagging
 from dashboard.selection.selection import Selection
 from dashboard.state import filter_bar, navigation, ordering
 from store.counts import counted
@@ -72,6 +72,7 @@ def known(image: cache.ImageRow) -> None:
     st.subheader("About the picture", anchor=False)
     facts = {key: value for key, value in card.facts(image).items() if value != image["title"]}
     st.html(markup.facts(facts))
+    corrections.show(image)
     components.page_link("attention", "See what the network attends to", image["image_id"], ":material/visibility:")
     components.page_link("similar", "See what looks like it", image["image_id"], ":material/image_search:")
     sources.show(image["metadata"])
@@ -104,9 +105,7 @@ def neighbours(run: RunRecord, image_id: int) -> None:
     st.html(markup.small(f"{counted(len(found), 'picture')} by cosine similarity, to {run.title}, run {run.run_id}."))
     pairs = zip(found["image_id"].tolist(), found["similarity"].tolist(), strict=True)
     captions = {number: f"{similarity:.2f}" for number, similarity in pairs}
-    clicked = components.gallery(cache.items(found["image_id"], captions), "picture_neighbours", size=110)
-    if clicked is not None:
-        components.open_image(clicked)
+    actions.gallery(cache.items(found["image_id"], captions), "picture_neighbours", 110)
 
 
 page()

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import components
 from dashboard.compute import neighbours
 from dashboard.data import cache
 from dashboard.drawing import markup, tables
+from dashboard.selection import actions
 from dashboard.state import controls
 from dashboard.state.filter_bar import Filtered
 from store.counts import counted
@@ -24,6 +24,8 @@ MANY = 20_000  # images up to which all of them are compared with all for it: so
 FLOOR, START = (0.85, 0.5), (0.95, 0.9)
 GROUPS = 12  # groups on the screen
 SLACK = 1e-6  # the slider's steps and the vectors' lengths are only nearly exact
+
+SEARCH = actions.Action("subject", "Search with this one alone", ("c",), "→")
 
 
 def captions(
@@ -39,8 +41,8 @@ def captions(
 # ---- the least typical ----------------------------------------------------------------------------------------------
 
 
-def least_typical(run: RunRecord, chosen: Filtered, k: int) -> int | None:
-    """The images least like the others; returns the one that was clicked."""
+def least_typical(run: RunRecord, chosen: Filtered, k: int) -> actions.Done | None:
+    """The images least like the others; returns what was done with one."""
     ids, matrix = cache.features(run.run_id)
     among = chosen.among(ids)
     count = int(among.sum())
@@ -65,7 +67,7 @@ def least_typical(run: RunRecord, chosen: Filtered, k: int) -> int | None:
         sentence = "Cosine similarity of an image to the centre of all, the mean of their features, the lowest first:"
     limit = "" if count <= MANY else f" Neighbours are compared up to {MANY:,} images: filter them for that."
     st.html(markup.small(f"{sentence} what has no like here. Among {chosen.describe(count)}.{limit}"))
-    return components.gallery(cache.items(found["image_id"], captions(found)), "least_typical", size=140)
+    return actions.gallery(cache.items(found["image_id"], captions(found)), "least_typical", 140, own=(SEARCH,))
 
 
 def _by_neighbours(matrix: np.ndarray) -> np.ndarray:
@@ -75,8 +77,8 @@ def _by_neighbours(matrix: np.ndarray) -> np.ndarray:
 # ---- near-duplicates ----------------------------------------------------------------------------------------------
 
 
-def near_duplicates(run: RunRecord, chosen: Filtered) -> int | None:
-    """Groups of images that are nearly the same to the network; returns the one that was clicked."""
+def near_duplicates(run: RunRecord, chosen: Filtered) -> actions.Done | None:
+    """Groups of images that are nearly the same to the network; returns what was done with one."""
     ids, matrix = cache.features(run.run_id)
     among = chosen.among(ids)
     usual = cache.remembered(lambda: neighbours.ordinary(matrix[among]), "ordinary", run.run_id, among.tobytes())
@@ -117,21 +119,21 @@ def _explained(groups: list[np.ndarray], threshold: float, usual: float, among: 
     )
 
 
-def _show_groups(table: pd.DataFrame, count: int) -> int | None:
+def _show_groups(table: pd.DataFrame, count: int) -> actions.Done | None:
     pages = -(-count // GROUPS)
     page = 1
     if pages > 1:
         page = controls.number_input(f"Page of {pages}", 1, pages, 1, key="groups_page", width=140)
-    clicked = None
+    done = None
     for number in range((page - 1) * GROUPS + 1, min(page * GROUPS, count) + 1):
         group = table[table["group"] == number]
         st.markdown(f"**Group {number}** · {counted(len(group), 'image')}")
         shown = group.head(60)
-        got = components.gallery(cache.items(shown["image_id"], captions(shown)), f"group_{number}", size=110)
+        got = actions.gallery(cache.items(shown["image_id"], captions(shown)), f"group_{number}", 110, own=(SEARCH,))
         if len(group) > len(shown):
             st.caption(f"The first {len(shown)} are shown; the CSV has all.")
-        clicked = got if clicked is None else clicked
-    return clicked
+        done = got if done is None else done
+    return done
 
 
 def _groups_table(ids: np.ndarray, matrix: np.ndarray, groups: list[np.ndarray]) -> pd.DataFrame:
@@ -153,8 +155,8 @@ def _csv(table: pd.DataFrame) -> bytes:
 # ---- two runs -------------------------------------------------------------------------------------------------------
 
 
-def two_runs(run: RunRecord, image_id: int, chosen: Filtered, k: int) -> int | None:
-    """The neighbours of one image under this run and another of the same collection; returns the one clicked."""
+def two_runs(run: RunRecord, image_id: int, chosen: Filtered, k: int) -> actions.Done | None:
+    """The neighbours of one image under this run and another of the same collection; returns what was done with one."""
     runs = {
         str(other.run_id): other for other in cache.runs(run.collection) if other.run_id != run.run_id and other.images
     }
@@ -186,16 +188,15 @@ def two_runs(run: RunRecord, image_id: int, chosen: Filtered, k: int) -> int | N
             "similarity."
         )
     )
-    clicked = None
+    done = None
     for column, each, table in zip(st.columns(2, gap="large"), (run, other), found, strict=True):
         with column:
             st.markdown(f"**{markup.markdown(_name(each))}**")
             also = {image: "in both" for image in both}
-            got = components.gallery(
-                cache.items(table["image_id"], captions(table, also)), f"under_{each.run_id}", size=120
-            )
-            clicked = got if clicked is None else clicked
-    return clicked
+            shown = cache.items(table["image_id"], captions(table, also))
+            got = actions.gallery(shown, f"under_{each.run_id}", 120, own=(SEARCH,))
+            done = got if done is None else done
+    return done
 
 
 def _name(run: RunRecord) -> str:

@@ -13,7 +13,7 @@ import streamlit as st
 from PIL import Image
 
 from dashboard import components
-from dashboard.components import crop, ranking
+from dashboard.components import crop
 from dashboard.components.card import regions
 from dashboard.components.crop import Box
 from dashboard.components.crop.paste import paste
@@ -22,8 +22,9 @@ from dashboard.data import cache, uploads
 from dashboard.drawing import markup
 from dashboard.drawing.panels import fitted
 from dashboard.drawing.text import sources
-from dashboard.selection import examples
-from dashboard.selection.examples import Examples
+from dashboard.selection import actions
+from dashboard.selection.actions import examples
+from dashboard.selection.actions.examples import Examples
 from dashboard.state import controls, filter_bar, navigation, widgets
 from dashboard.state.filter_bar import Filtered
 from dashboard.views.similar import analyses, words
@@ -96,14 +97,14 @@ def how_many(others: int) -> int:
     return controls.slider("How many", 1, most, min(12, most), key="k", width=420)
 
 
-def go_on(image_id: int | None) -> None:
-    """Search with the image that was clicked, if one was: with that one alone. Ends the run then."""
-    if image_id is None:
+def go_on(done: actions.Done | None) -> None:
+    """Search with the image of which that was asked for, if it was: with that one alone. Ends the run then."""
+    if done is None:
         return
     clear_upload()
     examples.clear()
     st.session_state[PENDING] = {"find": FINDS[0], widgets.WORDS: ""}
-    components.open_image(image_id)
+    components.open_image(done.image_id)
 
 
 # ---- what is searched with ----------------------------------------------------------------------------------------
@@ -236,15 +237,12 @@ def find_neighbours(
         captions = analyses.captions(found, scores=scores(np.searchsorted(ids, found["image_id"])))
     else:
         sentence, captions = explained(run, more, box, known), analyses.captions(found)
-    st.html(markup.small(f"{sentence} Click a picture to go on from it; + and − ask for more and less like it."))
+    st.html(markup.small(f"{sentence} The arrow on a picture goes on from it; + and − ask for more and less like it."))
     if found.empty:
         st.info("The filter leaves no other picture of this run. Remove a condition, or clear it.")
-    done = ranking.ranking(cache.items(found["image_id"], captions), "neighbours", size=140)
-    if done is not None and done.act == "open":
-        go_on(done.image_id)
-    elif done is not None:
-        examples.add(done.image_id, done.act)
-        st.rerun()
+    more_acts = (analyses.SEARCH, *examples.ACTIONS)
+    items = cache.items(found["image_id"], captions)
+    go_on(examples.act(actions.gallery(items, "neighbours", 140, own=more_acts)))
 
 
 def show_examples(more: Examples) -> None:

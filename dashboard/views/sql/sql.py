@@ -7,10 +7,9 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
-from dashboard import components
-from dashboard.components import card
 from dashboard.data import cache
 from dashboard.drawing import markup, tables
+from dashboard.selection import actions
 from dashboard.state import navigation
 from dashboard.state.url import Param
 from dashboard.views.sql import queries
@@ -27,7 +26,6 @@ _BY = ("artist", "creator", "author", "maker", "photographer", "movement", "scho
 def page() -> None:
     """The page. What the editor holds has been sent by Run, by an example or with the address, and is answered: the
     form keeps back what is still being typed, and the database can only be read here."""
-    card.show_waiting()
     navigation.heading("sql")
     st.html(markup.editor("sql_query"))
     offered = examples()
@@ -176,16 +174,14 @@ def numbers(table: pa.Table) -> dict[str, Any]:
 
 
 def show_pictures(table: pa.Table) -> None:
-    """The pictures that an answer names, with its other columns below them; a click opens one's card."""
+    """The pictures that an answer names, with its other columns below them."""
     captions = tables.row_captions(table)
     items = cache.items(list(captions)[:PICTURES], captions)
     if not items:
         return
-    clicked = components.gallery(items, "sql_gallery", cache.current_image())
+    actions.gallery(items, "sql_gallery", shown=cache.current_image())
     if len(captions) > PICTURES:
         st.caption(f"The first {PICTURES} of {counted(len(captions), 'picture')}.")
-    if clicked is not None:
-        card.show_later(clicked)
 
 
 page()

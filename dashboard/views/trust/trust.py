@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import components
 from dashboard.compute import words
 from dashboard.compute.rows import records
 from dashboard.data import cache
 from dashboard.data.results import evaluations
 from dashboard.drawing import head_figures, tables
 from dashboard.drawing.panels import file_stem
+from dashboard.selection import actions
 from dashboard.state import controls, navigation
 from dashboard.state.busy import jobs
 from dashboard.views.trust import examples, figures
@@ -223,14 +223,14 @@ def show_examples(chosen: Chosen, metric: str, evaluation: dict[str, Any]) -> No
     patches = evaluation["truth"].startswith("masks:")
     key = ("trust_examples", chosen, metric, way)
     shown = cache.remembered(lambda: examples.items(chosen, pictures, patches), *key)
-    clicked = components.gallery(shown, "trust_examples", cache.current_image(), size=190)
+    done = actions.gallery(shown, "trust_examples", 190, cache.current_image(), (actions.MAPS,))
     outlined = "the patches that count as truth" if patches else "the boxes of the truth"
     st.caption(
         f"Outlined in white: {outlined}. Below each picture: {MEASURES[metric].title.lower()}, and the half to which "
-        "it belongs. Each map has a scale of its own. Click a picture for all its maps."
+        "it belongs. Each map has a scale of its own. The map symbol on a picture leads to all its maps."
     )
-    if clicked is not None:
-        query: dict[str, Any] = {"image": clicked, "layer": chosen.layer, "method": chosen.method}
+    if done is not None:
+        query: dict[str, Any] = {"image": done.image_id, "layer": chosen.layer, "method": chosen.method}
         query |= {} if chosen.head == FUSED else {"head": chosen.head}
         st.switch_page(navigation.script_of("attention"), query_params=navigation.query(**query))
 

@@ -6,11 +6,10 @@ from html import escape
 
 import streamlit as st
 
-from dashboard import components
-from dashboard.components import card
 from dashboard.compute import words
 from dashboard.compute.words import plain
 from dashboard.data import cache
+from dashboard.selection import actions
 from dashboard.state import controls, filter_bar, navigation
 from dashboard.views.vocabulary import checking, hierarchy, making
 from dashboard.views.vocabulary.precision import steps
@@ -28,7 +27,6 @@ STRIPS = ("sure to unsure", "surest", "at the threshold")
 
 def page() -> None:
     """The page."""
-    card.show_waiting()
     navigation.heading("vocabulary")
     run = cache.run_in_view()
     making.report()
@@ -39,12 +37,11 @@ def page() -> None:
     vocabulary, name = choose(run, known)
     term = scored(run, vocabulary, name)
     if len(term.ids):
-        clicked = show(term)
+        show(term)
     else:
         st.info(
             f"No picture has a score of {plain(name)}: give the same `{making.COMMAND}` again to score new pictures."
         )
-        clicked = None
     with st.expander("All terms", key="vocabulary_tree"):
         st.html(tree(vocabulary, cache.label_counts(run.run_id, vocabulary.name)))
     with st.expander("Prompts", key="vocabulary_prompts"):
@@ -52,8 +49,6 @@ def page() -> None:
     with st.expander("Another vocabulary", key="vocabulary_upload"):
         if making.reads_words(run):
             making.upload(run, known)
-    if clicked is not None:
-        card.show_later(clicked)
 
 
 def choose(run: RunRecord, known: dict[str, Vocabulary]) -> tuple[Vocabulary, str]:
@@ -77,15 +72,14 @@ def choose(run: RunRecord, known: dict[str, Vocabulary]) -> tuple[Vocabulary, st
     return vocabulary, chosen
 
 
-def show(term: ScoredTerm) -> int | None:
-    """The threshold, the pictures and the precision of a term; returns the picture that was clicked just now."""
+def show(term: ScoredTerm) -> None:
+    """The threshold, the pictures and the precision of a term."""
     labelled = choose_threshold(term)
     use(term, labelled)
     way = controls.segmented_control("Pictures", STRIPS, key="strip", label_visibility="collapsed")
-    clicked = strip(term, labelled, way)
+    strip(term, labelled, way)
     st.header("Precision", anchor=False)
     checking.check(term, labelled)
-    return clicked
 
 
 def choose_threshold(term: ScoredTerm) -> int:
@@ -136,8 +130,8 @@ def store(term: ScoredTerm, threshold: float | None) -> None:
         st.rerun()
 
 
-def strip(term: ScoredTerm, labelled: int, way: str) -> int | None:
-    """Some pictures by their scores, the best first; returns the one that was clicked just now."""
+def strip(term: ScoredTerm, labelled: int, way: str) -> None:
+    """Some pictures by their scores, the best first."""
     count = len(term.ids)
     if way == "surest":
         ranks = list(range(min(SHOWN, count)))
@@ -147,22 +141,19 @@ def strip(term: ScoredTerm, labelled: int, way: str) -> int | None:
     else:
         ranks = [place - 1 for place in steps(count, SHOWN)]
     captions = {int(term.ids[rank]): text for rank, text in zip(ranks, term.words(ranks), strict=True)}
-    clicked = None
     for label, reached in (("Labelled", True), ("Not labelled", False)):
         ids = [int(term.ids[rank]) for rank in ranks if (rank < labelled) == reached]
         if ids:
             st.markdown(f"**{label}**")
             key = f"vocabulary_{label.lower().replace(' ', '_')}"
-            opened = components.gallery(cache.items(ids, captions), key, size=130)
-            clicked = clicked if opened is None else opened
+            actions.gallery(cache.items(ids, captions), key, 130)
     meaning = "“90 %”: nine of ten pictures score lower for this term."
     if term.vocabulary.settings.get("logit_bias") is not None:
         meaning += " p is the probability that the network itself gives to this term, from 0 to 1."
     kept = str(term.vocabulary.settings.get("kept", ""))
     if kept and kept != "all scores":
         meaning += f" Of so large a vocabulary only {kept} are stored: these {counted(count, 'picture')}."
-    st.caption(f"{meaning} Click a picture to look into it.")
-    return clicked
+    st.caption(meaning)
 
 
 def parents(vocabulary: Vocabulary) -> dict[str, str | None]:

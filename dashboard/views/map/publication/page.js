@@ -28,7 +28,7 @@ showMap({
   data,
   parentElement: document.body,
   setStateValue: (name, value) => name === "marked" && list(decodeRanges(value.ranges, given.ids.length)),
-  setTriggerValue: (name, id) => name === "opened" && open(id),
+  setTriggerValue: (name, id) => name === "done" && id[0] === "open" && open(id[1]),
 });
 list(decodeRanges(data.marked, given.ids.length));
 

@@ -21,8 +21,9 @@ from store.counts import counted
 MOST_PEAKS = 10  # of each picture that the slider offers
 
 
-def show(selection: Selection, name: str) -> None:
-    """How many peaks to mark, where the manifest and its pictures lie, and the file; `name` is the file's."""
+def show(selection: Selection, name: str, prefix: str = "") -> None:
+    """How many peaks to mark, where the manifest and its pictures lie, and the file; `name` is the file's, and `prefix`
+    begins the keys of the controls."""
     rows = cache.images(selection.collection).loc[selection.ids]
     st.markdown("**As a IIIF manifest**")
     st.caption("Mirador and other viewers show it, with the saved regions and the peaks of attention marked.")
@@ -30,16 +31,16 @@ def show(selection: Selection, name: str) -> None:
         st.caption(f"A viewer reads a manifest as a whole: select {manifest.MOST:,} pictures at most.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        folder, services = ask_folder(rows), cache.services()
+        folder, services = ask_folder(rows, prefix), cache.services()
         there = rows[reachable(rows, folder, services)]
-        uri = ask_address("Where you will publish the manifest", "iiif_uri") if len(there) else None
+        uri = ask_address("Where you will publish the manifest", f"{prefix}iiif_uri") if len(there) else None
     if there.empty:
         st.caption(
             "None of these pictures has an address on the web, where a viewer could fetch it. If their folder lies on "
             "the web too, type its address."
         )
         return
-    peaks = ask_peaks()
+    peaks = ask_peaks(prefix)
     st.download_button(
         "Download the IIIF manifest",
         partial(
@@ -47,7 +48,7 @@ def show(selection: Selection, name: str) -> None:
         ),
         f"{name}.json",
         "application/json",
-        key="selection_iiif",
+        key=f"{prefix or 'selection_'}iiif",
         on_click="ignore",
         icon=":material/download:",
     )
@@ -71,11 +72,11 @@ def summary(selected: int, there: Sequence[int], uri: str | None) -> str:
     return sentence
 
 
-def ask_folder(rows: pd.DataFrame) -> str | None:
+def ask_folder(rows: pd.DataFrame, prefix: str = "") -> str | None:
     """Where the pictures of a folder lie on the web, asked only where some came from a folder."""
     if all(reachable(rows, None)):
         return None
-    return ask_address("Where the folder of the pictures lies on the web", "iiif_folder")
+    return ask_address("Where the folder of the pictures lies on the web", f"{prefix}iiif_folder")
 
 
 def ask_address(label: str, key: str) -> str | None:
@@ -87,7 +88,7 @@ def ask_address(label: str, key: str) -> str | None:
     return typed or None
 
 
-def ask_peaks() -> marks.Peaks | None:
+def ask_peaks(prefix: str = "") -> marks.Peaks | None:
     """Which peaks to mark: of the run in view, in the last layer, of the mean of all heads."""
     run = cache.current_run()
     if run is None:
@@ -97,13 +98,13 @@ def ask_peaks() -> marks.Peaks | None:
     if not methods:
         return None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        count = controls.slider("Peaks to mark in each picture", 0, MOST_PEAKS, 0, key="iiif_peaks", width=240)
+        count = controls.slider("Peaks to mark in each picture", 0, MOST_PEAKS, 0, key=f"{prefix}iiif_peaks", width=240)
         if not count:
             return None
         method = controls.selectbox(
             "Of the maps",
             methods,
-            key="iiif_method",
+            key=f"{prefix}iiif_method",
             format_func=title_of,
             width=260,
             help="Of the run in view, in its last layer, and of the mean of all heads.",

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from dashboard.selection.actions.action import Action, Done
 from dashboard.state.url import Param
 
 WALLS = ("like", "unlike")
+ACTIONS = (
+    Action("like", "Search for more like it", ("+", "="), "+"),
+    Action("unlike", "Search for less like it", ("-", "−"), "−"),
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,14 @@ def add(image_id: int, wall: str) -> None:
     """Put an image on one wall, and off the other."""
     remove(image_id)
     st.session_state[wall] = (*st.session_state.get(wall, ()), int(image_id))
+
+
+def act(done: Done | None) -> Done | None:
+    """Does what was asked for of ACTIONS, which ends the run; returns what else was done."""
+    if done is None or done.act not in WALLS:
+        return done
+    add(done.image_id, done.act)
+    st.rerun()
 
 
 def remove(image_id: int) -> None:

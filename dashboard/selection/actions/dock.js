@@ -1,0 +1,85 @@
+// How many pictures are selected and what can be done with them; what would be undone. It stands above dialogs too.
+
+import { openMenu } from "./actions.js";
+
+const YEAR = 31536000; // seconds
+let current = null; // {data, send} of the dock on the page, for the keys
+let listening = false;
+let focused = null; // the dialog whose first field has had the focus
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const dock = parentElement.querySelector(".dock");
+  const send = (act) => setTriggerValue("done", [act, Date.now()]);
+  current = { data, send, dock };
+  if (!listening) document.addEventListener("keydown", press, true);
+  listening = true;
+  remember(...data.cookie);
+  if (data.dialog && data.dialog !== focused) typeInto(data.dialog);
+  const parts = [data.selected ? selection(data, send, dock) : null, data.undo || data.redo ? journal(data, send) : null];
+  dock.replaceChildren(...parts.filter(Boolean));
+  dock.hidden = !dock.childElementCount;
+  dock.classList.toggle("below", data.below);
+  if (!dock.popover) dock.popover = "manual";
+  if (!dock.hidden && !dock.matches(":popover-open")) dock.showPopover();
+  if (dock.hidden && dock.matches(":popover-open")) dock.hidePopover();
+}
+
+function selection(data, send, dock) {
+  const group = box("group");
+  const count = box("count");
+  count.textContent = data.selected.toLocaleString("en");
+  count.title = `${data.words} selected`;
+  count.setAttribute("aria-label", `${data.words} selected`);
+  group.append(count);
+  for (const action of data.actions) group.append(button(action.short, `${action.title} (${data.words})`, "act", () => send(action.key)));
+  const more = button("⋯", "What can be done with the selection", "more-acts", () => {
+    const { left, bottom } = more.getBoundingClientRect();
+    openMenu(dock, data.actions, `${data.words} selected`, left, bottom, send, () => more.focus());
+  });
+  group.append(more, button("✕", "Clear the selection", "clear", () => send("clear")));
+  return group;
+}
+
+function journal(data, send) {
+  const group = box("group");
+  const undo = data.undo && button(`↶ Undo: ${data.undo}`, `Undo: ${data.undo} (Ctrl+Z)`, "undo", () => send("undo"));
+  const redo = data.redo && button(data.undo ? "↷" : `↷ Redo: ${data.redo}`, `Redo: ${data.redo} (Ctrl+Shift+Z)`, "redo", () => send("redo"));
+  group.append(...[undo, redo].filter(Boolean));
+  return group;
+}
+
+function press(event) {
+  const key = event.key.toLowerCase();
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || !["z", "y"].includes(key) || !current?.dock.isConnected) return;
+  const at = event.composedPath()[0];
+  if (at.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName)) return; // the field's own undo
+  const act = key === "y" || event.shiftKey ? "redo" : "undo";
+  event.preventDefault();
+  event.stopPropagation();
+  if (current.data[act]) current.send(act);
+}
+
+// Puts the cursor into the first field of a dialog, as soon as it is there.
+function typeInto(dialog, tries = 40) {
+  focused = dialog;
+  const field = document.querySelector('[role="dialog"] :is(input, textarea)');
+  if (field) field.focus();
+  else if (tries) setTimeout(() => typeInto(dialog, tries - 1), 50);
+}
+
+function remember(name, word) {
+  if (!document.cookie.includes(`${name}=${word}`)) document.cookie = `${name}=${word}; path=/; max-age=${YEAR}; samesite=lax`;
+}
+
+function box(name) {
+  const made = document.createElement("div");
+  made.className = name;
+  return made;
+}
+
+function button(text, title, name, act) {
+  const made = document.createElement("button");
+  Object.assign(made, { type: "button", className: name, textContent: text, title, onclick: act });
+  made.setAttribute("aria-label", title);
+  return made;
+}
