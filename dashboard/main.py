@@ -30,8 +30,12 @@ from store import errors, sharing  # noqa: E402
 WITHOUT_DOWNLOAD = "[data-testid=stElementToolbarButton]:has([aria-label^=Download]) {display: none}"
 # Streamlit's own grey is too pale to be read with ease (a contrast of 4.0).
 CAPTIONS = "[data-testid=stCaptionContainer] {color: inherit; opacity: 0.78}"
-# What is chosen of a list stands in white, which can be read on the light theme's accent alone.
-CHOSEN = "[data-testid=stMultiSelect] [data-baseweb=tag] {background-color: #9c4a2f}"
+# The accent carries white text; as a text itself it would be too dark on the dark theme's ground, so it is mixed with the
+# colour of text there.
+ACCENTS = (
+    "[data-testid=stButtonGroup] [data-selected=true], [data-testid=stSliderThumbValue] "
+    "{color: color-mix(in srgb, var(--primary-color, #b05c39) 45%, CanvasText)}"
+)
 
 # Pages that show the picture in view themselves, large, or among all others.
 PICTURED = {"", "map", "similar", "details", "objects", "picture", "attention", "parts", "large_images"}
@@ -40,7 +44,7 @@ PICTURED = {"", "map", "similar", "details", "objects", "picture", "attention", 
 def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {CHOSEN}</style>")
+    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS}</style>")
     sidebar = Path(__file__).with_name("sidebar.js").read_text(encoding="utf-8")
     st.html(f"<script>{sidebar}</script>", unsafe_allow_javascript=True)
     page, meant = page_asked_for()
