@@ -30,7 +30,7 @@ from store import errors, sharing  # noqa: E402
 WITHOUT_DOWNLOAD = "[data-testid=stElementToolbarButton]:has([aria-label^=Download]) {display: none}"
 # Streamlit's own grey is too pale to be read with ease (a contrast of 4.0).
 CAPTIONS = "[data-testid=stCaptionContainer] {color: inherit; opacity: 0.78}"
-# The accent carries white text; as a text itself it would be too dark on the dark theme's ground, so it is mixed with the
+# The accent carries white text; as a text itself it would be too dark on the dark theme's ground, and is mixed with the
 # colour of text there.
 ACCENTS = (
     "[data-testid=stButtonGroup] [data-selected=true], [data-testid=stSliderThumbValue] "
@@ -174,11 +174,7 @@ def commands() -> None:
     st.markdown(
         "Read a folder of your own: pictures, a table beside them if there is one, films, PDFs. It stays as it is:"
     )
-    folder = st.text_input("Folder of pictures", key="first_folder", placeholder="/home/me/scans", width=520).strip()
-    if folder:
-        work.offer(f"Reading {folder}", ["run", folder], "Read these pictures", "first_read")
-    elif not work.may_start():
-        st.code(f"python -m ingest run FOLDER{work.database_option()}", language=None)
+    work.offer_folder("first_read")
     st.markdown("Or try it with the 29 paintings and prints that come with Bilderatlas:")
     work.offer("Reading the sample paintings", ["run", "examples/paintings"], "Read the sample", "first_sample")
     st.button("Look again", key="again", icon=":material/refresh:")

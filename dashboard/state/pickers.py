@@ -32,8 +32,9 @@ def run_and_image(filtered: bool = False, ordered: bool = False, pictured: bool 
     that the filter leaves, and the one in view; where `ordered`, they also come as on the wall of Overview. With
     `pictured` the picture in view is shown too, which a page that shows it has no need of."""
     runs = cache.runs()
-    # The newest first; what a training had come to after its epochs, of few pictures, last.
-    ids = [run.run_id for run in sorted(reversed(runs), key=lambda run: run.is_probe)]
+    # The newest first; what a training had come to after its epochs, of few pictures, only for who asks for it.
+    asked = {navigation.asked("run"), str(st.session_state.get("run"))}
+    ids = [run.run_id for run in reversed(runs) if not run.is_probe or str(run.run_id) in asked]
     follow_image(runs)
     if navigation.clamp("run", ids, missing_run):
         labels = run_labels()

@@ -11,6 +11,8 @@ from ingest.cli.options import Engine, db_option, device_option, engine_options,
 from ingest.cli.plain import PlainCommand, exit_with
 from ingest.report import Report
 
+LONGEST = 100  # letters of a name
+
 
 @click.group()
 def train() -> None:
@@ -40,6 +42,7 @@ def ips(config: Path, folder: Path | None, name: str | None, db: Path, device: s
     from ingest.training.ips import Training, train_ips
     from ingest.training.reading import read_config
 
+    check_name(name)
     report, name = Report(as_json), name or config.stem
     settings = read_config(config, IPSConfig)
     found = train_ips(Training(db, settings, name, folder or Path("trainings") / name, device), report)
@@ -106,9 +109,10 @@ def ssl(
 
     report = Report(as_json)
     given = {setting: None if options[name] == () else options[name] for name, setting in OPTIONS.items()}
+    if source and Path(source).expanduser().exists():  # whoever goes on with it may do so from another folder
+        source = str(Path(source).expanduser().resolve())
     settings = read_ssl_config(config, {**given, "data.source": source, "preset": preset})
-    if name and not set("@/\\").isdisjoint(name):
-        raise ValueError(f"a training's name has no @ and no slash in it, as {name!r} has; --out names a folder")
+    check_name(name)
     name = name or (config.stem if config else Path(settings.data.source.rstrip("/")).stem).replace("@", "-")
     name = name or "training"
     job = SSLTraining(db, settings, name, folder or Path("trainings") / name, device, tensorboard)
@@ -127,6 +131,17 @@ def ssl(
     loss = [f"loss {found['metrics']['train loss']:.3f}"] if "train loss" in found["metrics"] else []
     line = f"{name}: training {found['training_id']} · {new} new, {found['already']} already there"
     report.finish(" · ".join([line, *loss, *measured, f"{found['model']} → {db}"]), found)
+
+
+def check_name(name: str | None) -> None:
+    """ValueError for a name that cannot be a training's."""
+    if name is None:
+        return
+    if not set("@/\\").isdisjoint(name) or not name.isprintable() or not name.strip(". ") or len(name) > LONGEST:
+        raise ValueError(
+            f"a training's name has letters, at most {LONGEST}, and no @ and no slash in it, unlike {name[:40]!r}; "
+            "--out names a folder"
+        )
 
 
 @click.command(cls=PlainCommand)

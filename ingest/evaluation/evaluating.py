@@ -148,6 +148,16 @@ def _random(
     if settings.random_run is None:
         return None
     other = newest_run(db, settings.random_run)
+    if other.weights_sha256 == run.weights_sha256:
+        raise SourceError(
+            f"Run {other.run_id} has the very weights of run {run.run_id}, and no random ones; --random-weights passes "
+            "the pictures through the network with random weights."
+        )
+    if (other.fit, other.size) != (run.fit, run.size):
+        raise SourceError(
+            f"Run {other.run_id} sees other parts of the pictures ({other.fit}, {other.size} px) than run {run.run_id} "
+            f"({run.fit}, {run.size} px), so that its maps are no baseline."
+        )
     if other.collection != run.collection:
         raise SourceError(f"Run {other.run_id} is over {other.collection!r}, and run {run.run_id} is not.")
     own = truths_on_grid(db, other.run_id, known)

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageOps
 
 from ingest.errors import SourceError
 from ingest.files import PICTURE_SUFFIXES
@@ -19,6 +20,8 @@ from ingest.vision.loader import decode
 from store import read, regions, tags
 from store.connection import reading
 
+CLASSES = 24  # values of grey at most in a mask of class numbers
+EDGE = 0.002  # of a mask's pixels, which may be neither black nor white
 FORMS = "masks:FOLDER, boxes:COLUMN, regions, regions:NOTE or tag:TAG"
 
 
@@ -67,14 +70,52 @@ def _masks(folder: Path) -> TruthOf:
         if file is None:
             return None
         try:
-            grey = np.asarray(decode(file).image.convert("L"))
+            mask = read_mask(file)
         except BadImage as error:
             raise ValueError(f"its mask {file.name} cannot be read: {error.reason}") from error
-        # White on black, or class numbers: what is at least half as bright as the brightest pixel.
-        mask = (grey > 0) & (grey >= grey.max() / 2)
         return of_mask(mask, picture.width, picture.height)
 
     return truth
+
+
+def read_mask(file: Path) -> np.ndarray:
+    """A mask file as bool (rows, cols): white on black, or on nothing. BadImage for a file that cannot be read,
+    ValueError for one of several classes, of which nobody knows which is meant, or one that is white all over."""
+    picture = decode(file).image
+    if "A" in picture.getbands():  # on nothing: decoding has laid it on white
+        alpha = picture.getchannel("A")
+        picture = Image.composite(picture.convert("L"), Image.new("L", picture.size), alpha)
+    else:
+        alpha = _transparency(file)
+        picture = picture.convert("L")
+        if alpha is not None and alpha.size == picture.size:
+            picture = Image.composite(picture, Image.new("L", picture.size), alpha)
+    grey = np.asarray(picture)
+    counts = np.bincount(grey.ravel(), minlength=256)
+    values = np.flatnonzero(counts)
+    # The blurred edge of a shape has many values, or few pixels; class numbers are few values, dark ones among them.
+    dark = values[(values > 0) & (values < values[-1] / 2)]
+    numbers = len(values) > 2 and values[-1] <= CLASSES
+    if numbers or (len(values) <= CLASSES and counts[dark].sum() > EDGE * grey.size):
+        raise ValueError(
+            f"its mask {file.name} has the values {', '.join(map(str, values.tolist()))}, as of several classes: make "
+            "one in white on black of the one that is meant"
+        )
+    mask = (grey > 0) & (grey >= grey.max() / 2)
+    if mask.all():
+        raise ValueError(f"its mask {file.name} is white all over")
+    return mask
+
+
+def _transparency(file: Path) -> Image.Image | None:
+    """The alpha of a picture file, upright; None where it has none."""
+    try:
+        with Image.open(file) as opened:
+            if "A" in opened.getbands() or "transparency" in opened.info:
+                return ImageOps.exif_transpose(opened.convert("RGBA")).getchannel("A")
+    except OSError:  # a format that another library has read
+        pass
+    return None
 
 
 def _stem(name: str) -> str:

@@ -98,10 +98,19 @@ def load_checkpoint(folder: Path, trainer: Resumable, config: str) -> tuple[int,
             f"{path} is no checkpoint of a training ({type(error).__name__}); remove it to begin anew."
         ) from None
     trainer.load_network(found, str(path))
-    if other := differences(json.loads(found["config"]), json.loads(config)):
+    if other := differences(_anywhere(json.loads(found["config"])), _anywhere(json.loads(config))):
         raise SourceError(f"{path} is of a training with {'; '.join(other[:5])}. Name another folder with --out.")
     trainer.load_progress(found)
     return found["epochs"], [tuple(row) for row in json.loads(found["history"])]
+
+
+def _anywhere(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration whose folder of pictures is the same from wherever it is named."""
+    data = config.get("data")
+    for name in ("source", "folder"):
+        if isinstance(data, dict) and isinstance(data.get(name), str) and Path(data[name]).expanduser().exists():
+            data[name] = str(Path(data[name]).expanduser().resolve())
+    return config
 
 
 def differences(there: Any, here: Any, place: str = "") -> list[str]:

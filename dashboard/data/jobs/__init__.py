@@ -88,28 +88,36 @@ def command_of(arguments: Sequence[str]) -> str:
 
 
 def start(db: Path, title: str, arguments: Sequence[str]) -> Job:
-    """Start a command on a database, `--db` is added to it. JobError if just this one is running, or none can be."""
+    """Start a command on a database, `--db` is added to it. JobError if the same command is running on the same source,
+    or none can be started."""
     arguments = (*arguments, "--db", str(db))
-    for job in jobs(db):
-        if job.arguments == arguments and is_running(job):
-            raise JobError("This is running already.")
     if not possible():
         raise JobError("Commands cannot be started from here.")
     try:
-        folder = _new_folder(db)
-        with open(folder / "lock", "w") as lock:
-            _hold(lock)
-            process = _spawn(folder, arguments, lock)  # which holds it from now on
-        job = Job(folder, title, arguments, process.pid)
-        about = {"title": title, "arguments": arguments, "pid": process.pid}
-        (folder / "job.json").write_text(json.dumps(about))
+        _place(db).mkdir(parents=True, exist_ok=True)
+        with open(_place(db) / "starting", "w") as turn:
+            _hold(turn, wait=True)
+            for job in jobs(db):
+                if job.arguments[:3] == arguments[:3] and is_running(job):
+                    raise JobError("This is running already.")
+            return _start(_new_folder(db), title, arguments)
     except OSError as error:
         raise JobError(f"It could not be started: {error}") from error
-    return job
+
+
+def _start(folder: Path, title: str, arguments: tuple[str, ...]) -> Job:
+    (folder / "job.json").write_text(
+        json.dumps({"title": title, "arguments": arguments, "pid": 0})
+    )  # if the disk is full
+    with open(folder / "lock", "w") as lock:
+        _hold(lock)
+        process = _spawn(folder, arguments, lock)  # which holds it from now on
+    (folder / "job.json").write_text(json.dumps({"title": title, "arguments": arguments, "pid": process.pid}))
+    return Job(folder, title, arguments, process.pid)
 
 
 def _spawn(folder: Path, arguments: Sequence[str], lock: IO[str]) -> subprocess.Popen:
-    command = [sys.executable, str(_CHILD), str(folder), *PROGRAM, *arguments]
+    command = [sys.executable, str(_CHILD), str(lock.fileno()), str(folder), *PROGRAM, *arguments]
     with open(folder / "stdout", "w") as out, open(folder / "stderr", "w") as err:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, pass_fds=(lock.fileno(),), start_new_session=True
@@ -126,7 +134,7 @@ def jobs(db: Path) -> list[Job]:
         try:
             about = json.loads((folder / "job.json").read_text())
             found.append(Job(folder, about["title"], tuple(about["arguments"]), about["pid"]))
-        except (OSError, ValueError, KeyError):  # of one that is just being started, or could not be
+        except (OSError, ValueError, KeyError, TypeError):  # of one that is just being started, or could not be
             continue
     return found
 
@@ -140,7 +148,7 @@ def is_running(job: Job) -> bool:
     """Whether its process, or one that it has started, is there."""
     try:
         with open(job.folder / "lock", "a") as lock:
-            _hold(lock)
+            _hold(lock, shared=True)  # several may look at once
     except BlockingIOError:
         return True
     except OSError:
@@ -148,10 +156,11 @@ def is_running(job: Job) -> bool:
     return False
 
 
-def _hold(lock: IO[str]) -> None:
-    """BlockingIOError if somebody else holds it."""
+def _hold(lock: IO[str], shared: bool = False, wait: bool = False) -> None:
+    """BlockingIOError if somebody else holds it and `wait` is not wanted."""
     if fcntl is not None:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        fcntl.flock(lock, kind if wait else kind | fcntl.LOCK_NB)
 
 
 def report(job: Job) -> JobReport:
@@ -166,6 +175,8 @@ def report(job: Job) -> JobReport:
         return JobReport("running", progress, tuple(lines[-LINES:]), "")
     status = _text(job.folder / "status").strip()
     state: State = "finished" if status == "0" else "stopped" if asked.exists() else "failed"
+    if state == "failed" and (not status or status.startswith("-")):
+        lines.append("it was ended from outside, as where memory is short or the computer was switched off")
     return JobReport(state, None, tuple(lines[-LINES:]), result)
 
 
@@ -176,7 +187,7 @@ def stop(job: Job) -> None:
 
 
 def _send(job: Job, number: signal.Signals) -> None:
-    if is_running(job):
+    if is_running(job) and job.pid:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(job.pid, number)
 

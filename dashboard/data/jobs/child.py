@@ -1,6 +1,7 @@
 """The process of a job: runs the command that it is given, and writes down how it ended.
 
-`python child.py FOLDER COMMAND …` leaves the exit status in FOLDER/status. A Ctrl+C goes to the command alone.
+`python child.py LOCK FOLDER COMMAND …` leaves the exit status in FOLDER/status. A Ctrl+C goes to the command alone, and
+the command too holds the file descriptor LOCK.
 """
 
 import os
@@ -10,10 +11,10 @@ import sys
 from pathlib import Path
 
 
-def main(folder: str, *command: str) -> None:
+def main(lock: str, folder: str, *command: str) -> None:
     # A handler is not passed on to the command, as SIG_IGN would be: there Ctrl+C means what it always does.
     signal.signal(signal.SIGINT, lambda *_: None)
-    status = subprocess.run(command, check=False).returncode
+    status = subprocess.run(command, check=False, pass_fds=(int(lock),)).returncode
     unfinished = Path(folder) / "status.part"
     unfinished.write_text(str(status))
     os.replace(unfinished, Path(folder) / "status")

@@ -28,15 +28,23 @@ def page() -> None:
     """The page."""
     collections, runs = cache.collections(), cache.runs()
     navigation.heading("")
+    reading = jobs.of_command("run")
+    for place, job in enumerate(reading):
+        jobs.watch(job, f"overview_reading_{place}")
+    runs, probed = ([run for run in runs if run.is_probe == probe] for probe in (False, True))
     counts(collections, runs)
     wall(collections)
     st.header("Runs", anchor=False)
-    if not runs:
+    if not runs and not reading:
         st.info("No model has been run on this collection yet.")
         if len(collections):
             jobs.offer_for_collection("run", "Run a model", "overview_run")
     for run in reversed(runs):
         show_run(run)
+    if probed:
+        with st.expander(f"{counted(len(probed), 'epoch')} of trainings, each run on a few pictures"):
+            for run in reversed(probed):
+                show_run(run)
     show_collections(collections)
     show_metadata(collections)
     readings.show_tables()
@@ -72,7 +80,7 @@ def wall(collections: pd.DataFrame) -> None:
         order = controls.selectbox("Order", ordering.orders(collection), key=ordering.ORDER, width=200)
     images = ordering.arranged(ordering.holding(cache.images(collection), typed), collection, order)
     if images.empty:
-        st.info("No picture has these words." if typed else "This collection has no pictures yet.")
+        st.info("No picture has these words." if typed else "No picture has been read into this collection yet.")
         return
     pages = -(-len(images) // PAGE)
     number = controls.pagination(pages, key="wall_page") if pages > 1 else 1

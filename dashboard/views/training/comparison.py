@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from dashboard.compute import words
 from dashboard.state import controls
 from dashboard.views.training import figures
 
@@ -91,6 +92,26 @@ def last(metrics: pd.DataFrame, run: Mapping[str, Any], split: str, metric: str)
         (metrics["training_id"] == run["training_id"]) & (metrics["split"] == split) & (metrics["metric"] == metric)
     ]
     return None if own.empty else float(own.loc[own["epoch"].idxmax(), "value"])
+
+
+def learnt(run: Mapping[str, Any], metrics: pd.DataFrame) -> str:
+    """Whether a training has come to anything, by k-NN accuracy before it, now, and of who always says the commonest;
+    '' where no column was named for it, or it has not begun."""
+    measured = metrics[(metrics["metric"] == "knn_accuracy") & (metrics["split"] == "test")].sort_values("epoch")
+    if run["kind"] != "ssl" or len(measured) < 2:
+        return ""
+    before, now = measured["value"].iloc[0], measured["value"].iloc[-1]
+    guess = last(metrics, run, "test", "largest_class") or 0.0
+    column = words.plain(str(run["config"]["data"]["label"]))
+    sentence = (
+        f"The pictures most similar to a picture agree with it in *{column}* in {now:.0%} of all cases; before the "
+        f"training in {before:.0%}, and who always says the commonest is right in {guess:.0%}."
+    )
+    if now <= before:
+        return f"{sentence} So it has not got better: more pictures or epochs may help, or it sees these well already."
+    return f"{sentence} " + (
+        "So it has learnt something of it." if now > guess else "That is still no better than guessing."
+    )
 
 
 def collapsed(run: Mapping[str, Any], metrics: pd.DataFrame) -> str:

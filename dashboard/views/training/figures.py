@@ -44,6 +44,11 @@ def curves(metrics: pd.DataFrame, task: str, metric: str) -> go.Figure:
     for (split, rows), tint in zip(chosen.groupby("split", sort=True), NAMED, strict=False):
         x, y = rows["epoch"].tolist(), rows["value"].tolist()
         fig.add_scatter(x=x, y=y, mode="lines+markers", name=str(split), line={"color": tint}, marker={"size": 4})
+    guess = metrics[(metrics["task"] == task) & (metrics["metric"] == "largest_class")]
+    if metric == "knn_accuracy" and len(guess):
+        line = {"color": "#8a8a8a", "dash": "dot"}
+        x, y = guess["epoch"].tolist(), guess["value"].tolist()
+        fig.add_scatter(x=x, y=y, mode="lines", name="who always says the commonest", line=line)
     return _laid_out(fig, "epoch", titled(task, metric))
 
 
@@ -110,7 +115,12 @@ def over_parameter(table: pd.DataFrame, over: str, lines: str | None, title: str
 
 def _laid_out(fig: go.Figure, below: str, beside: str) -> go.Figure:
     margin = {"l": 10, "r": 10, "t": 10, "b": 10}
-    return fig.update_layout(xaxis_title=below, yaxis_title=beside, height=380, margin=margin, showlegend=True)
+    fig.update_layout(xaxis_title=below, yaxis_title=beside, height=380, margin=margin, showlegend=True)
+    if below == "epoch":  # whole ones, also where there is but one
+        traces: Any = fig.data
+        last = max((max(trace.x, default=0) for trace in traces), default=0)
+        fig.update_xaxes(range=[-0.2, last + 0.2], **({"dtick": 1} if last <= 12 else {}))
+    return fig
 
 
 def _plain(value: Any) -> Any:

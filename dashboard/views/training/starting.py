@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.compute import words
 from dashboard.data import cache, jobs
-from dashboard.data.results import trainings
+from dashboard.state import navigation
 from dashboard.state.busy import jobs as work
 
 AUGMENTATIONS = {
@@ -20,8 +20,8 @@ AUGMENTATIONS = {
     "none": "nothing is changed",
 }
 NO_LABEL = "–"
+TITLE = "Training of "
 CLASSES = 2, 60  # a column by which neighbours can agree has at least and at most so many values
-BATCH = 32  # pictures of a step, unless there are fewer
 COMMAND = {"ssl": ("train", "ssl"), "ips": ("train", "ips")}
 
 
@@ -31,7 +31,8 @@ def begin() -> None:
     source = None if run is None else cache.source_of(run.collection)
     if run is None or source is None:
         return
-    with st.expander("Train a network on this collection", icon=":material/school:", expanded=is_starting()):
+    under_way = bool(work.of_command("train"))
+    with st.expander("Train a network on this collection", icon=":material/school:"):
         st.markdown(
             "A network that has seen photographs can go on learning from your pictures, without labels: it learns that "
             "two views of one picture are the same. It takes minutes for some hundred pictures, and a night for ten "
@@ -47,30 +48,32 @@ def begin() -> None:
                 "Epochs", 1, 1000, 10, key="train_epochs", help="How often all are seen.", width=120
             )
             label = st.selectbox(
-                "Does it learn?", [NO_LABEL, *labels(run.collection)], key="train_label",
+                "Check with the column", [NO_LABEL, *labels(run.collection)], key="train_label",
                 help="A column by which to measure how often the most similar pictures agree. Nothing is learned from "
                 "it.", width=200,
             )  # fmt: skip
             probes = st.number_input(
-                "Attention after every", 0, 1000, 2, key="train_probes", width=200,
+                "Attention after every … epochs", 0, 1000, 2, key="train_probes", width=200,
                 help="So many epochs, the attention of eight pictures is stored; 0: never.",
             )  # fmt: skip
         arguments = ["train", "ssl", source, "--collection", run.collection, "--name", clean(name) or "training"]
         arguments += ["--augment", augment, "--epochs", str(int(epochs))]
-        pictures = len(cache.images(run.collection))
-        arguments += ["--batch-size", str(pictures)] if pictures < BATCH else []
         arguments += ["--label", label] if label != NO_LABEL else []
         arguments += ["--probe-every", str(int(probes))] if probes else []
-        work.offer(f"Training of {clean(name)}", arguments, "Start the training", "train_start")
+        if under_way:
+            st.caption("A training is under way, see above: another can begin when it is through.")
+        else:
+            work.button(f"{TITLE}{clean(name)}", arguments, "Start the training", "train_start")
 
 
-def is_starting() -> bool:
-    """Whether a training is under way of which no epoch is measured yet, so that it stands nowhere else."""
-    begun = {f"Training of {each['name']}" for each in trainings.trainings()}
-    return any(
-        job.title.startswith("Training of ") and job.title not in begun and jobs.is_running(job)
-        for job in jobs.jobs(cache.db())
-    )
+def under_way() -> None:
+    """The trainings that run on this database, with how far they are; else how the last one ended."""
+    running = work.of_command("train")
+    for place, job in enumerate(running):
+        work.watch(job, f"training_{place}")
+    if not running:
+        last = next((job for job in jobs.jobs(cache.db()) if job.arguments[0] == "train"), None)
+        work.outcome(last, "training")
 
 
 def go_on(training: Mapping[str, Any]) -> None:
@@ -82,15 +85,27 @@ def go_on(training: Mapping[str, Any]) -> None:
         arguments = [*COMMAND[training["kind"]], "--config", str(settings), "--name", training["name"]]
         arguments += ["--out", training["folder"]]
         hint = "It goes on after its last whole epoch, as if it had never stopped."
-        work.offer(f"Training of {training['name']}", arguments, "Go on", "train_on", hint=hint)
+        if not work.of_command("train"):
+            work.button(f"{TITLE}{training['name']}", arguments, "Go on", "train_on", hint)
     elif training["kind"] == "ssl" and not training["experiment"]:
         data = training["config"]["data"]
         arguments = ["run", data["source"], "--model", training["folder"]]
         arguments += ["--collection", data["collection"]] if data["collection"] else []
         work.offer(
             f"Run of {training['name']}", arguments, "Run it on its pictures", "train_run",
-            hint="The network becomes a run beside the others: map, search, heads.",
+            hint="The network becomes a run beside the others: map, search, heads.", then=lead_on,
         )  # fmt: skip
+
+
+def lead_on() -> None:
+    """Links to the pages that show the newest run."""
+    newest = next((run.run_id for run in reversed(cache.runs()) if not run.is_probe), None)
+    with st.container(horizontal=True):
+        for page, label in (("map", "Its map"), ("attention", "Its attention"), ("trust", "How far to trust it")):
+            st.page_link(
+                navigation.script_of(page), label=label, icon=navigation.PAGES[page].icon,
+                query_params=navigation.query(run=newest),
+            )  # fmt: skip
 
 
 def labels(collection: str) -> list[str]:
@@ -104,4 +119,4 @@ def labels(collection: str) -> list[str]:
 
 def clean(name: str) -> str:
     """A name that a training can have: no slash and no @."""
-    return re.sub(r"[@/\\]+", "-", name).strip()
+    return re.sub(r"[@/\\]+", "-", "".join(filter(str.isprintable, name))).strip(" .")[:100]

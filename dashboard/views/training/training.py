@@ -22,6 +22,7 @@ Runs = Sequence[Mapping[str, Any]]
 def page() -> None:
     """The page."""
     navigation.heading("training")
+    starting.under_way()
     runs = trainings.trainings()
     if not runs:
         st.info("Nothing has been trained into this database yet.")
@@ -141,8 +142,11 @@ def show_curves(run: Mapping[str, Any], beside: Runs, metrics: pd.DataFrame) -> 
     names = {each["training_id"]: label(each) for each in (run, *beside)}
     figure = figures.side_by_side(metrics, names, *chosen) if beside else figures.curves(metrics, *chosen)
     st.plotly_chart(figure, key="training_chart")
-    if sentence := comparison.collapsed(run, metrics[metrics["training_id"] == run["training_id"]]):
+    own = metrics[metrics["training_id"] == run["training_id"]]
+    if sentence := comparison.collapsed(run, own):
         st.warning(sentence)
+    elif sentence := comparison.learnt(run, own):
+        st.info(sentence, icon=":material/school:")
     st.download_button(
         "CSV of all curves",
         tables.safe_csv(metrics),

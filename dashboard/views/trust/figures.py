@@ -14,6 +14,7 @@ from ingest.vision.evaluation.measures import MEASURES
 from store.maps import FUSED
 
 SURE = 0.05  # p-values, corrected for all maps, from which on nothing is claimed
+FEW = 10  # pictures: with fewer nothing can be told from chance, however good the map is
 WRITTEN = 200  # maps; the cells of more are too small for their numbers
 NUMBER = "{:.2f}"
 
@@ -186,7 +187,12 @@ def summary(results: pd.DataFrame, metric: str, size: str) -> tuple[str, bool] |
     )
     # One map was chosen elsewhere, so this is one test: nothing to correct. NaN, of a single picture, is no proof.
     if not held_out.p_value < SURE:
-        return f"{words} That is not surely better than chance.", False
-    if held_out.value <= held_out.baseline_random:
-        return f"{words} That is no better than random weights.", False
+        few = f" {held_out.n} pictures are too few to say: draw the truth in some dozens." if held_out.n < FEW else ""
+        return f"{words} That is not surely better than chance.{few}", False
+    if not np.isnan(held_out.baseline_random):
+        higher = MEASURES[metric].higher
+        bound = held_out.low if higher else held_out.high
+        better = bound > held_out.baseline_random if higher else bound < held_out.baseline_random
+        if not better:
+            return f"{words} That is not surely better than random weights.", False
     return words, True

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, PrivateAttr
 
 from ingest.errors import SourceError
 from ingest.training.reading import checked, read_yaml
 from ingest.vision.training.settings import Strict
-from ingest.vision.training.ssl.settings import SSLSettings
+from ingest.vision.training.ssl.settings import OptimisationSettings, SSLSettings
 
 # What is not said by a configuration or an option. `digits`: a small network from random weights, for small binary
 # pictures; `fine-tune`: from the packaged weights, at sizes for machines without a GPU; `study`: the study of cluttered
@@ -56,7 +56,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "final_learning_rate": 0.0000001,
             "warmup_epochs": 1,
             "final_weight_decay": 0.04,
-            "momentum": 0.99,
+            "momentum": "auto",
         },
     },
     "study": {
@@ -131,6 +131,15 @@ class SSLConfig(SSLSettings):
 
     data: SSLDataSettings
     probes: ProbeSettings = ProbeSettings()
+    _usual_batch: bool = PrivateAttr(False)
+
+    def for_pictures(self, count: int, processes: int) -> SSLConfig:
+        """The same, with a smaller batch if there are fewer pictures, unless somebody has asked for this one."""
+        own = self.training
+        most = count // own.accumulate // processes * processes
+        if not self._usual_batch or own.batch_size <= most or most < 2:
+            return self
+        return self.model_copy(update={"training": own.model_copy(update={"batch_size": most})})
 
 
 def read_ssl_config(path: Path | None, options: Mapping[str, Any]) -> SSLConfig:
@@ -148,11 +157,24 @@ def read_ssl_config(path: Path | None, options: Mapping[str, Any]) -> SSLConfig:
 def with_preset(content: dict[str, Any], preset: str | None, source: str) -> SSLConfig:
     """The settings, and where they say nothing those of the preset. SourceError with a sentence, in which `source` is
     where they come from."""
+    given = content.get("training")
+    said = set(given) if isinstance(given, dict) else set()
     if preset is not None:
         content = _over(_preset(preset), content)
+    if isinstance(content.get("training"), dict) and "warmup_epochs" not in said:
+        _shorten_warmup(content["training"])
     if not isinstance(content.get("data"), dict) or not content["data"].get("source"):
         raise SourceError("Which pictures? Name a folder:  python -m ingest train ssl FOLDER  (or data: source: …)")
-    return checked(content, SSLConfig, source)
+    config = checked(content, SSLConfig, source)
+    config._usual_batch = "batch_size" not in said
+    return config
+
+
+def _shorten_warmup(training: dict[str, Any]) -> None:
+    """A warm-up that nobody has asked for is no reason against a short training."""
+    usual, epochs = (training.get(n, OptimisationSettings.model_fields[n].default) for n in ("warmup_epochs", "epochs"))
+    if isinstance(epochs, int) and isinstance(usual, int | float) and usual >= epochs > 0:
+        training["warmup_epochs"] = epochs / 5
 
 
 def _preset(name: Any) -> dict[str, Any]:

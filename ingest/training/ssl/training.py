@@ -84,6 +84,7 @@ class _Work:
         """The whole of it."""
         began = time.monotonic()
         self.pictures, self.listing = self._pictures()
+        self.config = self.config.for_pictures(len(self.pictures), self.processes.count)
         self.maker = ViewMaker(self.pictures, self.config.views, self.config.training.seed)
         self.labels = self._labels()
         self.groups = self._batches_an_epoch()

@@ -108,7 +108,7 @@ def load_trained(path: str, layer: int | None, open_base: Callable[[str, str | N
     return replace(
         network,
         rule=rule,
-        title=f"{recipe.name} ({recipe.model}, trained here for {after})",
+        title=f"{recipe.name}, {after} of training ({recipe.model})",
         note=" ".join(filter(None, (network.note, f"Trained without labels from {recipe.model}."))),
         assumed=(),
     )

@@ -144,7 +144,8 @@ class OptimisationSettings(Strict):
 
     A step takes `accumulate` batches of `batch_size` pictures (over all processes). Gradients longer than `clip` are
     shortened, each parameter's alone or all together (`clip_each`); 0 leaves them. The last layer of the head is still
-    for `freeze_last_layer` epochs. `precision` bfloat16 is mixed precision.
+    for `freeze_last_layer` epochs. `precision` bfloat16 is mixed precision. With the `momentum` auto the teacher, which
+    is what comes of a training, can follow the student within as few steps as there are.
     """
 
     epochs: PositiveInt = 100
@@ -155,7 +156,7 @@ class OptimisationSettings(Strict):
     warmup_epochs: NotNegative = 10
     weight_decay: NotNegative = 0.04
     final_weight_decay: NotNegative = 0.4
-    momentum: Momentum = 0.996
+    momentum: Momentum | Literal["auto"] = 0.996
     final_momentum: Momentum = 1.0
     clip: NotNegative = 3.0
     clip_each: Literal["parameter", "all"] = "parameter"
@@ -170,6 +171,12 @@ class OptimisationSettings(Strict):
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs is less than epochs, which is {self.epochs}, not {self.warmup_epochs:g}")
         return self
+
+
+def first_momentum(momentum: float | str, steps: int) -> float:
+    """The teacher's momentum at first, in a training of so many steps. `auto` is 1 - 10 / steps, at most 0.99: until a
+    cosine has brought it to 1, the teacher has taken over about 1 - exp(-5) of what the student is then."""
+    return min(0.99, max(0.0, 1 - 10 / steps)) if isinstance(momentum, str) else momentum
 
 
 class SSLSettings(Strict):

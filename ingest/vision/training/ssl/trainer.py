@@ -17,7 +17,7 @@ from ingest.vision.training.settings import autocast
 from ingest.vision.training.ssl.losses import dino_loss, nce_loss, pairs_of, teacher_distribution, wide
 from ingest.vision.training.ssl.metrics import entropy, feature_std
 from ingest.vision.training.ssl.network import Branch
-from ingest.vision.training.ssl.settings import SSLSettings
+from ingest.vision.training.ssl.settings import SSLSettings, first_momentum
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Trainer:
             self.step + 1, every, int(own.warmup_epochs * self.steps), own.learning_rate, own.final_learning_rate
         )
         decay = cosine_schedule(self.step, every, own.weight_decay, own.final_weight_decay)
-        self.momentum = cosine_schedule(self.step, every, own.momentum, own.final_momentum)
+        self.momentum = cosine_schedule(self.step, every, first_momentum(own.momentum, every), own.final_momentum)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.param_groups[0]["weight_decay"] = decay
