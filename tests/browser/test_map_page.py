@@ -132,7 +132,7 @@ def test_f_gives_the_map_the_whole_screen_with_its_panel_until_escape(open_page,
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("stSidebar")).to_be_visible()
-    assert not page.evaluate("Boolean(document.fullscreenElement)")
+    page.wait_for_function("!document.fullscreenElement")
 
 
 # ---- into a picture --------------------------------------------------------------------------------------------------

@@ -6,20 +6,17 @@ const ATTRIBUTE = "data-map-full"; // of the document's element
 export class FullScreen {
   // `changed()` is called when it has begun or ended.
   constructor(root, changed) {
-    Object.assign(this, { root, changed, filling: false });
+    Object.assign(this, { root, changed, filling: false, on: false });
     this.watch = () => {
-      const on = Boolean(document.fullscreenElement);
-      if (this.asked && !on && !this.leaving) this.mark(false); // the browser's own Escape
-      if (!on) this.leaving = false;
-      this.asked = on;
+      const there = Boolean(document.fullscreenElement);
+      if (there && !this.on) document.exitFullscreen().catch(() => {}); // it came after it was called off
+      if (this.there && !there && !this.leaving) this.mark(false); // the browser's own Escape
+      if (!there) this.leaving = false;
+      this.there = there;
     };
     this.press = (event) => this.key(event);
     document.addEventListener("fullscreenchange", this.watch);
     document.addEventListener("keydown", this.press, true);
-  }
-
-  get on() {
-    return this.filling ? document.documentElement.hasAttribute(ATTRIBUTE) : this.asked;
   }
 
   toggle() {
@@ -35,6 +32,7 @@ export class FullScreen {
   }
 
   mark(on) {
+    this.on = on;
     if (this.filling) document.documentElement.toggleAttribute(ATTRIBUTE, on);
     this.changed();
   }
