@@ -76,7 +76,7 @@ def test_a_double_click_opens_a_year_is_corrected_and_the_filter_and_the_export_
     expect(card.get_by_text("corrected on")).to_be_visible()
     idle(page)
     page.keyboard.press("Escape")
-    page.keyboard.press("Escape")
+    page.get_by_role("dialog").get_by_role("button", name="Close").first.click()
     expect(undo(page, "year corrected to “1777”")).to_be_visible()
     page = open_page(f"{address}/map?f=year:1777..1777&selection_part=files")
     expect(page.get_by_text(re.compile("^1 of 6 pictures"))).to_be_visible()
