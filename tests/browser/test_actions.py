@@ -78,8 +78,11 @@ def test_a_double_click_opens_a_year_is_corrected_and_the_filter_and_the_export_
     page.keyboard.press("Escape")
     page.get_by_role("dialog").get_by_role("button", name="Close").first.click()
     expect(undo(page, "year corrected to “1777”")).to_be_visible()
-    page = open_page(f"{address}/map?f=year:1777..1777&selection_part=files")
+    page = open_page(f"{address}/map?f=year:1777..1777")
     expect(page.get_by_text(re.compile("^1 of 6 pictures"))).to_be_visible()
+    page = open_page(address)
+    pieces(page).nth(0).click()
+    page.keyboard.press("e")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download the selection as CSV").click()
     (row,) = csv.DictReader(io.StringIO(waiting.value.path().read_text("utf-8-sig")))
