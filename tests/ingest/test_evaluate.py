@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ingest.evaluation.truths import read_mask
 from store import evaluations
 from store.connection import reading
 from tests.support.commands import run
@@ -164,12 +165,52 @@ def test_mask_files(db, tmp_path):
         mask[2 * y : 2 * (y + height), 2 * x : 2 * (x + width)] = 3
         Image.fromarray(mask).save(tmp_path / "masks" / f"{name}.png")
     (tmp_path / "masks" / "06.png").write_bytes(b"no picture")
-    Image.new("L", (50, 50), 255).save(tmp_path / "masks" / "07.png")
+    square = Image.new("L", (50, 50), 255)
+    square.putpixel((0, 0), 0)
+    square.save(tmp_path / "masks" / "07.png")
     found = run("evaluate", "--run", 1, "--truth", f"masks:{tmp_path / 'masks'}", "--json", db=db)
     assert found.code == 0 and found.counts["images"] == 6, found.err
     assert found.counts["left_out"]["06.png"].startswith("its mask 06.png cannot be read")
     assert "another shape than the picture" in found.counts["left_out"]["07.png"]
     assert found.counts["best"]["held_out"] == 1
+
+
+def written(path, pixels, **more):
+    Image.fromarray(np.asarray(pixels, np.uint8), **more).save(path)
+    return path
+
+
+def test_masks_on_nothing_and_with_blurred_edges(tmp_path):
+    wanted = np.zeros((40, 60), bool)
+    wanted[10:20, 30:45] = True
+    on_nothing = np.full((40, 60, 4), 255)
+    on_nothing[..., 3] = 255 * wanted
+    assert (read_mask(written(tmp_path / "rgba.png", on_nothing)) == wanted).all()
+    grey = np.dstack([np.full((40, 60), 255), 255 * wanted])
+    assert (read_mask(written(tmp_path / "la.png", grey)) == wanted).all()
+    blurred = np.where(wanted, 255, 0)
+    blurred[10, 30:33], blurred[9, 30:33] = 170, 40
+    assert (read_mask(written(tmp_path / "blurred.png", blurred)) == wanted).all()
+    assert (read_mask(written(tmp_path / "one-class.png", wanted)) == wanted).all()
+
+
+@pytest.mark.parametrize("values", [(1, 255), (1, 15), (1, 2, 3), (60, 200)])
+def test_a_mask_of_several_classes_is_refused(tmp_path, values):
+    pixels = np.zeros((40, 60), np.uint8)
+    for place, value in enumerate(values):
+        pixels[10 * place : 10 * place + 8, 5:50] = value
+    with pytest.raises(ValueError, match="as of several classes"):
+        read_mask(written(tmp_path / "classes.png", pixels))
+
+
+def test_a_mask_that_is_white_all_over_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="white all over"):
+        read_mask(written(tmp_path / "white.png", np.full((40, 60), 255)))
+
+
+def test_a_run_with_the_same_weights_or_another_crop_is_no_baseline(made):
+    result = run("evaluate", "--run", 1, "--truth", "regions", "--random-run", 1, db=made)
+    assert result.code != 0 and "has the very weights of run 1" in result.err
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def test_the_network_is_a_model_like_any_other(command, folder, undisturbed, mon
     with reading(command.db) as con:
         (row,) = con.sql("SELECT run_id, backbone, dim, size, settings->>'title' FROM runs").fetchall()
         counts = con.sql("SELECT method, count(*) FROM attention GROUP BY ALL ORDER BY 1").fetchall()
-    assert row[1:4] == ("trained:one", 32, 14) and "trained here for 4 epochs" in row[4]
+    assert row[1:4] == ("trained:one", 32, 14) and "4 epochs of training" in row[4]
     assert counts == [("cls", 4 * 2 * 2), ("rollout", 4 * 2)]
     (place / "trainings").mkdir()
     (place / "trainings" / "mine").symlink_to(place / "one")
@@ -239,7 +239,10 @@ def test_the_command_says_how_it_goes(command, folder, tmp_path):
         (("--limit", 1, "--batch-size", 2), "One picture can be used, and two are the least"),
         (("--label", "colour"), "no table describes the pictures by a column 'colour'; there are stripes"),
         (("--probe", "p99.png"), "there is no picture 'p99.png' to probe among the 24"),
-        (("--name", "a@2"), "a training's name has no @ and no slash in it, as 'a@2' has; --out names a folder"),
+        (
+            ("--name", "a@2"),
+            "a training's name has letters, at most 100, and no @ and no slash in it, unlike 'a@2'; --out names a folder",
+        ),
         (("--size", 15), "views.size 15 is not a multiple of this network's patch of 7 pixels; 14 would be"),
         (("--model", "timm:vit_smal"), "timm has no model called 'vit_smal'"),
         (

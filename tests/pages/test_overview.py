@@ -106,7 +106,7 @@ def test_a_collection_without_pictures(empty_db, open_page):
         write.add_collection(con, "nothing", "/nowhere")
     at = open_page()
     assert not at.exception
-    assert "This collection has no pictures yet." in [info.value for info in at.info]
+    assert "No picture has been read into this collection yet." in [info.value for info in at.info]
 
 
 def test_how_tables_were_read(db, open_page):

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.compute import words
 from dashboard.data import cache
 from dashboard.data.cache import file
+from dashboard.data.jobs import JobError
 from dashboard.data.thumbnails import Thumbnails
 from dashboard.state import pickers
 from dashboard.state.busy import jobs
@@ -146,9 +147,21 @@ def test_no_database_says_what_to_type(tmp_path, monkeypatch, open_page):
     assert at.title[0].value == "There is no database yet"
     assert at.code[0].value == "python -m ingest run examples/paintings"
     assert str(path) in texts(at)
-    at.text_input(key="first_folder").set_value("/home/me/my scans").run()
-    assert at.code[0].value == "python -m ingest run '/home/me/my scans'"
-    assert [each.key for each in at.button if each.key.startswith("first_")] == ["first_read", "first_sample"]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    asked = []
+
+    def refuse(db, title, arguments):
+        asked.append((title, tuple(arguments)))
+        raise JobError("noted")
+
+    monkeypatch.setattr("dashboard.data.jobs.start", refuse)
+    submit = next(each for each in at.button if each.label == "Read these pictures")
+    at.text_input(key="first_read_folder").set_value("/nowhere/scans")
+    submit.click().run()
+    assert not asked and "There is no /nowhere/scans on this computer" in at.warning[0].value.replace("\\", "")
+    at.text_input(key="first_read_folder").set_value(str(tmp_path))
+    next(each for each in at.button if each.label == "Read these pictures").click().run()
+    assert asked == [(f"Reading {tmp_path}", ("run", str(tmp_path)))]
 
 
 def test_another_database_than_the_usual_one_is_named_in_the_command(db, open_page):

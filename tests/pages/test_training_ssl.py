@@ -136,7 +136,6 @@ def test_a_training_of_the_collection_begins_with_a_button(db, open_page, asked)
     assert title == "Training of my-prints" and arguments[:3] == ("train", "ssl", str(database.PAINTINGS))
     assert dict(zip(arguments[3::2], arguments[4::2], strict=True)) == {
         "--collection": "paintings", "--name": "my-prints", "--augment": "prints", "--epochs": "3", "--probe-every": "2",
-        "--batch-size": "6",
     }  # fmt: skip
     assert f"python -m ingest train ssl {database.PAINTINGS}" in page.code[0].value
 
