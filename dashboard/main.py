@@ -37,9 +37,6 @@ ACCENTS = (
     "{color: color-mix(in srgb, var(--primary-color, #b05c39) 45%, CanvasText)}"
 )
 
-# Pages that show the picture in view themselves, large, or among all others.
-PICTURED = {"", "map", "similar", "details", "objects", "picture", "attention", "parts", "large_images"}
-
 
 def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
@@ -63,7 +60,11 @@ def show(page, meant: str | None) -> None:
         with st.sidebar:
             with above:
                 pickers.database()
-            pickers.run_and_image(meant in ("attention", "picture"), meant == "picture", meant not in PICTURED)
+            pickers.run_and_image(
+                meant in ("attention", "picture"),
+                meant == "picture",
+                not (meant in navigation.PAGES and navigation.PAGES[meant].pictured),
+            )
         navigation.write_to_url()
         problem = None
     except errors.StoreError as error:

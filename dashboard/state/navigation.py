@@ -30,7 +30,8 @@ GROUPS = (EXPLORE, LOOK, TRAIN, DATA)  # in the order of the sidebar
 class Page:
     """A page: its title, its icon, what it `needs` before it can say anything, and other words for it in an address,
     which people type or remember. Its `script` is `views/WORD/WORD.py` unless named; in the sidebar it stands in its
-    `group`. The `sentence` under its title says what it is for."""
+    `group`. The `sentence` under its title says what it is for. One
+    that is `pictured` shows the picture in view itself, large or among all others, so that the sidebar need not."""
 
     title: str
     icon: str
@@ -39,6 +40,7 @@ class Page:
     script: str = ""
     group: str = EXPLORE
     sentence: str = ""
+    pictured: bool = False
 
 
 # By their words in the address; in each group in the order of the sidebar. To add one: its folder, and its line here.
@@ -50,19 +52,22 @@ PAGES = {
         ("overview", "home", "index", "start", "collection"),
         "views/overview/overview.py",
         sentence="All pictures of the collection, to filter, tag, open and take away.",
+        pictured=True,
     ),
-    "map": Page("Map", ":material/scatter_plot:", aliases=("atlas", "umap", "projection")),
+    "map": Page("Map", ":material/scatter_plot:", aliases=("atlas", "umap", "projection"), pictured=True),
     "similar": Page(
         "Similar",
         ":material/image_search:",
         aliases=("neighbours", "neighbors", "nearest", "search"),
         sentence="Pictures that look alike to the network: to a picture or a part of one, to an upload, to words.",
+        pictured=True,
     ),
     "details": Page(
         "Details",
         ":material/center_focus_strong:",
         aliases=("detail", "motif"),
         sentence="Where else does a hand, a seal, an ornament occur?",
+        pictured=True,
     ),
     "objects": Page(
         "Objects",
@@ -70,6 +75,7 @@ PAGES = {
         "database",
         ("object", "crops", "lost", "tokencut"),
         sentence="What stands out in each picture, as objects that nobody drew and no network was trained for.",
+        pictured=True,
     ),
     "vocabulary": Page(
         "Vocabulary",
@@ -83,6 +89,7 @@ PAGES = {
         "database",
         ("zoom", "viewer", "scan"),
         sentence="One picture as large as its file is, with your regions and notes.",
+        pictured=True,
     ),
     "attention": Page(
         "Attention",
@@ -90,6 +97,7 @@ PAGES = {
         aliases=("microscope", "image"),
         group=LOOK,
         sentence="Where the network looks in one picture: by head, by layer, added up as rollout, or for a target.",
+        pictured=True,
     ),
     "heads": Page(
         "Heads",
@@ -111,6 +119,7 @@ PAGES = {
         aliases=("patches",),
         group=LOOK,
         sentence="What the network takes for the same kind of place: tokens as colours that several pictures share.",
+        pictured=True,
     ),
     "large_images": Page(
         "Large images",
@@ -119,6 +128,7 @@ PAGES = {
         ("large", "large_image", "ips", "selected_patches"),
         group=LOOK,
         sentence="Of scans that are too large to be seen at once, the patches that are worth a closer look.",
+        pictured=True,
     ),
     "probe": Page(
         "Probe",
