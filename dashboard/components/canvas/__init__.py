@@ -23,8 +23,8 @@ from store.atlas import CELLS, SIDE
 _HERE = Path(__file__).parent
 # In the order in which one needs the other.
 MODULES = (
-    "ranges", "camera", "level_of_detail", "layout", "sprite_sheets", "tiles", "webgl", "flat", "scene", "gestures",
-    "toolbar", "ticks", "overlay", "fullscreen", str(MENU), "main",
+    "ranges", "camera", "level_of_detail", "layout", "sprite_sheets", "tiles", "webgl", "flat", "viewport", "scene",
+    "gestures", "toolbar", "ticks", "overlay", "fullscreen", str(MENU), "main",
 )  # fmt: skip
 
 

@@ -1,23 +1,14 @@
-// What is on the canvas: the layout, the view, what is selected and what fades; and each frame made of that.
+// What is on the canvas: the layout, what is selected and what fades; and each frame made of that.
 
-import { viewOf, moved, nearer, between, boxOf, FARTHEST } from "./camera.js";
+import { moved, between, boxOf } from "./camera.js";
 import { LevelOfDetail, DEPTHS } from "./level_of_detail.js";
-import { boundsOf, numberOf } from "./layout.js";
+import { numberOf } from "./layout.js";
 import { SpriteSheets } from "./sprite_sheets.js";
 import { Tiles } from "./tiles.js";
 import { FLOATS, webglPainter } from "./webgl.js";
 import { FlatPainter } from "./flat.js";
+import { Viewport } from "./viewport.js";
 
-const SMALLEST = 19; // the side of a picture, in CSS pixels: smaller ones are no pictures any more
-const TINY = 6; // the same where pictures have cells, and lie side by side
-const MANY = 20000; // and of fewer than so many pictures
-const LEAST = 2;
-const LARGEST = 240; // until pictures that lie about the same place have come apart, and from then on
-const FREED = 6; // times as near as where they were so large
-const HUGE = 16384; // the side of a picture whose details are looked at
-const AROUND = 34; // pixels around cells, for names and an axis
-const TOOLS_HEIGHT = 40; // pixels above what is shown whole
-const LOW = 360; // pixels of height below which there is no room for that
 const COVER = 0.7; // of its side is left to each picture, at most, and half of that at least
 const FEW = 2000; // of so many points all are drawn, however they overlap
 const LOOSE = 1.25; // how far a picture may be enlarged before a sharper one is wanted
@@ -27,9 +18,10 @@ const SOME = 12; // selected pictures that are named to whoever asks the element
 const RING = 5; // pixels, the gap to the frame among them
 const WHOLE = [0, 0, 1, 1];
 
-export class Scene {
+export class Scene extends Viewport {
   // `changed` is called after every frame.
   constructor(canvas, changed) {
+    super();
     const painter = webglPainter(canvas) ?? new FlatPainter(canvas);
     Object.assign(this, { canvas, changed, painter, layout: null, view: null, width: 1, height: 1, size: 1 });
     Object.assign(this, { tints: null, included: null, marked: null, flight: null, glide: null, waiting: false, lost: false });
@@ -105,178 +97,6 @@ export class Scene {
     if (still) this.look(moved(this.view, -right, -down));
     else if (whole) this.view = this.whole();
     if (this.layout) this.paint(); // at once: a canvas that has changed its size is blank
-  }
-
-  // ---- where we look ---------------------------------------------------------------------------------------------
-
-  whole() {
-    const side = this.layout.side * this.size;
-    const rough = viewOf(this.layout.bounds, this.width, this.height, 16);
-    const least = this.layout.cell ? AROUND : 0;
-    const margin = Math.min(120, Math.max(least, 10 + this.clamped(side * rough.scale) * 0.6));
-    return this.below(this.layout.bounds, margin);
-  }
-
-  // The view that shows a box whole below the tools, where there is room for that.
-  below(box, margin) {
-    const tools = this.height > LOW ? TOOLS_HEIGHT : 0;
-    const view = viewOf(box, this.width, this.height - tools, margin);
-    return { ...view, y: view.y + tools / 2 / view.scale };
-  }
-
-  isWhole() {
-    const whole = this.whole();
-    const near = (a, b) => Math.abs(a - b) * whole.scale < 1;
-    return Math.abs(this.view.scale / whole.scale - 1) < 0.001 && near(this.view.x, whole.x) && near(this.view.y, whole.y);
-  }
-
-  // How near we are: 1 shows the whole map.
-  get zoom() {
-    return this.view.scale / this.whole().scale;
-  }
-
-  look(view) {
-    this.glide = null;
-    this.view = this.held(view);
-    this.ask();
-  }
-
-  // Go there within a moment, or at once for those who asked for no motion.
-  goTo(view, milliseconds = 220) {
-    if (this.calm) return this.look(view);
-    this.glide = { from: this.view, to: this.held(view), start: performance.now(), milliseconds };
-    this.ask();
-  }
-
-  // Some of the map always stays in the window.
-  held({ x, y, scale }) {
-    const { x0, y0, x1, y1 } = this.layout.bounds;
-    return { x: Math.min(x1, Math.max(x0, x)), y: Math.min(y1, Math.max(y0, y)), scale };
-  }
-
-  move(dx, dy) {
-    this.look(moved(this.view, dx, dy));
-  }
-
-  // Nearer by a factor about a place of the window, in pixels from its upper left corner.
-  zoomBy(factor, px = this.width / 2, py = this.height / 2, gliding = false) {
-    const whole = this.whole().scale;
-    const from = gliding && this.glide ? this.glide.to : this.view;
-    const to = nearer(from, factor, px - this.width / 2, py - this.height / 2, whole * FARTHEST, Math.max(2 * whole, this.scaleFor(HUGE)));
-    if (gliding) this.goTo(to);
-    else this.look(to);
-  }
-
-  // The view that shows the selected pictures, or null if there are none.
-  around(mask) {
-    if (!mask.includes(1)) return null;
-    const whole = this.whole().scale;
-    const box = boundsOf(this.layout.x, this.layout.y, mask);
-    const rough = viewOf(box, this.width, this.height, 20).scale;
-    const most = Math.min(whole * 32, Math.max(whole, this.scaleFor(0.6 * Math.min(this.width, this.height))));
-    const margin = 20 + 0.7 * this.clamped(this.layout.side * this.size * Math.min(rough, most));
-    const view = this.below(box, margin);
-    const scale = Math.min(view.scale, most);
-    return { ...view, y: view.y - (this.height > LOW ? TOOLS_HEIGHT / 2 : 0) * (1 / view.scale - 1 / scale), scale };
-  }
-
-  // Where a point is in the window, in pixels from its upper left corner.
-  toScreen(i) {
-    const { layout, view } = this;
-    return {
-      x: this.width / 2 + (layout.x[i] - view.x) * view.scale,
-      y: this.height / 2 - (layout.y[i] - view.y) * view.scale,
-    };
-  }
-
-  toMap(px, py) {
-    return {
-      x: this.view.x + (px - this.width / 2) / this.view.scale,
-      y: this.view.y - (py - this.height / 2) / this.view.scale,
-    };
-  }
-
-  // ---- what is where -----------------------------------------------------------------------------------------------
-
-  // Whether pictures lie side by side, each in its cell: as long as they are not too small or too many for that.
-  tiled(side) {
-    return this.layout.cell > 0 && (side >= TINY || this.layout.n <= MANY);
-  }
-
-  clamped(side) {
-    if (this.tiled(side)) return Math.min(HUGE, Math.max(LEAST, side));
-    const held = Math.min(LARGEST * Math.max(1, this.size), Math.max(SMALLEST * Math.min(1.6, Math.max(0.7, this.size)), side));
-    return Math.min(HUGE, Math.max(held, side / FREED));
-  }
-
-  // The scale at which a picture's side is so large, from where pictures only grow.
-  scaleFor(side) {
-    return (side * (this.layout.cell > 0 ? 1 : FREED)) / (this.layout.side * this.size);
-  }
-
-  // The side, in pixels, of a square picture.
-  side() {
-    return this.clamped(this.layout.side * this.size * this.view.scale);
-  }
-
-  box(i, side = this.side()) {
-    const { x, y } = this.toScreen(i);
-    const [w, h] = [this.layout.wide[i] * side, this.layout.high[i] * side];
-    return { x: x - w / 2, y: y - h / 2, w, h };
-  }
-
-  // The picture at a place of the window, -1 if there is none: the uppermost of those drawn.
-  at(px, py) {
-    if (!this.layout) return -1;
-    const side = this.side();
-    let best = -1;
-    for (const i of this.drawn) {
-      const { x, y, w, h } = this.box(i, side);
-      const inside = px >= x && px <= x + w && py >= y && py <= y + h;
-      if (inside && (best < 0 || this.depthOf(i) < this.depthOf(best))) best = i;
-    }
-    return best;
-  }
-
-  // The drawn picture whose centre is nearest to a place of the window, -1 if none is drawn.
-  nearest(px, py) {
-    let [best, least] = [-1, Infinity];
-    for (const i of this.drawn) {
-      const { x, y } = this.toScreen(i);
-      const distance = Math.hypot(x - px, y - py);
-      if (distance < least && x >= 0 && y >= 0 && x <= this.width && y <= this.height) [best, least] = [i, distance];
-    }
-    return best;
-  }
-
-  // All points, drawn or not, within a closed line of the window, [x, y] in pixels; what fades is left out.
-  within(line) {
-    const { n, x, y } = this.layout;
-    const mask = new Uint8Array(n);
-    const shape = line.map(([px, py]) => this.toMap(px, py));
-    const box = boundsOf(shape.map((p) => p.x), shape.map((p) => p.y));
-    for (let i = 0; i < n; i++) {
-      if (x[i] < box.x0 || x[i] > box.x1 || y[i] < box.y0 || y[i] > box.y1 || !this.emphasis[i]) continue;
-      let inside = false;
-      for (let a = 0, b = shape.length - 1; a < shape.length; b = a++) {
-        const [p, q] = [shape[a], shape[b]];
-        if (p.y > y[i] !== q.y > y[i] && x[i] < ((q.x - p.x) * (y[i] - p.y)) / (q.y - p.y) + p.x) inside = !inside;
-      }
-      mask[i] = inside ? 1 : 0;
-    }
-    return mask;
-  }
-
-  // All points at the very place of a point, itself among them: copies, of which only the uppermost is seen.
-  stack(i) {
-    const { n, x, y } = this.layout;
-    const found = [];
-    for (let j = 0; j < n; j++) if (x[j] === x[i] && y[j] === y[i]) found.push(j);
-    return found;
-  }
-
-  depthOf(i) {
-    return (2 - this.emphasis[i] + (i + 1) / (this.layout.n + 2)) / 3;
   }
 
   // ---- a frame -----------------------------------------------------------------------------------------------------
