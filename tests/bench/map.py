@@ -72,6 +72,12 @@ async () => {
   }
 }
 """
+WIDE = """
+(stage, wide) => new Promise(done => {
+  const look = () => stage.clientWidth >= wide - 1 ? done() : setTimeout(look, 30);
+  look();
+})
+"""
 STOP = "window.__clock.on = false, window.__clock.times.slice(1).map((t, i) => t - window.__clock.times[i])"
 
 
@@ -209,6 +215,8 @@ def box(page: Page, share: float = 0.2, tries: int = 6) -> tuple[int, float]:
     page.wait_for_timeout(1000)
     page.get_by_role("button", name="Select with a box").click()
     points = int(page.evaluate("window.__map().dataset.points"))
+    stage = page.locator(".map .stage")
+    wide = stage.bounding_box()["width"]
     low, high, seconds, count = 0.0, 1.0, [], 0
     for turn in range(tries + 3):
         drag(page, (low + high) / 2)
@@ -222,6 +230,7 @@ def box(page: Page, share: float = 0.2, tries: int = 6) -> tuple[int, float]:
         if count:
             page.get_by_role("button", name="Clear selection (Escape)").click()
             page.wait_for_function("window.__map().dataset.selected === '0'")
+            stage.evaluate(WIDE, wide)  # the panel beside it is gone
         page.wait_for_timeout(1500)
     return count, middle(seconds)
 

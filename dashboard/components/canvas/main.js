@@ -9,9 +9,9 @@ import { openMenu, renamed } from "./actions.js";
 import { Toolbar } from "./toolbar.js";
 import { Overlay } from "./overlay.js";
 import { FullScreen } from "./fullscreen.js";
+import { ViewAddress } from "./address.js";
 
-const ADDRESS = "map_view"; // what part of the map is in view, in the page's address
-const HELD = 1500; // milliseconds after a press for which the hand counts as there
+const HELD = 1500; // milliseconds after something is selected for which the hand counts as there
 const maps = new WeakMap(); // the element -> PictureMap
 // What was selected on a map that was left before Python had received it: Streamlit drops a page's values when another
 // page is opened before the rerun. `known` are the selections that Python may have instead.
@@ -34,13 +34,14 @@ const selectionKey = ({ points, ranges }) => `${points} ${ranges}`;
 
 class PictureMap {
   constructor(root) {
-    Object.assign(this, { root, data: null, shown: null, tool: "move", echoes: new Set(), received: null, sent: null, saving: 0, turn: 0, pressed: -HELD, refitting: 0 });
+    Object.assign(this, { root, data: null, shown: null, tool: "move", echoes: new Set(), received: null, sent: null, turn: 0, acted: -HELD, refitting: 0 });
     this.stage = root.querySelector(".stage");
     this.scene = new Scene(root.querySelector(".pictures"), () => this.framed());
     this.toolbar = new Toolbar(root, (name) => this.press(name));
     this.toolbar.setTool("move");
     this.overlay = new Overlay(root, (number, adding) => this.selectCluster(number, adding), () => this.scene.ask());
     this.full = new FullScreen(root, () => this.toolbar.press("full", this.full.on));
+    this.address = new ViewAddress(root, this.scene, () => this.data);
     this.keyed = false;
     listen(this.stage, this.actions());
     this.mini(root.querySelector(".mini"));
@@ -49,18 +50,17 @@ class PictureMap {
     this.watchRatio();
     this.stage.addEventListener("blur", () => this.point(-1));
     root.addEventListener("pointerleave", () => this.refit());
-    root.addEventListener("pointerdown", () => (this.pressed = performance.now()), true);
-    // Streamlit writes the address when a rerun ends, however long after the map was drawn, and without the view.
-    this.keeping = setInterval(() => this.writeView(), 400);
+    this.elsewhere = (event) => event.composedPath().includes(root) || this.release();
+    addEventListener("pointerdown", this.elsewhere, true);
   }
 
   close() {
     if (this.sent) unreceived = { ...this.sent, known: new Set([this.received, ...this.echoes]) };
     this.watch.disconnect();
+    removeEventListener("pointerdown", this.elsewhere, true);
     this.screen.onchange = null;
-    clearTimeout(this.saving);
+    this.address.close();
     clearTimeout(this.refitting);
-    clearInterval(this.keeping);
     this.full.close();
     this.toolbar.point(this.scene, -1);
   }
@@ -83,13 +83,18 @@ class PictureMap {
     this.ratio = devicePixelRatio;
     const whole = this.cut ? scene.view === this.cut : scene.layout && scene.isWhole();
     scene.resize(this.stage.clientWidth, this.stage.clientHeight, Math.min(3, devicePixelRatio || 1), still);
-    this.cut = whole && still && !scene.isWhole() ? scene.view : null;
+    this.cut = whole && !scene.isWhole() ? scene.view : null;
     if (this.cut) this.refit();
   }
 
   // How long the hand still counts as there, in milliseconds.
   holding() {
-    return this.pressed + HELD - performance.now();
+    return this.acted + HELD - performance.now();
+  }
+
+  release() {
+    this.acted = -HELD;
+    this.refit();
   }
 
   refit() {
@@ -143,12 +148,13 @@ class PictureMap {
     this.scene.size = this.data.size;
     this.toolbar.forgetMini();
     this.point(-1);
-    this.scene.show(layout, this.data, first ? this.linked(layout) : undefined, this.dressOf(this.data, null, layout.n));
+    this.scene.show(layout, this.data, first ? this.address.linked(layout) : undefined, this.dressOf(this.data, null, layout.n));
+    this.cut = null;
     this.overlay.arrange(layout);
     this.outline(this.data);
     this.shown = this.data;
     this.toolbar.setSelected(this.scene.selected);
-    this.saveView();
+    this.address.save();
     this.sendAgain();
   }
 
@@ -165,14 +171,14 @@ class PictureMap {
     if (data.size !== before.size) {
       const whole = scene.isWhole();
       scene.size = data.size;
-      if (whole) scene.view = scene.whole();
+      if (whole) scene.showWhole();
     }
     scene.addresses = data;
     const { tints, included, marked } = this.dressOf(data, before, scene.layout.n);
     scene.dress(tints, included, marked);
     this.shown = data;
     this.toolbar.setSelected(scene.selected);
-    this.saveView();
+    this.address.save();
   }
 
   // Colours, what fades and what is selected of n points; what is the same as before is not read again.
@@ -273,6 +279,7 @@ class PictureMap {
     const { scene } = this;
     if (adding) scene.marked.forEach((chosen, i) => (mask[i] |= chosen));
     if (mask.every((chosen, i) => chosen === scene.marked[i])) return;
+    this.acted = performance.now();
     scene.dress(scene.tints, scene.included, mask);
     this.toolbar.setSelected(scene.selected);
     this.toolbar.announce(`${scene.selected.toLocaleString("en")} selected`);
@@ -317,47 +324,7 @@ class PictureMap {
     // For tests and whoever else wants to know.
     Object.assign(this.root.dataset, { drawn, waiting, empty, tiles, frames, ...view, zoom, selected, moving, points: layout.n, some: scene.some });
     this.root.dataset.painter = painter.name;
-    if (!scene.glide && !scene.flight) this.saveView();
-  }
-
-  // ---- the address ---------------------------------------------------------------------------------------------------
-
-  // The view that the address names, or else the data, if they do.
-  linked(layout) {
-    const text = new URLSearchParams(location.search).get(ADDRESS) ?? this.data.begin ?? "";
-    const numbers = text.split(",").map(Number);
-    if (numbers.length !== 3 || !numbers.every(Number.isFinite) || numbers[2] <= 0) return undefined;
-    const scene = { layout, size: this.data.size, __proto__: this.scene };
-    return scene.held({ x: numbers[0], y: numbers[1], scale: numbers[2] * scene.whole().scale });
-  }
-
-  // Written by us and not by Python, so that moving the map costs no rerun; written again after each rerun, because
-  // Streamlit puts back an address that it knows.
-  saveView() {
-    clearTimeout(this.saving);
-    this.saving = setTimeout(() => this.writeView(), 250);
-  }
-
-  writeView() {
-    const { scene } = this;
-    if (!scene.layout || !this.root.isConnected || scene.glide || scene.flight) return;
-    const here = new URL(location.href);
-    const near = scene.zoom > 1000 ? 10 : 6; // digits: a place within a picture takes more
-    const digits = (value, at) => Number(value.toPrecision(at < 2 ? near : 6));
-    const text = scene.isWhole() ? "" : [scene.view.x, scene.view.y, scene.zoom].map(digits).join(",");
-    if (text) here.searchParams.set(ADDRESS, text);
-    else here.searchParams.delete(ADDRESS);
-    const address = here.href.replaceAll("%2C", ",");
-    if (address !== location.href) history.replaceState(history.state, "", address);
-    this.report(text);
-  }
-
-  // Tells the server what is in view, '' for the whole map: a page that is published shall begin there.
-  report(text) {
-    const { view } = this.data;
-    if (!view || this.reported === text) return;
-    this.reported = text;
-    fetch(`${view}&at=${encodeURIComponent(text)}`).catch(() => (this.reported = null));
+    if (!scene.glide && !scene.flight) this.address.save();
   }
 
   // ---- the mini-map --------------------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ export class Scene extends Viewport {
     Object.assign(this.canvas, { width: wide, height: high });
     Object.assign(this, { width, height, ratio });
     if (still) this.look(moved(this.view, -right, -down));
-    else if (whole) this.view = this.whole();
+    else if (whole) this.showWhole();
     if (this.layout) this.paint(); // at once: a canvas that has changed its size is blank
   }
 

@@ -33,10 +33,16 @@ export class Viewport {
     return { ...view, y: view.y + tools / 2 / view.scale };
   }
 
+  // Whether the whole map is in view, or will be as soon as the view has come to where it glides.
   isWhole() {
-    const whole = this.whole();
+    const [whole, { x, y, scale }] = [this.whole(), this.glide?.to ?? this.view];
     const near = (a, b) => Math.abs(a - b) * whole.scale < 1;
-    return Math.abs(this.view.scale / whole.scale - 1) < 0.001 && near(this.view.x, whole.x) && near(this.view.y, whole.y);
+    return Math.abs(scale / whole.scale - 1) < 0.001 && near(x, whole.x) && near(y, whole.y);
+  }
+
+  showWhole() {
+    this.glide = null;
+    this.view = this.whole();
   }
 
   // How near we are: 1 shows the whole map.
