@@ -117,7 +117,7 @@ def pick(label: str, names: pd.Series, images: pd.Series, key: str, button: str,
         st.session_state.pop(key, None)
     with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
         name = st.selectbox(
-            label, list(counts), key=key, format_func=lambda name: f"{name} ({counts.get(name, 0):,})", width=260
+            label, list(counts), key=key, format_func=lambda name: f"{name} ({counts.get(name, 0):,})", width=240
         )
         st.button(button, key=f"{key}_do", on_click=act, args=(name,))
     return name

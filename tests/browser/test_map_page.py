@@ -105,6 +105,17 @@ def test_the_panel_comes_with_a_selection_widens_closes_and_its_actions_work(ope
     assert "panel" not in query(page) and canvas["selected"] == 0
 
 
+def test_the_panel_opens_to_say_that_the_selection_of_a_link_is_gone(open_page, map_address):  # noqa: F811
+    page = open_page(f"{map_address}?selection=gone")
+    panel = page.locator(".st-key-map_panel")
+    left, _, right, _ = box_of(panel.get_by_test_id("stAlert"))
+    assert right - left > 200 and left >= box_of(panel)[0]
+    panel.get_by_role("button", name="Close", exact=True).click()
+    expect(panel).to_have_count(0)
+    idle(page)
+    assert "selection" not in query(page)
+
+
 def test_a_drawer_opens_over_the_map_and_goes_with_escape_and_by_a_click(open_page, map_address):  # noqa: F811
     page = open_page(map_address, width=390)
     canvas = PictureMap(page)
