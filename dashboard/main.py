@@ -42,8 +42,6 @@ def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
     st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS}</style>")
-    sidebar = Path(__file__).with_name("sidebar.js").read_text(encoding="utf-8")
-    st.html(f"<script>{sidebar}</script>", unsafe_allow_javascript=True)
     page, meant = page_asked_for()
     with sharing.sharing(), url.bound(meant or page.url_path):
         show(page, meant)
@@ -73,6 +71,8 @@ def show(page, meant: str | None) -> None:
         link_to_all_pages()
     with st.sidebar:
         work.running()
+        script = Path(__file__).with_name("sidebar.js").read_text(encoding="utf-8")
+        st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
     if needs == "nothing":
         with not_found.watched():
             page.run()
