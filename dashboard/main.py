@@ -34,7 +34,7 @@ CAPTIONS = "[data-testid=stCaptionContainer] {color: inherit; opacity: 0.78}"
 # colour of text there.
 ACCENTS = (
     "[data-testid=stButtonGroup] [data-selected=true], [data-testid=stSliderThumbValue] "
-    "{color: color-mix(in srgb, var(--primary-color, #b05c39) 45%, CanvasText)}"
+    "{color: color-mix(in srgb, var(--primary-color, #b05c39) 45%, CanvasText) !important}"
 )
 
 
@@ -164,7 +164,7 @@ def explain(error: errors.StoreError) -> None:
         return
     st.error(str(error))
     if isinstance(error, errors.DatabaseOlder):
-        st.code(f"python -m ingest migrate{work.database_option()}", language=None)
+        st.code(f"python -m ingest migrate{work.database_option()}", language=None, wrap_lines=True)
     if isinstance(error, errors.DatabaseLocked):
         st.markdown("While pictures are being read in, the file is busy for moments at a time.")
     st.button("Try again", key="again", type="primary")

@@ -64,15 +64,6 @@ def test_every_page_opens_by_its_link(open_page, address):
         assert heading(page) == title
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["", "map", "similar", "attention", "sql"])
-def test_no_page_is_wider_than_a_small_window(open_page, address, path, scheme):
-    page = open_page(f"{address}/{path}", width=800, color_scheme=scheme)
-    page.wait_for_timeout(500)
-    wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
-    assert wide <= 800
-
-
 def test_the_wall_shows_every_painting(open_page, address):
     page = open_page(address)
     expect(pieces(page)).to_have_count(29)
