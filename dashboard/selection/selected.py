@@ -90,6 +90,11 @@ def gone() -> str | None:
     return st.session_state.get(_GONE) if not len(ids()) else None
 
 
+def forget_gone() -> None:
+    """That is read: say it no longer, and take it out of the address."""
+    st.session_state.pop(_GONE, None)
+
+
 def write_to_url(collection: str) -> bool:
     """Put what is selected into the address; False if it does not fit. To be called at the end."""
     marked, known = ids(), name(collection)

@@ -80,8 +80,10 @@ def show(selection: Selection, hint: str) -> None:
 
 
 def _show(selection: Selection, hint: str) -> None:
+    if missing := selected.gone():
+        st.warning(words.plain(missing), icon=":material/link_off:")
     if not len(selection.ids):
-        st.markdown(selected.gone() or hint)
+        st.markdown(hint)
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             tagging.pick(selection.collection)
             saved.pick(selection.collection)

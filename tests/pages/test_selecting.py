@@ -71,6 +71,8 @@ def rows(db, query: str) -> list[tuple]:
 
 def test_nothing_selected_says_how_to_select(db, open_page):
     at = open_page("map")
+    assert at.button(key="map_selection").label == "Selection" and "Nothing is selected" not in texts(at)
+    at.button(key="map_selection").click().run()
     assert "Nothing is selected yet" in texts(at)
     assert "selection_part" not in at.session_state
 
@@ -162,7 +164,7 @@ def test_a_note_can_be_changed(db, open_part):
 def test_all_pictures_of_a_tag_can_be_selected(db, open_part):
     with connection.writing(db) as con:
         tags.add(con, [2, 5], ["sea"])
-    at = open_part("pictures", [])
+    at = open_part("pictures", [], panel="open")
     at.button(key="tag_pick_do").click().run()
     assert marked(at) == [2, 5]
     assert "**2** of 6 pictures" in texts(at)
@@ -267,8 +269,11 @@ def test_the_address_holds_an_unsaved_selection_and_drops_a_name_that_no_longer_
     ("query", "sentence"), [({"selection": "gone"}, "no saved selection “gone”"), ({"marked": "rAB"}, "cut off")]
 )
 def test_a_link_that_leads_nowhere_says_so(db, open_page, query, sentence):
-    at = open_page("map", **query)
+    at = open_page("map", panel="closed", **query)
     assert not at.exception and sentence in texts(at)
+    at.button(key="map_close").click().run()
+    assert sentence not in texts(at) and not set(query) & set(address(at))
+    assert sentence in texts(open_page("map", f="artist:Katsushika Hokusai", **query))  # the panel shows what is left
 
 
 def test_the_selection_stays_when_another_page_was_open(db, open_part):

@@ -11,6 +11,7 @@ import { Overlay } from "./overlay.js";
 import { FullScreen } from "./fullscreen.js";
 
 const ADDRESS = "map_view"; // what part of the map is in view, in the page's address
+const HELD = 1500; // milliseconds after a press for which the hand counts as there
 const maps = new WeakMap(); // the element -> PictureMap
 // What was selected on a map that was left before Python had received it: Streamlit drops a page's values when another
 // page is opened before the rerun. `known` are the selections that Python may have instead.
@@ -33,7 +34,7 @@ const selectionKey = ({ points, ranges }) => `${points} ${ranges}`;
 
 class PictureMap {
   constructor(root) {
-    Object.assign(this, { root, data: null, shown: null, tool: "move", echoes: new Set(), received: null, sent: null, saving: 0, turn: 0 });
+    Object.assign(this, { root, data: null, shown: null, tool: "move", echoes: new Set(), received: null, sent: null, saving: 0, turn: 0, pressed: -HELD, refitting: 0 });
     this.stage = root.querySelector(".stage");
     this.scene = new Scene(root.querySelector(".pictures"), () => this.framed());
     this.toolbar = new Toolbar(root, (name) => this.press(name));
@@ -48,6 +49,7 @@ class PictureMap {
     this.watchRatio();
     this.stage.addEventListener("blur", () => this.point(-1));
     root.addEventListener("pointerleave", () => this.refit());
+    root.addEventListener("pointerdown", () => (this.pressed = performance.now()), true);
     // Streamlit writes the address when a rerun ends, however long after the map was drawn, and without the view.
     this.keeping = setInterval(() => this.writeView(), 400);
   }
@@ -57,6 +59,7 @@ class PictureMap {
     this.watch.disconnect();
     this.screen.onchange = null;
     clearTimeout(this.saving);
+    clearTimeout(this.refitting);
     clearInterval(this.keeping);
     this.full.close();
     this.toolbar.point(this.scene, -1);
@@ -72,18 +75,32 @@ class PictureMap {
   }
 
   // The canvas has the size of its element. Under a hand nothing moves, whoever shows or closes a panel beside it: what
-  // was shown whole becomes whole again when the hand goes.
+  // was shown whole becomes whole again when the hand goes. A panel that comes under the pointer takes no hand away: the
+  // next click of several may be on its way.
   fit() {
     const { scene } = this;
-    const still = Boolean(scene.layout) && this.root.matches(":hover") && devicePixelRatio === this.ratio;
+    const still = Boolean(scene.layout) && (this.root.matches(":hover") || this.holding() > 0) && devicePixelRatio === this.ratio;
     this.ratio = devicePixelRatio;
     const whole = this.cut ? scene.view === this.cut : scene.layout && scene.isWhole();
     scene.resize(this.stage.clientWidth, this.stage.clientHeight, Math.min(3, devicePixelRatio || 1), still);
     this.cut = whole && still && !scene.isWhole() ? scene.view : null;
+    if (this.cut) this.refit();
+  }
+
+  // How long the hand still counts as there, in milliseconds.
+  holding() {
+    return this.pressed + HELD - performance.now();
   }
 
   refit() {
-    if (this.cut && this.cut === this.scene.view && this.root.isConnected) this.scene.goTo(this.scene.whole());
+    clearTimeout(this.refitting);
+    if (!this.cut || this.root.matches(":hover")) return;
+    const rest = this.holding();
+    if (rest > 0) {
+      this.refitting = setTimeout(() => this.refit(), rest);
+      return;
+    }
+    if (this.cut === this.scene.view && this.root.isConnected) this.scene.goTo(this.scene.whole());
     this.cut = null;
   }
 

@@ -30,7 +30,10 @@ from store.errors import StoreError
 from store.records import RunRecord
 
 FIGURE = "map"
-HINT = "Nothing is selected yet. Draw a box or a lasso on the map, or filter the pictures."
+HINT = (
+    "Nothing is selected yet. Click a picture, with Shift several, draw a box or a lasso on the map, or filter the "
+    "pictures."
+)
 WAYS = {
     "projection": "as projected",
     "grid": "grid",

@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from dashboard.selection import selected as selection
 from dashboard.state.url import Param
 from store.counts import counted
 
@@ -46,13 +47,14 @@ def open_window() -> Window:
 
 def panel_state(selected: int, filtered: int) -> str:
     """How the panel is to be, OPEN, WIDE or CLOSED, with so many pictures selected, and so many that a filter leaves, 0
-    for no filter. Who closes or widens it does so for what is selected then; nothing selected ends that."""
+    for no filter. Who closes or widens it does so for what is selected then; nothing selected ends that. It also opens
+    to say that the selection of a link is not there."""
     known = (AUTO, OPEN, WIDE, CLOSED)
     state = Param(PANEL, AUTO, lambda texts: texts[0] if texts[0] in known else None, lambda value: [value]).load()
     if (state == CLOSED and not selected) or (state == WIDE and not selected and not filtered):
         state = st.session_state[PANEL] = AUTO
     if state == AUTO:
-        return OPEN if selected else CLOSED
+        return OPEN if selected or selection.gone() else CLOSED
     return state
 
 
@@ -89,4 +91,6 @@ def _tool(key: str, icon: str, meaning: str, state: str) -> None:
 
 
 def _put(state: str) -> None:
+    if state == CLOSED:
+        selection.forget_gone()
     st.session_state[PANEL] = state
