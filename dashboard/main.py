@@ -34,7 +34,7 @@ CAPTIONS = "[data-testid=stCaptionContainer] {color: inherit; opacity: 0.78}"
 # colour of text there.
 ACCENTS = (
     "[data-testid=stButtonGroup] [data-selected=true], [data-testid=stSliderThumbValue] "
-    "{color: color-mix(in srgb, var(--primary-color, #b05c39) 45%, CanvasText)}"
+    "{color: color-mix(in srgb, var(--primary-color, #b05c39) 45%, CanvasText) !important}"
 )
 
 
@@ -42,8 +42,6 @@ def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
     st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS}</style>")
-    sidebar = Path(__file__).with_name("sidebar.js").read_text(encoding="utf-8")
-    st.html(f"<script>{sidebar}</script>", unsafe_allow_javascript=True)
     page, meant = page_asked_for()
     with sharing.sharing(), url.bound(meant or page.url_path):
         show(page, meant)
@@ -73,6 +71,8 @@ def show(page, meant: str | None) -> None:
         link_to_all_pages()
     with st.sidebar:
         work.running()
+        script = Path(__file__).with_name("sidebar.js").read_text(encoding="utf-8")
+        st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
     if needs == "nothing":
         with not_found.watched():
             page.run()
@@ -164,7 +164,7 @@ def explain(error: errors.StoreError) -> None:
         return
     st.error(str(error))
     if isinstance(error, errors.DatabaseOlder):
-        st.code(f"python -m ingest migrate{work.database_option()}", language=None)
+        st.code(f"python -m ingest migrate{work.database_option()}", language=None, wrap_lines=True)
     if isinstance(error, errors.DatabaseLocked):
         st.markdown("While pictures are being read in, the file is busy for moments at a time.")
     st.button("Try again", key="again", type="primary")

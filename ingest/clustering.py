@@ -50,17 +50,11 @@ def settings_of(places: int) -> dict[str, Any]:
     return settings | ({"seen": seen, "random_state": SEED} if seen < places else {})
 
 
-def find(xy: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
-    """The clusters (n,) int32 of points (n, 2) at the default level: 1 is the largest, 0 none; points at one place are
-    never apart."""
-    levels, default = find_levels(xy, settings)
-    return levels[default]
-
-
 def find_levels(xy: np.ndarray, settings: dict[str, Any]) -> tuple[list[np.ndarray], int]:
-    """The same several times, the fewest clusters first, and which level is the default: the most stable clusters,
-    where one with more than half of all pictures is divided if it can be. Of more than MOST places as many are picked
-    at random, and the others belong where their surroundings do."""
+    """The clusters (n,) int32 of points (n, 2), 1 the largest and 0 none, at several levels, the fewest clusters first,
+    and which of them is the default: the most stable clusters, where one with more than half of all pictures is divided
+    if it can be. Points at one place are never apart. Of more than MOST places as many are picked at random, and the
+    others belong where their surroundings do."""
     there = places(xy)
     m = len(there.xy)
     if m < 2:

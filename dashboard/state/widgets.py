@@ -118,7 +118,7 @@ def message(error: object, show: Callable[[str], Any] = st.error) -> None:
     found = _COMMAND.fullmatch(str(error))
     show(markup.markdown(found[1] if found else str(error)))
     if found:
-        st.code(found[2], language=None)
+        st.code(found[2], language=None, wrap_lines=True)
 
 
 def figures(key: str, stem: str, plate: Callable[[], figure.Plate]) -> None:

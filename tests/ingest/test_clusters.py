@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ingest import clustering, clusters
-from ingest.clustering import find, settings_of, surroundings
+from ingest.clustering import find_levels, settings_of, surroundings
 from ingest.clusters import central
 from ingest.condensed import condensed_tree, nested_cuts
 from ingest.extending import extend
@@ -28,6 +28,12 @@ def points(times: int = 1) -> tuple[np.ndarray, np.ndarray]:
     alone = np.column_stack([np.linspace(-90, 90, 10), np.full(10, 60)])
     of = np.repeat([1, 2, 3, 0], [*(times * size for size in SIZES), 10])
     return np.vstack([*parts, alone]), of
+
+
+def find(xy: np.ndarray, settings: dict) -> np.ndarray:
+    """The clusters at the default level."""
+    levels, default = find_levels(xy, settings)
+    return levels[default]
 
 
 def agreement(one: np.ndarray, other: np.ndarray) -> float:

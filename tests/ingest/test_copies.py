@@ -253,7 +253,7 @@ def test_a_layout_that_crashes_is_a_sentence_and_the_others_are_made(crash, comm
 
 def test_clusters_that_crash_leave_the_layout(command, another_worker, monkeypatch):
     run = database(command.db, structured(12))
-    monkeypatch.setattr(clustering, "find", crashes.segfault)
+    monkeypatch.setattr(clustering, "find_levels", crashes.segfault)
     result = command("project", "--methods", "pca", "--json")
     assert (result.code, result.counts["projections"]) == (1, ["pca"])
     assert "SIGSEGV" in result.counts["projections_failed"]["clusters in pca"]

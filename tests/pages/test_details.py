@@ -126,7 +126,8 @@ def test_pictures_of_places_can_be_selected_and_searched_with(collection, drawn,
     at = open_page("details", image=1, crop=drawn, marked=packing.pack(np.array([2, 4])), like="3")
     assert not at.exception
     wall = walls(at)["detail_wall"]
-    assert wall["selected"] == [2, 4] and wall["shown"] == 2 and wall["examples"]
+    assert wall["selected"] == [2, 4] and wall["shown"] == 2
+    assert {"compare", "like", "unlike", "select"} <= {each["key"] for each in wall["actions"]}
     assert any("**2** of 4 pictures" in text.value for text in at.markdown)
     assert any("1 example to search" in caption.value for caption in at.caption)
     choose(at, "selection_part", "table")

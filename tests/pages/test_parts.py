@@ -30,7 +30,7 @@ class Stand:
         self.given, self.answer = None, None
 
     def __call__(self, given, *args, **more):
-        self.given, self.more = list(given), more
+        self.given, self.args, self.more = list(given), args, more
         answer, self.answer = self.answer, None
         return answer
 
@@ -152,7 +152,8 @@ def test_the_network_looks_once(live, wall, open_page, monkeypatch):
 def test_says_what_was_done(live, wall, open_page):
     at = open_page("parts", run=live, image=3)
     for part in (
-        "Places of one colour",
+        "as colours that several pictures share",
+        "The arrow on a picture goes on from it",
         "The colours show",
         "6 pictures went through the network",
         "Principal components of the patch tokens after the final norm, all patches of 6 pictures together",
@@ -165,8 +166,9 @@ def test_says_what_was_done(live, wall, open_page):
     assert "of the patches count as foreground" in texts(at) and "the foreground patches of 6" in texts(at)
 
 
-def test_a_click_goes_on_from_that_picture(live, wall, open_page):
+def test_the_arrow_on_a_picture_goes_on_from_it(live, wall, open_page):
     at = open_page("parts", run=live, image=3)
+    assert (actions.SUBJECT,) in wall.args
     wall.answer = actions.Done("subject", 5, 5)
     at.run()
     assert at.session_state["image"] == 5 and wall.ids[0] == 5

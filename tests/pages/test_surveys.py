@@ -8,7 +8,7 @@ from dashboard.data import cache
 from dashboard.views.similar import analyses
 from store import connection, write
 from tests.pages import database
-from tests.pages.walls import Wall, html, ranked, stand_in, vectors_of
+from tests.pages.walls import Wall, done, html, ranked, stand_in, vectors_of
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_the_least_typical_with_their_scores(db, open_page, wall):
     centre = matrix.mean(0)
     assert wall.ids_of("least_typical") == sorted(range(1, 7), key=lambda i: float(vectors_of(i)[0] @ centre))
     assert "to the centre of all" in html(at)
-    wall.answers["least_typical"] = 5
+    wall.answers["least_typical"] = done("subject", 5)
     at.run()
     assert at.session_state["image"] == 5 and at.segmented_control(key="find").value == "neighbours"
 
@@ -56,7 +56,7 @@ def test_near_duplicates_are_groups_above_a_threshold(db, open_page, wall):
     at.slider(key="alike").set_value(0.9).run()
     assert wall.ids_of("group_1") == [2, 3, 5] and sorted(wall.ids_of("group_2")) == [1, 6]
     assert wall.of["group_2"][1]["caption"].startswith(f"{alike:.3f}")
-    wall.answers["group_2"] = 6
+    wall.answers["group_2"] = done("subject", 6)
     at.run()
     assert at.session_state["image"] == 6 and at.segmented_control(key="find").value == "neighbours"
 

@@ -100,7 +100,7 @@ def test_hostile_terms_are_text(db, open_page):
 
 def test_it_is_among_what_is_typical_of_a_selection(db, open_page):
     plant(db)
-    at = open_page("map", run=1, f="motifs:sea", selection_part="typical")
+    at = open_page("map", run=1, f="motifs:sea", selection_part="typical", panel="open")
     shown = html_of(at)
     assert not at.exception and "motifs</span> sea" in shown and "motifs</span> café" not in shown
     assert any("no second witness" in each.value for each in at.caption)

@@ -10,8 +10,8 @@ from dashboard.selection import actions
 class Wall:
     """All walls of pictures on the page: they remember what they were given and answer what they are told to.
 
-    `items` are the neighbours; `of` has those of every wall in the last run, by its key. `click` goes on from a neighbour;
-    `answers` says by key what another wall answers next.
+    `items` are the neighbours; `of` has those of every wall in the last run, by its key. `click` goes on from a neighbour,
+    by the arrow on it; `answers` says by key what another wall answers next, of what it offers.
     """
 
     def __init__(self):
@@ -21,12 +21,14 @@ class Wall:
         self.of[key] = list(items)
         return self.answers.pop(key, None)
 
-    def gallery(self, items, key, *args, **more):
+    def gallery(self, items, key, *args, own=(), **more):
         self.of[key] = list(items)
-        if key != "neighbours":
-            return self.answers.pop(key, None)
-        self.items, clicked, self.click = list(items), self.click, None
-        return self.answers.pop(key, None) if clicked is None else done("subject", clicked)
+        answer = self.answers.pop(key, None)
+        if key == "neighbours":
+            self.items, clicked, self.click = list(items), self.click, None
+            answer = answer if clicked is None else done("subject", clicked)
+        assert answer is None or answer.act in [each.key for each in own], "nobody could have done that here"
+        return answer
 
     def ids_of(self, key: str) -> list[int]:
         return [item["image_id"] for item in self.of[key]]

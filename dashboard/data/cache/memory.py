@@ -7,6 +7,7 @@ seconds to find.
 """
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,8 +82,9 @@ def remembered(make: Callable[[], T], *key: Any) -> T:
 
 def computed(make: Callable[[], T], *key: Any) -> T:
     """What `make` finds by letting a network look, kept while the whole database and `key` stay: what is explained may
-    be a tag. Shared by all: read-only."""
-    return _computed(str(db()), whole(db()), key, make)
+    be a tag. Shared by all: read-only. `make` may draw how far it is: it is called outside of what Streamlit caches,
+    which would draw that again at every later question, and fail."""
+    return _place(str(db()), whole(db()), key).filled(make)
 
 
 def whole_numbers(values: Iterable[int] | None) -> tuple[int, ...] | None:
@@ -116,6 +118,19 @@ def _remembered(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
     return _make()
 
 
+class _Place:
+    """Room for one value, which is made by the first who asks while others wait; a failure leaves it empty."""
+
+    def __init__(self) -> None:
+        self._lock, self._values = threading.RLock(), []
+
+    def filled(self, make: Callable[[], T]) -> T:
+        with self._lock:
+            if not self._values:
+                self._values.append(make())
+            return self._values[0]
+
+
 @st.cache_resource(max_entries=48, show_spinner=False)
-def _computed(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
-    return _make()
+def _place(path: str, token: str, key: tuple) -> _Place:
+    return _Place()

@@ -52,7 +52,7 @@ def button(title: str, arguments: Sequence[str], label: str, key: str, hint: str
         st.caption(
             plain(hint + " Type this in a terminal, in the folder of the project:") if hint else "In a terminal:"
         )
-        st.code(command, language=None)
+        st.code(command, language=None, wrap_lines=True)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -60,7 +60,7 @@ def button(title: str, arguments: Sequence[str], label: str, key: str, hint: str
         )
         with st.popover("As a command", icon=":material/terminal:"):
             st.caption("The same in a terminal, in the folder of the project:")
-            st.code(command, language=None)
+            st.code(command, language=None, wrap_lines=True)
         if hint:
             st.caption(plain(hint))
     if problem := st.session_state.pop(f"_{key}_problem", None):
@@ -73,7 +73,7 @@ def offer_for_collection(command: str, label: str, key: str, more: Sequence[str]
     collection = run.collection if run else next(iter(collections), None)
     source = collection and cache.source_of(collection)
     if not collection or not source:
-        st.code(jobs.command_of([command, "FOLDER", *more]) + database_option(), language=None)
+        st.code(jobs.command_of([command, "FOLDER", *more]) + database_option(), language=None, wrap_lines=True)
         return
     offer(f"{label}: {collection}", [command, source, "--collection", collection, *more], label, key)
 
@@ -81,7 +81,7 @@ def offer_for_collection(command: str, label: str, key: str, more: Sequence[str]
 def offer_folder(key: str) -> None:
     """A field for a folder, or an address on the web, and the button that reads its pictures."""
     if not may_start():
-        st.code(f"python -m ingest run FOLDER{database_option()}", language=None)
+        st.code(f"python -m ingest run FOLDER{database_option()}", language=None, wrap_lines=True)
         return
     with st.form(key, border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Folder of pictures", key=f"{key}_folder", placeholder="/home/me/scans", width=420)
@@ -179,7 +179,7 @@ def outcome(job: Job | None, key: str, then: Callable[[], object] | None = None)
         st.error(plain(f"{job.title} failed: {last}"), icon=":material/error:")
         if len(found.lines) > 1:
             with st.expander("What it said"):
-                st.code("\n".join(found.lines), language=None)
+                st.code("\n".join(found.lines), language=None, wrap_lines=True)
 
 
 def database_option() -> str:

@@ -161,7 +161,7 @@ def explain(found: Parts, palette: Palette, choice: Choice, style: Style) -> Non
         st.html(markup.notes([], patch_colours.legend(palette)))
     with row.container():
         st.html(markup.small(" ".join(sentences)))
-        st.caption("Click a picture to go on from it.")
+        st.caption("The arrow on a picture goes on from it.")
 
 
 def describe(run: RunRecord, palette: Palette, style: Style) -> str:

@@ -122,7 +122,9 @@ def answer(sql: str) -> QueryResult | None:
     sentence, details = found
     st.error(markup.markdown(sentence), icon=":material/error:")
     if details:
-        st.code(details, language=None)  # a fixed width, or the mark under the mistake points elsewhere
+        st.code(
+            details, language=None, wrap_lines=True
+        )  # a fixed width, or the mark under the mistake points elsewhere
     return None
 
 
@@ -147,7 +149,7 @@ def show(found: QueryResult) -> None:
         show_pictures(table)
     if table.column_names == ["explain_key", "explain_value"]:
         for plan in table["explain_value"].to_pylist():
-            st.code(plan, language=None)
+            st.code(plan, language=None, wrap_lines=True)
     else:
         st.dataframe(table, width="stretch", hide_index=True, placeholder="NULL", column_config=numbers(table))
     row = st.container(horizontal=True)

@@ -31,7 +31,9 @@ def page() -> None:
             "The selection of patches in large pictures is trained by labels that a table has, and with a file of "
             "settings:"
         )
-        st.code("python -m ingest train ips --config examples/configs/megapixel-mnist.yml", language=None)
+        st.code(
+            "python -m ingest train ips --config examples/configs/megapixel-mnist.yml", language=None, wrap_lines=True
+        )
         views.show(None)
         return
     starting.begin()

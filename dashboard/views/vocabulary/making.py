@@ -32,7 +32,7 @@ def reads_words(run: RunRecord) -> bool:
     if is_joint(run.settings):
         return True
     st.info(f"{plain(run.title)} reads no words: make a run with a network that does, then a vocabulary of it.")
-    st.code(f"python -m ingest run FOLDER --model {RECOMMENDED_FOR_WORDS}", language=None)
+    st.code(f"python -m ingest run FOLDER --model {RECOMMENDED_FOR_WORDS}", language=None, wrap_lines=True)
     return False
 
 
@@ -108,7 +108,7 @@ def score(run: RunRecord, name: str, terms: Sequence, prompts: Sequence[str]) ->
         sentence, start, command = str(error).partition("python -m ingest")
         st.error(plain(sentence.rstrip(": ")))
         if start:
-            st.code(f"{start}{command}", language=None)
+            st.code(f"{start}{command}", language=None, wrap_lines=True)
         return
     more = f" {counted(len(cut), 'text')} were longer than the network reads, such as “{cut[0][:60]}”." if cut else ""
     scored = f"{name}: {counted(len(terms), 'term')} scored over the pictures of run {run.run_id}."
