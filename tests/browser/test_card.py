@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 def card(small, open_page):  # noqa: F811
     """A page with the card of the scan, which lies between two paintings."""
     page = open_page(f"{small[0]}/?image=1")
-    page.locator(".wall button").nth(1).click()
+    page.locator(".wall .piece").nth(1).dblclick()
     expect(page.get_by_role("dialog").locator(".viewer")).to_have_attribute("data-image", "2")
     idle(page)
     return page

@@ -47,7 +47,7 @@ def test_a_table_is_scored_its_threshold_moved_and_twenty_are_marked(open_page, 
     expect(page.get_by_text(f"Its threshold labels {labelled} picture")).to_be_visible()
 
     page.get_by_role("button", name="Check twenty").click()
-    items = page.locator(".wall .item")
+    items = page.get_by_role("group", name="Pictures to mark as right or wrong").locator(".item")
     expect(items).to_have_count(20)
     items.first.locator(".piece").focus()
     for number in range(20):

@@ -41,10 +41,7 @@ def page() -> None:
     if not runs:
         nothing_yet()
         return
-    st.markdown(
-        "What stands out in each picture, found without training. A box is a suggestion: double-click a crop to see "
-        "where it lies."
-    )
+    st.markdown("A box is a suggestion: double-click a crop to see where it lies.")
     run = chosen_run(runs)
     found = filtered(run)
     if found is None:
