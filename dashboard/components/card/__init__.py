@@ -47,7 +47,7 @@ def _close() -> None:
 
 def _card(more: Callable[[cache.ImageRow], None]) -> None:
     # A page that opens no card shall not load what draws one.
-    from dashboard.components.card import corrections, notes, objects, picture, regions
+    from dashboard.components.card import corrections, layer, notes, objects, picture, regions
     from dashboard.state import ordering
 
     image = cache.image(st.session_state[_OPEN])
@@ -57,7 +57,9 @@ def _card(more: Callable[[cache.ImageRow], None]) -> None:
     image_id, run = image["image_id"], cache.current_run()
     st.html(markup.heading(image["title"]))
     with st.container(horizontal=True, gap="medium"):
-        navigation.link("picture", "Open the picture’s page", image_id, ":material/zoom_in:")
+        method = url.remembered(layer.METHOD)
+        shown = {} if method in (None, layer.NONE) else {layer.METHOD: str(method)}  # the page has the same map
+        navigation.link("picture", "Open the picture’s page", image_id, ":material/zoom_in:", **shown)
         navigation.link("attention", "Where does the network look?", image_id, ":material/visibility:")
         navigation.link("similar", "What looks alike?", image_id, ":material/image_search:")
     more(image)
