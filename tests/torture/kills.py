@@ -262,7 +262,8 @@ KEYS = {
     "failure": "collection_id, path, stage",
     "atlas": "collection_id",
     "atlas_place": "atlas_id, image_id",
-    "cluster_point": "projection_id, image_id",
+    "cluster_point": "projection_id, level, image_id",
+    "cluster_level": "projection_id, level",
 }
 
 
