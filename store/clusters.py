@@ -48,7 +48,7 @@ def known(con: Connection) -> set[int]:
 
 
 def without_levels(con: Connection) -> set[int]:
-    """Those of them whose clusters have been looked for before there were levels, and which nobody has named."""
+    """Those of them whose clusters were computed before there were levels, and which nobody has named."""
     query = """
         SELECT projection_id FROM clustering WHERE NOT json_exists(settings, '$.levels')
         AND projection_id NOT IN (SELECT projection_id FROM cluster_label)
@@ -63,7 +63,7 @@ def levels(con: Connection, projection_id: int) -> list[int]:
 
 
 def clusters(con: Connection, projection_id: int, level: int | None = None) -> Clusters | None:
-    """The clusters of a layout at a level, or else at the chosen one; None if nobody has looked for any."""
+    """The clusters of a layout at a level, or else at the chosen one; None if none have been computed."""
     found = rows.first(con, "SELECT method, settings::VARCHAR FROM clustering WHERE projection_id = ?", [projection_id])
     if found is None:
         return None

@@ -169,7 +169,7 @@ class Outlines:
 
 def outlines(path: Path, projection_id: int, level: int | None = None) -> bytes | None:
     """The clusters of a projection at a level, the chosen one for None, as `Outlines.document` says them; None if
-    nobody has looked for any."""
+    none have been computed."""
     with connection.reading(path, wait=2.0) as con:
         found = stored.clusters(con, projection_id, level)
     outlined = None if found is None else find_outlines(path, projection_id, found)

@@ -38,7 +38,7 @@ def layout(projection_id: int) -> atlas.Layout | None:
 
 
 def clusters(projection_id: int, level: int | None = None) -> cluster_store.Clusters | None:
-    """The clusters of a projection at a level, the chosen one for None; None if nobody has looked for any.
+    """The clusters of a projection at a level, the chosen one for None; None if none have been computed.
     Read-only."""
     return ask(cluster_store.clusters, projection_id=projection_id, level=level)
 

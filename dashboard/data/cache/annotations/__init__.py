@@ -1,4 +1,4 @@
-"""What people say of pictures: tags, notes, selections that are kept, regions, corrections, and what they remove. Each
+"""What people say of pictures: tags, notes, saved selections, regions, corrections, and what they remove. Each
 is an edit that can be undone. ids (n,) int64."""
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def remove_tag(ids: np.ndarray, tag: str) -> None:
 
 
 def saved_selections(collection: str) -> pd.DataFrame:
-    """selection_id, name, note, images, created_at of the selections that are kept, by name."""
+    """selection_id, name, note, images, created_at of the saved selections, by name."""
     return ask(selections.saved, collection=collection)
 
 
