@@ -143,6 +143,7 @@ from dashboard.data.cache.projected import (
     merge_clusters,
     outlines_of,
     part_in_view,
+    places,
     points,
     points_of,
     points_route,
