@@ -83,8 +83,8 @@ def canvas(
     pairing: Pairing | None = None,
 ) -> None:
     """The map, or with `pairing` one of two. All arrays are in the order of the points that `source` names: `tints`
-    (n, 3) uint8, the colours of the frames; `included` (n,) bool, False for what fades; `marked` (n,) bool, what is selected.
-    With `fill` it takes all of the element around it that has a position.
+    (n, 3) uint8, the colours of the frames; `included` (n,) bool, False for what fades; `marked` (n,) bool, what is
+    selected. With `fill` it takes all of the element around it that has a position.
 
     `on_marked` is called when somebody selects; `selection(st.session_state[key], n)` says what. `actions` are those of
     a picture's menu; `on_done` is called with [act, id of a picture] in st.session_state[key].done.

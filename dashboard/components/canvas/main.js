@@ -331,7 +331,7 @@ class PictureMap {
     frame.hidden = this.echoed < 0;
     this.root.dataset.echo = frame.hidden ? "" : id;
     if (frame.hidden) return;
-    frame.style.backgroundImage = `url("${this.data.thumb.replace("{id}", id)}")`;
+    frame.querySelector("img").src = this.data.thumb.replace("{id}", id);
     this.placeEcho();
   }
 

@@ -33,9 +33,10 @@ SECOND, LAYOUT, LINES, NEIGHBOURS, PICTURES = (
 NONE = 0  # no second map
 MOST = 100  # neighbours
 NO_OTHER = (
-    "Here stands another run of this collection, once there is one: the same `python -m ingest run` with another "
-    "`--model`, `--fit` or `--size`."
+    "Another run of this collection stands here once there is one: the same `python -m ingest run` as before, with "
+    "another `--model`, `--fit` or `--size`."
 )
+HELP = "A second map beside this one: another network, or the same pictures laid out in another way."
 SAME = "Both maps are the same. Choose another layout for the second."
 
 
@@ -76,10 +77,10 @@ def drawer(run: RunRecord, projection: dict, layout_options: LayoutOptions) -> S
     options = [NONE, *offered]
     chosen = controls.option(options, key=SECOND, **named)
     kind = "primary" if chosen else "secondary"
-    with st.popover("Compare", icon=":material/compare:", key="map_compare", type=kind, help=HELP):
-        chosen = controls.selectbox("Second map", options, key=SECOND, **named)
-        if len({other.run_id for other, _, _ in offered.values()}) < 2:
-            st.caption(NO_OTHER)
+    with st.popover("Compare", icon=":material/compare:", key="map_compare", type=kind):
+        alone = len({other.run_id for other, _, _ in offered.values()}) < 2
+        meaning = f"{HELP} {NO_OTHER}" if alone else HELP
+        chosen = controls.selectbox("Second map", options, key=SECOND, help=meaning, **named)
         if not chosen:
             return None
         other_run, other, _ = offered[chosen]
@@ -106,9 +107,6 @@ def drawer(run: RunRecord, projection: dict, layout_options: LayoutOptions) -> S
         return Second(*planes, layout, place, different, lines, int(k), listed)
 
 
-HELP = "A second map beside this one: another network, or the same pictures laid out in another way."
-
-
 def maps(run: RunRecord, projection: dict) -> dict[int, tuple[RunRecord, dict, str]]:
     """{projection_id: (run, projection, name)} of the maps that can stand beside one: the run's others, itself, which
     can be laid out otherwise, and those of other runs of the collection, the newest first."""
@@ -122,7 +120,7 @@ def maps(run: RunRecord, projection: dict) -> dict[int, tuple[RunRecord, dict, s
             found[number] = (
                 each,
                 rows[number],
-                f"{whole}, this one" if number == projection["projection_id"] else whole,
+                f"{whole}, laid out otherwise" if number == projection["projection_id"] else whole,
             )
     own = found.pop(projection["projection_id"], None)
     place = sum(each.run_id == run.run_id for each, _, _ in found.values())

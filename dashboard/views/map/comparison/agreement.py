@@ -144,8 +144,8 @@ def notes(found: Agreement) -> list[str]:
         )
     if found.tied:
         said.append(
-            f"Around {counted(found.tied, 'picture')} several lie equally near, copies for instance: those that were "
-            "read first count as neighbours, in both alike."
+            f"Around {counted(found.tied, 'picture')} several are equally near, as copies are, or cells of a grid: "
+            "those that were read first count as neighbours, in both alike."
         )
     only = [
         f"{counted(count, 'picture')} only the {name} has"
