@@ -90,7 +90,7 @@ def neighbours(matrix: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray
         scores[np.arange(len(own)), own] = -np.inf  # an image is no neighbour of its own
         least = np.partition(scores, count - k, axis=1)[:, count - k]
         close = scores >= (least - SLACK)[:, None]
-        few = close.sum(1) <= CROWDED * k + 64
+        few = close.sum(1) <= CROWDED * k
         for part, exact in ((np.flatnonzero(few), _pairs), (np.flatnonzero(~few), _crowd)):
             if len(part):
                 row, column, similarity = exact(matrix, own[part], close[part])

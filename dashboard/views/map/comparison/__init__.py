@@ -157,7 +157,10 @@ def tint(second: Second, ids: np.ndarray) -> colours.Colours:
 
 def title(second: Second) -> str:
     """What these colours mean."""
-    return f"how many of {counted(second.k, 'neighbour')} are the same in {second.titles[1]}"
+    found = measure(second)
+    return (
+        f"how many of {counted(second.k if found is None else found.k, 'neighbour')} are the same in {second.titles[1]}"
+    )
 
 
 def measure(second: Second) -> Agreement | None:
