@@ -1,11 +1,13 @@
 """The page Map with a second map beside the first: which ones there are, what they share, and what is said of them."""
 
 import base64
+import io
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
 
 from dashboard.compute.neighbours import maps
 from dashboard.views.map import canvases
@@ -126,7 +128,7 @@ def test_the_colour_by_agreement_has_a_scale_and_goes_with_the_second_map(two_ru
 
 
 def test_what_is_selected_and_filtered_is_so_on_both(two_runs, open_page):
-    at = open_page("map", run=1, compare=4, f="artist=Katsushika Hokusai")
+    at = open_page("map", run=1, compare=4, f="artist:Katsushika Hokusai")
     one, other = given(at, "map"), given(at, "map2")
     assert one["included"] and other["included"]
     at.session_state["_map_marked"] = [1, 6]  # the second run has not seen the last one
@@ -166,11 +168,7 @@ def test_who_adds_on_one_map_has_what_only_the_other_holds_still_selected(db, mo
 
 def test_the_pictures_at_either_end_and_the_file(two_runs, open_page, monkeypatch):
     files = {}
-    from streamlit.delta_generator import DeltaGenerator
-
-    monkeypatch.setattr(
-        DeltaGenerator, "download_button", lambda self, label, data, *a, **k: files.update({label: data})
-    )
+    monkeypatch.setattr(st, "download_button", lambda label, data, *a, **k: files.update({label: data}))
     at = open_page("map", run=1, compare=5, compare_k=2, compare_list="true")
     wall = given(at, "agreement_wall")["items"]
     shares = [int(item["caption"].split()[0]) for item in wall]
@@ -179,7 +177,7 @@ def test_the_pictures_at_either_end_and_the_file(two_runs, open_page, monkeypatc
     assert at.query_params["compare_end"] == "most"
     other = [int(item["caption"].split()[0]) for item in given(at, "agreement_wall")["items"]]
     assert other == sorted(shares, reverse=True)
-    table = pd.read_csv(pd.io.common.BytesIO(files["Agreement as CSV"]()), encoding="utf-8-sig")
+    table = pd.read_csv(io.BytesIO(files["Agreement as CSV"]()), encoding="utf-8-sig")
     assert table["shared_neighbours"].sum() == sum(shares) and (table["neighbours"] == 2).all()
     assert table["neighbourhood_agreement"].tolist() == (table["shared_neighbours"] / 2).tolist()
     assert {"image_id", "path", "first_x", "first_y", "second_x", "second_y"} < set(table)
