@@ -62,6 +62,7 @@ class PictureMap {
     removeEventListener("pointerdown", this.elsewhere, true);
     this.screen.onchange = null;
     this.address.close();
+    if (this.pair) this.scene.painter.gl?.getExtension("WEBGL_lose_context")?.loseContext(); // a browser has few of them
     this.pair = paired(this, "", this.pair);
     clearTimeout(this.refitting);
     this.full.close();

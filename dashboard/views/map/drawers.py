@@ -19,7 +19,7 @@ CHARTS = "charts"  # in the address
 def compare(window: Window, run: RunRecord, projection: dict, layout_options: LayoutOptions) -> Second | None:
     """The drawer for a second map; what is found comes into it later, by `comparison.results`."""
     with window.bar:
-        return comparison.drawer(run, projection, layout_options)
+        return comparison.drawer(run, projection, layout_options, window.below)
 
 
 def show(window: Window, run: RunRecord, layout_options: LayoutOptions) -> None:

@@ -18,7 +18,7 @@ from dashboard.selection import selected
 from dashboard.selection import show as selecting
 from dashboard.selection.files import file_name
 from dashboard.selection.selection import Selection
-from dashboard.state import controls, filter_bar, url
+from dashboard.state import controls, filter_bar
 from dashboard.state.widgets import Words
 from dashboard.views.map import canvases, colouring, comparison, drawers, publication, window
 from dashboard.views.map import clusters as map_clusters
@@ -80,7 +80,7 @@ def page() -> None:
     with place.bar:
         column, asked, size = choose_colour(run, projection["projection_id"], second)
     if second is not None and column == comparison.COLOUR:
-        tints, key, column = comparison.tint(second, layout.ids), second.key, comparison.title(second)
+        tints, key, column = comparison.tint(second, layout), second.key, comparison.title(second)
     else:
         tints = colouring.tint(layout, run, projection["projection_id"], column, asked)
         key, column = colouring.state(run, column, asked), colouring.title(column, asked)
@@ -88,6 +88,9 @@ def page() -> None:
     drawers.show(place, run, layout_options)
     with place.bar, st.popover("About", icon=":material/info:", key="map_about"):
         explain(run, projection, layout, layout_options, clusters, column)
+        if second is not None:
+            plane = second.plane
+            st.caption(f"The second map: {made(plane.run, plane.projection, second.layout, plane.options)}")
         export(layout, source, projection, layout_options, tints, column, size, filtered)
     legend = None if tints is None or column is None else colouring.legend(tints, column)
     looks = canvases.Looks(tints, key, legend, size, filtered.ids)
@@ -98,9 +101,9 @@ def page() -> None:
     if second is not None:
         with place.second:
             comparison.draw(second, layout, looks)
-        agreed = comparison.results(second, place.below, filtered.ids)
-    elif url.words("map_view2"):
-        url.put("map_view2", [])
+        agreed = comparison.results(second, filtered.ids)
+    else:
+        comparison.leave()
     selection(place, layout, projection["projection_id"], filtered, run, agreed)
 
 
@@ -123,15 +126,7 @@ def explain(
     run: RunRecord, projection: dict, layout: Layout, layout_options: LayoutOptions, clusters: bool, column: str | None
 ) -> None:
     """How this map was made, for whoever has to judge it, and how to use it."""
-    method = projection_text.title(projection)
-    parts = [
-        f"{counted(len(layout.ids), 'picture')} by {method} of the features of run {run.run_id} "
-        f"({words.plain(run.title)}): {words.plain(projection_text.settings(projection))}.",
-        *map(words.plain, projection_text.notes(projection)),
-        projection_text.meaning(projection),
-        laid_out(run, layout_options, words.plain(layout_options.by), method),
-    ]
-    text = " ".join(part for part in parts if part)
+    text = made(run, projection, layout, layout_options)
     if column in cache.list_columns() or column in cache.vocabulary_columns(run):
         text += (
             f" A frame has the colour of the first value of {words.plain(column)} that has one; the legend counts all."
@@ -145,6 +140,19 @@ def explain(
         "Drag to move, scroll or pinch to come closer. Click to select, with Shift more; double-click opens a picture. "
         "With the keyboard: arrows, plus and minus, space to select, Enter to open."
     )
+
+
+def made(run: RunRecord, projection: dict, layout: Layout, layout_options: LayoutOptions) -> str:
+    """How a map was made, and how to read it."""
+    method = projection_text.title(projection)
+    parts = [
+        f"{counted(len(layout.ids), 'picture')} by {method} of the features of run {run.run_id} "
+        f"({words.plain(run.title)}): {words.plain(projection_text.settings(projection))}.",
+        *map(words.plain, projection_text.notes(projection)),
+        projection_text.meaning(projection),
+        laid_out(run, layout_options, words.plain(layout_options.by), method),
+    ]
+    return " ".join(part for part in parts if part)
 
 
 def laid_out(run: RunRecord, layout_options: LayoutOptions, by: str, method: str) -> str:

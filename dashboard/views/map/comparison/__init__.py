@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -16,7 +16,7 @@ from dashboard.data.layouts import LayoutOptions
 from dashboard.drawing import colours
 from dashboard.drawing.text import glossary
 from dashboard.drawing.text import projections as projection_text
-from dashboard.state import controls
+from dashboard.state import controls, url
 from dashboard.views.map import canvases
 from dashboard.views.map import layout as map_layout
 from dashboard.views.map.comparison import agreement
@@ -25,12 +25,12 @@ from store.atlas import Layout
 from store.counts import counted
 from store.records import RunRecord
 
-COLOUR = "neighbourhood agreement"  # among the columns that frames are coloured by
-AGREEMENT = "neighbourhood agreement"  # in the glossary
+COLOUR = "neighbourhood agreement"  # among the columns that frames are coloured by, and in the glossary
 SECOND, LAYOUT, LINES, NEIGHBOURS, PICTURES = (
     "compare", "compare_layout", "compare_lines", "compare_k", "compare_list",
 )  # fmt: skip
 NONE = 0  # no second map
+VIEW = "map_view2"  # the part in view of the second map, which the browser writes
 MOST = 100  # neighbours
 NO_OTHER = (
     "Another run of this collection stands here once there is one: the same `python -m ingest run` as before, with "
@@ -42,13 +42,14 @@ SAME = "Both maps are the same. Choose another layout for the second."
 
 @dataclass(frozen=True)
 class Second:
-    """The map beside the first: the `plane` of each, where the agreement is said in the drawer, whether the maps are
-    not the same, and what was chosen."""
+    """The map beside the first: the `plane` of each, where the agreement is said in the drawer, and what is read along
+    with the maps `below` them, whether these are not the same, and what was chosen."""
 
     first: Plane
     plane: Plane
     layout: Layout
     place: DeltaGenerator
+    below: DeltaGenerator
     different: bool
     lines: bool
     k: int
@@ -70,8 +71,8 @@ class Second:
         return (*agreement.key(self.first, self.plane), str(self.k))
 
 
-def drawer(run: RunRecord, projection: dict, layout_options: LayoutOptions) -> Second | None:
-    """The choice of a second map; None for none."""
+def drawer(run: RunRecord, projection: dict, layout_options: LayoutOptions, below: DeltaGenerator) -> Second | None:
+    """The choice of a second map; None for none. What is found comes into the drawer, and `below` the maps."""
     offered = maps(run, projection)
     named = {"format_func": words.named({NONE: "none"} | {i: name for i, (_, _, name) in offered.items()})}
     options = [NONE, *offered]
@@ -95,7 +96,7 @@ def drawer(run: RunRecord, projection: dict, layout_options: LayoutOptions) -> S
         lines = controls.toggle(
             "Lines between the two places", key=LINES, help="Of the selected pictures, or of the one under the pointer."
         )
-        k = controls.number_input("Neighbours", 1, MOST, 10, key=NEIGHBOURS, help=glossary.meaning(AGREEMENT))
+        k = controls.number_input("Neighbours", 1, MOST, 10, key=NEIGHBOURS, help=glossary.meaning(COLOUR))
         place = st.container(gap="small")
         planes = Plane(run, projection, layout_options), Plane(other_run, other, other_options)
         different = not (same and planes[0].address == planes[1].address)
@@ -104,7 +105,7 @@ def drawer(run: RunRecord, projection: dict, layout_options: LayoutOptions) -> S
             st.button(
                 "Colour both maps by the agreement", key="compare_colour", on_click=_colour, icon=":material/palette:"
             )
-        return Second(*planes, layout, place, different, lines, int(k), listed)
+        return Second(*planes, layout, place, below, different, lines, int(k), listed)
 
 
 def maps(run: RunRecord, projection: dict) -> dict[int, tuple[RunRecord, dict, str]]:
@@ -142,17 +143,17 @@ def _colour() -> None:
     st.session_state["map_colour"] = COLOUR
 
 
-def tint(second: Second, ids: np.ndarray) -> colours.Colours:
-    """The colours of the agreement, for these images."""
+def tint(second: Second, first: Layout) -> colours.Colours:
+    """The colours of the agreement, in the order of the first map."""
 
     def make() -> colours.Colours:
         found = measure(second)
-        shared = np.full(len(ids), np.nan) if found is None else found.among(ids) * found.k
+        shared = np.full(len(first.ids), np.nan) if found is None else found.among(first.ids) * found.k
         values = [None if np.isnan(value) else float(value) for value in shared]
         tints = colours.colour(values, "number")
         return agreement.renamed(tints)
 
-    return cache.remembered(make, "agreement colours", len(ids), second.key)
+    return cache.remembered(make, "agreement colours", second.first.number, first.version, second.key)
 
 
 def title(second: Second) -> str:
@@ -164,25 +165,33 @@ def title(second: Second) -> str:
 
 
 def measure(second: Second) -> Agreement | None:
-    """The agreement of the two maps; None where they are the same map, or too few pictures are in both."""
+    """The agreement of the two maps; None where they are the same map, or too few pictures are in both. It takes some
+    seconds at 10,000 pictures, and says so where that is seen."""
     if not second.different:
         return None
-    return agreement.measure(second.first, second.plane, second.k)
+    pictures = counted(len(second.layout.ids), "picture")
+    with second.below, st.spinner(f"Comparing the neighbours of {pictures} …"):
+        return agreement.measure(second.first, second.plane, second.k)
 
 
 def draw(second: Second, first: Layout, looks: canvases.Looks) -> None:
     """The second canvas, its frames in the colours that the pictures have on the first."""
     layout, plane = second.layout, second.plane
     source = canvases.source_of(layout, plane.number, plane.options, False, second=True)
-    if looks.tints is not None:
-        tints, ids = looks.tints, first.ids
-        looks = canvases.Looks(
-            cache.remembered(
-                lambda: agreement.carried(tints, ids, layout.ids), "carried", looks.key, first.version, layout.version
-            ),
-            looks.key, None, looks.size, looks.wanted,
-        )  # fmt: skip
+    key = (*looks.key, str(second.first.run.run_id), str(second.first.number), first.version)
+    if (tints := looks.tints) is not None:
+        colours = cache.remembered(
+            lambda: agreement.carried(tints, first.ids, layout.ids), "carried", key, layout.version
+        )
+        looks = replace(looks, tints=colours, key=key)
     canvases.draw(layout, source, projection_text.title(plane.projection), looks, pairing(second, True), first)
+
+
+def leave() -> None:
+    """Take what belongs to a second map out of the address. To be called where there is none."""
+    for key in (LAYOUT, f"{LAYOUT}_by", LINES, NEIGHBOURS, PICTURES, "compare_end", VIEW):
+        if url.words(key):
+            url.put(key, [])
 
 
 def pairing(second: Second, is_second: bool = False) -> canvas.Pairing:
@@ -190,17 +199,16 @@ def pairing(second: Second, is_second: bool = False) -> canvas.Pairing:
     return canvas.Pairing(canvases.token(), second.titles[is_second], is_second, second.lines)
 
 
-def results(second: Second, below: DeltaGenerator, ids: np.ndarray | None) -> Agreement | None:
-    """What is found, said in the drawer and, where it is asked for, shown `below` the maps, of pictures among `ids`,
-    None for all. To be called after the maps are drawn: they need not wait."""
+def results(second: Second, ids: np.ndarray | None) -> Agreement | None:
+    """What is found, said in the drawer and, where it is asked for, shown below the maps, of pictures among `ids`, None
+    for all. To be called after the maps are drawn: they need not wait."""
+    found = measure(second)
     with second.place:
         if not second.different:
             st.caption(SAME)
             return None
-        with st.spinner(f"Comparing the neighbours of {counted(len(second.layout.ids), 'picture')} …"):
-            found = measure(second)
         agreement.say(found, second.first, second.plane)
     if found is not None and second.listed:
-        with below, st.container(key="map_agreement_below"):
+        with second.below, st.container(key="map_agreement_below"):
             agreement.show(found, second.first, second.plane, ids)
     return found

@@ -72,7 +72,7 @@ def measure(first: Plane, second: Plane, k: int) -> Agreement | None:
         found = features(first, second) if by_features(first, second) else places(first, second)
         return maps.agreement(*found[0], k, *found[1:])
 
-    return cache.remembered(make, "agreement", k, key(first, second))
+    return cache.measured(make, "agreement", k, key(first, second))
 
 
 Images = tuple[np.ndarray, np.ndarray]
