@@ -353,7 +353,8 @@ class PictureMap {
   // What there is to say of what is not drawn.
   say() {
     if (!this.scene.layout) return;
-    const thinned = this.scene.thinned ? "Where pictures would cover each other, one stands for them. Move closer for the others." : "";
+    const said = this.pair?.others(this).some(({ data, scene }) => scene.thinned && !data.pairing?.second); // by the first map
+    const thinned = this.scene.thinned && !said ? "Where pictures would cover each other, one stands for them. Move closer for the others." : "";
     const lines = this.data?.pairing?.second ? "" : this.pair?.note();
     this.toolbar.note([lines, thinned].filter(Boolean).join(" "));
   }

@@ -216,7 +216,11 @@ def histogram(found: Agreement) -> go.Figure:
         )
     )
     figure.add_vline(
-        x=found.chance, line={"color": GREY, "dash": "dot"}, annotation_text="chance", annotation_font_size=11
+        x=found.chance,
+        line={"color": GREY, "dash": "dot"},
+        annotation_text="chance",
+        annotation_font_size=11,
+        annotation_yshift=16,
     )
     figure.update_layout(
         height=170,
