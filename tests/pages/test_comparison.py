@@ -121,7 +121,7 @@ def test_the_colour_by_agreement_has_a_scale_and_goes_with_the_second_map(two_ru
     at.button(key="compare_colour").click().run()
     assert at.query_params["map_colour"] == COLOUR
     legend = given(at, "map")["legend"]
-    assert legend["title"].startswith("how many of 2 neighbours are the same in Run 2") and legend["ticks"]
+    assert legend["title"].startswith("how many of 2 neighbours are the same in both") and legend["ticks"]
     assert legend["names"][0][0].startswith("not measured") and legend["names"][0][2] == 1
     at.selectbox(key="compare").set_value(0).run()
     assert not at.exception and given(at, "map")["tints"] is None

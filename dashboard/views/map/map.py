@@ -91,7 +91,7 @@ def page() -> None:
         if second is not None:
             plane = second.plane
             st.caption(f"The second map: {made(plane.run, plane.projection, second.layout, plane.options)}")
-        export(layout, source, projection, layout_options, tints, column, size, filtered)
+        export(layout, source, projection, layout_options, tints, column, size, filtered, second)
     legend = None if tints is None or column is None else colouring.legend(tints, column)
     looks = canvases.Looks(tints, key, legend, size, filtered.ids)
     other, pairing = (None, None) if second is None else (second.layout, comparison.pairing(second))
@@ -178,6 +178,7 @@ def export(
     column: str | None,
     size: float,
     filtered: filter_bar.Filtered,
+    second: Second | None,
 ) -> None:
     """The map as a page of its own, as it looks now: made only when it is asked for."""
     run = cache.run_in_view()
@@ -189,7 +190,7 @@ def export(
     }
     view = View(
         f"{run.collection}: {map_layout.described(projection, layout_options)}, {run.title}",
-        how_made(run, projection, layout, layout_options, source, column, filtered),
+        how_made(run, projection, layout, layout_options, source, column, filtered, second),
         projection["projection_id"],
         layout_options,
         source,
@@ -220,6 +221,7 @@ def how_made(
     source: canvas.Source,
     column: str | None,
     filtered: filter_bar.Filtered,
+    second: Second | None,
 ) -> list[str]:
     """What has to be known about the map where it stands alone: plain sentences."""
     method, sentence = projection_text.title(projection), projection_text.settings(projection)
@@ -234,7 +236,8 @@ def how_made(
     if source.clusters:
         lines.append(CLUSTERS.format(**vars(cache.clusters(projection["projection_id"]))).split(" Click")[0])
     if column is not None:
-        lines.append(f"The colours of the frames tell {column}.")
+        other = f" The other map is {second.titles[1]}." if second and column == comparison.title(second) else ""
+        lines.append(f"The colours of the frames tell {column}.{other}")
     if filtered.ids is not None:
         lines.append(f"Not faded: {filtered.describe(int(filtered.among(layout.ids).sum()))}.")
     return lines

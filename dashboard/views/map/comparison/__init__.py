@@ -159,9 +159,8 @@ def tint(second: Second, first: Layout) -> colours.Colours:
 def title(second: Second) -> str:
     """What these colours mean."""
     found = measure(second)
-    return (
-        f"how many of {counted(second.k if found is None else found.k, 'neighbour')} are the same in {second.titles[1]}"
-    )
+    neighbours = counted(second.k if found is None else found.k, "neighbour")
+    return f"how many of {neighbours} are the same in both maps"
 
 
 def measure(second: Second) -> Agreement | None:
