@@ -1,0 +1,346 @@
+"""What a scholar comes for, each task from the page Overview by clicks and keys alone, to the thing that was wanted: on the
+page, and in the database or the file. Run with -s, the tests say how many steps each task takes."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+from python_calamine import CalamineWorkbook
+
+from store import connection, search
+from tests.browser import scholar
+from tests.browser.conftest import address_of, idle
+from tests.browser.picture_map import PictureMap
+from tests.browser.steps import Steps
+from tests.browser.test_dashboard import pieces
+from tests.support.databases import ask, once
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    return once(tmp_path_factory, "scholar.duckdb", scholar.make)
+
+
+@pytest.fixture
+def db(made, tmp_path) -> Path:
+    return scholar.copied(made, tmp_path)
+
+
+@pytest.fixture
+def page(db, show, open_page) -> Page:
+    return open_page(show(db))
+
+
+def picture(page: Page, title: str):
+    """A picture of the gallery, by its title."""
+    return page.locator("[data-testid=stMain] .wall .item").filter(has_text=title).locator(".piece")
+
+
+def titles(page: Page) -> list[str]:
+    """Of the pictures of the gallery, in their order."""
+    found = page.locator("[data-testid=stMain] .wall .title")
+    expect(found.last).not_to_be_empty()  # the words come after the pictures
+    return found.all_inner_texts()
+
+
+def numbers(db: Path, where: str) -> list[int]:
+    """The pictures for which a condition holds."""
+    return [number for (number,) in ask(db, f"SELECT image_id FROM catalogue WHERE {where} ORDER BY image_id")]
+
+
+def tagged(db: Path, word: str) -> list[int]:
+    return [number for (number,) in ask(db, "SELECT image_id FROM tags WHERE tag = ? ORDER BY image_id", word)]
+
+
+def workbook(data: bytes) -> list[dict]:
+    """The rows of the first sheet."""
+    header, *rows = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0).to_python()
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def undo(page: Page, words: str):
+    """The button that says what will be undone."""
+    return page.get_by_role("button", name=re.compile(f"^Undo: {re.escape(words)}"))
+
+
+def select_boats(steps: Steps) -> None:
+    """All pictures with boats in their title, on Overview."""
+    page = steps.page
+    steps.type("boats", page.get_by_role("textbox", name="Filter"))
+    steps.press("Enter")
+    expect(pieces(page)).to_have_count(4)
+    steps.click(pieces(page).first, "the first picture")
+    steps.press("Control+a")
+    expect(page.locator(".dock .count")).to_have_text("4")
+
+
+def test_tag_all_boats(page, db):
+    with Steps(page, "tag all boats") as steps:
+        select_boats(steps)
+        steps.press("t")
+        expect(page.get_by_label("Tag", exact=True)).to_be_focused()
+        steps.type("boat")
+        steps.press("Enter")
+        expect(page.get_by_text("4 of 4")).to_be_visible()
+    assert tagged(db, "boat") == numbers(db, "title ILIKE '%boats%'")
+
+
+def test_change_over_centuries(page, db):
+    with Steps(page, "change over centuries") as steps:
+        steps.go("Map")
+        steps.click(page.locator(".st-key-map_layout button"), "UMAP")
+        steps.choose("Layout", "time line")
+        steps.press("Escape")
+        canvas = PictureMap(page)
+        years = page.locator(".charts.wide .chart .bins")
+        box = years.bounding_box()
+        y = box["y"] + box["height"] / 2
+        steps.drag([(box["x"] + 1, y), (box["x"] + 0.3 * box["width"], y)], "brush the first years")
+        chip = page.locator(".st-key-filter_bar").get_by_role("button", name="date ")
+        expect(chip).to_be_visible()
+    marks = [int(text) for text in page.locator(".map .axis .mark").all_inner_texts()]
+    assert len(marks) >= 3 and marks == sorted(marks)
+    expect(page.locator(".map .block")).to_have_text("3without a date")
+    low, high = map(int, re.findall(r"\d{4}", chip.inner_text()))
+    left = len(numbers(db, f"date_from <= {high} AND date_to >= {low}"))
+    assert 0 < left < 15 and low < 1500 < high
+    expect(page.locator(".st-key-filter_bar")).to_contain_text(f"{left} of 31 pictures")
+    assert canvas["drawn"] == 31
+
+
+def test_near_duplicates(page, db):
+    with Steps(page, "near-duplicates") as steps:
+        steps.go("Similar")
+        steps.click(page.get_by_role("radio", name="near-duplicates"), "near-duplicates")
+        expect(page.get_by_text("Group 1 · 2 images")).to_be_visible()
+        data = steps.download(page.get_by_role("button", name="Download the groups as CSV"), "CSV")
+    assert set(titles(page)[:2]) == {"The Night Café", "The Night Café (postcard)"}
+    table = pd.read_csv(io.BytesIO(data))
+    assert sorted(table.loc[table["group"] == 1, "image_id"]) == numbers(db, "title LIKE 'The Night Café%'")
+
+
+def test_search_by_words(page, db):
+    with Steps(page, "search by words") as steps:
+        steps.go("Similar")
+        steps.type("boats on the sea", page.get_by_role("textbox", name="Search by words"))
+        steps.press("Enter")
+        expect(page.get_by_text("Searched with “boats on the sea”")).to_be_visible()
+    with connection.reading(db) as con:
+        ids, matrix = search.features(con, 2)
+    ((vector,),) = ask(db, "SELECT vector FROM texts WHERE text = 'boats on the sea'")
+    best = ids[np.argsort(-(matrix @ np.array(vector)))][:3].tolist()
+    named = dict(ask(db, "SELECT image_id, title FROM catalogue"))
+    assert titles(page)[:3] == [named[number] for number in best]
+
+
+def test_a_detail_elsewhere(page, db):
+    with Steps(page, "a detail elsewhere") as steps:
+        steps.double_click(picture(page, "Boats under the Great Wave"), "the picture")
+        stage = page.get_by_role("dialog").locator(".deep")
+        expect(stage).to_be_visible()
+        steps.press("r")
+        steps.drag(corners(page), "a box")
+        steps.click(page.get_by_role("link", name="Find this detail elsewhere"), "Find this detail elsewhere")
+        expect(page.locator(".pair .stage").nth(1)).to_be_visible()
+    first = page.locator(".st-key-detail_wall .item").first
+    expect(first).to_contain_text("The Harvest")
+    expect(first).to_contain_text("key points")
+
+
+def corners(page: Page) -> list[tuple[float, float]]:
+    """Of the detail that two pictures share, where the viewer shows it."""
+    box = page.locator(".viewer .deep").bounding_box()
+    scale, width, height = page.locator(".viewer").evaluate(
+        "element => [Number(element.dataset.scale), Number(element.dataset.width), Number(element.dataset.height)]"
+    )
+    left, top = box["x"] + (box["width"] - width * scale) / 2, box["y"] + (box["height"] - height * scale) / 2
+    x0, y0, x1, y1 = scholar.PART
+    return [(left + x * width * scale, top + y * height * scale) for x, y in ((x0, y0), (x1, y1))]
+
+
+def show_clusters(steps: Steps) -> None:
+    page = steps.page
+    steps.go("Map")
+    steps.click(page.locator(".st-key-map_layout button"), "UMAP")
+    steps.click(page.get_by_text("Clusters", exact=True), "Clusters")
+
+
+def test_cluster_to_excel(page, db):
+    with Steps(page, "cluster to Excel") as steps:
+        show_clusters(steps)
+        steps.press("Escape")
+        PictureMap(page)
+        steps.click(page.locator(".map .label").filter(has_text="Japan"), "its name")
+        steps.click(page.get_by_test_id("stMain").get_by_role("radio", name="Files"), "Files")
+        data = steps.download(page.get_by_role("button", name="Download it for Excel (XLSX)"), "XLSX")
+    rows = workbook(data)
+    assert [row["image_id"] for row in rows] == numbers(db, "country = 'Japan'")
+    assert all("Japan" in row["map_cluster"] for row in rows)
+
+
+def test_name_clusters(page, db):
+    with Steps(page, "name clusters") as steps:
+        show_clusters(steps)
+        steps.click(page.locator(".st-key-map_clusters button").first, "Clusters")
+        name = page.get_by_role("textbox", name="Name")
+        found = name.input_value()
+        steps.type("Boats and waves", name)
+        steps.press("Enter")
+        steps.press("Escape")
+    PictureMap(page)
+    expect(page.locator(".map .label").filter(has_text="Boats and waves")).to_be_visible()
+    assert found != "Boats and waves"
+    assert ask(db, "SELECT DISTINCT name FROM clusters WHERE name = 'Boats and waves'")
+
+
+def test_publish_a_map(page, db, browser, tmp_path):
+    with Steps(page, "publish (map)") as steps:
+        steps.go("Map")
+        PictureMap(page)
+        steps.click(page.locator(".st-key-map_about button"), "About")
+        data = steps.download(page.get_by_role("button", name="Download the map as one HTML page"), "HTML")
+    (tmp_path / "map.html").write_bytes(data)
+    context = browser.new_context(offline=True)
+    alone = context.new_page()
+    alone.goto((tmp_path / "map.html").as_uri())
+    assert PictureMap(alone)["drawn"] == 31
+    context.close()
+
+
+def test_publish_a_manifest(page, db):
+    with Steps(page, "publish (manifest)") as steps:
+        select_boats(steps)
+        steps.press("e")
+        folder = page.get_by_role("textbox", name="Where the folder of the pictures lies on the web")
+        steps.type("https://museum.example/scans", folder)
+        steps.press("Enter")
+        data = steps.download(page.get_by_role("button", name="Download the IIIF manifest"), "manifest")
+    items = json.loads(data)["items"]
+    labels = [next(iter(item["label"].values()))[0] for item in items]
+    assert sorted(labels) == sorted(title for (title,) in ask(db, "SELECT title FROM catalogue WHERE title ILIKE '%boats%'"))
+    assert all("https://museum.example/scans/" in json.dumps(item) for item in items)
+
+
+def test_correct_a_year(page, db):
+    with Steps(page, "correct a year") as steps:
+        steps.double_click(picture(page, "Mona Lisa"), "the picture")
+        steps.click(page.get_by_role("dialog").get_by_text("Correct a value"), "Correct a value")
+        steps.choose("Column", "date")
+        right = page.get_by_role("textbox", name="Right is")
+        expect(right).to_have_value("1503")
+        steps.type("1517", right)
+        steps.press("Enter")
+        expect(page.get_by_role("dialog").get_by_text("corrected on")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").get_by_role("button", name="Close").first.click()
+    expect(undo(page, "date corrected to “1517”")).to_be_visible()
+    picture(page, "Mona Lisa").click()
+    page.keyboard.press("e")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download it for Excel (XLSX)").click()
+    (row,) = workbook(waiting.value.path().read_bytes())
+    assert (str(row["date"]), row["corrected"]) == ("1517", "date")
+    assert ask(db, "SELECT date_from FROM catalogue WHERE title = 'Mona Lisa'") == [(1517,)]
+
+
+def test_undo(page, db):
+    boats = numbers(db, "title ILIKE '%boats%'")
+    with Steps(page, "undo") as steps:
+        select_boats(steps)
+        page.keyboard.press("t")
+        expect(page.get_by_label("Tag", exact=True)).to_be_focused()
+        page.keyboard.type("ships")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("4 of 4")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(undo(page, "tag “ships” on 4 pictures")).to_be_visible()
+        idle(page)
+        assert tagged(db, "ships") == boats
+        steps.done.clear()
+        steps.press("Control+z")
+        expect(page.get_by_role("button", name="Redo: tag “ships” on 4 pictures")).to_be_visible()
+    assert tagged(db, "ships") == []
+
+
+def test_remove(page, db):
+    with Steps(page, "remove") as steps:
+        steps.click(picture(page, "(postcard)"), "the picture")
+        steps.press("Delete")
+        steps.click(page.get_by_role("button", name="Remove", exact=True).last, "Remove")
+        expect(pieces(page)).to_have_count(30)
+    assert numbers(db, "title LIKE '%postcard%'") == []
+    undo(page, "1 picture removed").click()
+    expect(pieces(page)).to_have_count(31)
+    idle(page)
+    assert len(numbers(db, "title LIKE '%postcard%'")) == 1
+
+
+def test_share(page, open_page):
+    with Steps(page, "share") as steps:
+        select_boats(steps)
+        steps.go("Map")
+        PictureMap(page)
+        link = address_of(page)
+        steps.did("copy the address")
+    colleague = open_page(link)
+    assert PictureMap(colleague)["selected"] == 4
+    assert all("boats" in title.lower() for title in titles(colleague)) and len(titles(colleague)) == 4
+
+
+def test_two_models(page):
+    with Steps(page, "two models") as steps:
+        steps.go("Map")
+        PictureMap(page)
+        steps.click(page.locator(".st-key-map_compare button"), "Compare")
+        steps.click(page.get_by_role("combobox", name="Second map"), "Second map")
+        steps.click(page.get_by_role("option", name="UMAP of run 1"), "the other network's")
+        expect(page.get_by_text("are the same in both on average")).to_be_visible()
+    assert [PictureMap(page, number)["drawn"] for number in (0, 1)] == [31, 31]
+
+
+def test_notes(page, db):
+    with Steps(page, "notes") as steps:
+        steps.click(picture(page, "Mona Lisa"), "the picture")
+        steps.press("n")
+        expect(page.get_by_label("Note", exact=True)).to_be_focused()
+        steps.type("Sfumato, cf. Vasari")
+        steps.click(page.get_by_role("button", name="Save the note"), "Save the note")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    assert ask(db, "SELECT title, note FROM notes JOIN catalogue USING (image_id)") == [("Mona Lisa", "Sfumato, cf. Vasari")]
+    picture(page, "Mona Lisa").dblclick()
+    expect(page.get_by_role("dialog").get_by_text("Sfumato, cf. Vasari")).to_be_visible()
+
+
+def test_sort(page, db):
+    with Steps(page, "sort") as steps:
+        steps.choose("Order", "date")
+    rows = ask(db, "SELECT title FROM catalogue ORDER BY date_from NULLS LAST, date, image_id")
+    assert titles(page)[:6] == [title for (title,) in rows[:6]]
+
+
+def test_full_resolution(page):
+    with Steps(page, "full resolution") as steps:
+        steps.double_click(picture(page, "Chequered scan"), "the picture")
+        viewer = page.get_by_role("dialog").locator(".viewer")
+        expect(viewer).to_be_visible()
+        steps.press("1")
+        viewer.evaluate(
+            "element => new Promise(done => { const look = () => Math.abs(element.dataset.scale - 1) < 0.0005 ? done()"
+            " : setTimeout(look, 50); look(); })"
+        )
+    box = viewer.locator(".stage").bounding_box()
+    clip = {"x": box["x"] + box["width"] / 2 - 40, "y": box["y"] + box["height"] / 2 - 40, "width": 80, "height": 80}
+    for _ in range(100):
+        pixels = np.asarray(Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("L"), float)
+        if pixels.std() > 100:
+            break
+        page.wait_for_timeout(100)
+    assert pixels.std() > 100  # black and white in single pixels, which any smaller copy shows grey
