@@ -69,6 +69,14 @@ def to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return picture
 
 
+def is_srgb(profile: bytes, mode: str) -> bool:
+    """Whether a profile changes nothing of colours in sRGB. False for one that cannot be used."""
+    try:
+        return _to_srgb(profile, mode)[0] is None
+    except _Unusable:
+        return False
+
+
 def _apart(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """The picture without its transparency, and that: colours are converted before they are mixed with white."""
     if not image.has_transparency_data:
