@@ -69,10 +69,14 @@ def to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return picture
 
 
-def is_srgb(profile: bytes, mode: str) -> bool:
-    """Whether a profile changes nothing of colours in sRGB. False for one that cannot be used."""
+def is_plain_srgb(image: Image.Image, profile: bytes | None) -> bool:
+    """Whether `to_rgb` would change nothing of an opened picture of mode RGB, and report nothing."""
+    if image.has_transparency_data or image.info.get("stretched"):
+        return False
     try:
-        return _to_srgb(profile, mode)[0] is None
+        if profile:
+            return _to_srgb(bytes(profile), image.mode)[0] is None
+        return not (image.info.get("gamma") or image.info.get("chromaticity")) or "srgb" in image.info
     except _Unusable:
         return False
 

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ingest.vision import jpeg, pages, tiff, uncommon
+from ingest.vision import pages, plain, tiff, uncommon
 from ingest.vision.bad_image import BadImage, TooLarge
 from ingest.vision.opening import (
     LARGE_BYTES,
@@ -125,7 +125,7 @@ def _decoded(content: bytes, pixels: int) -> Image.Image | np.ndarray:
 
     def usual() -> Image.Image | np.ndarray:
         with open_picture(content, pixels) as image:
-            if (quick := jpeg.plain(content, image)) is not None:
+            if not lab and (quick := plain.pixels(content, image)) is not None:
                 return quick
             if isinstance(image, TiffImageFile):
                 image.seek(tiff.pages(image)[0])
