@@ -20,10 +20,11 @@ from dashboard.data import cache
 from dashboard.drawing import figure, map_values, markup, panels
 from dashboard.drawing.panels import Scene
 from dashboard.drawing.text import inputs, warnings
+from dashboard.selection.maps import lookup, options, targets
+from dashboard.selection.maps.lookup import NoMaps, PictureMaps, Question, Subject
+from dashboard.selection.maps.options import Drawing
 from dashboard.state import url, widgets
-from dashboard.views.attention import detail, faithfulness, lookup, options, player, targets
-from dashboard.views.attention.lookup import NoMaps, PictureMaps, Question, Subject
-from dashboard.views.attention.options import Drawing
+from dashboard.views.attention import detail, faithfulness, player
 from ingest.vision import described
 from store import connection
 from store.maps import AttentionMaps

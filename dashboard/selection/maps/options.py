@@ -16,9 +16,9 @@ from dashboard.compute import words
 from dashboard.compute.methods import depth_noun, entry_of, kind_of, registry, title_of
 from dashboard.drawing import map_values, panels
 from dashboard.drawing.panels import MapStyle
+from dashboard.selection.maps.lookup import Question
 from dashboard.state import controls, url, widgets
 from dashboard.state.url import Param
-from dashboard.views.attention.lookup import Question
 from ingest.vision import described
 from ingest.vision.colour_maps import COLOUR_MAPS
 from store.records import Run

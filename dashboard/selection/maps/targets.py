@@ -10,10 +10,10 @@ import streamlit as st
 
 from dashboard.compute import words
 from dashboard.data import cache
+from dashboard.selection.maps import lookup
+from dashboard.selection.maps.lookup import WORDS, NoMaps, Subject
+from dashboard.selection.maps.options import clamp
 from dashboard.state import filter_bar, pickers, url
-from dashboard.views.attention import lookup
-from dashboard.views.attention.lookup import WORDS, NoMaps, Subject
-from dashboard.views.attention.options import clamp
 from ingest.vision.spaces import is_joint
 from store.records import Run, RunRecord
 
