@@ -154,7 +154,7 @@ def sheet(grid: Grid, dpi: int = DPI) -> Sheet:
         y += _below(grid, plan.panel) + _ROW_GAP
     y -= _ROW_GAP - _TEXT_GAP
     items += _bars(grid, scaled, xs, y, plan, dpi)
-    y += _bars_height(grid, plan.panel)
+    y += _bars_height(grid, plan.panel, plan.width)
     if plan.caption:
         y += _ROW_GAP
         items += text_block(left, y, plan.caption, _TEXT)
@@ -200,7 +200,7 @@ def _plan(grid: Grid, paper: Paper, panel: float) -> _Plan:
     for row, lines in zip(grid.rows, titles, strict=True):
         height += height_of(len(lines), _TEXT) + _TEXT_GAP * bool(lines) + height_of(grid.letters == "panels", _TEXT)
         height += _row_height(row, panel) + _below(grid, panel) + _ROW_GAP
-    height += _bars_height(grid, panel) + (_ROW_GAP + height_of(len(caption), _TEXT) if caption else 0)
+    height += _bars_height(grid, panel, room) + (_ROW_GAP + height_of(len(caption), _TEXT) if caption else 0)
     return _Plan(room, panel, heads, titles, caption, height)
 
 
@@ -217,9 +217,9 @@ def _small_bar_height(panel: float) -> float:
     return _TEXT_GAP + _BAR + height_of(1 if panel >= SMALL else 2, _TICKS)
 
 
-def _bars_height(grid: Grid, panel: float) -> float:
+def _bars_height(grid: Grid, panel: float, room: float) -> float:
     """What stands between the last row and the caption."""
-    label = height_of(1, _TICKS) + _TEXT_GAP
+    label = height_of(len(wrapped(grid.unit, room, _TICKS)), _TICKS) + _TEXT_GAP
     if grid.scale in ("figure", "absolute"):
         return _TEXT_GAP + _BAR + height_of(1, _TICKS) + label
     return label + (_small_bar_height(panel) if grid.scale == "column" else 0)
@@ -344,8 +344,7 @@ def _bars(
                 unit = _unit([row.cells[column] for row in grid.rows])
                 items += _small_bar(grid, one, unit, xs[column + shift], y, plan.panel, dpi)
         y += _small_bar_height(plan.panel) - _TEXT_GAP
-    words = wrapped(grid.unit, plan.width, _TICKS)
-    return items + text_block(left, y + _TEXT_GAP, words[:1], _TICKS)
+    return items + text_block(left, y + _TEXT_GAP, wrapped(grid.unit, plan.width, _TICKS), _TICKS)
 
 
 def _first(found: Sequence[OnScale | None]) -> OnScale | None:

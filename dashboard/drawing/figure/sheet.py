@@ -188,9 +188,8 @@ def _element(item: Words | Bitmap | Area, address: Callable[[Bitmap], str]) -> s
         return f'<text x="{item.x:.3f}" y="{item.y:.3f}" {style}>{escape(_plain(item.text))}</text>'
     box = f'x="{item.x:.3f}" y="{item.y:.3f}" width="{item.width:.3f}" height="{item.height:.3f}"'
     if isinstance(item, Area):
-        return (
-            f'<rect {box} fill="rgb({round(100 * item.grey)}%,{round(100 * item.grey)}%,{round(100 * item.grey)}%)"/>'
-        )
+        shade = f"{round(255 * item.grey):02x}"
+        return f'<rect {box} fill="#{3 * shade}"/>'
     href = quoteattr(address(item))
     title = f"<title>{escape(_plain(item.alt))}</title>" if item.alt else ""
     # xlink: Word and older versions of Illustrator know no other.
