@@ -95,32 +95,38 @@ def set_controls(prefix: str, column: Column) -> None:
 
 
 def pick(prefix: str, runs: Sequence[int], kind: str, place: Any) -> Column:
-    """The controls of one column without those of its target, in a `place` that puts them where there is room; `kind`
-    is that of its methods."""
-    labels = pickers.run_labels()
+    """The controls of one column without those of its target, one below the other in a narrow `place`, `st`, or side by
+    side in a horizontal container; `kind` is that of its methods."""
+    labels, narrow = pickers.run_labels(), place is st
+
+    def wide(pixels: int) -> Any:
+        return "stretch" if narrow else pixels
+
     options.clamp(f"{prefix}run", runs)
-    run = cache.run(place.selectbox("Run", runs, key=f"{prefix}run", format_func=words.named(labels)))
+    run = cache.run(place.selectbox("Run", runs, key=f"{prefix}run", format_func=words.named(labels), width=wide(250)))
     stored = list(dict.fromkeys(cache.methods(run.run_id)["method"]))
     keys = [key for key in options.offered(run, stored) if kind_of(key) == kind]
     options.clamp(f"{prefix}method", keys)
-    key = place.selectbox("Method", keys, key=f"{prefix}method", format_func=title_of)
-    row = st.container(horizontal=True, vertical_alignment="bottom") if place is st else place
+    key = place.selectbox("Method", keys, key=f"{prefix}method", format_func=title_of, width=wide(270))
+    row = st.container(horizontal=True, vertical_alignment="bottom") if narrow else place
     method = entry_of(key)
     layer, head = run.layers - 1, ""
     if method is None or not method.one_layer:
         layers = range(run.layers)
         options.clamp(f"{prefix}layer", layers, layer)
         label = "Layer" if method is None or method.per_head else depth_noun(key)
-        layer = row.selectbox(label, layers, key=f"{prefix}layer")
+        layer = row.selectbox(label, layers, key=f"{prefix}layer", width=wide(90))
     if method is None or method.per_head:
         heads = [*FUSIONS, *map(str, range(run.heads))]
         options.clamp(f"{prefix}head", heads)
-        head = row.selectbox("Head", heads, key=f"{prefix}head", format_func=lambda each: FUSIONS.get(each, each))
+        head = row.selectbox(
+            "Head", heads, key=f"{prefix}head", format_func=lambda each: FUSIONS.get(each, each), width=wide(160)
+        )
     elif method.accumulates:
         noun = depth_noun(key).lower()
         shown = {"": f"accumulated to this {noun}", ALONE: f"this {noun} alone"}
         options.clamp(f"{prefix}head", list(shown))
-        head = row.selectbox("Shown", list(shown), key=f"{prefix}head", format_func=words.named(shown))
+        head = row.selectbox("Shown", list(shown), key=f"{prefix}head", format_func=words.named(shown), width=wide(230))
     name = options.pick_options(key, row, prefix=prefix)
     return Column(run.run_id, name, layer, head)
 

@@ -17,11 +17,11 @@ from dashboard.drawing import map_values, markup, panels
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.panels import MapStyle, Panel, Scene
 from dashboard.drawing.text import warnings
-from dashboard.selection.maps import columns, lookup, options, targets
+from dashboard.selection.maps import columns, figures, lookup, options, targets
 from dashboard.selection.maps.columns import LONGEST, Column
 from dashboard.selection.maps.lookup import WORDS, NoMaps, PictureMaps, Question, Subject
 from dashboard.state import controls, url, widgets
-from dashboard.views.attention import viewer
+from dashboard.views.attention import downloads, viewer
 from ingest.vision import described
 from store.records import RunRecord
 
@@ -39,6 +39,7 @@ class Side:
     """One column, by its number from the left, with what was found for it."""
 
     number: int
+    column: Column
     subject: Subject
     question: Question
     found: PictureMaps
@@ -110,7 +111,8 @@ def _find(subject: Subject, number: int, column: Column, target: str) -> Side | 
     except NoMaps as reason:
         widgets.message(reason, st.info)
         return None
-    return Side(number, own, question, found, own.scene(found.frame))
+    own_target = replace(column, target=question.target)
+    return Side(number, own_target, own, question, found, own.scene(found.frame))
 
 
 def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], style: MapStyle, count: int, as_cosines: bool) -> None:
@@ -140,7 +142,8 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], style: MapStyle, 
     for each, _ in sides:
         if each.found.seconds is not None:
             st.html(markup.small(viewer.how_to_store(each.subject, each.question, each.found.seconds)))
-    _download(subject, sides[0][0].scene, shown, bar, style, count, numbered)
+    seen = [each.column for each, _ in sides]
+    _download(subject, sides[0][0].scene, shown, bar, style, count, numbered, seen)
     with st.expander("Cite this comparison", icon=":material/format_quote:"):
         st.code(f"{numbered} {viewer.link()}".strip(), language=None, wrap_lines=True)
 
@@ -156,13 +159,21 @@ def _seen(sides: Sequence[tuple[Side, Any]]) -> list[str]:
 
 
 def _download(
-    subject: Subject, scene: Scene, shown: Sequence[Panel], bar: ColourBar, style: MapStyle, count: int, credit: str
+    subject: Subject,
+    scene: Scene,
+    shown: Sequence[Panel],
+    bar: ColourBar,
+    style: MapStyle,
+    count: int,
+    credit: str,
+    seen: Sequence[Column],
 ) -> None:
     def plate():
-        print_scene = scene.at(viewer.FIGURE_SIDE)
+        print_scene = scene.at(downloads.FIGURE_SIDE)
         return panels.plate_of(subject.title, subject.caption, shown, bar, print_scene, style, count, credit)
 
-    viewer.figure_buttons(plate, f"{panels.file_stem(subject.title)}-compared", "compared")
+    downloads.buttons(plate, f"{panels.file_stem(subject.title)}-compared", "compared", subject, seen)
+    figures.remember(seen)
 
 
 def _title(side: Side) -> str:
