@@ -41,6 +41,7 @@ WIDTHS = {
 LETTERS = {"none": "none", "rows": "pictures", "panels": "panels"}
 TALLEST = 1.5  # height of a panel in widths of its column: taller pictures are narrower
 SMALL = 15  # mm: in narrower panels a map's patches are hard to see
+SMALLEST = 12  # mm: rather is the sheet higher than its paper than panels narrower
 _TEXT, _TICKS = 7.0, 6.0  # points
 _GAP, _BAR, _ROW_BAR = 1.6, 1.8, 11.0  # mm between panels; of a colour bar's short side; of a bar with its numbers
 _TEXT_GAP, _ROW_GAP = 0.8, 2.4
@@ -112,9 +113,10 @@ def letter(number: int) -> str:
     return f"({found})"
 
 
-def panel_width(grid: Grid) -> float:
-    """How wide a column of panels will be printed, in mm."""
-    return _planned(grid)[1].panel
+def measures(grid: Grid) -> tuple[float, float, float]:
+    """In mm how wide a column of panels will be printed, how high the figure is, and how high it should be at most."""
+    paper, plan = _planned(grid)
+    return plan.panel, plan.height, paper.tallest
 
 
 def sheet(grid: Grid, dpi: int = DPI) -> Sheet:
@@ -158,7 +160,7 @@ def sheet(grid: Grid, dpi: int = DPI) -> Sheet:
     if plan.caption:
         y += _ROW_GAP
         items += text_block(left, y, plan.caption, _TEXT)
-    tall = paper.tallest if paper.fixed else plan.height
+    tall = max(plan.height, paper.tallest if paper.fixed else 0)
     return Sheet(paper.width, tall, tuple(items), grid.title, grid.caption, dpi)
 
 
@@ -179,7 +181,7 @@ def _fitted(grid: Grid, paper: Paper) -> _Plan:
     beside = _ROW_BAR + _GAP if grid.scale == "row" else 0
     most = (room - beside - (count - 1) * _GAP) / count
     plan = _plan(grid, paper, most)
-    low, high = 4.0, most
+    low, high = min(most, SMALLEST), most
     if plan.height > paper.tallest:
         for _ in range(12):
             middle = (low + high) / 2

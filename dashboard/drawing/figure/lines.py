@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from functools import cache, lru_cache
 
 from dashboard.drawing.figure import _families, _plain
@@ -24,6 +25,11 @@ def width(words: str, points: float, bold: bool = False) -> float:
 
 def wrapped(words: str, room: float, points: float, bold: bool = False) -> list[str]:
     """The words in lines of at most `room` mm; a word that is longer than a line is broken. [] for no words."""
+    return list(_wrapped(words, round(room, 2), points, bold))
+
+
+@lru_cache(maxsize=2000)
+def _wrapped(words: str, room: float, points: float, bold: bool) -> tuple[str, ...]:
     lines: list[str] = []
     line = ""
     for word in _plain(words).split(" "):
@@ -35,10 +41,10 @@ def wrapped(words: str, room: float, points: float, bold: bool = False) -> list[
             lines.append(line)
         line = word
         while width(line, points, bold) > room and len(line) > 1:
-            cut = next((n for n in range(len(line) - 1, 1, -1) if width(line[:n], points, bold) <= room), 1)
+            cut = max(1, bisect_right(range(len(line)), room, key=lambda n: width(line[:n], points, bold)) - 1)
             lines.append(line[:cut])
             line = line[cut:]
-    return [*lines, line] if line else lines
+    return (*lines, line) if line else tuple(lines)
 
 
 def height(lines: int, points: float) -> float:

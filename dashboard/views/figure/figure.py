@@ -168,7 +168,12 @@ def explain(grid: Grid, look: Look, maps: list[list[finding.Found]]) -> None:
                 f"{words.plain(missing[0][0])}: {markup.markdown(missing[0][1])}"
             )
             st.button("Try again", key="figure_again", on_click=_again)
-    width = grids.panel_width(grid)
+    width, height, tallest = grids.measures(grid)
+    if height > tallest + 0.1:
+        st.caption(
+            f":material/height: The figure will be {height:.0f} mm high, and a page has room for {tallest:.0f}: "
+            "choose fewer pictures, a shorter caption, or a larger size."
+        )
     if width < SMALL:
         st.caption(
             f":material/straighten: In print each map is {width:.0f} mm wide,which is little: choose a larger size, "
