@@ -10,6 +10,7 @@ from dashboard.drawing.figure import _families, _plain
 
 MM = 25.4 / 72  # of a point
 LINE = 1.3  # line height in font sizes
+_HINTED = 1.05  # at the screen's resolution letters are drawn on whole pixels, and up to so much wider
 
 
 @lru_cache(maxsize=20_000)
@@ -25,7 +26,7 @@ def width(words: str, points: float, bold: bool = False) -> float:
 
 def wrapped(words: str, room: float, points: float, bold: bool = False) -> list[str]:
     """The words in lines of at most `room` mm; a word that is longer than a line is broken. [] for no words."""
-    return list(_wrapped(words, round(room, 2), points, bold))
+    return list(_wrapped(words, round(room / _HINTED, 2), points, bold))
 
 
 @lru_cache(maxsize=2000)

@@ -9,13 +9,13 @@ import numpy as np
 
 from ingest.vision.overlay import ABSOLUTE_RANGE
 
-# Of each: which maps share a scale, and the sentence of the caption.
+# Which maps share a scale.
 SCALES = {
-    "figure": "one scale for all maps",
-    "row": "one scale for each picture",
-    "column": "one scale for each column",
-    "panel": "a scale of its own for each map",
-    "absolute": "a fixed scale from 0 to 8 × uniform",
+    "figure": "one for all maps",
+    "row": "one for each picture",
+    "column": "one for each column",
+    "panel": "one for each map",
+    "absolute": "fixed, 0 to 8 × uniform",
 }
 COMPARABLE = {
     "figure": "One scale for all maps: equal colours mean equal values.",

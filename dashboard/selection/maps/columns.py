@@ -103,11 +103,11 @@ def pick(prefix: str, runs: Sequence[int], kind: str, place: Any) -> Column:
         return "stretch" if narrow else pixels
 
     options.clamp(f"{prefix}run", runs)
-    run = cache.run(place.selectbox("Run", runs, key=f"{prefix}run", format_func=words.named(labels), width=wide(250)))
+    run = cache.run(place.selectbox("Run", runs, key=f"{prefix}run", format_func=words.named(labels), width=wide(200)))
     stored = list(dict.fromkeys(cache.methods(run.run_id)["method"]))
     keys = [key for key in options.offered(run, stored) if kind_of(key) == kind]
     options.clamp(f"{prefix}method", keys)
-    key = place.selectbox("Method", keys, key=f"{prefix}method", format_func=title_of, width=wide(270))
+    key = place.selectbox("Method", keys, key=f"{prefix}method", format_func=title_of, width=wide(230))
     row = st.container(horizontal=True, vertical_alignment="bottom") if narrow else place
     method = entry_of(key)
     layer, head = run.layers - 1, ""
@@ -115,12 +115,12 @@ def pick(prefix: str, runs: Sequence[int], kind: str, place: Any) -> Column:
         layers = range(run.layers)
         options.clamp(f"{prefix}layer", layers, layer)
         label = "Layer" if method is None or method.per_head else depth_noun(key)
-        layer = row.selectbox(label, layers, key=f"{prefix}layer", width=wide(90))
+        layer = row.selectbox(label, layers, key=f"{prefix}layer", width=wide(80))
     if method is None or method.per_head:
         heads = [*FUSIONS, *map(str, range(run.heads))]
         options.clamp(f"{prefix}head", heads)
         head = row.selectbox(
-            "Head", heads, key=f"{prefix}head", format_func=lambda each: FUSIONS.get(each, each), width=wide(160)
+            "Head", heads, key=f"{prefix}head", format_func=lambda each: FUSIONS.get(each, each), width=wide(145)
         )
     elif method.accumulates:
         noun = depth_noun(key).lower()

@@ -25,7 +25,7 @@ from dashboard.views.figure import caption, contents, finding
 from store.counts import counted
 from store.records import RunRecord
 
-PREVIEW = {"column": 150, "columns": 150, "page": 120}  # dots an inch on the screen
+PREVIEW = 150  # dots an inch on the screen
 LONGEST = 3000  # letters of a caption in the address
 FILES = (
     ("PNG, 300 dpi", "png", "image/png", lambda made, stem: sheets.png(made)),
@@ -87,7 +87,7 @@ def choose_look(run: RunRecord) -> Look:
     """The controls of scale, unit, size and drawing."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scale = controls.selectbox(
-            "Scale", list(SCALES), key="figure_scale", format_func=words.named(SCALES), width=260
+            "Scale", list(SCALES), key="figure_scale", format_func=words.named(SCALES), width=215
         )
         fixed = scale == "absolute"
         unit = controls.selectbox(
@@ -95,7 +95,7 @@ def choose_look(run: RunRecord) -> Look:
             list(finding.UNITS),
             key="figure_unit",
             format_func=words.named(finding.UNITS),
-            width=200,
+            width=150,
             disabled=fixed,
             help="Times uniform can be compared between pictures of different shape and between methods. A weight is "
             "what the network itself counts in: a share of a token's attention, or evidence for a target.",
@@ -104,8 +104,8 @@ def choose_look(run: RunRecord) -> Look:
         paper = controls.selectbox(
             "Size in print", list(WIDTHS), 1, key="paper", format_func=words.named(papers), width=200
         )
-        smooth = widgets.smooth("edges")
         with st.popover("Colours, mask", icon=":material/tune:"):
+            smooth = widgets.smooth("edges")
             style = options.choose_colours(smooth, scale)
             clip = controls.toggle(
                 "Clip the brightest 1 %",
@@ -115,7 +115,7 @@ def choose_look(run: RunRecord) -> Look:
                 disabled=fixed,
             )
             grey = controls.toggle("Pictures in grey", key="grey", help="For print without colour: with greys above.")
-        with st.popover("Titles, letters, caption", icon=":material/title:"):
+        with st.popover("Titles, letters", icon=":material/title:"):
             original = controls.toggle("The picture itself as first column", True, key="original")
             letters = controls.segmented_control(
                 "Letters (a), (b) …", list(LETTERS), 1, key="letters", format_func=words.named(LETTERS)
@@ -214,9 +214,7 @@ def preview(grid: Grid, look: Look, ids: list[int]) -> None:
         for cell in row.cells:
             weights.update(cell.problem.encode() if cell.maps is None else cell.maps.weights.tobytes())
     facts = (look, ids, [row.title for row in grid.rows], grid.columns, grid.unit, grid.caption)
-    data = cache.remembered(
-        lambda: sheets.png(grids.sheet(grid, PREVIEW[grid.paper])), "figure", weights.hexdigest(), repr(facts)
-    )
+    data = cache.remembered(lambda: sheets.png(grids.sheet(grid, PREVIEW)), "figure", weights.hexdigest(), repr(facts))
     alt = f"{grid.title}, columns: {', '.join(grid.columns)}"
     with st.container(border=True):
         st.image(data, alt=alt)
@@ -237,8 +235,8 @@ def downloads(grid: Grid, first: Subject) -> None:
                 icon=":material/download:",
             )
     st.caption(
-        "Bitmaps have 300 dots an inch of the printed size and no more.In PDF and SVG words stay words; the ZIP has "
-        "an SVG whose pictures are files beside it, to be exchanged or edited."
+        "Bitmaps have 300 dots an inch of the printed size and no more. In PDF and SVG words stay words; the ZIP "
+        "has an SVG whose pictures are files beside it, to be exchanged or edited."
     )
 
 
