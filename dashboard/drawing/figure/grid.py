@@ -11,7 +11,7 @@ from PIL import Image
 from dashboard.drawing import panels
 from dashboard.drawing.figure import DPI
 from dashboard.drawing.figure.lines import height as height_of
-from dashboard.drawing.figure.lines import wrapped
+from dashboard.drawing.figure.lines import in_parts, wrapped
 from dashboard.drawing.figure.scales import OnScale, on_scale
 from dashboard.drawing.figure.sheet import INCH, Area, Bitmap, Sheet, Words, snapped, text_block
 from dashboard.drawing.panels import MapStyle, Scene
@@ -192,7 +192,7 @@ def _fitted(grid: Grid, paper: Paper) -> _Plan:
 
 def _plan(grid: Grid, paper: Paper, panel: float) -> _Plan:
     room = paper.width - 2 * paper.margin
-    heads = [wrapped(words, panel, _TEXT) for words in (*(["Picture"] if grid.original else []), *grid.columns)]
+    heads = [in_parts(words, panel, _TEXT) for words in (*(["Picture"] if grid.original else []), *grid.columns)]
     titles = []
     for number, row in enumerate(grid.rows):
         words = f"{letter(number)} {row.title}" if grid.letters == "rows" else row.title

@@ -48,6 +48,18 @@ def _wrapped(words: str, room: float, points: float, bold: bool) -> tuple[str, .
     return (*lines, line) if line else tuple(lines)
 
 
+def in_parts(words: str, room: float, points: float) -> list[str]:
+    """A title of parts with dots between them in lines that break there, where each part fits into a line."""
+    lines: list[str] = []
+    for part in _plain(words).split(" · "):
+        longer = f"{lines[-1]} · {part}" if lines else part
+        if lines and len(wrapped(longer, room, points)) == 1:
+            lines[-1] = longer
+        else:
+            lines += wrapped(part, room, points)
+    return lines
+
+
 def height(lines: int, points: float) -> float:
     """Millimetres of so many lines."""
     return lines * points * LINE * MM

@@ -201,7 +201,7 @@ def _encoded(bitmap: Bitmap) -> tuple[bytes, str]:
     if bitmap.photo:
         picture.save(file, "JPEG", quality=92, subsampling=0)
     else:
-        picture.save(file, "PNG", optimize=True)
+        picture.save(file, "PNG")
     return file.getvalue(), "jpg" if bitmap.photo else "png"
 
 

@@ -150,11 +150,16 @@ def named(column: Column) -> str:
     return titles([column])[0][0]
 
 
+def method_title(key: str) -> str:
+    """What a method is called where layer and head are named beside it."""
+    return title_of(key).removesuffix(" by head").removesuffix(" by depth").removesuffix(" by block")
+
+
 def _facts(column: Column) -> dict[str, str]:
     """Its method, layer, head, target and run in words, '' where it has none."""
     method, key = entry_of(column.method), column.method.partition("(")[0]
     settings = column.method.partition("(")[2].rstrip(")").replace(",", ", ")
-    title = title_of(key).removesuffix(" by head").removesuffix(" by depth").removesuffix(" by block")
+    title = method_title(key)
     noun = depth_noun(column.method).lower()
     layer = "" if method is not None and method.one_layer else f"{noun} {column.layer}"
     if column.head == ALONE:

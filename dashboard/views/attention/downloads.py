@@ -12,6 +12,7 @@ from dashboard.drawing.panels import Scene
 from dashboard.selection import selected
 from dashboard.selection.maps import columns, figures
 from dashboard.selection.maps.columns import Column
+from dashboard.selection.maps.figures import MOST_COLUMNS
 from dashboard.selection.maps.lookup import Question, Subject
 from dashboard.selection.maps.options import Drawing
 from dashboard.state import widgets
@@ -40,6 +41,8 @@ def show(
     shown = []
     if subject.stored is not None:
         shown = columns.shown_in(subject.stored[0], question, maps.layer_numbers, maps.head_numbers)
+        if len(shown) > MOST_COLUMNS:  # rather whole layers, the last ones, than some of all
+            shown = [column for column in shown if column.layer == max(maps.layer_numbers)]
         figures.remember(shown)
     unit = "patches" if drawing.over_patches else "uniform"
     buttons(plate, f"{panels.file_stem(subject.title)}-{question.key}", key, subject, shown, unit)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import ingest
 from dashboard.compute import words
+from dashboard.compute.methods import entry_of
 from dashboard.data import cache
 from dashboard.drawing import panels
 from dashboard.drawing.figure.grid import Grid, letter
@@ -47,17 +48,18 @@ def number(value: float, unit: str) -> str:
     return f"{value:.2g}" if unit == "evidence" else f"{times(value)} ×"
 
 
-def unit_words(unit: str, columns: Sequence[Column], evidence: bool, scale: str, clip: bool) -> str:
-    """What the colours count, and which of them can be compared."""
+def unit_words(unit: str, columns: Sequence[Column], kinds: Collection[str], scale: str, clip: bool) -> str:
+    """What the colours count, and which of them can be compared; `kinds` are the units that the methods count in."""
     if unit == "uniform":
         counts = "Times uniform: 1 × is what each patch would have if all had the same."
     elif unit == "patches":
         counts = "Share of what lies on the patches of the picture, which together have 100 %."
-    elif evidence:
-        texts = all(column.target.startswith(WORDS) for column in columns)
-        counts = "Contribution to the cosine similarity." if texts else "Contribution to the target's score."
     else:
-        counts = "Share of a token's attention."
+        texts = all(column.target.startswith(WORDS) for column in columns if column.target)
+        score = "contribution to the cosine similarity" if texts else "contribution to the target's score"
+        named = {"share": "share of a token's attention", "evidence": score}
+        counts = ", for attribution ".join(named[each] for each in named if each in kinds) + "."
+        counts = counts[:1].upper() + counts[1:]
     clipped = " The brightest 1 % of patches stay at the upper end." if clip and scale != "absolute" else ""
     return f"{counts} {COMPARABLE[scale]}{clipped}"
 
@@ -71,9 +73,16 @@ def caption(grid: Grid, columns: Sequence[Column], common: str) -> str:
     what = f"Attention maps of {counted(count, 'picture')}: {named}."
     of_all = f" ({common})" if common else ""
     across = f"Columns{of_all}, from the left: {'; '.join((*(['picture'] * grid.original), *grid.columns))}."
-    counted_from = "Layers and heads count from 0."
-    parts = [what, across, counted_from, *_networks(columns), grid.unit, _drawn(grid), _unseen(grid), _missing(grid)]
+    methods = [across, "Layers and heads count from 0.", _formulas(columns), *_networks(columns)]
+    parts = [what, *methods, grid.unit, _drawn(grid), _unseen(grid), _missing(grid)]
     return " ".join([*filter(None, parts), CITE])
+
+
+def _formulas(columns: Sequence[Column]) -> str:
+    """What each method computes."""
+    entries = {column.method.partition("(")[0]: entry_of(column.method) for column in columns}
+    found = [f"{naming.method_title(key)}: {entry.formula}" for key, entry in entries.items() if entry is not None]
+    return f"{'; '.join(found)}." if found else ""
 
 
 def _networks(columns: Sequence[Column]) -> list[str]:

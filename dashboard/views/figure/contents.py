@@ -32,7 +32,7 @@ def pick_pictures(run: RunRecord) -> tuple[list[int], list[int]]:
     asked = [int(text) for text in url_words(PICTURES) if text.isdecimal() and len(text) < 19]
     held = [*first, *asked, *(st.session_state.get(PICTURES) or [])]
     held = [each for each in dict.fromkeys(held) if each in known.index]
-    offered = known["image_id"].tolist() if len(known) <= pickers.MANY else pickers.search(known)
+    offered = known["image_id"].tolist() if len(known) <= pickers.MANY else pickers.search(known, "figure_search")
     ids = [*held, *(each for each in offered if each not in set(held))]
     labels = pickers.image_labels(known.loc[ids])
     first = [each for each in first if each in known.index]
@@ -111,18 +111,18 @@ def _tabs(found: Sequence[Column], edited: int) -> None:
             more = [each for each in columns.varied(one, "heads", room) if each not in found]
             label = f"{counted(len(more), 'head')} of it"
             _button_to_add(label, "figure_heads", more, edited)
-    for name, by, icon in (("to the left", -1, "left"), ("to the right", 1, "right")):
+    for name, by, icon in (("Left", -1, "back"), ("Right", 1, "forward")):
         st.button(
-            "",
-            key=f"figure_{icon}",
-            icon=f":material/arrow_{'back' if by < 0 else 'forward'}:",
+            name,
+            key=f"figure_{name.lower()}",
+            icon=f":material/arrow_{icon}:",
             on_click=_move,
             args=(by,),
             disabled=not 0 <= edited + by < count,
-            help=f"Move the chosen column {name}",
+            help=f"Move the chosen column to the {name.lower()}",
         )
     st.button(
-        "",
+        "Remove",
         key="figure_remove",
         icon=":material/delete:",
         on_click=_remove,

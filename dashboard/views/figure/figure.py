@@ -135,13 +135,13 @@ def compose(
         Row(caption.title_of(image_id, subject.title, look.names), subject.picture, finding.cells(subject, line, unit))
         for (image_id, subject), line in zip(pictures, maps, strict=True)
     )
-    evidence = any(one.maps is not None and one.maps.unit == "evidence" for line in maps for one in line)
+    kinds = {one.maps.unit for line in maps for one in line if one.maps is not None}
     return Grid(
         rows,
         tuple(caption.column_titles(columns)[0]),
         look.style,
         caption.number,
-        caption.unit_words(unit, columns, evidence, look.scale, look.clip),
+        caption.unit_words(unit, columns, kinds, look.scale, look.clip),
         scale=look.scale,
         clip=look.clip,
         letters=look.letters,
