@@ -1,5 +1,6 @@
 """The page Figure: its pictures and columns, its state in the address, its caption."""
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -9,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.drawing.figure import sheet
 from dashboard.selection import actions
 from dashboard.selection.maps import lookup
-from dashboard.state import navigation
+from dashboard.state import navigation, pickers
 from dashboard.views.figure import caption, contents, finding
 from tests.pages.conftest import MAIN, TIMEOUT
 from tests.pages.test_attention import add_network
@@ -105,6 +106,36 @@ def test_maps_that_are_not_stored_are_made_now_once_and_one_that_fails_says_so(d
     assert passes.total() == before  # neither the maps nor what failed is tried again by itself
     at.button(key="figure_again").click().run()
     assert passes[1] == 1 and passes[2] > 1
+
+
+def test_a_column_of_attribution_has_a_target_of_its_own(db, open_page):
+    run = add_network(db)
+    query = {"run": str(run), "pictures": ["1"], "col": [f"{run};received;1;mean", f"{run};daam;1;;neighbours:2"]}
+    at = open_link(query)
+    choose(at, "figure_column", 1)
+    assert at.number_input(key="target_count").value == 2
+    at.number_input(key="target_count").set_value(3).run()
+    assert shown(at)[1] == f"{run};daam;1;;neighbours:3" and not at.exception
+    choose(at, "figure_unit", "weight")
+    assert any("multiples of uniform" in each.value for each in at.caption)
+    choose(at, "figure_scale", "column")
+    words = at.text_area(key="caption").value
+    assert "for attribution contribution to the target's score" in words and "like its 3 neighbours" in words
+
+
+def test_what_was_cut_off_is_said_for_each_picture(db, open_page):
+    run = add_network(db)
+    words = open_link({"run": str(run), "pictures": ["1", "3"], "col": f"{run};received;1;mean"}).text_area(
+        key="caption"
+    )
+    assert re.search(r"The network saw 52\s% of \(a\), \d\d\s% of \(b\); the dimmed rest was cut off", words.value)
+
+
+def test_of_many_pictures_those_that_are_found_are_offered(db, open_page, monkeypatch):
+    monkeypatch.setattr(pickers, "MANY", 3)
+    at = open_link({"pictures": ["2"]})
+    at.text_input(key="figure_search").set_value("lisa").run()
+    assert [one.split(" ")[0] for one in at.multiselect(key="pictures").options] == ["The", "Ejiri", "Mona"]
 
 
 def test_the_preview_is_drawn_once(db, open_page, monkeypatch):

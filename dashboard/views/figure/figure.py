@@ -87,7 +87,7 @@ def choose_look(run: RunRecord) -> Look:
     """The controls of scale, unit, size and drawing."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scale = controls.selectbox(
-            "Scale", list(SCALES), key="figure_scale", format_func=words.named(SCALES), width=215
+            "Scale", list(SCALES), key="figure_scale", format_func=words.named(SCALES), width=190
         )
         fixed = scale == "absolute"
         unit = controls.selectbox(
@@ -102,7 +102,7 @@ def choose_look(run: RunRecord) -> Look:
         )
         papers = {key: paper.title for key, paper in WIDTHS.items()}
         paper = controls.selectbox(
-            "Size in print", list(WIDTHS), 1, key="paper", format_func=words.named(papers), width=200
+            "Size in print", list(WIDTHS), 1, key="paper", format_func=words.named(papers), width=175
         )
         with st.popover("Colours, mask", icon=":material/tune:"):
             smooth = widgets.smooth("edges")
