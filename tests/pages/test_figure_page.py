@@ -101,6 +101,8 @@ def test_maps_that_are_not_stored_are_made_now_once_and_one_that_fails_says_so(d
     at = open_link(query)
     assert not at.exception and passes[1] == 1
     assert any("2 maps could not be made" in each.value and "out of memory" in each.value for each in at.caption)
+    caption_words = at.text_area(key="caption").value
+    assert re.search(r"The network saw 52\s% of \(a\); the dimmed rest was cut off\. 2 maps could not", caption_words)
     before = passes.total()
     choose(at, "figure_scale", "row")
     assert passes.total() == before  # neither the maps nor what failed is tried again by itself
@@ -121,14 +123,6 @@ def test_a_column_of_attribution_has_a_target_of_its_own(db, open_page):
     choose(at, "figure_scale", "column")
     words = at.text_area(key="caption").value
     assert "for attribution contribution to the target's score" in words and "like its 3 neighbours" in words
-
-
-def test_what_was_cut_off_is_said_for_each_picture(db, open_page):
-    run = add_network(db)
-    words = open_link({"run": str(run), "pictures": ["1", "3"], "col": f"{run};received;1;mean"}).text_area(
-        key="caption"
-    )
-    assert re.search(r"The network saw 52\s% of \(a\), \d\d\s% of \(b\); the dimmed rest was cut off", words.value)
 
 
 def test_of_many_pictures_those_that_are_found_are_offered(db, open_page, monkeypatch):

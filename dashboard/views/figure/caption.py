@@ -16,10 +16,12 @@ from dashboard.drawing.text import inputs
 from dashboard.selection.maps import columns as naming
 from dashboard.selection.maps.columns import Column
 from dashboard.selection.maps.lookup import WORDS
+from store.conditions import short
 from store.counts import counted
 
 # How columns begin that say where a picture is kept.
 INVENTORIES = ("invent", "inv", "accession", "object_n", "object n", "shelfmark", "signatur", "call", "museum_n")
+LONGEST = 120  # letters of a title, and of what stands beside it
 CITE = f"Made with Bilderatlas {ingest.__version__}."
 
 
@@ -35,10 +37,12 @@ def title_of(image_id: int, title: str, names: Sequence[str]) -> str:
     """A picture's title with these columns of its metadata, the maker before it."""
     image = cache.image(image_id)
     metadata = {} if image is None else image["metadata"]
-    values = [(name, str(metadata[name])) for name in names if metadata.get(name) not in (None, "", title)]
+    values = [
+        (name, short(str(metadata[name]), LONGEST)) for name in names if metadata.get(name) not in (None, "", title)
+    ]
     before = [value for name, value in values if name.lower() in words.MAKERS]
     after = [value for name, value in values if name.lower() not in words.MAKERS]
-    return ", ".join([*before, title, *after])
+    return ", ".join([*before, short(title, LONGEST), *after])
 
 
 def number(value: float, unit: str) -> str:

@@ -26,7 +26,7 @@ from store.counts import counted
 from store.records import RunRecord
 
 PREVIEW = 150  # dots an inch on the screen
-LONGEST = 3000  # letters of a caption in the address
+LONGEST, MOST = 3000, 12_000  # letters of a caption in the address, and of any
 FILES = (
     ("PNG, 300 dpi", "png", "image/png", lambda made, stem: sheets.png(made)),
     ("PDF", "pdf", "application/pdf", lambda made, stem: sheets.pdf(made)),
@@ -189,13 +189,13 @@ def edit_caption(facts: str) -> str:
     """The caption, which begins with the facts and can be changed; it stands in the address where it is changed."""
 
     def read(texts: list[str]) -> str:
-        return texts[0]
+        return texts[0][:MOST]
 
     def write(value: str) -> list[str]:
         return [value] if len(value) <= LONGEST else []
 
     Param("caption", facts, read, write, follows=True).load()
-    text = st.text_area("Caption", key="caption", height=150)
+    text = st.text_area("Caption", key="caption", height=150, max_chars=MOST)
     if text != facts:
         st.button(
             "Write the caption anew", key="caption_anew", on_click=_anew, args=(facts,), icon=":material/refresh:"
