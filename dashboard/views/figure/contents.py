@@ -69,8 +69,10 @@ def _load(run: RunRecord) -> list[Column]:
         known = [column for column in map(Column.parse, texts) if column and column.run_id in runs]
         return tuple(known[:MOST_COLUMNS]) or None
 
+    def write(value: Sequence[Column]) -> list[str]:
+        return [column.text for column in value]
+
     first = figures.seen(run.run_id) or tuple(usual)
-    write = lambda value: [column.text for column in value]  # noqa: E731
     found = Param(COLUMNS, first, read, write, always=True, follows=True).load()
     found = tuple(column for column in found if column.run_id in runs and _fits(column)) or tuple(usual)
     st.session_state[COLUMNS] = found
