@@ -34,9 +34,9 @@ class Paper:
 
 
 WIDTHS = {
-    "column": Paper("one column, 85 mm", 85, 240),
-    "columns": Paper("two columns, 175 mm", 175, 240),
-    "page": Paper("a page, A4", 210, 297, 17.5, fixed=True),
+    "column": Paper("85 mm", 85, 240),
+    "columns": Paper("175 mm", 175, 240),
+    "page": Paper("A4 page", 210, 297, 17.5, fixed=True),
 }
 LETTERS = {"none": "none", "rows": "pictures", "panels": "panels"}
 TALLEST = 1.5  # height of a panel in widths of its column: taller pictures are narrower

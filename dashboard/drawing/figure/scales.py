@@ -11,11 +11,11 @@ from ingest.vision.overlay import ABSOLUTE_RANGE
 
 # Which maps share a scale.
 SCALES = {
-    "figure": "one for all maps",
-    "row": "one for each picture",
-    "column": "one for each column",
-    "panel": "one for each map",
-    "absolute": "fixed, 0 to 8 × uniform",
+    "figure": "one for all",
+    "row": "one a picture",
+    "column": "one a column",
+    "panel": "one a map",
+    "absolute": "fixed, 0 to 8 ×",
 }
 COMPARABLE = {
     "figure": "One scale for all maps: equal colours mean equal values.",

@@ -27,6 +27,7 @@ from store.records import RunRecord
 
 PREVIEW = 150  # dots an inch on the screen
 LONGEST, MOST = 3000, 12_000  # letters of a caption in the address, and of any
+PAPERS = "One column of most journals is about 85 mm wide, two are about 175 mm. A figure is at most as high as a page."
 FILES = (
     ("PNG, 300 dpi", "png", "image/png", lambda made, stem: sheets.png(made)),
     ("PDF", "pdf", "application/pdf", lambda made, stem: sheets.pdf(made)),
@@ -87,7 +88,7 @@ def choose_look(run: RunRecord) -> Look:
     """The controls of scale, unit, size and drawing."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scale = controls.selectbox(
-            "Scale", list(SCALES), key="figure_scale", format_func=words.named(SCALES), width=190
+            "Scale", list(SCALES), key="figure_scale", format_func=words.named(SCALES), width=170
         )
         fixed = scale == "absolute"
         unit = controls.selectbox(
@@ -95,14 +96,14 @@ def choose_look(run: RunRecord) -> Look:
             list(finding.UNITS),
             key="figure_unit",
             format_func=words.named(finding.UNITS),
-            width=150,
+            width=195,
             disabled=fixed,
             help="Times uniform can be compared between pictures of different shape and between methods. A weight is "
             "what the network itself counts in: a share of a token's attention, or evidence for a target.",
         )
         papers = {key: paper.title for key, paper in WIDTHS.items()}
         paper = controls.selectbox(
-            "Size in print", list(WIDTHS), 1, key="paper", format_func=words.named(papers), width=175
+            "Size in print", list(WIDTHS), 1, key="paper", format_func=words.named(papers), width=125, help=PAPERS
         )
         with st.popover("Colours, mask", icon=":material/tune:"):
             smooth = widgets.smooth("edges")

@@ -22,7 +22,7 @@ from store.maps import AttentionMaps
 UNITS = {
     "uniform": "× uniform",
     "weight": "weight",
-    "patches": "weight over the patches alone",
+    "patches": "weight over patches",
 }
 
 
