@@ -152,12 +152,12 @@ def registered(pictures: Iterable[Prepared | Failure], writer: Writer) -> Iterat
 def _prepare(plan: Plan, place: int, task: Task) -> Prepared | Failure:
     try:
         decoded = task.read() if task.read else decode(task.file)
-        small, width, height = thumbnail(decoded.image) if task.keep else (b"", 0, 0)
+        small, width, height = thumbnail(decoded.pixels) if task.keep else (b"", 0, 0)
         record = ImageRecord(
             path=task.name,
             sha256=decoded.sha256,
-            width=decoded.image.width,
-            height=decoded.image.height,
+            width=decoded.pixels.width,
+            height=decoded.pixels.height,
             bytes=decoded.bytes,
             modified=task.modified,
             metadata=task.metadata,
@@ -167,7 +167,7 @@ def _prepare(plan: Plan, place: int, task: Task) -> Prepared | Failure:
         )
         if plan.backbone is None:
             return Prepared(place, record, None, None, decoded.assumed)
-        pixels, frame = fit_image(decoded.image, plan.backbone.rule, plan.fit, plan.size)
+        pixels, frame = fit_image(decoded.pixels, plan.backbone.rule, plan.fit, plan.size)
         return Prepared(place, record, pixels, frame, decoded.assumed)
     except BadImage as error:
         return Failure(task.name, error.reason)

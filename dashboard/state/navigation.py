@@ -99,6 +99,14 @@ PAGES = {
         sentence="Where the network looks in one picture: by head, by layer, added up as rollout, or for a target.",
         pictured=True,
     ),
+    "figure": Page(
+        "Figure",
+        ":material/grid_view:",
+        aliases=("figures", "print", "plate"),
+        group=LOOK,
+        sentence="Attention maps of several pictures by several methods, layers and heads, on one scale, for print.",
+        pictured=True,
+    ),
     "heads": Page(
         "Heads",
         ":material/grid_on:",

@@ -136,11 +136,9 @@ def turn(image_id: int, order: Order) -> None:
             )
 
 
-def search(images: pd.DataFrame) -> list[int]:
-    """The images whose title, caption or path holds what the person typed."""
-    typed = st.text_input(
-        "Find an image", key="image_search", placeholder=f"in {len(images):,} titles, makers and file names"
-    )
+def search(images: pd.DataFrame, key: str = "image_search") -> list[int]:
+    """The images whose title, caption or path holds what the person typed into the field of this key."""
+    typed = st.text_input("Find an image", key=key, placeholder=f"in {len(images):,} titles, makers and file names")
     text = cache.images_text().loc[images.index]
     for word in (typed or "").split():
         text = text[text.str.contains(word.lower(), regex=False)]

@@ -34,6 +34,12 @@ SHOTS = {
         ("large-images", "large_images?image=15", 1300),
         ("attention", "attention?image=18", 1560),
         ("daam", "attention?image=11&method=daam&target=neighbours:20", 1300),
+        (
+            "figure",
+            "figure?image=18&pictures=18&pictures=3&pictures=11&col=1;cls;11;0&col=1;cls;11;2&col=1;cls;11;4"
+            "&col=1;rollout;11;&clip=true",
+            1400,
+        ),
         ("heads", "heads?head_layer=11&head_number=2", 1900),
         ("aggregate", "aggregate", 1240),
         ("parts", "parts?image=9", 1500),

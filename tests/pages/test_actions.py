@@ -8,7 +8,7 @@ from dashboard.state import navigation
 from store import connection, corrections, read, tags
 from tests.support.pages import walls
 
-USUAL = {"open", "picture", "select", "tag", "note", "similar", "attention", "export", "remove"}
+USUAL = {"open", "picture", "select", "tag", "note", "similar", "attention", "figure", "export", "remove"}
 GALLERIES = [("overview", "wall", set()), ("similar", "neighbours", {"subject", "like", "unlike"}),
              ("picture", "picture_neighbours", set()), ("heads", "head_peaks", {"maps"})]  # fmt: skip
 

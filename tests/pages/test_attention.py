@@ -17,7 +17,8 @@ from dashboard.data import cache
 from dashboard.drawing import figure, map_values, panels
 from dashboard.drawing.panels import MapStyle, Scene
 from dashboard.drawing.text import warnings
-from dashboard.views.attention import comparison, frames
+from dashboard.selection.maps import columns
+from dashboard.views.attention import frames
 from ingest.vision import loader
 from ingest.vision.attention import methods
 from ingest.vision.backbones import load
@@ -506,10 +507,10 @@ def test_a_column_whose_network_is_gone_does_not_spoil_the_others(network, open_
 
 
 def test_columns_are_read_as_they_are_written():
-    column = comparison.Column(3, "rollout(discard=0.9,fusion=max)", 7, "")
-    assert comparison.Column.parse(column.text) == column
+    column = columns.Column(3, "rollout(discard=0.9,fusion=max)", 7, "")
+    assert columns.Column.parse(column.text) == column
     for wrong in ("", "1", "1;cls;x;0", "a;cls;1;0", "1;cls;1;0;5"):
-        assert comparison.Column.parse(wrong) is None
+        assert columns.Column.parse(wrong) is None
 
 
 def test_one_scale_over_grids_of_two_sizes():

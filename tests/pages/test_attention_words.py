@@ -8,7 +8,7 @@ import torch
 
 from dashboard.data import cache
 from dashboard.drawing import panels
-from dashboard.views.attention import lookup
+from dashboard.selection.maps import lookup
 from ingest.vision.attention import methods
 from ingest.vision.backbones import load
 from ingest.vision.colour_maps import colour_table

@@ -59,7 +59,7 @@ OURS = {
     "strong",
     "small",
 }
-PAGES = ("overview", "picture", "map", "similar", "attention", "heads", "aggregate", "parts", "probe", "sql")
+PAGES = ("overview", "picture", "map", "similar", "attention", "figure", "heads", "aggregate", "parts", "probe", "sql")
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from dashboard.data import cache
 from dashboard.selection import selected
 from dashboard.selection.actions import dialogs, examples
 from dashboard.selection.actions.action import Action, Done
+from dashboard.selection.maps import figures
 from dashboard.state import navigation
 
 _APPLIED, _OWN = "_actions_applied", "_actions_own"  # in the session: by gallery, what was done there last
@@ -32,12 +33,13 @@ ACTIONS = (
     Action("note", "Write a note …", ("n",), group="write"),
     Action("similar", "Find similar", ("f",), group="go"),
     Action("attention", "See the network’s attention", ("a",), group="go"),
+    Action("figure", "Make a figure", ("p",), group="go"),
     Action("export", "Export …", ("e",), group="out"),
     Action("remove", "Remove from the collection …", ("Delete", "Backspace"), group="out"),
 )
 SUBJECT = Action("subject", "Choose as the picture in view", ("c",), "→")  # of pages that are about one picture
 MAPS = Action("maps", "See all its maps", ("c",), "▦")
-NEED_A_RUN = {"similar", "attention"}
+NEED_A_RUN = {"similar", "attention", "figure"}
 
 
 def offered(own: Sequence[Action] = ()) -> list[dict[str, Any]]:
@@ -96,7 +98,10 @@ def perform(act: str, image_id: int) -> None:
 
 def go_to(page: str, image_id: int) -> None:
     """To Attention with a picture, or to Similar with it, where others that are selected with it are searched with
-    too."""
+    too; or to the figure of all that are selected with it."""
+    if page == "figure":
+        figures.open_with(targets(image_id), image_id)
+        return
     if page == "similar":
         examples.clear()
         others = [each for each in targets(image_id).tolist() if each != image_id]

@@ -19,10 +19,11 @@ from dashboard.selection.selection import pictures
 from dashboard.state import busy
 
 KEY = "dock"
-FOR_MANY = ("tag", "note", "similar", "attention", "export", "remove")
+FOR_MANY = ("tag", "note", "similar", "attention", "figure", "export", "remove")
 SHORT = {
     "similar": "Similar",
     "attention": "Attention",
+    "figure": "Figure",
     "tag": "Tag",
     "note": "Note",
     "export": "Export",
@@ -63,7 +64,7 @@ def _done() -> None:
         _revert(act)
     elif act == "clear":
         selected.choose([])
-    elif len(ids) and act in ("similar", "attention"):
+    elif len(ids) and act in ("similar", "attention", "figure"):
         image = cache.current_image()
         actions.go_to(act, image if image is not None and image in ids else int(ids[0]))
     elif len(ids) and act in FOR_MANY:

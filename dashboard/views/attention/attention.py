@@ -7,9 +7,10 @@ import streamlit as st
 
 from dashboard.data import cache
 from dashboard.drawing import markup
+from dashboard.selection.maps import lookup, options
+from dashboard.selection.maps.lookup import NoMaps
 from dashboard.state import filter_bar, navigation
-from dashboard.views.attention import comparison, lookup, options, viewer
-from dashboard.views.attention.lookup import NoMaps
+from dashboard.views.attention import comparison, viewer
 
 
 def page() -> None:

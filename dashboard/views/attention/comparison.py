@@ -11,24 +11,23 @@ import streamlit as st
 from dashboard.components import map_wall
 from dashboard.components.patches import patches
 from dashboard.compute import words
-from dashboard.compute.methods import depth_noun, entry_of, kind_of, title_of
+from dashboard.compute.methods import kind_of, title_of
 from dashboard.data import cache
 from dashboard.drawing import map_values, markup, panels
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.panels import MapStyle, Panel, Scene
 from dashboard.drawing.text import warnings
-from dashboard.state import controls, pickers, url, widgets
-from dashboard.views.attention import lookup, options, targets, viewer
-from dashboard.views.attention.lookup import WORDS, NoMaps, PictureMaps, Question, Subject
+from dashboard.selection.maps import columns, figures, lookup, options, targets
+from dashboard.selection.maps.columns import LONGEST, Column
+from dashboard.selection.maps.lookup import WORDS, NoMaps, PictureMaps, Question, Subject
+from dashboard.state import controls, url, widgets
+from dashboard.views.attention import downloads, viewer
 from ingest.vision import described
-from store.records import Run, RunRecord
+from store.records import RunRecord
 
 MOST = 4
 WIDTHS = {2: 440, 3: 285, 4: 206}  # pixels of a column: all in one row on a wide page, in several on a narrow one
 SIDE = 720
-ALONE = "alone"
-FUSIONS = {"mean": "mean of all", "max": "maximum of all"}
-LONGEST = 40  # letters of a text in a title
 UNIT = (
     "On the scale that all maps share, a patch that adds twice as much to the similarity with its text is drawn twice "
     "as strong. Without this each map is drawn in multiples of its own mean: its shape is compared, not its size."
@@ -36,50 +35,11 @@ UNIT = (
 
 
 @dataclass(frozen=True)
-class Column:
-    """What one column shows. `head` is a number as text, a key of map_values.FUSIONS, or '' for methods without heads,
-    of which those that accumulate have ALONE too, for one layer without those before. `words` are a text of its own,
-    which it explains in place of that of all columns, '' for none. In the address it is written `1;cls;11;mean`, or
-    `1;daam;11;;words:a boat`."""
-
-    run_id: int
-    method: str
-    layer: int
-    head: str
-    words: str = ""
-
-    @property
-    def text(self) -> str:
-        own = f";{WORDS}{self.words}" if self.words else ""
-        return f"{self.run_id};{self.method};{self.layer};{self.head}{own}"
-
-    @staticmethod
-    def parse(text: str) -> Column | None:
-        """The column written so; None for anything else."""
-        parts = text.split(";", 4)
-        if len(parts) < 4 or not parts[0].isdecimal() or not parts[2].isdecimal():
-            return None
-        run_id, method, layer, head, *own = parts
-        if own and not own[0].startswith(WORDS):
-            return None
-        return Column(int(run_id), method, int(layer), head, "".join(own).removeprefix(WORDS))
-
-    def question(self, target: str) -> Question:
-        method = entry_of(self.method)
-        target = f"{WORDS}{self.words}" if self.words and target.startswith(WORDS) else target
-        target = target if method is not None and method.needs_target else ""
-        layers = None if method is not None and method.one_layer else (self.layer,)
-        if self.head in map_values.FUSIONS:
-            return Question(self.method, target, layers, None, self.head)
-        heads = (int(self.head),) if self.head.isdecimal() else None
-        return Question(self.method, target, layers, heads, alone=self.head == ALONE)
-
-
-@dataclass(frozen=True)
 class Side:
     """One column, by its number from the left, with what was found for it."""
 
     number: int
+    column: Column
     subject: Subject
     question: Question
     found: PictureMaps
@@ -103,14 +63,14 @@ def show(subject: Subject) -> None:
     drawing = options.choose_drawing(per_head=False, scale="shared", key="common_scale")
     scale = st.container()
     places = st.container(horizontal=True, gap="medium", vertical_alignment="top")
-    columns, sides = [], []
+    shown, sides = [], []
     beside = min(count, map_wall.BROAD_COLUMNS) if panels.is_broad(subject.size) else count
     for number in range(count):
         with places.container(width=WIDTHS[beside]):
-            columns.append(pick_column(number, runs, kind, target))
-            side = _find(subject, number, columns[-1], target)
+            shown.append(_pick_column(number, runs, kind, target))
+            side = _find(subject, number, shown[-1], target)
             sides += [(side, st.container())] if side else []
-    _write_to_url(columns)
+    _write_to_url(shown)
     with scale:
         as_cosines = choose_unit([side for side, _ in sides], drawing.style)
     _draw(subject, sides, drawing.style, beside, as_cosines)
@@ -128,40 +88,16 @@ def choose_unit(sides: Sequence[Side], style: MapStyle) -> bool:
     return chosen and shared
 
 
-def pick_column(number: int, runs: Sequence[int], kind: str, target: str) -> Column:
+def _pick_column(number: int, runs: Sequence[int], kind: str, target: str) -> Column:
     """The controls of one column; of a `target` that is a text each may have another."""
-    prefix, labels = f"c{number}_", pickers.run_labels()
-    state = st.session_state
-    options.clamp(f"{prefix}run", runs)
-    run = cache.run(st.selectbox("Run", runs, key=f"{prefix}run", format_func=words.named(labels)))
-    stored = list(dict.fromkeys(cache.methods(run.run_id)["method"]))
-    keys = [key for key in options.offered(run, stored) if kind_of(key) == kind]
-    options.clamp(f"{prefix}method", keys)
-    key = st.selectbox("Method", keys, key=f"{prefix}method", format_func=title_of)
-    row = st.container(horizontal=True, vertical_alignment="bottom")
-    method = entry_of(key)
-    layer, head = run.layers - 1, ""
-    if method is None or not method.one_layer:
-        layers = range(run.layers)
-        options.clamp(f"{prefix}layer", layers, layer)
-        label = "Layer" if method is None or method.per_head else depth_noun(key)
-        layer = row.selectbox(label, layers, key=f"{prefix}layer")
-    if method is None or method.per_head:
-        heads = [*FUSIONS, *map(str, range(run.heads))]
-        options.clamp(f"{prefix}head", heads)
-        head = row.selectbox("Head", heads, key=f"{prefix}head", format_func=lambda each: FUSIONS.get(each, each))
-    elif method.accumulates:
-        noun = depth_noun(key).lower()
-        shown = {"": f"accumulated to this {noun}", ALONE: f"this {noun} alone"}
-        options.clamp(f"{prefix}head", list(shown))
-        head = row.selectbox("Shown", list(shown), key=f"{prefix}head", format_func=words.named(shown))
-    name = options.pick_options(key, row, prefix=prefix)
-    own = ""
+    prefix = f"c{number}_"
+    column = columns.pick(prefix, runs, kind, st)
     if target.startswith(WORDS):
         common = target.removeprefix(WORDS)
-        own = st.text_input("Text of this column", key=f"{prefix}words", placeholder=common, max_chars=2000)
-    own = " ".join((own or "").split())
-    state[f"_{prefix}column"] = column = Column(run.run_id, name, layer, head, own)
+        typed = st.text_input("Text of this column", key=f"{prefix}words", placeholder=common, max_chars=2000)
+        if own := " ".join((typed or "").split()):
+            column = replace(column, target=f"{WORDS}{own}")
+    st.session_state[f"_{prefix}column"] = column
     return column
 
 
@@ -175,7 +111,8 @@ def _find(subject: Subject, number: int, column: Column, target: str) -> Side | 
     except NoMaps as reason:
         widgets.message(reason, st.info)
         return None
-    return Side(number, own, question, found, own.scene(found.frame))
+    own_target = replace(column, target=question.target)
+    return Side(number, own_target, own, question, found, own.scene(found.frame))
 
 
 def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], style: MapStyle, count: int, as_cosines: bool) -> None:
@@ -205,7 +142,8 @@ def _draw(subject: Subject, sides: Sequence[tuple[Side, Any]], style: MapStyle, 
     for each, _ in sides:
         if each.found.seconds is not None:
             st.html(markup.small(viewer.how_to_store(each.subject, each.question, each.found.seconds)))
-    _download(subject, sides[0][0].scene, shown, bar, style, count, numbered)
+    seen = [each.column for each, _ in sides]
+    _download(subject, sides[0][0].scene, shown, bar, style, count, numbered, seen)
     with st.expander("Cite this comparison", icon=":material/format_quote:"):
         st.code(f"{numbered} {viewer.link()}".strip(), language=None, wrap_lines=True)
 
@@ -221,13 +159,21 @@ def _seen(sides: Sequence[tuple[Side, Any]]) -> list[str]:
 
 
 def _download(
-    subject: Subject, scene: Scene, shown: Sequence[Panel], bar: ColourBar, style: MapStyle, count: int, credit: str
+    subject: Subject,
+    scene: Scene,
+    shown: Sequence[Panel],
+    bar: ColourBar,
+    style: MapStyle,
+    count: int,
+    credit: str,
+    seen: Sequence[Column],
 ) -> None:
     def plate():
-        print_scene = scene.at(viewer.FIGURE_SIDE)
+        print_scene = scene.at(downloads.FIGURE_SIDE)
         return panels.plate_of(subject.title, subject.caption, shown, bar, print_scene, style, count, credit)
 
-    viewer.figure_buttons(plate, f"{panels.file_stem(subject.title)}-compared", "compared")
+    downloads.buttons(plate, f"{panels.file_stem(subject.title)}-compared", "compared", subject, seen)
+    figures.remember(seen)
 
 
 def _title(side: Side) -> str:
@@ -263,23 +209,15 @@ def _default(run: RunRecord, runs: Sequence[int], number: int) -> Column:
     """Other runs beside the one in view, or other layers of it where there is none."""
     ordered = [run.run_id, *(each for each in runs if each != run.run_id)]
     if number < len(ordered):
-        other = cache.run(ordered[number])
-        return Column(other.run_id, _first_method(other), other.layers - 1, "mean")
-    layer = max(0, run.layers - 2 - number + len(ordered))
-    return Column(run.run_id, _first_method(run), layer, "mean")
-
-
-def _first_method(run: Run) -> str:
-    return "cls" if described.has_cls(run.measured, run.prefix_tokens) else "received"
+        return columns.first_column(ordered[number])
+    return columns.first_column(run.run_id, max(0, run.layers - 2 - number + len(ordered)))
 
 
 def _set(number: int, column: Column) -> None:
-    state, prefix = st.session_state, f"c{number}_"
-    state[f"{prefix}run"] = column.run_id
-    options.ask_for(column.method, prefix)
-    state[f"{prefix}layer"], state[f"{prefix}head"] = column.layer, column.head
-    state[f"{prefix}words"] = column.words
+    columns.set_controls(f"c{number}_", column)
+    own = column.target.removeprefix(WORDS) if column.target.startswith(WORDS) else ""
+    st.session_state[f"c{number}_words"] = own
 
 
-def _write_to_url(columns: Sequence[Column]) -> None:
-    url.put("column", [column.text for column in columns])
+def _write_to_url(shown: Sequence[Column]) -> None:
+    url.put("column", [column.text for column in shown])

@@ -13,8 +13,8 @@ from dashboard.data import cache
 from dashboard.drawing import map_values, markup, panels
 from dashboard.drawing.panels import MapStyle, Scene
 from dashboard.drawing.text import inputs
+from dashboard.selection.maps.lookup import PictureMaps, Question, Subject
 from dashboard.state import controls
-from dashboard.views.attention.lookup import PictureMaps, Question, Subject
 from store.counts import counted
 from store.maps import FUSED, AttentionMaps
 

@@ -13,8 +13,8 @@ import streamlit as st
 from dashboard.data import cache
 from dashboard.drawing import markup
 from dashboard.drawing.colours import NAMED
-from dashboard.views.attention import lookup
-from dashboard.views.attention.lookup import PictureMaps, Question, Subject
+from dashboard.selection.maps import lookup
+from dashboard.selection.maps.lookup import PictureMaps, Question, Subject
 from store.maps import FUSED, AttentionMaps
 
 STEPS, ORDERS = 20, 5

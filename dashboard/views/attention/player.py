@@ -11,9 +11,10 @@ from dashboard.components.player import player
 from dashboard.compute.words import named
 from dashboard.drawing import panels
 from dashboard.drawing.panels import MapStyle, Scene
+from dashboard.selection.maps import lookup
+from dashboard.selection.maps.lookup import Question, Subject
 from dashboard.state import controls
-from dashboard.views.attention import frames, lookup
-from dashboard.views.attention.lookup import Question, Subject
+from dashboard.views.attention import frames
 from store.maps import AttentionMaps
 
 RATES = (0.5, 1, 2, 4, 8)  # frames a second

@@ -17,20 +17,20 @@ from dashboard.components import map_wall
 from dashboard.components.patches import patches
 from dashboard.compute.methods import entry_of, kind_of
 from dashboard.data import cache
-from dashboard.drawing import figure, map_values, markup, panels
+from dashboard.drawing import map_values, markup, panels
 from dashboard.drawing.panels import Scene
 from dashboard.drawing.text import inputs, warnings
+from dashboard.selection.maps import lookup, options, targets
+from dashboard.selection.maps.lookup import NoMaps, PictureMaps, Question, Subject
+from dashboard.selection.maps.options import Drawing
 from dashboard.state import url, widgets
-from dashboard.views.attention import detail, faithfulness, lookup, options, player, targets
-from dashboard.views.attention.lookup import NoMaps, PictureMaps, Question, Subject
-from dashboard.views.attention.options import Drawing
+from dashboard.views.attention import detail, downloads, faithfulness, player
 from ingest.vision import described
 from store import connection
 from store.maps import AttentionMaps
 from store.records import Run, RunRecord
 
 LARGE = 720  # pixels of the long side of a map beside another
-FIGURE_SIDE = 600  # pixels of a panel in print: 2 inches at 300 dpi
 
 
 def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Sequence[str] | None = None) -> None:
@@ -61,7 +61,7 @@ def show(subject: Subject, stored: Sequence[tuple[str, str]] = (), suited: Seque
     st.html(markup.small(credit))
     if found.seconds is not None:
         st.html(markup.small(how_to_store(subject, question, found.seconds)))
-    downloads(subject, maps, scene, drawing, question, credit)
+    downloads.show(columns_of(maps, scene), subject, maps, scene, drawing, question, credit)
     if question.target.startswith("image:"):
         other_side(subject, question, drawing, found)
     about_method(question, credit)
@@ -346,29 +346,3 @@ def link() -> str:
     """The address of this view; empty where nobody knows it."""
     base = (getattr(st.context, "url", None) or "").partition("?")[0]
     return f"{base}?{urlencode(url.current(), doseq=True)}" if base else ""
-
-
-def downloads(
-    subject: Subject,
-    maps: AttentionMaps,
-    scene: Scene,
-    drawing: Drawing,
-    question: Question,
-    credit: str,
-    key: str = "figure",
-) -> None:
-    """The figure for print, drawn only when somebody asks for it."""
-    seen = panels.seen_sentence(scene, subject.run.fit)
-
-    def plate() -> figure.Plate:
-        columns = columns_of(maps, scene)
-        print_scene, words = scene.at(FIGURE_SIDE), f"{credit} {seen}"
-        return panels.plate(subject.title, subject.caption, maps, print_scene, drawing.style, columns, words)
-
-    figure_buttons(plate, f"{panels.file_stem(subject.title)}-{question.key}", key)
-
-
-def figure_buttons(plate: Any, stem: str, key: str) -> None:
-    """Buttons for the figure that `plate` makes, as PNG and as SVG."""
-    with st.container(horizontal=True):
-        widgets.figures(key, stem, plate)

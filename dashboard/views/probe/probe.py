@@ -11,8 +11,9 @@ from PIL import Image
 from dashboard.components.crop.paste import paste
 from dashboard.data import uploads
 from dashboard.drawing import markup
+from dashboard.selection.maps import lookup
 from dashboard.state import controls, navigation
-from dashboard.views.attention import lookup, viewer
+from dashboard.views.attention import viewer
 from dashboard.views.probe import networks
 from ingest.vision.geometry import FITS
 

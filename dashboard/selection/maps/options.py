@@ -16,9 +16,9 @@ from dashboard.compute import words
 from dashboard.compute.methods import depth_noun, entry_of, kind_of, registry, title_of
 from dashboard.drawing import map_values, panels
 from dashboard.drawing.panels import MapStyle
+from dashboard.selection.maps.lookup import Question
 from dashboard.state import controls, url, widgets
 from dashboard.state.url import Param
-from dashboard.views.attention.lookup import Question
 from ingest.vision import described
 from ingest.vision.colour_maps import COLOUR_MAPS
 from store.records import Run
@@ -236,15 +236,20 @@ def choose_drawing(per_head: bool = True, scale: str = "map", key: str = "scale"
         format_scale = words.named(panels.SCALES)
         scale = controls.segmented_control("Scale", scales, scales.index(scale), key=key, format_func=format_scale)
     with row.popover("Colours, mask, weights", icon=":material/tune:"):
-        colours = controls.selectbox("Colours", list(COLOUR_MAPS), key="colours")
-        opacity = controls.slider("Opacity (%)", 0, 100, 60, 5, key="opacity")
-        masked = controls.toggle("Only the patches that hold most of it", key="mask")
-        share = controls.slider("Share of the mass (%)", 5, 100, 60, 5, key="share", disabled=not masked)
+        style = choose_colours(smooth, scale)
         over = controls.toggle(
             "Weights over the patches alone",
             key="over_patches",
             help="A token's attention goes to patches and to special tokens. With this, only what goes to patches "
             "counts, and sums to 100 %; without it, weights are as the network has them.",
         )
-    style = MapStyle(colours, opacity / 100, smooth, scale, share / 100 if masked else None)
     return Drawing(style, "" if fuse == "each" else fuse, over)
+
+
+def choose_colours(smooth: bool, scale: str) -> MapStyle:
+    """The controls of colours and mask."""
+    colours = controls.selectbox("Colours", list(COLOUR_MAPS), key="colours")
+    opacity = controls.slider("Opacity (%)", 0, 100, 60, 5, key="opacity")
+    masked = controls.toggle("Only the patches that hold most of it", key="mask")
+    share = controls.slider("Share of the mass (%)", 5, 100, 60, 5, key="share", disabled=not masked)
+    return MapStyle(colours, opacity / 100, smooth, scale, share / 100 if masked else None)

@@ -10,10 +10,10 @@ import streamlit as st
 
 from dashboard.compute import words
 from dashboard.data import cache
+from dashboard.selection.maps import lookup
+from dashboard.selection.maps.lookup import WORDS, NoMaps, Subject
+from dashboard.selection.maps.options import clamp
 from dashboard.state import filter_bar, pickers, url
-from dashboard.views.attention import lookup
-from dashboard.views.attention.lookup import WORDS, NoMaps, Subject
-from dashboard.views.attention.options import clamp
 from ingest.vision.spaces import is_joint
 from store.records import Run, RunRecord
 
@@ -81,18 +81,23 @@ def pick_target(run: Run, image_id: int | None, stored: Sequence[str] = ()) -> s
         )
     if url.changed_in_url("target"):
         for text in url.words("target")[:1] or stored[:1]:
-            _aim(text, able)
+            aim(text, able)
     elif "target_kind" not in st.session_state and stored:
-        _aim(stored[0], able)
-    clamp("target_kind", able.kinds)
-    row = st.container(horizontal=True, vertical_alignment="bottom")
-    kind = row.selectbox("What is explained", able.kinds, key="target_kind", format_func=words.named(TARGETS))
-    with row:
-        text = _TARGET_CONTROLS[kind](able)
+        aim(stored[0], able)
+    text = choose_target(able)
     url.put("target", [text] if text else [])
     if not text:
         raise NoMaps(f"Type what is looked for in the picture, such as: {EXAMPLE}.")
     return text
+
+
+def choose_target(able: Reach) -> str:
+    """The controls, and what they say; '' while no text is typed."""
+    clamp("target_kind", able.kinds)
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    kind = row.selectbox("What is explained", able.kinds, key="target_kind", format_func=words.named(TARGETS))
+    with row:
+        return _TARGET_CONTROLS[kind](able)
 
 
 def text_sentences(subject: Subject, target: str) -> list[str]:
@@ -179,7 +184,7 @@ _TARGET_CONTROLS = {
 }
 
 
-def _aim(text: str, able: Reach) -> None:
+def aim(text: str, able: Reach) -> None:
     """Set the controls to a target that stands in the address; what is none, or not here, changes nothing."""
     kind, _, rest = text.partition(":")
     column, _, value = rest.partition("=")
