@@ -2,7 +2,6 @@
 two pictures share and a scan of many pixels; two networks, of which one reads words; maps whose clusters are known."""
 
 import csv
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from tests.browser.conftest import ingest
 from tests.pages import database
 from tests.support import PAINTINGS
 
+NAME = "Pictures of a scholar"
 SIDE = 420  # pixels of the longer side, but of the scan
 SCAN, COPY, DETAIL = "scan.png", "van-gogh-night-cafe-postcard.jpg", "hokusai-great-wave-1829.jpg"
 ELSEWHERE = "van-gogh-harvest-1888.jpg"
@@ -36,12 +36,17 @@ def make(db: Path) -> None:
     folder = db.with_suffix("")
     folder.mkdir()
     facts = _pictures(folder)
+    with connection.writing(db) as con:  # an older run of another network
+        write.add_run(con, write.add_collection(con, NAME, str(folder)), database.run_record(size=112))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measuring, "CROPS", 2)
         patch.setattr(measuring, "SIDES", (8,))
-        words = ("--methods", "cls", "--project", "none")
-        ingest(folder, db, "--model", "tiny:dinov2", *words)
-        ingest(folder, db, "--model", "tiny:siglip", *words, "--patches")
+        words = ("--collection", NAME, "--methods", "cls", "--project", "none", "--patches")
+        ingest(folder, db, "--model", "tiny:clip", *words)
+    with connection.writing(db) as con:
+        images = con.execute("SELECT image_id, width, height FROM images ORDER BY image_id").fetchall()
+        ids, sizes = np.array([number for number, *_ in images]), [(width, height) for _, width, height in images]
+        write.add_results(con, 1, database.results(ids, sizes))
     for run in (1, 2):
         _lay_out(db, run, facts)
 
@@ -85,8 +90,3 @@ def _lay_out(db: Path, run: int, facts: dict[str, dict]) -> None:
         write.add_projection(con, run, "umap", {"planted": True}, ids, (xy if run == 1 else xy[:, ::-1])[places])
     clusters.make(db, run, ids, vectors, log=lambda line: None)
     atlas.make(db, run)
-
-
-def copied(made: Path, folder: Path) -> Path:
-    """A copy of the database for a test that changes it; the pictures stay where they are."""
-    return Path(shutil.copy(made, folder))

@@ -16,9 +16,14 @@ class Steps:
         self.done: list[str] = []
 
     def __enter__(self) -> "Steps":
+        self.begin()
+        return self
+
+    def begin(self) -> None:
+        """Counts from here."""
+        self.done.clear()
         idle(self.page)
         self._start = perf_counter()
-        return self
 
     def __exit__(self, *failure) -> None:
         end = "" if failure[0] is None else " … and then it failed"

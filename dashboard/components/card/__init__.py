@@ -69,7 +69,9 @@ def _card(more: Callable[[cache.ImageRow], None]) -> None:
     with written:
         st.subheader("Notes", anchor=False)
         notes.show(image_id)
-        regions.show(image, picture.box_of(image), lambda shares: picture.go_to(image_id, shares))
+        box = picture.box_of(image)
+        regions.elsewhere(image_id, box)
+        regions.show(image, box, lambda shares: picture.go_to(image_id, shares))
         objects.show(image, lambda shares: picture.put_box(image_id, shares))
     with known:
         st.subheader("About the picture", anchor=False)
