@@ -1,32 +1,41 @@
-"""A scholar's collection for browser tests: thirty-odd pictures with planted boats, dates, a near-duplicate, a detail that
+"""A scholar's collection for browser tests: thirty-one pictures with planted boats, dates, a near-duplicate, a detail that
 two pictures share and a scan of many pixels; two networks, of which one reads words; maps whose clusters are known."""
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from python_calamine import CalamineWorkbook
 
 from ingest import atlas, clusters
 from ingest.vision.details import measuring
 from store import connection, search, write
 from tests.browser.conftest import ingest
+from tests.browser.picture_map import HARMFUL
 from tests.pages import database
 from tests.support import PAINTINGS
+from tests.support.databases import ask
 
 NAME = "Pictures of a scholar"
 SIDE = 420  # pixels of the longer side, but of the scan
 SCAN, COPY, DETAIL = "scan.png", "van-gogh-night-cafe-postcard.jpg", "hokusai-great-wave-1829.jpg"
 ELSEWHERE = "van-gogh-harvest-1888.jpg"
 PART, PASTED = (0.1, 0.3, 0.45, 0.75), (150, 40)  # of DETAIL, in shares; where it lies in ELSEWHERE, in pixels
-BOATS = {
+TITLES = {  # beside the four with boats one that is no good as HTML
+    "duerer-lion-1494.jpg": HARMFUL,
     "hokusai-great-wave-1829.jpg": "Boats under the Great Wave",
     "hokusai-kazusa-sea-route-1830.jpg": "Boats on the Kazusa Sea Route",
     "hokusai-ryogoku-bridge-1830.jpg": "Ferry boats at the Ryōgoku Bridge",
     "van-gogh-langlois-bridge-1888.jpg": "Langlois Bridge, with boats",
 }
-DATES = {"bellini-pala-di-pesaro-1475.jpg": "1470–1480", "arcimboldo-spring-1573.jpg": "16th century", SCAN: "1650–1700"}
+DATES = {
+    "bellini-pala-di-pesaro-1475.jpg": "1470–1480",
+    "arcimboldo-spring-1573.jpg": "16th century",
+    SCAN: "1650–1700",
+}
 COUNTRIES = {"Japan": (0.0, 0.0), "Netherlands": (12.0, 0.0)}  # where they lie on the first map; the rest elsewhere
 REST = (6.0, 10.0)
 
@@ -66,7 +75,7 @@ def _pictures(folder: Path) -> dict[str, dict]:
     facts[COPY] = facts["van-gogh-night-cafe-1888.jpg"] | {"title": "The Night Café (postcard)", "year": 1905}
     facts[SCAN] = {"title": "Chequered scan", "artist": "Nobody", "country": "Italy"}
     for name, fact in facts.items():
-        fact["title"] = BOATS.get(name, fact["title"])
+        fact["title"] = TITLES.get(name, fact["title"])
         fact["date"] = DATES.get(name, str(fact.pop("year", "")))
         fact.pop("movement", None)
     with open(folder / "metadata.csv", "w", newline="", encoding="utf-8") as file:
@@ -90,3 +99,21 @@ def _lay_out(db: Path, run: int, facts: dict[str, dict]) -> None:
         write.add_projection(con, run, "umap", {"planted": True}, ids, (xy if run == 1 else xy[:, ::-1])[places])
     clusters.make(db, run, ids, vectors, log=lambda line: None)
     atlas.make(db, run)
+
+
+# ---- what came of a task ---------------------------------------------------------------------------------------------
+
+
+def numbers(db: Path, where: str) -> list[int]:
+    """The pictures for which a condition holds."""
+    return [number for (number,) in ask(db, f"SELECT image_id FROM catalogue WHERE {where} ORDER BY image_id")]
+
+
+def tagged(db: Path, word: str) -> list[int]:
+    return [number for (number,) in ask(db, "SELECT image_id FROM tags WHERE tag = ? ORDER BY image_id", word)]
+
+
+def workbook(data: bytes) -> list[dict]:
+    """The rows of the first sheet."""
+    header, *rows = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0).to_python()
+    return [dict(zip(header, row, strict=True)) for row in rows]

@@ -1,9 +1,10 @@
 """What a person does on a page, step by step: each click, key, drag and typed text counts as one, and has a name."""
 
+import re
 from collections.abc import Iterable
 from time import perf_counter
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import idle
 
@@ -81,3 +82,23 @@ class Steps:
     def did(self, name: str) -> None:
         self.done.append(name)
         idle(self.page)
+
+
+# ---- what is to be seen on a page ------------------------------------------------------------------------------------
+
+
+def picture(page: Page, title: str):
+    """A picture of the gallery, by its title."""
+    return page.locator("[data-testid=stMain] .wall .item").filter(has_text=title).locator(".piece")
+
+
+def titles(page: Page) -> list[str]:
+    """Of the pictures of the gallery, in their order."""
+    found = page.locator("[data-testid=stMain] .wall .title")
+    expect(found.last).not_to_be_empty()  # the words come after the pictures
+    return found.all_inner_texts()
+
+
+def undo(page: Page, words: str):
+    """The button that says what will be undone."""
+    return page.get_by_role("button", name=re.compile(f"^Undo: {re.escape(words)}"))

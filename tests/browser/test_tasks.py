@@ -13,14 +13,14 @@ import pypdfium2
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from python_calamine import CalamineWorkbook
 
 from store import connection, search
 from tests.browser import scholar
 from tests.browser.conftest import address_of, idle
-from tests.browser.picture_map import PictureMap
-from tests.browser.steps import Steps
-from tests.browser.test_dashboard import pieces
+from tests.browser.picture_map import HARMFUL, PictureMap
+from tests.browser.scholar import numbers, tagged, workbook
+from tests.browser.steps import Steps, picture, titles, undo
+from tests.browser.test_dashboard import download, pieces
 from tests.support.databases import ask, once
 
 pytestmark = pytest.mark.browser
@@ -36,38 +36,6 @@ def db(tmp_path_factory) -> Path:
 @pytest.fixture
 def page(db, show, open_page) -> Page:
     return open_page(show(db))
-
-
-def picture(page: Page, title: str):
-    """A picture of the gallery, by its title."""
-    return page.locator("[data-testid=stMain] .wall .item").filter(has_text=title).locator(".piece")
-
-
-def titles(page: Page) -> list[str]:
-    """Of the pictures of the gallery, in their order."""
-    found = page.locator("[data-testid=stMain] .wall .title")
-    expect(found.last).not_to_be_empty()  # the words come after the pictures
-    return found.all_inner_texts()
-
-
-def numbers(db: Path, where: str) -> list[int]:
-    """The pictures for which a condition holds."""
-    return [number for (number,) in ask(db, f"SELECT image_id FROM catalogue WHERE {where} ORDER BY image_id")]
-
-
-def tagged(db: Path, word: str) -> list[int]:
-    return [number for (number,) in ask(db, "SELECT image_id FROM tags WHERE tag = ? ORDER BY image_id", word)]
-
-
-def workbook(data: bytes) -> list[dict]:
-    """The rows of the first sheet."""
-    header, *rows = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0).to_python()
-    return [dict(zip(header, row, strict=True)) for row in rows]
-
-
-def undo(page: Page, words: str):
-    """The button that says what will be undone."""
-    return page.get_by_role("button", name=re.compile(f"^Undo: {re.escape(words)}"))
 
 
 def select_boats(steps: Steps) -> None:
@@ -137,13 +105,27 @@ def test_three_pictures_on_one_scale(page):
         steps.click(picture(page, "Mona Lisa"), "a picture")
         steps.click(picture(page, "Poppies"), "another with Ctrl", modifiers=["Control"])
         steps.click(picture(page, "Spring"), "a third with Ctrl", modifiers=["Control"])
-        dock = page.locator(".dock")
-        steps.click(dock.get_by_role("button", name="Make a figure (3 pictures)"), "Make a figure")
+        make = page.locator(".dock").get_by_role("button", name="Make a figure (3 pictures)")
+        steps.click(make, "Make a figure")
         data = steps.download(page.get_by_role("button", name="PDF", exact=True), "PDF")
     (sheet,) = pypdfium2.PdfDocument(data)
     text = " ".join(sheet.get_textpage().get_text_range().split())
     assert "Attention maps of 3 pictures" in text and "One scale for all maps" in text
     assert all(title in text for title in ("Mona Lisa", "Poppies", "Spring"))
+    page.get_by_role("button", name="Add", exact=False).first.click()
+    page.get_by_role("button", name="One more column").click()
+    idle(page)
+    page.get_by_role("combobox", name="Layer").click()
+    page.get_by_role("option", name="0", exact=True).click()
+    caption = page.get_by_role("textbox", name="Caption")
+    expect(caption).to_have_value(re.compile("layer 0"))
+    idle(page)
+    assert page.url.count("&col=") == 3 and page.url.count("pictures=") == 3
+    png = Image.open(io.BytesIO(download(page, "PNG, 300 dpi")))
+    assert png.width == round(175 / 25.4 * 300)
+    page.reload()
+    idle(page)
+    expect(caption).to_have_value(re.compile("layer 0"))
 
 
 def test_search_by_words(page, db):
@@ -217,16 +199,40 @@ def test_name_clusters(page, db):
 
 def test_publish_a_map(page, db, browser, tmp_path):
     with Steps(page, "publish (map)") as steps:
+        steps.click(picture(page, HARMFUL), "a picture to point out")
         steps.go("Map")
-        PictureMap(page)
-        steps.click(page.locator(".st-key-map_about button"), "About")
+        canvas = PictureMap(page)
+        steps.click(page.locator(".st-key-map_look button").first, "Colour")
+        steps.choose("Frame colour", "artist")
+        steps.click(page.locator(".st-key-map_about button").first, "About")
         data = steps.download(page.get_by_role("button", name="Download the map as one HTML page"), "HTML")
+    assert canvas["selected"] == 1
     (tmp_path / "map.html").write_bytes(data)
     context = browser.new_context(offline=True)
-    alone = context.new_page()
+    alone, problems, asked = context.new_page(), [], []
+    alone.on("pageerror", lambda error: problems.append(str(error)))
+    alone.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    alone.on("request", lambda request: asked.append(request.url))
     alone.goto((tmp_path / "map.html").as_uri())
-    assert PictureMap(alone)["drawn"] == 31
+    published = PictureMap(alone)
+    assert (published["drawn"], published["empty"], published["selected"]) == (31, 0, 1)
+    expect(alone.locator(".chosen li")).to_contain_text(HARMFUL)  # as text, not as HTML
+    expect(alone.locator(".legend")).to_contain_text("Katsushika Hokusai")
+    (place,) = ask(
+        db, "SELECT x, y FROM points JOIN catalogue USING (image_id) WHERE projection_id = 2 AND title = ?", HARMFUL
+    )
+    published.click(*place, click_count=2)
+    expect(alone.locator("dialog dl")).to_contain_text("Albrecht Dürer")
+    alone.keyboard.press("Escape")
+    alone.mouse.move(*published.place(*place))
+    alone.mouse.wheel(0, -300)
+    published.still()
+    assert published["zoom"] > 1.4
+    x, y = published.place(*place)
+    alone.mouse.move(x + 4, y + 4)
+    expect(alone.locator(".card .title")).to_have_text(HARMFUL)
     context.close()
+    assert not problems and {url.split(":")[0] for url in asked} <= {"file", "data", "blob"}
 
 
 def test_publish_a_manifest(page, db):
@@ -239,7 +245,9 @@ def test_publish_a_manifest(page, db):
         data = steps.download(page.get_by_role("button", name="Download the IIIF manifest"), "manifest")
     items = json.loads(data)["items"]
     labels = [next(iter(item["label"].values()))[0] for item in items]
-    assert sorted(labels) == sorted(title for (title,) in ask(db, "SELECT title FROM catalogue WHERE title ILIKE '%boats%'"))
+    assert sorted(labels) == sorted(
+        title for (title,) in ask(db, "SELECT title FROM catalogue WHERE title ILIKE '%boats%'")
+    )
     assert all("https://museum.example/scans/" in json.dumps(item) for item in items)
 
 
@@ -273,16 +281,22 @@ def test_undo(page, db):
         steps.press("Escape")
         expect(undo(page, "tag “ships” on 4 pictures")).to_be_visible()
         assert tagged(db, "ships") == boats
+        page.reload()
+        expect(undo(page, "tag “ships” on 4 pictures")).to_be_visible()
         steps.begin()  # what was done by mistake is done
         steps.press("Control+z")
         expect(page.get_by_role("button", name="Redo: tag “ships” on 4 pictures")).to_be_visible()
     assert tagged(db, "ships") == []
+    page.keyboard.press("Control+Shift+z")
+    expect(undo(page, "tag “ships” on 4 pictures")).to_be_visible()
+    idle(page)
+    assert tagged(db, "ships") == boats
 
 
 def test_remove(page, db):
     with Steps(page, "remove") as steps:
-        steps.click(picture(page, "(postcard)"), "the picture")
-        steps.press("Delete")
+        steps.click(picture(page, "(postcard)"), "the picture by the other button", button="right")
+        steps.click(page.get_by_role("menuitem", name="Remove from the collection"), "Remove from the collection")
         steps.click(page.get_by_role("button", name="Remove", exact=True).last, "Remove")
         expect(pieces(page)).to_have_count(30)
     assert numbers(db, "title LIKE '%postcard%'") == []
@@ -317,15 +331,12 @@ def test_two_models(page):
 
 def test_notes(page, db):
     with Steps(page, "notes") as steps:
-        steps.click(picture(page, "Mona Lisa"), "the picture")
-        steps.press("n")
-        expect(page.get_by_label("Note", exact=True)).to_be_focused()
-        steps.type("Sfumato, cf. Vasari")
-        steps.click(page.get_by_role("button", name="Save the note"), "Save the note")
-        expect(page.get_by_role("dialog")).to_have_count(0)
-    assert ask(db, "SELECT title, note FROM notes JOIN catalogue USING (image_id)") == [("Mona Lisa", "Sfumato, cf. Vasari")]
-    picture(page, "Mona Lisa").dblclick()
-    expect(page.get_by_role("dialog").get_by_text("Sfumato, cf. Vasari")).to_be_visible()
+        steps.double_click(picture(page, "Mona Lisa"), "the picture")
+        steps.type("Sfumato, cf. Vasari", page.get_by_label("A note on the picture"))
+        steps.press("Control+Enter")
+        expect(page.get_by_role("dialog").get_by_text("Sfumato, cf. Vasari")).to_be_visible()
+    notes = ask(db, "SELECT title, note FROM notes JOIN catalogue USING (image_id)")
+    assert notes == [("Mona Lisa", "Sfumato, cf. Vasari")]
 
 
 def test_sort(page, db):

@@ -86,9 +86,7 @@ def drawer(run: RunRecord, projection_id: int) -> None:
             )
 
 
-def download(
-    write: Callable[[pd.DataFrame], bytes], run: RunRecord, projection_id: int, level: int
-) -> bytes:
+def download(write: Callable[[pd.DataFrame], bytes], run: RunRecord, projection_id: int, level: int) -> bytes:
     """The clusters as a file, made when it is asked for."""
     return write(table(run, projection_id, level))
 
