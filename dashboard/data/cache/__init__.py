@@ -93,7 +93,7 @@ from dashboard.data.cache.facets import (
     usable,
 )
 from dashboard.data.cache.file import database, databases, db
-from dashboard.data.cache.memory import computed, remembered, version
+from dashboard.data.cache.memory import computed, noted, remembered, version
 from dashboard.data.cache.networks import (
     backbone,
     current_run,

@@ -80,6 +80,11 @@ def remembered(make: Callable[[], T], *key: Any) -> T:
     return _remembered(str(db()), cache_token(db()), key, make)
 
 
+def noted(make: Callable[[], T], *key: Any) -> T:
+    """The same for what is small, a sentence or some numbers, of which many can be kept."""
+    return _noted(str(db()), cache_token(db()), key, make)
+
+
 def computed(make: Callable[[], T], *key: Any) -> T:
     """What `make` finds by letting a network look, kept while the whole database and `key` stay: what is explained may
     be a tag. Shared by all: read-only. `make` may draw how far it is: it is called outside of what Streamlit caches,
@@ -115,6 +120,11 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _remembered(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
+    return _make()
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _noted(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
     return _make()
 
 

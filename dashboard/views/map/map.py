@@ -19,7 +19,7 @@ from dashboard.selection import actions, selected
 from dashboard.selection import show as selecting
 from dashboard.selection.files import file_name
 from dashboard.selection.selection import Selection
-from dashboard.state import controls, filter_bar, url
+from dashboard.state import controls, filter_bar, navigation, url
 from dashboard.state.widgets import Words
 from dashboard.views.map import clusters as map_clusters
 from dashboard.views.map import colouring, drawers, publication, window
@@ -90,6 +90,7 @@ def page() -> None:
     source = source_of(layout, projection["projection_id"], layout_options, clusters)
     drawers.show(place, run, layout_options)
     with place.bar, st.popover("About", icon=":material/info:", key="map_about"):
+        navigation.example("map")
         explain(run, projection, layout, layout_options, clusters, column)
         export(layout, source, projection, layout_options, tints, column, size, filtered)
     with place.canvas:
