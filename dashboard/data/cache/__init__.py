@@ -104,6 +104,7 @@ from dashboard.data.cache.networks import (
     nearest,
     nearest_to,
     network,
+    pair_similarities,
     recurring_details,
     recurring_searches,
     run,

@@ -25,7 +25,7 @@ _WORD = "_page_word"  # in the session: the word of an address that is no page o
 # Streamlit marks a link to the page in view as the one that is chosen, as in a list of pages.
 _LINK = """<style>
 [class*=st-key-page_example] [data-testid=stPageLink] a {background: none; padding: 0; min-height: 1.75rem}
-[class*=st-key-page_example] [data-testid=stPageLink] a span {font-weight: 400; white-space: normal}
+[class*=st-key-page_example] [data-testid=stPageLink] a * {font-weight: 400; white-space: normal}
 [class*=st-key-page_example] [data-testid=stPageLink] a p {text-decoration: underline; text-underline-offset: 0.2em;
   text-decoration-color: var(--st-primary-color, currentColor)}
 </style>"""
