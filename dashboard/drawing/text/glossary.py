@@ -34,6 +34,11 @@ def meaning(word: str) -> str:
     return entries()[word.casefold()]
 
 
+def sense_of(label: str) -> str | None:
+    """The same for a label that may be no word of the glossary; None then."""
+    return entries().get(label.casefold())
+
+
 @cache
 def _pattern() -> re.Pattern[str]:
     words = sorted(entries(), key=len, reverse=True)

@@ -16,7 +16,7 @@ from dashboard.data import cache
 from dashboard.drawing import map_values, markup, panels
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.panels import MapStyle, Panel, Scene
-from dashboard.drawing.text import warnings
+from dashboard.drawing.text import glossary, warnings
 from dashboard.state import controls, pickers, url, widgets
 from dashboard.views.attention import lookup, options, targets, viewer
 from dashboard.views.attention.lookup import WORDS, NoMaps, PictureMaps, Question, Subject
@@ -133,11 +133,13 @@ def pick_column(number: int, runs: Sequence[int], kind: str, target: str) -> Col
     prefix, labels = f"c{number}_", pickers.run_labels()
     state = st.session_state
     options.clamp(f"{prefix}run", runs)
-    run = cache.run(st.selectbox("Run", runs, key=f"{prefix}run", format_func=words.named(labels)))
+    run = cache.run(
+        st.selectbox("Run", runs, key=f"{prefix}run", format_func=words.named(labels), help=glossary.sense_of("run"))
+    )
     stored = list(dict.fromkeys(cache.methods(run.run_id)["method"]))
     keys = [key for key in options.offered(run, stored) if kind_of(key) == kind]
     options.clamp(f"{prefix}method", keys)
-    key = st.selectbox("Method", keys, key=f"{prefix}method", format_func=title_of)
+    key = st.selectbox("Method", keys, key=f"{prefix}method", format_func=title_of, help=glossary.sense_of("method"))
     row = st.container(horizontal=True, vertical_alignment="bottom")
     method = entry_of(key)
     layer, head = run.layers - 1, ""
@@ -145,11 +147,17 @@ def pick_column(number: int, runs: Sequence[int], kind: str, target: str) -> Col
         layers = range(run.layers)
         options.clamp(f"{prefix}layer", layers, layer)
         label = "Layer" if method is None or method.per_head else depth_noun(key)
-        layer = row.selectbox(label, layers, key=f"{prefix}layer")
+        layer = row.selectbox(label, layers, key=f"{prefix}layer", help=glossary.sense_of(label))
     if method is None or method.per_head:
         heads = [*FUSIONS, *map(str, range(run.heads))]
         options.clamp(f"{prefix}head", heads)
-        head = row.selectbox("Head", heads, key=f"{prefix}head", format_func=lambda each: FUSIONS.get(each, each))
+        head = row.selectbox(
+            "Head",
+            heads,
+            key=f"{prefix}head",
+            format_func=lambda each: FUSIONS.get(each, each),
+            help=glossary.sense_of("head"),
+        )
     elif method.accumulates:
         noun = depth_noun(key).lower()
         shown = {"": f"accumulated to this {noun}", ALONE: f"this {noun} alone"}

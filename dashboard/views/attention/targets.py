@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.compute import words
 from dashboard.data import cache
+from dashboard.drawing.text import glossary
 from dashboard.state import filter_bar, pickers, url
 from dashboard.views.attention import lookup
 from dashboard.views.attention.lookup import WORDS, NoMaps, Subject
@@ -86,7 +87,13 @@ def pick_target(run: Run, image_id: int | None, stored: Sequence[str] = ()) -> s
         _aim(stored[0], able)
     clamp("target_kind", able.kinds)
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    kind = row.selectbox("What is explained", able.kinds, key="target_kind", format_func=words.named(TARGETS))
+    kind = row.selectbox(
+        "What is explained",
+        able.kinds,
+        key="target_kind",
+        format_func=words.named(TARGETS),
+        help=glossary.sense_of("target"),
+    )
     with row:
         text = _TARGET_CONTROLS[kind](able)
     url.put("target", [text] if text else [])
@@ -113,7 +120,13 @@ def _predicted(able: Reach) -> str:
 def _class(able: Reach) -> str:
     numbers = range(len(able.classes))
     clamp("target_class", numbers)
-    chosen = st.selectbox("Class", numbers, key="target_class", format_func=lambda n: f"{able.classes[n]} ({n})")
+    chosen = st.selectbox(
+        "Class",
+        numbers,
+        key="target_class",
+        format_func=lambda n: f"{able.classes[n]} ({n})",
+        help=glossary.sense_of("class"),
+    )
     return f"class:{chosen}"
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard.compute import neighbours
 from dashboard.data import cache
 from dashboard.drawing import markup, tables
+from dashboard.drawing.text import glossary
 from dashboard.selection import actions
 from dashboard.state import controls
 from dashboard.state.filter_bar import Filtered
@@ -116,7 +117,17 @@ def near_duplicates(run: RunRecord, chosen: Filtered) -> actions.Done | None:
 
 def _threshold(floor: float, start: float) -> float:
     """The slider from `floor` to 1, at first at `start`."""
-    return controls.slider("Alike from", floor, 1.0, min(start, 1.0), 0.001, key="alike", format="%.3f", width=420)
+    return controls.slider(
+        "Alike from",
+        floor,
+        1.0,
+        min(start, 1.0),
+        0.001,
+        key="alike",
+        format="%.3f",
+        width=420,
+        help=glossary.sense_of("cosine similarity"),
+    )
 
 
 def _explained(run: RunRecord, groups: list[np.ndarray], threshold: float, usual: float, among: str) -> str:
@@ -181,7 +192,12 @@ def two_runs(run: RunRecord, image_id: int, chosen: Filtered, k: int) -> actions
         return None
     other = runs[
         controls.selectbox(
-            "The other run", list(runs), key="other", format_func=lambda key: _name(runs[key]), width=420
+            "The other run",
+            list(runs),
+            key="other",
+            format_func=lambda key: _name(runs[key]),
+            width=420,
+            help=glossary.sense_of("run"),
         )
     ]
     found = []
