@@ -60,5 +60,10 @@ def explained(text: str) -> str:
     return "".join([*found, escape(text[place:])])
 
 
+def paragraph(text: str) -> str:
+    """HTML of a paragraph whose words explain themselves."""
+    return f'{STYLE}<p class="ba-intro">{explained(text)}</p>'
+
+
 def _term(word: str, sense: str) -> str:
     return f'<span class="ba-term" tabindex="0">{escape(word)}<span role="tooltip">{escape(sense)}</span></span>'

@@ -201,7 +201,7 @@ def heading(word: str) -> None:
     page = PAGES[word]
     st.title(page.title)
     with st.container(key="page_intro", gap="xxsmall"):
-        st.html(f'{glossary.STYLE}<p class="ba-intro">{glossary.explained(page.sentence)}</p>')
+        st.html(glossary.paragraph(page.sentence))
         example(word)
 
 

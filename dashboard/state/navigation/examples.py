@@ -146,7 +146,8 @@ def heads() -> Example | None:
     table = cache.head_means(run.run_id, "distance")
     if table.empty:
         return None
-    layer, head = (int(table.loc[table["mean"].idxmax(), name]) for name in ("layer", "head"))
+    best = int(table["mean"].to_numpy().argmax())
+    layer, head = (int(table[name].to_numpy()[best]) for name in ("layer", "head"))
     address = {"statistic": ["distance"], "head_layer": [str(layer)], "head_number": [str(head)]}
     return _first(Example(f"the head that looks farthest, layer {layer}, head {head}", address))
 

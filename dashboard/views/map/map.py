@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard.components import canvas
 from dashboard.compute import words
 from dashboard.compute.arrangements.years import range_column
+from dashboard.compute.rows import records
 from dashboard.data import cache
 from dashboard.data.layouts import CLUSTER, LayoutOptions
 from dashboard.drawing import charts, colours
@@ -22,7 +23,7 @@ from dashboard.selection.selection import Selection
 from dashboard.state import controls, filter_bar, navigation, url
 from dashboard.state.widgets import Words
 from dashboard.views.map import clusters as map_clusters
-from dashboard.views.map import colouring, drawers, publication, window
+from dashboard.views.map import colouring, drawers, origin, publication, window
 from dashboard.views.map.publication import View
 from store.atlas import Layout
 from store.counts import counted
@@ -30,6 +31,7 @@ from store.errors import StoreError
 from store.records import RunRecord
 
 FIGURE = "map"
+LABELS = "_map_labels"  # in the session: what tells projections of one method apart
 HINT = (
     "Nothing is selected yet. Click a picture, with Shift several, draw a box or a lasso on the map, or filter the "
     "pictures."
@@ -92,6 +94,7 @@ def page() -> None:
     with place.bar, st.popover("About", icon=":material/info:", key="map_about"):
         navigation.example("map")
         explain(run, projection, layout, layout_options, clusters, column)
+        origin.show(run, projection, len(layout.ids))
         export(layout, source, projection, layout_options, tints, column, size, filtered)
     with place.canvas:
         draw(layout, source, projection, tints, key, column, size, filtered.ids)
@@ -157,11 +160,15 @@ def mark(source: canvas.Source, layout: Layout) -> None:
 
 def choose_layout(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, LayoutOptions, bool]:
     """Which projection, how it is laid out, and whether clusters are outlined."""
-    rows = {row["projection_id"]: row for row in projections.to_dict("records")}
+    rows: dict[int, dict] = {int(row["projection_id"]): {**row} for row in records(projections)}
     labels = labels_of(rows)
-    named = {"format_func": words.named(labels), "words": words.named(labels)}
+    told = {i: f"{projection_text.name(rows[i]['method'])} {by}" for i, by in projection_text.differences(rows).items()}
+    named = {"format_func": words.named(labels | told), "words": words.named(labels)}
     now = controls.option(list(labels), key="projection", **named)
-    with st.popover(labels[now], icon=":material/scatter_plot:", key="map_layout"):
+    if st.session_state.get(LABELS, told) != told:
+        st.session_state["projection"] = now  # the browser knows what is pressed by its label, which is another now
+    st.session_state[LABELS] = told
+    with st.popover((labels | told)[now], icon=":material/scatter_plot:", key="map_layout"):
         chosen = controls.segmented_control("Projection", list(labels), key="projection", **named)
         projection = rows[chosen]
         layout_options = layout_options_of(run, columns_of(run, chosen))
@@ -225,11 +232,11 @@ def labels_of(rows: dict[int, dict]) -> dict[int, str]:
 def explain(
     run: RunRecord, projection: dict, layout: Layout, layout_options: LayoutOptions, clusters: bool, column: str | None
 ) -> None:
-    """How this map was made, for whoever has to judge it, and how to use it."""
+    """How to read this map, and how to use it."""
     method = projection_text.title(projection)
     parts = [
         f"{counted(len(layout.ids), 'picture')} by {method} of the features of run {run.run_id} "
-        f"({words.plain(run.title)}): {words.plain(projection_text.settings(projection))}.",
+        f"({words.plain(run.title)}).",
         *map(words.plain, projection_text.notes(projection)),
         projection_text.meaning(projection),
         laid_out(run, layout_options, words.plain(layout_options.by), method),
