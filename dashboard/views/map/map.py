@@ -31,7 +31,6 @@ from store.errors import StoreError
 from store.records import RunRecord
 
 FIGURE = "map"
-LABELS = "_map_labels"  # in the session: what tells projections of one method apart
 HINT = (
     "Nothing is selected yet. Click a picture, with Shift several, draw a box or a lasso on the map, or filter the "
     "pictures."
@@ -165,9 +164,8 @@ def choose_layout(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, Layo
     told = {i: f"{projection_text.name(rows[i]['method'])} {by}" for i, by in projection_text.differences(rows).items()}
     named = {"format_func": words.named(labels | told), "words": words.named(labels)}
     now = controls.option(list(labels), key="projection", **named)
-    if st.session_state.get(LABELS, told) != told:
-        st.session_state["projection"] = now  # the browser knows what is pressed by its label, which is another now
-    st.session_state[LABELS] = told
+    # Said anew each time: the browser draws this row when its drawer opens, and has forgotten what is pressed by then.
+    st.session_state["projection"] = now
     with st.popover((labels | told)[now], icon=":material/scatter_plot:", key="map_layout"):
         chosen = controls.segmented_control("Projection", list(labels), key="projection", **named)
         projection = rows[chosen]
