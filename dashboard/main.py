@@ -37,12 +37,22 @@ ACCENTS = (
     "[data-testid=stButtonGroup] [data-selected=true], [data-testid=stSliderThumbValue] "
     "{color: color-mix(in srgb, var(--primary-color, #b05c39) 45%, CanvasText) !important}"
 )
+# Streamlit's question marks, switches and the crosses of chosen values are too small for a finger (WCAG 2.5.8).
+TARGETS = (
+    "[data-testid=stTooltipHoverTarget] button, [data-testid=stMultiSelect] button "
+    "{min-width: 24px; min-height: 24px} [data-testid=stCheckbox] label {min-height: 24px}"
+)
+# Who asks the system for less motion gets none of Streamlit's either; ours says so itself, in shadow trees.
+STILL = (
+    "@media (prefers-reduced-motion: reduce) {*, *::before, *::after {transition-duration: 1ms !important; "
+    "animation-duration: 1ms !important; animation-iteration-count: 1 !important}}"
+)
 
 
 def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS}</style>")
+    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS} {TARGETS} {STILL}</style>")
     page, meant = page_asked_for()
     with sharing.sharing(), url.bound(meant or page.url_path):
         show(page, meant)

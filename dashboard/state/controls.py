@@ -93,7 +93,8 @@ def multiselect(
     value = Param(key, list(first), read, write, always and bool(first), follows=follows, offered=list(known)).load()
     if any(each not in options for each in value):
         st.session_state[key] = [each for each in value if each in options]
-    return st.multiselect(label, options, key=key, **_explained(label, more))
+    # Streamlit's own words for none are longer than most fields.
+    return st.multiselect(label, options, key=key, **_explained(label, {"placeholder": "none", **more}))
 
 
 def toggle(label: str, first: bool = False, *, key: str, **more: Any) -> bool:

@@ -11,7 +11,7 @@ from dashboard.components import canvas
 from dashboard.data import layouts
 from dashboard.drawing import charts, colours
 from ingest import atlas as pages
-from store import atlas, connection, write
+from store import atlas, connection, tags, write
 from tests.pages import database
 
 HARMFUL = "<img src=x onerror=alert(1)>"
@@ -310,3 +310,21 @@ def unpacked_arrangement(data: bytes) -> np.ndarray:
     """The points (n, 2) of an arrangement."""
     n = int(np.frombuffer(data, "<i4", 1)[0])
     return np.stack([np.frombuffer(data, "<f4", n, 8 + 8 * n), np.frombuffer(data, "<f4", n, 8 + 12 * n)], axis=1)
+
+
+def test_tags_colour_the_frames_and_make_groups(db, open_page):
+    at = open_page("map", run=1, map_colour="tag")
+    assert at.selectbox(key="map_colour").value == ""  # there are none yet
+    with connection.writing(db) as con:
+        tags.add(con, [1, 2], ["sea", "wave"])
+        tags.add(con, [5], ["portrait"])
+    at = open_page("map", run=1, map_colour="tag", layout="groups", layout_by="tag")
+    assert not at.exception and at.selectbox(key="layout_by").value == "tag"
+    legend = {name: count for name, _, count in given(at)["legend"]["entries"]}
+    assert legend == {"sea": 2, "wave": 2, "portrait": 1, "not given": 3}
+    blocks = layouts.points(db, 1, layouts.LayoutOptions("groups", "tag"))
+    assert b"sea" in blocks and b"no tag" in blocks
+    first = given(at)["points"]
+    with connection.writing(db) as con:
+        tags.add(con, [6], ["sea"])
+    assert given(at.run())["points"] != first  # a browser keeps what it has of an address

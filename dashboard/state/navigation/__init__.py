@@ -199,7 +199,7 @@ PAGES = {
 def heading(word: str) -> None:
     """The title of a page, and its sentence, in which the words of the glossary explain themselves."""
     page = PAGES[word]
-    st.title(page.title)
+    st.title(page.title, anchor=False)
     with st.container(key="page_intro", gap="xxsmall"):
         st.html(glossary.paragraph(page.sentence))
         example(word)

@@ -28,6 +28,7 @@ from dashboard.views.map.publication import View
 from store.atlas import Layout
 from store.counts import counted
 from store.errors import StoreError
+from store.facets import TAG
 from store.records import RunRecord
 
 FIGURE = "map"
@@ -200,7 +201,9 @@ def choose_colour(run: RunRecord, projection_id: int) -> tuple[str | None, Words
 def columns_of(run: RunRecord, projection_id: int) -> list[str]:
     """What pictures can be grouped and coloured by on a projection."""
     clustered = cache.clusters(projection_id) is not None
-    return [*cache.grouping(run.collection), *cache.vocabulary_columns(run), *([CLUSTER] if clustered else [])]
+    tagged = TAG in cache.facet_columns(run.collection) and TAG not in cache.metadata_columns(run.collection)
+    own = [*([TAG] if tagged else []), *([CLUSTER] if clustered else [])]
+    return [*cache.grouping(run.collection), *cache.vocabulary_columns(run), *own]
 
 
 def layout_options_of(run: RunRecord, columns: list[str]) -> LayoutOptions:
@@ -240,7 +243,7 @@ def explain(
         laid_out(run, layout_options, words.plain(layout_options.by), method),
     ]
     text = " ".join(part for part in parts if part)
-    if column in cache.list_columns() or column in cache.vocabulary_columns(run):
+    if column and column in {*cache.list_columns(), *cache.vocabulary_columns(run), TAG}:
         text += (
             f" A frame has the colour of the first value of {words.plain(column)} that has one; the legend counts all."
         )
@@ -263,7 +266,7 @@ def laid_out(run: RunRecord, layout_options: LayoutOptions, by: str, method: str
         and (name := range_column(layout_options.by, cache.metadata_columns(run.collection))) is not None
     ):
         text += RANGES.format(middle=" the middle of its range of years" if layout_options.by == name else f" its {by}")
-    several = {*cache.list_columns(), *cache.vocabulary_columns(run)}
+    several = {*cache.list_columns(), *cache.vocabulary_columns(run), TAG}
     if layout_options.layout == "groups" and layout_options.by in several:
         text += f" A picture with several values of {by} lies with the first."
     return text
