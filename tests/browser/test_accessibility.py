@@ -25,12 +25,12 @@ def violations(page) -> list[str]:
 
 
 # What can be hit and is smaller than 24 pixels, that which WCAG 2.5.8 excepts left out: words within a sentence, and what
-# Streamlit hides until it is reached by key, or draws another handle for (the inputs of its sliders and lists).
+# Streamlit hides until it is pointed at or reached by key, or draws another handle for (its sliders and lists).
 SMALL = """() => {
   const found = [];
   const asks = "button, a[href], input, select, textarea, summary, [role=button], [role=radio], [role=tab], [tabindex='0']";
   const excepted = ".ba-term, [data-testid=stSkipToContent], [data-testid=stSlider] input, [data-testid=stSelectbox] input, " +
-    "[data-testid=stMultiSelect] input, p a[href]:not([data-testid])";
+    "[data-testid=stMultiSelect] input, p a[href]:not([data-testid]), a[aria-label='Link to heading']";
   const seek = (root) => {
     for (const each of root.querySelectorAll("*")) {
       if (each.shadowRoot) seek(each.shadowRoot);
