@@ -320,7 +320,7 @@ def test_tags_colour_the_frames_and_make_groups(db, open_page):
         tags.add(con, [5], ["portrait"])
     at = open_page("map", run=1, map_colour="tag", layout="groups", layout_by="tag")
     assert not at.exception and at.selectbox(key="layout_by").value == "tag"
-    legend = {name: count for name, _, count in given(at)["legend"]["entries"]}
+    legend = {name: count for name, _, count in given(at)["legend"]["names"]}
     assert legend == {"sea": 2, "wave": 2, "portrait": 1, "not given": 3}
     blocks = layouts.points(db, 1, layouts.LayoutOptions("groups", "tag"))
     assert b"sea" in blocks and b"no tag" in blocks
