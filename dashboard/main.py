@@ -42,6 +42,11 @@ TARGETS = (
     "[data-testid=stTooltipHoverTarget] button, [data-testid=stMultiSelect] button "
     "{min-width: 24px; min-height: 24px} [data-testid=stCheckbox] label {min-height: 24px}"
 )
+# Streamlit marks no link that the Tab key has come to.
+FOCUS = (
+    "[data-testid=stPageLink] a:focus-visible, .ba-term:focus-visible "
+    "{outline: 2px solid var(--primary-color, currentColor) !important; outline-offset: -2px}"
+)
 # Who asks the system for less motion gets none of Streamlit's either; ours says so itself, in shadow trees.
 STILL = (
     "@media (prefers-reduced-motion: reduce) {*, *::before, *::after {transition-duration: 1ms !important; "
@@ -52,7 +57,7 @@ STILL = (
 def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS} {TARGETS} {STILL}</style>")
+    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS} {TARGETS} {FOCUS} {STILL}</style>")
     page, meant = page_asked_for()
     with sharing.sharing(), url.bound(meant or page.url_path):
         show(page, meant)

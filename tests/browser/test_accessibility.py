@@ -110,3 +110,21 @@ def test_nothing_moves_for_who_asks_for_less_motion(open_page, address):
             idle(page)
             moving[motion] += page.evaluate(MOVING)
     assert moving["no-preference"] and not moving["reduce"], moving
+
+
+def test_the_tab_key_comes_to_every_page_and_shows_where_it_is(open_page, address):
+    page = open_page(f"{address}/sql")
+    here = """() => {
+      const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+      const link = document.activeElement.closest("[data-testid=stPageLink] a");
+      return [link && link.textContent.trim(), outlineStyle !== "none" && parseFloat(outlineWidth) >= 2];
+    }"""
+    seen = {}
+    for _ in range(len(navigation.PAGES) + 14):
+        page.keyboard.press("Tab")
+        words, marked = page.evaluate(here)
+        if words:
+            seen[words] = marked
+    for each in navigation.PAGES.values():
+        assert any(words.endswith(each.title) and marked for words, marked in seen.items()), (each.title, seen)
+    assert any("For example" in words and marked for words, marked in seen.items())
