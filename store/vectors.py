@@ -22,6 +22,8 @@ from store.errors import StoreError
 SMALL = 4 * 2**20  # bytes up to which a file is not worth its while: reading them takes milliseconds
 FORGOTTEN = 30 * 86_400  # seconds after which a file that nobody has opened goes
 SLACK = 2e-5  # more than the rounding of a float32 product, less than what matters between two images
+SCORES = 4_000_000  # of a block of rows, against all images, at a time
+CROWDED = 8  # times k candidates, above which a product in float64 is cheaper than single pairs
 
 Matrix = tuple[np.ndarray, np.ndarray]
 
@@ -74,11 +76,70 @@ def nearest(ids: np.ndarray, matrix: np.ndarray, vector: np.ndarray, k: int, amo
     return ids[close][order], similarity[order]
 
 
+def neighbours(matrix: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """What `nearest` says of many at once: of each of the `rows` (m,) of a matrix (n, dim) as `vectors` gives it the
+    numbers (m, k) int64 of its k nearest other rows, nearest first, equals in their order, and (m,) bool whether equals
+    had to be left out. k is at most n - 1."""
+    count = len(matrix)
+    found, tied = np.empty((len(rows), k), np.int64), np.zeros(len(rows), bool)
+    step = max(1, SCORES // max(count, 1))
+    for start in range(0, len(rows), step):
+        block = slice(start, start + step)
+        own = rows[block]
+        scores = matrix[own] @ matrix.T
+        scores[np.arange(len(own)), own] = -np.inf  # an image is no neighbour of its own
+        least = np.partition(scores, count - k, axis=1)[:, count - k]
+        close = scores >= (least - SLACK)[:, None]
+        few = close.sum(1) <= CROWDED * k
+        for part, exact in ((np.flatnonzero(few), _pairs), (np.flatnonzero(~few), _crowd)):
+            if len(part):
+                row, column, similarity = exact(matrix, own[part], close[part])
+                at = part + start
+                found[at], tied[at] = first_of_each(row, column, -similarity, len(part), k)
+    return found, tied
+
+
+def first_of_each(
+    row: np.ndarray, column: np.ndarray, distance: np.ndarray, count: int, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each of `count` rows the columns (count, k) int64 of its k least distances, equals by their numbers, and
+    (count,) bool whether equals of the last were left out. Pairs `row`, `column` (p,), by ascending row, at least k of
+    each, with the `distance` (p,) of each."""
+    order = np.lexsort((column, distance, row))
+    starts = np.searchsorted(row, np.arange(count + 1))
+    last = starts[:-1] + k - 1
+    after = np.minimum(last + 1, len(order) - 1)
+    tied = (starts[1:] > last + 1) & (distance[order[after]] == distance[order[last]])
+    return column[order[starts[:-1, None] + np.arange(k)]], tied
+
+
+def _pairs(matrix: np.ndarray, own: np.ndarray, close: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, columns and exact cosines of the pairs that are `close` (m, n) to the rows `own` (m,) of a matrix."""
+    row, column = np.nonzero(close)
+    similarity = np.empty(len(row), np.float32)
+    step = max(1, SCORES // matrix.shape[1])
+    for start in range(0, len(row), step):
+        part = slice(start, start + step)
+        similarity[part] = _exact(matrix[column[part]], matrix[own[row[part]]])
+    return row, column, similarity
+
+
+def _crowd(matrix: np.ndarray, own: np.ndarray, close: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same, by a product in float64. Its rounding is far below what float32 tells apart."""
+    near = np.flatnonzero(close.any(0))
+    one, other = (matrix[part].astype(np.float64) for part in (own, near))
+    one /= np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-12)
+    other /= np.maximum(np.linalg.norm(other, axis=1, keepdims=True), 1e-12)
+    row, column = np.nonzero(close[:, near])
+    return row, near[column], np.clip(one @ other.T, -1, 1)[row, column].astype(np.float32)
+
+
 def _exact(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """Cosines (m,) float32. A product of matrices may round two equal rows differently; here equals stay equal."""
-    rows, vector = rows.astype(np.float64), vector.astype(np.float64)
-    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows) * (vector @ vector))
-    cosines = np.einsum("ij,j->i", rows, vector) / np.maximum(lengths, 1e-12)
+    """Cosines (m,) float32 of rows (m, dim) to a vector (dim,), or of each to its own (m, dim). A product of matrices
+    may round two equal rows differently; here equals stay equal."""
+    rows, vector = rows.astype(np.float64), np.atleast_2d(vector).astype(np.float64)
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows) * np.einsum("ij,ij->i", vector, vector))
+    cosines = np.einsum("ij,ij->i", rows, np.broadcast_to(vector, rows.shape)) / np.maximum(lengths, 1e-12)
     return np.clip(cosines, -1, 1).astype(np.float32)
 
 

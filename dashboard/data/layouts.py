@@ -48,12 +48,20 @@ def points(
 ) -> bytes | None:
     """A projection, or what is made of it, as the canvas reads it; None if there is no such projection or column.
     `names` are those of the clusters, for blocks of them."""
+    found = placed(path, projection_id, layout_options, names)
+    return None if found is None else packed(*found)
+
+
+def placed(
+    path: Path, projection_id: int, layout_options: LayoutOptions | None = None, names: Mapping[int, str] | None = None
+) -> tuple[Layout, Arrangement | None] | None:
+    """The same as it is before it is packed: the projection, and what is made of it, None for itself."""
     with connection.reading(path, wait=2.0) as con:
         layout = atlas.layout(con, projection_id)
         if layout is None or layout_options is None or layout_options.layout == "projection":
-            return packed(layout) if layout else None
+            return (layout, None) if layout else None
         values = values_of(con, projection_id, layout, layout_options, names or {})
-    return None if values is None else packed(layout, arranged(layout, layout_options, *values))
+    return None if values is None else (layout, arranged(layout, layout_options, *values))
 
 
 def values_of(

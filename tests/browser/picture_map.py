@@ -61,11 +61,12 @@ def project(page: Page, name: str) -> None:
 
 
 class PictureMap:
-    """The canvas on a page, from when it is complete."""
+    """The canvas on a page, from when it is complete; of two that with this `number`."""
 
-    def __init__(self, page: Page):
+    def __init__(self, page: Page, number: int | None = None):
         self.page = page
-        self.root, self.stage = page.locator(".map"), page.locator(".map .stage")
+        self.root = page.locator(".map") if number is None else page.locator(".map").nth(number)
+        self.stage = self.root.locator(".stage")
         self.still()
 
     def __getitem__(self, name: str) -> float:

@@ -24,7 +24,7 @@ _HERE = Path(__file__).parent
 # In the order in which one needs the other.
 MODULES = (
     "ranges", "camera", "level_of_detail", "layout", "sprite_sheets", "tiles", "webgl", "flat", "viewport", "scene",
-    "gestures", "toolbar", "ticks", "overlay", "fullscreen", "address", str(MENU), "main",
+    "gestures", "toolbar", "ticks", "overlay", "fullscreen", "address", "pair", str(MENU), "main",
 )  # fmt: skip
 
 
@@ -43,6 +43,17 @@ class Source:
     clusters: str = ""
     view: str = ""
     tiles: str = ""
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """One of two maps side by side, which find each other by a `word`: its `title`, whether it is the `second`, and
+    whether `lines` lead from one place of a picture to its other."""
+
+    word: str
+    title: str
+    second: bool = False
+    lines: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,15 +80,17 @@ def canvas(
     actions: Sequence[Mapping[str, Any]] = (),
     on_done: Callable[[], None] | None = None,
     fill: bool = False,
+    pairing: Pairing | None = None,
 ) -> None:
-    """The map. All arrays are in the order of the points that `source` names: `tints` (n, 3) uint8, the colours of the
-    frames; `included` (n,) bool, False for what fades; `marked` (n,) bool, what is selected. With `fill` it takes all
-    of the element around it that has a position.
+    """The map, or with `pairing` one of two. All arrays are in the order of the points that `source` names: `tints`
+    (n, 3) uint8, the colours of the frames; `included` (n,) bool, False for what fades; `marked` (n,) bool, what is
+    selected. With `fill` it takes all of the element around it that has a position.
 
     `on_marked` is called when somebody selects; `selection(st.session_state[key], n)` says what. `actions` are those of
     a picture's menu; `on_done` is called with [act, id of a picture] in st.session_state[key].done.
     """
     data = described(source, alt, tints, legend, included, marked, size) | {"actions": list(actions), "fill": fill}
+    data["pairing"] = None if pairing is None else vars(pairing)
     _canvas()(
         key=key,
         data=data,

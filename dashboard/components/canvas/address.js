@@ -1,6 +1,7 @@
 // What part of the map is in view, in the page's address.
 
-const ADDRESS = "map_view";
+const ADDRESS = "map_view"; // of the first of two maps, or of the only one
+const SECOND = "map_view2";
 
 export class ViewAddress {
   // Of a scene in the element `root`; `data()` is what Python sent last.
@@ -10,6 +11,10 @@ export class ViewAddress {
     this.keeping = setInterval(() => this.write(), 400);
   }
 
+  get key() {
+    return this.data().pairing?.second ? SECOND : ADDRESS;
+  }
+
   close() {
     clearTimeout(this.saving);
     clearInterval(this.keeping);
@@ -17,7 +22,7 @@ export class ViewAddress {
 
   // The view that the address names, or else the data, if they do.
   linked(layout) {
-    const text = new URLSearchParams(location.search).get(ADDRESS) ?? this.data().begin ?? "";
+    const text = new URLSearchParams(location.search).get(this.key) ?? this.data().begin ?? "";
     const numbers = text.split(",").map(Number);
     if (numbers.length !== 3 || !numbers.every(Number.isFinite) || numbers[2] <= 0) return undefined;
     const scene = { layout, size: this.data().size, __proto__: this.scene };
@@ -38,8 +43,8 @@ export class ViewAddress {
     const near = scene.zoom > 1000 ? 10 : 6; // digits: a place within a picture takes more
     const digits = (value, at) => Number(value.toPrecision(at < 2 ? near : 6));
     const text = scene.isWhole() ? "" : [scene.view.x, scene.view.y, scene.zoom].map(digits).join(",");
-    if (text) here.searchParams.set(ADDRESS, text);
-    else here.searchParams.delete(ADDRESS);
+    if (text) here.searchParams.set(this.key, text);
+    else here.searchParams.delete(this.key);
     const address = here.href.replaceAll("%2C", ",");
     if (address !== location.href) history.replaceState(history.state, "", address);
     this.report(text);

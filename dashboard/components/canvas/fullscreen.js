@@ -6,7 +6,7 @@ const ATTRIBUTE = "data-map-full"; // of the document's element
 export class FullScreen {
   // `changed()` is called when it has begun or ended.
   constructor(root, changed) {
-    Object.assign(this, { root, changed, filling: false, on: false });
+    Object.assign(this, { root, changed, filling: false, left: false, on: false });
     this.watch = () => {
       const there = Boolean(document.fullscreenElement);
       if (there && !this.on) document.exitFullscreen().catch(() => {}); // it came after it was called off
@@ -37,9 +37,9 @@ export class FullScreen {
     this.changed();
   }
 
-  // f anywhere on a page that the map fills, but for where somebody types; Escape ends it.
+  // f anywhere on a page that the map fills, but for where somebody types; Escape ends it. `left` to the other of two maps.
   key(event) {
-    if (!this.root.isConnected || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.left || !this.root.isConnected || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape" && this.on && !elsewhere()) this.leave();
     else if (event.key === "f" && (this.filling || this.within(event)) && !typing(event)) this.toggle();
     else return;

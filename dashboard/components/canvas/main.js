@@ -2,7 +2,7 @@
 // what is on the canvas outlives that.
 
 import { encodeRanges, decodeRanges, decodeBytes } from "./ranges.js";
-import { loadLayout } from "./layout.js";
+import { loadLayout, numberOf } from "./layout.js";
 import { Scene } from "./scene.js";
 import { listen } from "./gestures.js";
 import { openMenu, renamed } from "./actions.js";
@@ -10,6 +10,7 @@ import { Toolbar } from "./toolbar.js";
 import { Overlay } from "./overlay.js";
 import { FullScreen } from "./fullscreen.js";
 import { ViewAddress } from "./address.js";
+import { paired } from "./pair.js";
 
 const HELD = 1500; // milliseconds after something is selected for which the hand counts as there
 const maps = new WeakMap(); // the element -> PictureMap
@@ -34,8 +35,9 @@ const selectionKey = ({ points, ranges }) => `${points} ${ranges}`;
 
 class PictureMap {
   constructor(root) {
-    Object.assign(this, { root, data: null, shown: null, tool: "move", echoes: new Set(), received: null, sent: null, turn: 0, acted: -HELD, refitting: 0 });
+    Object.assign(this, { root, data: null, shown: null, tool: "move", echoes: new Set(), received: null, sent: null, turn: 0, acted: -HELD, refitting: 0, pair: null, echoed: -1 });
     this.stage = root.querySelector(".stage");
+    this.lines = root.querySelector(".lines");
     this.scene = new Scene(root.querySelector(".pictures"), () => this.framed());
     this.toolbar = new Toolbar(root, (name) => this.press(name));
     this.toolbar.setTool("move");
@@ -60,6 +62,8 @@ class PictureMap {
     removeEventListener("pointerdown", this.elsewhere, true);
     this.screen.onchange = null;
     this.address.close();
+    if (this.pair) this.scene.painter.gl?.getExtension("WEBGL_lose_context")?.loseContext(); // a browser has few of them
+    this.pair = paired(this, "", this.pair);
     clearTimeout(this.refitting);
     this.full.close();
     this.toolbar.point(this.scene, -1);
@@ -117,6 +121,10 @@ class PictureMap {
     this.stage.setAttribute("aria-label", data.alt);
     this.root.classList.toggle("filling", Boolean(data.fill));
     this.full.filling = Boolean(data.fill);
+    this.full.left = Boolean(data.pairing?.second); // to the first of two maps
+    this.toolbar.name(data.pairing);
+    this.pair = paired(this, data.pairing?.word ?? "", this.pair);
+    this.pair?.ask(); // lines may be wanted now, or no more
     this.toolbar.legend(data.legend);
     this.fit();
     if (asked !== data.points) this.load(data);
@@ -147,6 +155,7 @@ class PictureMap {
     this.fit();
     this.scene.size = this.data.size;
     this.toolbar.forgetMini();
+    this.echo(null);
     this.point(-1);
     this.scene.show(layout, this.data, first ? this.address.linked(layout) : undefined, this.dressOf(this.data, null, layout.n));
     this.cut = null;
@@ -245,6 +254,11 @@ class PictureMap {
   }
 
   aroundSelection() {
+    for (const map of this.pair?.members ?? [this]) map.aroundOwn();
+  }
+
+  aroundOwn() {
+    if (!this.scene.layout) return;
     const view = this.scene.around(this.scene.marked);
     if (view) this.scene.goTo(view, 400);
   }
@@ -283,7 +297,8 @@ class PictureMap {
     scene.dress(scene.tints, scene.included, mask);
     this.toolbar.setSelected(scene.selected);
     this.toolbar.announce(`${scene.selected.toLocaleString("en")} selected`);
-    this.sent = { points: this.shown.points, ranges: encodeRanges(mask) };
+    this.pair?.select(this, mask);
+    this.sent = { points: this.shown.points, ranges: encodeRanges(mask), at: Date.now() };
     this.echoes.add(selectionKey(this.sent));
     this.setState("marked", this.sent);
   }
@@ -304,6 +319,44 @@ class PictureMap {
 
   point(i, aloud = false) {
     this.toolbar.point(this.scene, i, aloud);
+    this.pair?.point(this, i < 0 ? null : this.scene.layout.ids[i]);
+  }
+
+  // ---- the other of two maps ------------------------------------------------------------------------------------------
+
+  // The picture that a hand is on there, null for none: outlined here, and seen even where another stands for it.
+  echo(id) {
+    const { layout } = this.scene;
+    this.echoed = id === null || !layout ? -1 : (numberOf(layout, id) ?? -1);
+    const frame = this.root.querySelector(".echo");
+    frame.hidden = this.echoed < 0;
+    this.root.dataset.echo = frame.hidden ? "" : id;
+    if (frame.hidden) return;
+    frame.querySelector("img").src = this.data.thumb.replace("{id}", id);
+    this.placeEcho();
+  }
+
+  placeEcho() {
+    if (this.echoed < 0) return;
+    const { x, y, w, h } = this.scene.box(this.echoed);
+    Object.assign(this.root.querySelector(".echo").style, { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` });
+  }
+
+  // What was selected there.
+  mirror(mask) {
+    const { scene } = this;
+    if (mask.every((chosen, i) => chosen === scene.marked[i])) return;
+    scene.dress(scene.tints, scene.included, mask);
+    this.toolbar.setSelected(scene.selected);
+  }
+
+  // What there is to say of what is not drawn.
+  say() {
+    if (!this.scene.layout) return;
+    const said = this.pair?.others(this).some(({ data, scene }) => scene.thinned && !data.pairing?.second); // by the first map
+    const thinned = this.scene.thinned && !said ? "Where pictures would cover each other, one stands for them. Move closer for the others." : "";
+    const lines = this.data?.pairing?.second ? "" : this.pair?.note();
+    this.toolbar.note([lines, thinned].filter(Boolean).join(" "));
   }
 
   // ---- after every frame ---------------------------------------------------------------------------------------------
@@ -317,7 +370,9 @@ class PictureMap {
       const i = scene.nearest(scene.width / 2, scene.height / 2);
       this.point(i, i !== toolbar.pointed);
     } else if (!this.keyed && toolbar.pointed >= 0) this.point(toolbar.pointed);
-    toolbar.note(scene.thinned ? "Where pictures would cover each other, one stands for them. Move closer for the others." : "");
+    this.say();
+    this.placeEcho();
+    this.pair?.ask();
     const { view, zoom, selected, layout, painter } = scene;
     const loading = this.shown?.points !== this.data.points;
     const moving = scene.glide || scene.flight || loading ? 1 : 0;

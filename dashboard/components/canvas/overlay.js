@@ -218,7 +218,7 @@ export class Overlay {
   // What lies above the labels: boxes in pixels of the stage.
   above() {
     const stage = this.find("pictures").getBoundingClientRect();
-    const boxes = ["tools", "legend", "mini", "note"].map((name) => this.find(name).getBoundingClientRect());
+    const boxes = ["tools", "legend", "title-of-map", "mini", "note"].map((name) => this.find(name).getBoundingClientRect());
     return boxes
       .filter((box) => box.width)
       .map(({ left, right, top, bottom }) => ({

@@ -43,6 +43,12 @@ export class Toolbar {
     this.find("stage").dataset.tool = name;
   }
 
+  // Which of two maps this is; the second has no whole screen of its own.
+  name(pairing) {
+    this.find("title-of-map").textContent = pairing?.title ?? "";
+    this.find("tool-full").hidden = Boolean(pairing?.second);
+  }
+
   press(name, down) {
     this.find(`tool-${name}`).setAttribute("aria-pressed", String(Boolean(down)));
   }

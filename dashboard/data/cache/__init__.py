@@ -93,7 +93,7 @@ from dashboard.data.cache.facets import (
     usable,
 )
 from dashboard.data.cache.file import database, databases, db
-from dashboard.data.cache.memory import computed, noted, remembered, version
+from dashboard.data.cache.memory import computed, measured, noted, remembered, version
 from dashboard.data.cache.networks import (
     backbone,
     current_run,
@@ -144,6 +144,7 @@ from dashboard.data.cache.projected import (
     merge_clusters,
     outlines_of,
     part_in_view,
+    places,
     points,
     points_of,
     points_route,

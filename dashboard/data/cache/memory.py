@@ -85,6 +85,11 @@ def noted(make: Callable[[], T], *key: Any) -> T:
     return _noted(str(db()), cache_token(db()), key, make)
 
 
+def measured(make: Callable[[], T], *key: Any) -> T:
+    """The same for what takes seconds to make and little room: it is not pushed out by what else is remembered."""
+    return _measured(str(db()), cache_token(db()), key, make)
+
+
 def computed(make: Callable[[], T], *key: Any) -> T:
     """What `make` finds by letting a network look, kept while the whole database and `key` stay: what is explained may
     be a tag. Shared by all: read-only. `make` may draw how far it is: it is called outside of what Streamlit caches,
@@ -125,6 +130,11 @@ def _remembered(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _noted(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
+    return _make()
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _measured(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
     return _make()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from dashboard.compute.clusters import Group
@@ -106,6 +107,22 @@ def points_route(projection_id: int, layout_options: layouts.LayoutOptions) -> s
     known = layouts.version(pictures) if layout_options.layout == "projection" else None
     found = known or remembered(make, "points", projection_id, layout_options, whole(db()) if of_labels else "")
     return route(f"/atlas/points/{projection_id}", found, **layout_options.query) if found else None
+
+
+def places(projection_id: int, layout_options: layouts.LayoutOptions) -> np.ndarray | None:
+    """Where the pictures of a `layout` lie (n, 2), laid out as wished; None if there is no such layout of it.
+    Read-only."""
+
+    def make() -> np.ndarray | None:
+        names = cluster_names(projection_id, layout_options.level) if layout_options.by == layouts.CLUSTER else {}
+        found = layouts.placed(db(), projection_id, layout_options, names)
+        if found is None:
+            return None
+        pictures, arrangement = found
+        return pictures.xy if arrangement is None else arrangement.xy
+
+    address = points_route(projection_id, layout_options)
+    return remembered(make, "places", address) if address else None
 
 
 def points_of(path: Path, projection_id: int, layout_options: layouts.LayoutOptions) -> bytes | None:

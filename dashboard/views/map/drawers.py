@@ -8,10 +8,18 @@ import streamlit as st
 from dashboard.components.charts import filtering
 from dashboard.data.layouts import LayoutOptions
 from dashboard.state.url import Param
+from dashboard.views.map import comparison
+from dashboard.views.map.comparison import Second
 from dashboard.views.map.window import Window
 from store.records import RunRecord
 
 CHARTS = "charts"  # in the address
+
+
+def compare(window: Window, run: RunRecord, projection: dict, layout_options: LayoutOptions) -> Second | None:
+    """The drawer for a second map; what is found comes into it later, by `comparison.results`."""
+    with window.bar:
+        return comparison.drawer(run, projection, layout_options, window.below)
 
 
 def show(window: Window, run: RunRecord, layout_options: LayoutOptions) -> None:

@@ -21,11 +21,13 @@ AUTO, OPEN, WIDE, CLOSED = "", "open", "wide", "closed"  # with AUTO it is there
 
 @dataclass(frozen=True)
 class Window:
-    """The parts of the page, in which its rest is drawn: `bar`, with the drawers that open from it, `canvas`, `below`
-    it, for what is read along with the map, and `side`, where the panel comes."""
+    """The parts of the page, in which its rest is drawn: `bar`, with the drawers that open from it, `canvas`, and
+    `second` beside it for another map, `below` them, for what is read along with the map, and `side`, where the panel
+    comes."""
 
     bar: DeltaGenerator
     canvas: DeltaGenerator
+    second: DeltaGenerator
     below: DeltaGenerator
     side: DeltaGenerator
 
@@ -39,10 +41,12 @@ def open_window() -> Window:
             st.title("Map", anchor=False)
         with st.container(key="map_body", gap=None):
             with st.container(key="map_left", gap=None):
-                canvas = st.container(key="map_canvas", gap=None)
+                with st.container(key="map_canvases", gap=None):
+                    canvas = st.container(key="map_canvas", gap=None)
+                    second = st.container(key="map_second", gap=None)
                 below = st.container(key="map_below", gap=None)
             side = st.container(key="map_side", gap=None)
-    return Window(bar, canvas, below, side)
+    return Window(bar, canvas, second, below, side)
 
 
 def panel_state(selected: int, filtered: int) -> str:
