@@ -41,7 +41,7 @@ def page(db, show, open_page) -> Page:
 def select_boats(steps: Steps) -> None:
     """All pictures with boats in their title, on Overview."""
     page = steps.page
-    steps.type("boats", page.get_by_role("textbox", name="Filter"))
+    steps.type("boats", page.get_by_role("textbox", name="Words"))
     steps.press("Enter")
     expect(pieces(page)).to_have_count(4)
     steps.click(pieces(page).first, "the first picture")
@@ -118,14 +118,14 @@ def test_three_pictures_on_one_scale(page):
     page.get_by_role("combobox", name="Layer").click()
     page.get_by_role("option", name="0", exact=True).click()
     caption = page.get_by_role("textbox", name="Caption")
-    expect(caption).to_have_value(re.compile("layer 0"))
+    expect(caption).to_have_value(re.compile("Layer 0"))
     idle(page)
     assert page.url.count("&col=") == 3 and page.url.count("pictures=") == 3
     png = Image.open(io.BytesIO(download(page, "PNG, 300 dpi")))
     assert png.width == round(175 / 25.4 * 300)
     page.reload()
     idle(page)
-    expect(caption).to_have_value(re.compile("layer 0"))
+    expect(caption).to_have_value(re.compile("Layer 0"))
 
 
 def test_search_by_words(page, db):
