@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Page, expect
 from python_calamine import CalamineWorkbook
 
 from ingest import atlas, clusters
@@ -15,6 +16,8 @@ from ingest.vision.details import measuring
 from store import connection, search, write
 from tests.browser.conftest import ingest
 from tests.browser.picture_map import HARMFUL
+from tests.browser.steps import Steps
+from tests.browser.test_dashboard import pieces
 from tests.pages import database
 from tests.support import PAINTINGS
 from tests.support.databases import ask
@@ -99,6 +102,39 @@ def _lay_out(db: Path, run: int, facts: dict[str, dict]) -> None:
         write.add_projection(con, run, "umap", {"planted": True}, ids, (xy if run == 1 else xy[:, ::-1])[places])
     clusters.make(db, run, ids, vectors, log=lambda line: None)
     atlas.make(db, run)
+
+
+# ---- what several tasks begin with, and where a detail is ---------------------------------------------------------------
+
+
+def select_boats(steps: Steps) -> None:
+    """All pictures with boats in their title, on Overview."""
+    page = steps.page
+    steps.type("boats", page.get_by_role("textbox", name="Words"))
+    steps.press("Enter")
+    expect(pieces(page)).to_have_count(4)
+    steps.click(pieces(page).first, "the first picture")
+    steps.press("Control+a")
+    expect(page.locator(".dock .count")).to_have_text("4")
+
+
+def tag(steps: Steps, word: str) -> None:
+    """What is selected, in the dialog, which stays open."""
+    page = steps.page
+    steps.press("t")
+    expect(page.get_by_label("Tag", exact=True)).to_be_focused()
+    steps.type(word)
+    steps.press("Enter")
+    expect(page.get_by_role("dialog").get_by_text(f"{word} · 4 of 4")).to_be_visible()
+
+
+def corners(page: Page, db: Path) -> list[tuple[float, float]]:
+    """Of the detail that two pictures share, where the viewer shows all of one in its middle."""
+    ((width, height),) = ask(db, "SELECT width, height FROM images WHERE path = ?", DETAIL)
+    box, scale = page.locator(".deep").bounding_box(), float(page.locator(".viewer").get_attribute("data-scale"))
+    left, top = box["x"] + (box["width"] - width * scale) / 2, box["y"] + (box["height"] - height * scale) / 2
+    x0, y0, x1, y1 = PART
+    return [(left + x * width * scale, top + y * height * scale) for x, y in ((x0, y0), (x1, y1))]
 
 
 # ---- what came of a task ---------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from store import connection, search
 from tests.browser import scholar
 from tests.browser.conftest import address_of, idle
 from tests.browser.picture_map import HARMFUL, PictureMap
-from tests.browser.scholar import numbers, tagged, workbook
+from tests.browser.scholar import numbers, select_boats, tag, tagged, workbook
 from tests.browser.steps import Steps, picture, titles, undo
 from tests.browser.test_dashboard import download, pieces
 from tests.support.databases import ask, once
@@ -36,27 +36,6 @@ def db(tmp_path_factory) -> Path:
 @pytest.fixture
 def page(db, show, open_page) -> Page:
     return open_page(show(db))
-
-
-def select_boats(steps: Steps) -> None:
-    """All pictures with boats in their title, on Overview."""
-    page = steps.page
-    steps.type("boats", page.get_by_role("textbox", name="Words"))
-    steps.press("Enter")
-    expect(pieces(page)).to_have_count(4)
-    steps.click(pieces(page).first, "the first picture")
-    steps.press("Control+a")
-    expect(page.locator(".dock .count")).to_have_text("4")
-
-
-def tag(steps: Steps, word: str) -> None:
-    """What is selected, in the dialog, which stays open."""
-    page = steps.page
-    steps.press("t")
-    expect(page.get_by_label("Tag", exact=True)).to_be_focused()
-    steps.type(word)
-    steps.press("Enter")
-    expect(page.get_by_role("dialog").get_by_text(f"{word} · 4 of 4")).to_be_visible()
 
 
 def test_tag_all_boats(page, db):
@@ -148,21 +127,12 @@ def test_a_detail_elsewhere(page, db):
         stage = page.get_by_role("dialog").locator(".deep")
         expect(stage).to_be_visible()
         steps.press("r")
-        steps.drag(corners(page, db), "a box")
+        steps.drag(scholar.corners(page, db), "a box")
         steps.click(page.get_by_role("link", name="Find this detail elsewhere"), "Find this detail elsewhere")
         expect(page.locator(".pair .stage").nth(1)).to_be_visible()
     first = page.locator(".st-key-detail_wall .item").first
     expect(first).to_contain_text("The Harvest")
     expect(first).to_contain_text("key points")
-
-
-def corners(page: Page, db: Path) -> list[tuple[float, float]]:
-    """Of the detail that two pictures share, where the viewer shows all of one in its middle."""
-    ((width, height),) = ask(db, "SELECT width, height FROM images WHERE path = ?", scholar.DETAIL)
-    box, scale = page.locator(".deep").bounding_box(), float(page.locator(".viewer").get_attribute("data-scale"))
-    left, top = box["x"] + (box["width"] - width * scale) / 2, box["y"] + (box["height"] - height * scale) / 2
-    x0, y0, x1, y1 = scholar.PART
-    return [(left + x * width * scale, top + y * height * scale) for x, y in ((x0, y0), (x1, y1))]
 
 
 def show_clusters(steps: Steps) -> None:
