@@ -37,9 +37,11 @@ ACCENTS = (
     "[data-testid=stButtonGroup] [data-selected=true], [data-testid=stSliderThumbValue] "
     "{color: color-mix(in srgb, var(--primary-color, #b05c39) 45%, CanvasText) !important}"
 )
-# Streamlit's question marks, switches and the crosses of chosen values are too small for a finger (WCAG 2.5.8).
+# Streamlit's question marks, switches and the crosses of chosen values are too small for a finger (WCAG 2.5.8); its
+# buttons are not, and those with a tooltip stay as high as the others.
 TARGETS = (
-    "[data-testid=stTooltipHoverTarget] button, [data-testid=stMultiSelect] button "
+    "[data-testid=stTooltipHoverTarget] button:not([data-testid=stButton] *, [data-testid=stDownloadButton] *, "
+    "[data-testid=stPopover] *, [data-testid=stFormSubmitButton] *), [data-testid=stMultiSelect] button "
     "{min-width: 24px; min-height: 24px} [data-testid=stCheckbox] label {min-height: 24px}"
 )
 # Streamlit marks no link that the Tab key has come to.

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from dashboard.compute.arrangements import years
 from dashboard.data import cache
 from dashboard.state import filter_bar
 from dashboard.state.url import Param
@@ -99,8 +100,14 @@ def arranged(images: pd.DataFrame, collection: str | None, order: str) -> pd.Dat
     if order == BY_FILE:
         ids = cache.remembered(partial(_by_file, collection), BY_FILE, collection)
         return images.loc[ids[np.isin(ids, images.index)]]
-    if order in cache.metadata_columns(collection):
-        by = cache.catalogue(collection).set_index("image_id")[order].reindex(images.index)
+    kinds = cache.metadata_columns(collection)
+    if order in kinds:
+        rows = cache.catalogue(collection).set_index("image_id").reindex(images.index)
+        if years.range_column(order, kinds) == order:  # "16th century" is no text between "1503" and "1650–1700"
+            first, last = (rows[f"{order}{end}"] for end in years.ENDS)
+            found = pd.DataFrame({"first": first.fillna(last), "last": last.fillna(first), "text": rows[order]})
+            return images.loc[found.sort_values(["first", "last", "text"], na_position="last").index]
+        by = rows[order]
     elif term := _terms(collection).get(order):
         by = -cache.term_scores(*term).set_index("image_id")["score"].reindex(images.index)
     else:

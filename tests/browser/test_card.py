@@ -51,12 +51,6 @@ def test_keys_turn_the_card_over_and_closing_it_leaves_its_picture_in_view(card)
     assert query(card)["image"] == "3"
 
 
-def test_a_note_is_written_on_the_card(card):
-    card.get_by_label("A note on the picture").fill("A chequered corner")
-    card.get_by_role("button", name="Save the note").click()
-    expect(card.get_by_role("dialog").get_by_text("A chequered corner")).to_be_visible()
-
-
 def test_back_from_the_next_picture_leads_to_the_part_that_was_in_view(small, open_page):  # noqa: F811
     page = open_page(f"{small[0]}/picture?image=2")
     scale_is(page, "scale > 0")

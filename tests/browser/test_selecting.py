@@ -13,7 +13,7 @@ from ingest import atlas
 from store import connection, read, selections, write
 from store.records import ImageRecord
 from tests.browser.conftest import address_of, idle, serve
-from tests.browser.picture_map import PictureMap, drawer
+from tests.browser.picture_map import PictureMap
 from tests.browser.test_dashboard import download, part, pieces, query
 from tests.pages import database
 
@@ -125,39 +125,6 @@ def test_files_of_a_selection_open(open_page, planted, show):
     idle(page)
     assert query(page)["sql_query"].startswith("SELECT * FROM catalogue")
     expect(pieces(page)).to_have_count(3)
-
-
-def test_the_published_map_works_from_a_file_without_a_network(open_page, browser, planted, show, tmp_path):
-    address = show(planted)
-    page = open_page(f"{address}/map?map_colour=artist")
-    lasso(page)
-    file = tmp_path / "map.html"
-    with drawer(page, "map_about"):
-        file.write_bytes(download(page, "Download the map as one HTML page"))
-    context = browser.new_context(offline=True)
-    alone, problems = context.new_page(), []
-    alone.on("pageerror", lambda error: problems.append(str(error)))
-    alone.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    asked = []
-    alone.on("request", lambda request: asked.append(request.url))
-    alone.goto(file.as_uri())
-    canvas = PictureMap(alone)
-    assert (canvas["drawn"], canvas["empty"], canvas["selected"]) == (6, 0, 3)
-    expect(alone.locator(".chosen li")).to_have_count(3)
-    expect(alone.locator(".legend")).to_contain_text("Katsushika Hokusai")
-    canvas.click(*POINTS[4], click_count=2)
-    expect(alone.locator("dialog")).to_be_visible()
-    expect(alone.locator("dialog dl")).to_contain_text("Mary Cassatt")
-    alone.keyboard.press("Escape")
-    alone.mouse.move(*canvas.place(*POINTS[5]))
-    alone.mouse.wheel(0, -300)
-    canvas.still()
-    assert canvas["zoom"] > 1.4
-    x, y = canvas.place(*POINTS[5])
-    alone.mouse.move(x + 4, y + 4)
-    expect(alone.locator(".card .title")).to_have_text("Mona Lisa")
-    context.close()
-    assert not problems and {url.split(":")[0] for url in asked} <= {"file", "data", "blob"}
 
 
 def test_a_large_gallery_has_few_elements_and_is_walked_by_the_keyboard(open_page, many, show):

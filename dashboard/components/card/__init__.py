@@ -54,7 +54,7 @@ def _card(more: Callable[[cache.ImageRow], None]) -> None:
     if image is None:
         st.info("This picture is not in the database any more.")
         return
-    image_id, run = image["image_id"], cache.current_run()
+    image_id, run, box = image["image_id"], cache.current_run(), picture.box_of(image)
     st.html(markup.heading(image["title"]))
     with st.container(horizontal=True, gap="medium"):
         method = url.remembered(layer.METHOD)
@@ -62,6 +62,7 @@ def _card(more: Callable[[cache.ImageRow], None]) -> None:
         navigation.link("picture", "Open the picture’s page", image_id, ":material/zoom_in:", **shown)
         navigation.link("attention", "Where does the network look?", image_id, ":material/visibility:")
         navigation.link("similar", "What looks alike?", image_id, ":material/image_search:")
+        regions.elsewhere(image_id, box)  # beside the others: what lies below the picture is out of sight
     more(image)
     about = run if run is not None and run.collection == image["collection"] else None
     above = st.container()
@@ -69,7 +70,7 @@ def _card(more: Callable[[cache.ImageRow], None]) -> None:
     with written:
         st.subheader("Notes", anchor=False)
         notes.show(image_id)
-        regions.show(image, picture.box_of(image), lambda shares: picture.go_to(image_id, shares))
+        regions.show(image, box, lambda shares: picture.go_to(image_id, shares))
         objects.show(image, lambda shares: picture.put_box(image_id, shares))
     with known:
         st.subheader("About the picture", anchor=False)

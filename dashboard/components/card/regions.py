@@ -7,12 +7,13 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.components import crop
 from dashboard.compute import words
 from dashboard.compute.rows import records
 from dashboard.data import cache
 from dashboard.data.cache import ImageRow
 from dashboard.drawing.text import sources
-from dashboard.state import busy
+from dashboard.state import busy, navigation
 from ingest.vision.geometry import Box
 from store.manifest import Place, as_picture, own_canvas
 
@@ -51,6 +52,13 @@ def form(image_id: int, box: Box, key: str = "region") -> None:
     with st.form(f"{key}_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Note", key=f"{key}_note", placeholder="what is to be seen here", width=220)
         st.form_submit_button("Save this region", key=f"{key}_keep", on_click=save, args=(image_id, box, key))
+
+
+def elsewhere(image_id: int, box: Box | None) -> None:
+    """The way to where else the part in the box occurs, once a run has patches to search in."""
+    if box is not None and cache.runs_with_patches():
+        icon = ":material/center_focus_strong:"
+        navigation.link("details", "Find this detail elsewhere", image_id, icon, crop=crop.words(box))
 
 
 def line(image: ImageRow, row: dict[str, Any], point_to: Callable[[Box], None]) -> None:

@@ -127,11 +127,15 @@ export class DeepZoom {
     viewport.applyConstraints();
   }
 
-  // One pixel of the picture on one of the screen.
+  // One pixel of the picture on one of the screen: on it, not between two, which would blur both.
   native() {
     const { viewport } = this.viewer;
     viewport.zoomTo(this.zoomOf(1));
     viewport.applyConstraints();
+    const half = viewport.getContainerSize().times(devicePixelRatio / 2);
+    const middle = viewport.getCenter();
+    const whole = (at, side) => (Math.round(at * this.picture.width - side) + side) / this.picture.width;
+    viewport.panTo(new this.osd.Point(whole(middle.x, half.x), whole(middle.y, half.y)));
   }
 
   // What OpenSeadragon calls the zoom at so many pixels of the screen for one of the picture.

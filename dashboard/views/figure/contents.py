@@ -101,7 +101,8 @@ def _tabs(found: Sequence[Column], edited: int) -> None:
     )
     full = count >= MOST_COLUMNS
     reason = f"A figure has at most {MOST_COLUMNS} columns." if full else None
-    with st.popover("Add", icon=":material/add:", disabled=full, help=reason):
+    # Another key for another number of columns: it closes when it has added some, which it would lie upon.
+    with st.popover("Add", icon=":material/add:", disabled=full, help=reason, key=f"figure_more_{count}"):
         room, one = MOST_COLUMNS - count, found[edited]
         _button_to_add("One more column", "figure_add", [one], edited)
         method = entry_of(one.method)

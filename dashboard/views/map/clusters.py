@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,11 +16,12 @@ from dashboard.data.layouts import CLUSTER
 from dashboard.drawing import tables
 from dashboard.drawing.colours import NAMED
 from dashboard.drawing.text import glossary
-from dashboard.selection.files import file_name
+from dashboard.selection.files import XLSX, file_name
 from dashboard.state.url import Param
 from store.counts import counted
 from store.errors import StoreError
 from store.records import RunRecord
+from store.workbooks import xlsx_of_frame
 
 LEVEL = "cluster_level"  # in the address
 _MESSAGE = "_cluster_message"
@@ -68,16 +70,26 @@ def drawer(run: RunRecord, projection_id: int) -> None:
     loose = int((found.of == 0).sum())
     st.caption(f"{counted(len(groups), 'cluster')}; {counted(loose, 'picture')} in none of them.")
     edit(projection_id, found.level, groups)
-    st.download_button(
-        "Clusters as CSV",
-        lambda: tables.safe_csv(table(run, projection_id, found.level)),
-        file_name(f"clusters-{run.collection}-{found.level}") + ".csv",
-        "text/csv",
-        key="clusters_csv",
-        on_click="ignore",
-        icon=":material/download:",
-        help="Each picture of the map with the number and the name of its cluster.",
-    )
+    with st.container(horizontal=True):
+        for label, ending, mime, write in (
+            ("Clusters for Excel (XLSX)", "xlsx", XLSX, xlsx_of_frame),
+            ("Clusters as CSV", "csv", "text/csv", tables.safe_csv),
+        ):
+            st.download_button(
+                label,
+                partial(download, write, run, projection_id, found.level),
+                file_name(f"clusters-{run.collection}-{found.level}") + f".{ending}",
+                mime,
+                key=f"clusters_{ending}",
+                on_click="ignore",
+                icon=":material/download:",
+                help="Each picture of the map with the number and the name of its cluster, and what is known of it.",
+            )
+
+
+def download(write: Callable[[pd.DataFrame], bytes], run: RunRecord, projection_id: int, level: int) -> bytes:
+    """The clusters as a file, made when it is asked for."""
+    return write(table(run, projection_id, level))
 
 
 def edit(projection_id: int, level: int, groups: Sequence[Group]) -> None:
@@ -150,14 +162,16 @@ def names_of(projection_id: int, ids: np.ndarray) -> pd.Series:
 
 
 def table(run: RunRecord, projection_id: int, level: int) -> pd.DataFrame:
-    """image_id, path, cluster (empty for none), name of the pictures of a map."""
+    """image_id, path, cluster (empty for none), name of the pictures of a map, and what the catalogue has of them."""
     found, names = cache.clusters(projection_id, level), cache.cluster_names(projection_id, level)
     assert found is not None
     paths = cache.images(run.collection)["path"]
     numbers = pd.array([number or None for number in found.of.tolist()], dtype="Int64")
     named = [names.get(number, "") for number in found.of.tolist()]
     path = paths.reindex(found.ids).to_numpy()
-    return pd.DataFrame({"image_id": found.ids, "path": path, "cluster": numbers, "name": named})
+    clusters = pd.DataFrame({"image_id": found.ids, "path": path, "cluster": numbers, "name": named})
+    known = cache.catalogue(run.collection).drop(columns=["collection", "path"])
+    return clusters.merge(known, "left", "image_id", suffixes=("", "_in_table"))
 
 
 def _key(projection_id: int) -> str:

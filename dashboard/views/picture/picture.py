@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import components
-from dashboard.components import card, crop
+from dashboard.components import card
 from dashboard.components.card import corrections, notes, objects, picture, regions
 from dashboard.data import cache, iiif
 from dashboard.drawing import markup
@@ -54,9 +54,7 @@ def written(image: cache.ImageRow) -> None:
     box = picture.box_of(image)
     if box is None and cache.regions([image_id]).empty:
         st.caption("Press r, or the last button above the picture, and draw a box: it can be saved with a note.")
-    if box is not None and cache.runs_with_patches():
-        icon = ":material/center_focus_strong:"
-        navigation.link("details", "Find this detail elsewhere", image_id, icon, crop=crop.words(box))
+    regions.elsewhere(image_id, box)
     regions.show(image, box, lambda shares: picture.go_to(image_id, shares), titled=False)
     objects.show(image, lambda shares: picture.put_box(image_id, shares))
     st.subheader("Tags", anchor=False)
