@@ -61,7 +61,7 @@ def gallery(
     marked, here = selected.ids(), np.unique([int(item["image_id"]) for item in items])
     inside = np.isin(marked, here)
     by_parts = any("item_id" in item for item in items)
-    what = pictures.Offered(offered(own), marked[inside], int((~inside).sum()), _applied(key))
+    what = pictures.Offered(offered(own), marked[inside], int((~inside).sum()), applied(key))
     pictures.wall(items, key, what, partial(_done, key, by_parts), size, shown)
     return _own(key)
 
@@ -71,7 +71,7 @@ def wall_of(ids: np.ndarray, key: str, thumb: str, about: str, size: int, shown:
     is selected."""
     marked = selected.ids()
     inside = np.isin(marked, ids)
-    what = pictures.Offered(offered(), () if chosen else marked[inside], int((~inside).sum()), _applied(key))
+    what = pictures.Offered(offered(), () if chosen else marked[inside], int((~inside).sum()), applied(key))
     wall.wall(ids, key, thumb, about, what, partial(_done, key, False), size, shown, chosen)
 
 
@@ -132,24 +132,28 @@ def _done(key: str, by_parts: bool) -> None:
 
 
 def handle(key: str, event: Mapping[str, Any], by_parts: bool = False) -> None:
-    """Does what a gallery sends and has not been done yet. The browser sends all that it has no answer to."""
-    client, done = str(event.get("client", "")), event.get("done") or []
-    applied = st.session_state.setdefault(_APPLIED, {})
-    last = applied[key][1] if key in applied and applied[key][0] == client else 0
-    for number, act, what, *item in done:
-        if number <= last:
-            continue
-        last = number
+    """Does what a gallery sends and has not been done yet."""
+    for act, what, *item in fresh(key, event):
         if act in ("only", "add", "drop"):
             choose(act, what)
         elif any(act == one.key for one in ACTIONS) and not (act == "open" and by_parts):
             perform(act, int(what))
         else:
             st.session_state.setdefault(_OWN, {})[key] = Done(act, int(what), int(item[0]) if item else int(what))
-    applied[key] = (client, last)
 
 
-def _applied(key: str) -> tuple[str, int] | None:
+def fresh(key: str, event: Mapping[str, Any]) -> list[list[Any]]:
+    """Of what a gallery sends, [act, what, ...], that which has not been done yet; from now on it counts as done. The
+    browser sends all that it has no answer to."""
+    client, done = str(event.get("client", "")), event.get("done") or []
+    known = st.session_state.setdefault(_APPLIED, {})
+    last = known[key][1] if key in known and known[key][0] == client else 0
+    known[key] = (client, max([last, *(number for number, *_ in done)]))
+    return [what for number, *what in done if number > last]
+
+
+def applied(key: str) -> tuple[str, int] | None:
+    """What of a gallery has been done, as `pictures.Offered` takes it."""
     return st.session_state.get(_APPLIED, {}).get(key)
 
 

@@ -15,7 +15,7 @@ from dashboard.drawing.text import inputs
 from dashboard.selection import actions
 from dashboard.state import controls, filters, navigation, ordering
 from dashboard.state.busy import jobs
-from dashboard.views.overview import readings
+from dashboard.views.overview import readings, removed
 from ingest.vision.described import one_line, usual_patches
 from store.counts import counted
 from store.records import RunRecord
@@ -78,6 +78,10 @@ def wall(collections: pd.DataFrame) -> None:
             collection = names[0]
         typed = controls.text_input("Filter", key=ordering.WORDS, placeholder="words in title or metadata", width=280)
         order = controls.selectbox("Order", ordering.orders(collection), key=ordering.ORDER, width=200)
+        gone = removed.choose(collection)
+    if gone is not None:
+        removed.show(gone)
+        return
     images = ordering.arranged(ordering.holding(cache.images(collection), typed), collection, order)
     if images.empty:
         st.info("No picture has these words." if typed else "No picture has been read into this collection yet.")
