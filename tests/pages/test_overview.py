@@ -131,7 +131,7 @@ def test_what_was_removed_is_listed_and_put_back(db, open_page):
     at = open_page(removed="true")
     given = walls(at)["removed_wall"]
     assert {item["id"] for item in given["items"]} == {2, 3} and "wall" not in walls(at)
-    assert all(item["caption"].endswith(" by Ann") and f"/thumb/{item['id']}?" in item["src"] for item in given["items"])
+    assert all(item["caption"].endswith(", Ann") and f"/thumb/{item['id']}?" in item["src"] for item in given["items"])
     at.session_state["_removed_chosen"] = [3, 99]
     at.run()
     assert at.button(key="removed_back").label == "Put back the selected picture"

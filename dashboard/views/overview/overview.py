@@ -76,12 +76,15 @@ def wall(collections: pd.DataFrame) -> None:
             collection = controls.selectbox("Collection", names, here, key="wall_collection", follows=True, width=220)
         else:
             collection = names[0]
-        typed = controls.text_input("Filter", key=ordering.WORDS, placeholder="words in title or metadata", width=280)
-        order = controls.selectbox("Order", ordering.orders(collection), key=ordering.ORDER, width=200)
-        gone = removed.choose(collection)
+        fields, switch = (st.container(horizontal=True, width="content") for _ in range(2))
+        with switch:
+            gone = removed.choose(collection)
     if gone is not None:
         removed.show(gone)
         return
+    with fields:
+        typed = controls.text_input("Filter", key=ordering.WORDS, placeholder="words in title or metadata", width=280)
+        order = controls.selectbox("Order", ordering.orders(collection), key=ordering.ORDER, width=200)
     images = ordering.arranged(ordering.holding(cache.images(collection), typed), collection, order)
     if images.empty:
         st.info("No picture has these words." if typed else "No picture has been read into this collection yet.")

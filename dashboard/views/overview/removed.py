@@ -41,7 +41,7 @@ def show(gone: pd.DataFrame) -> None:
     ids = gone["image_id"].tolist()
     chosen = [each for each in st.session_state.get(_CHOSEN, []) if each in ids]
     st.markdown(
-        f"{pictures(len(gone))}, in no other page, search or view. All that is known of them stays, until somebody "
+        f"{pictures(len(gone))} with the day of their removal, in no other page, search or view. All that is known of them stays, until somebody "
         "types `python -m ingest prune`, which leaves the name and the thumbnail."
     )
     with st.container(horizontal=True):
@@ -62,8 +62,8 @@ def items(gone: pd.DataFrame) -> list[dict]:
         {
             "image_id": row["image_id"],
             "title": row["title"],
-            "caption": f"removed {row['removed_at']:%d %B %Y}" + (f" by {row['who']}" if row["who"] else ""),
-            "alt": f"{row['title']}, removed",
+            "caption": f"{row['removed_at']:%-d %b %Y}" + (f", {row['who']}" if row["who"] else ""),
+            "alt": f"{row['title']}, removed {row['removed_at']:%-d %B %Y}",
             "src": thumb_route(row["image_id"], row["sha256"][:12]),
         }
         for row in records(gone)
