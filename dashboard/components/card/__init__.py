@@ -69,7 +69,7 @@ def _card(more: Callable[[cache.ImageRow], None]) -> None:
     with written:
         st.subheader("Notes", anchor=False)
         notes.show(image_id)
-        regions.show(image, picture.box_of(image), lambda shares: picture.go_to(image_id, shares))
+        regions.show(image, picture.box_of(image), lambda shares: picture.go_to(image_id, shares), form_here=False)
         objects.show(image, lambda shares: picture.put_box(image_id, shares))
     with known:
         st.subheader("About the picture", anchor=False)

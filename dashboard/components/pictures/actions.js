@@ -25,10 +25,11 @@ class Hands {
   }
 
   // `actions`, the numbers `selected`, how many are selected `elsewhere`, what has been `applied` of what was sent, and
-  // functions: `send(event)`, `order()` with the numbers of all pictures, `walk(event)` for the other keys.
+  // functions: `send(event)`, `order()` with the numbers of all pictures, `walk(event)` for the other keys, and
+  // `acted(name, item, event)` where the page shows at once what was done.
   // Where all pictures are `chosen` anyway, a click alone takes none of them off.
-  update({ actions, selected, elsewhere, applied, chosen, send, order, walk }) {
-    Object.assign(this, { actions, chosen, send, order, walk });
+  update({ actions, selected, elsewhere, applied, chosen, send, order, walk, acted }) {
+    Object.assign(this, { actions, chosen, send, order, walk, acted });
     if (applied && applied[0] === this.client) this.waiting = this.waiting.filter(([number]) => number > applied[1]);
     if (!this.waiting.length) Object.assign(this, { selected: new Set(selected), elsewhere });
     this.paint();
@@ -90,16 +91,17 @@ class Hands {
     else {
       const action = actionOf(event.key, this.actions);
       if (!action) return this.walk?.(event);
-      this.act(action.key, item);
+      this.act(action.key, item, event);
     }
     event.preventDefault();
     event.stopPropagation(); // Streamlit has shortcuts of its own
   }
 
-  act(name, item) {
+  act(name, item, event) {
     const image = Number(item.dataset.image);
     if (name === "select") this.toggle(image);
     else this.queue([name, image, Number(item.dataset.id)]);
+    this.acted?.(name, item, event);
   }
 
   toggle(image) {

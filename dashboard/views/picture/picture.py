@@ -53,11 +53,11 @@ def written(image: cache.ImageRow) -> None:
     st.subheader("Regions", anchor=False)
     box = picture.box_of(image)
     if box is None and cache.regions([image_id]).empty:
-        st.caption("Press r, or the last button above the picture, and draw a box: it can be saved with a note.")
+        st.caption("Press r, or the last button above the picture, and draw boxes: each gets a note beside it; Enter saves it.")
     if box is not None and cache.runs_with_patches():
         icon = ":material/center_focus_strong:"
         navigation.link("details", "Find this detail elsewhere", image_id, icon, crop=crop.words(box))
-    regions.show(image, box, lambda shares: picture.go_to(image_id, shares), titled=False)
+    regions.show(image, box, lambda shares: picture.go_to(image_id, shares), titled=False, form_here=False)
     objects.show(image, lambda shares: picture.put_box(image_id, shares))
     st.subheader("Tags", anchor=False)
     ids = np.array([image_id], dtype=np.int64)
