@@ -3,6 +3,7 @@
 Started by dashboard/app.py, which serves the thumbnails; on its own it works but for them.
 """
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -181,7 +182,10 @@ def explain(error: errors.StoreError) -> None:
         return
     st.error(str(error))
     if isinstance(error, errors.DatabaseOlder):
-        st.code(f"python -m ingest migrate{work.database_option()}", language=None, wrap_lines=True)
+        command = (
+            f"python -m ingest migrate --db {shlex.quote(str(cache.db()))}"  # from any folder, as the sentence says
+        )
+        st.code(command, language=None, wrap_lines=True)
     if isinstance(error, errors.DatabaseLocked):
         st.markdown("While pictures are being read in, the file is busy for moments at a time.")
     st.button("Try again", key="again", type="primary")

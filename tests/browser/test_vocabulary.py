@@ -1,7 +1,6 @@
 """A vocabulary from a spreadsheet to marks: uploaded and scored on the page, its threshold moved, twenty marked by keys."""
 
 import re
-
 from pathlib import Path
 
 import pytest

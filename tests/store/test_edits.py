@@ -186,7 +186,10 @@ def test_many_pictures_are_tagged_and_untagged_in_one_edit(db):
 def test_no_view_but_the_list_of_the_removed_reads_a_picture_past_the_removals(db):
     with reading(db) as con:
         views = "SELECT view_name FROM duckdb_columns() JOIN duckdb_views() ON view_oid = table_oid "
-        named = {name for (name,) in con.sql(views + "WHERE column_name = 'image_id' AND NOT duckdb_views.internal").fetchall()}
+        named = {
+            name
+            for (name,) in con.sql(views + "WHERE column_name = 'image_id' AND NOT duckdb_views.internal").fetchall()
+        }
         # `corrected` is a part of others; `keywords` has no row before a table has lists.
         plans = {view: con.sql(f"EXPLAIN SELECT image_id FROM {view}").fetchall()[0][1] for view in named - PARTS}
     assert len(plans) > 25 and [view for view, plan in sorted(plans.items()) if "removal" not in plan] == []

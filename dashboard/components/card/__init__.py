@@ -57,10 +57,9 @@ def _card(more: Callable[[cache.ImageRow], None]) -> None:
     image_id, run = image["image_id"], cache.current_run()
     st.html(markup.heading(image["title"]))
     with st.container(horizontal=True, gap="medium"):
-        method = url.remembered(layer.METHOD)
-        shown = {} if method in (None, layer.NONE) else {layer.METHOD: str(method)}  # the page has the same map
-        navigation.link("picture", "Open the picture’s page", image_id, ":material/zoom_in:", **shown)
-        navigation.link("attention", "Where does the network look?", image_id, ":material/visibility:")
+        on_its_page, on_attention = layer.links()  # the same map
+        navigation.link("picture", "Open the picture’s page", image_id, ":material/zoom_in:", **on_its_page)
+        navigation.link("attention", "Where does the network look?", image_id, ":material/visibility:", **on_attention)
         navigation.link("similar", "What looks alike?", image_id, ":material/image_search:")
     more(image)
     about = run if run is not None and run.collection == image["collection"] else None

@@ -251,6 +251,7 @@ class Viewer {
 
   endBox(event) {
     const ends = [this.zoom.toPicture(...this.from), this.zoom.toPicture(...this.at(event))];
+    this.from = null;
     const [x, y] = [0, 1].map((axis) => ends.map((end) => Math.max(0, Math.min(1, end[axis]))).sort((a, b) => a - b));
     const tiny = LEAST * Math.min(1, 1 / this.zoom.scale());
     if (x[1] - x[0] < tiny || y[1] - y[0] < tiny) return this.draw(true);

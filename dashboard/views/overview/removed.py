@@ -47,7 +47,9 @@ def show(gone: pd.DataFrame) -> None:
     with st.container(horizontal=True):
         if chosen:
             one = f"Put back the {'selected picture' if len(chosen) == 1 else f'{len(chosen):,} selected'}"
-            st.button(one, key="removed_back", type="primary", icon=":material/undo:", on_click=put_back, args=(chosen,))
+            st.button(
+                one, key="removed_back", type="primary", icon=":material/undo:", on_click=put_back, args=(chosen,)
+            )
         if len(chosen) < len(gone):
             st.button("Put all back", key="removed_all_back", icon=":material/undo:", on_click=put_back, args=(ids,))
     offered = Offered([asdict(BACK), asdict(SELECT)], chosen, 0, actions.applied(KEY))
