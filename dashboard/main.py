@@ -182,9 +182,7 @@ def explain(error: errors.StoreError) -> None:
         return
     st.error(str(error))
     if isinstance(error, errors.DatabaseOlder):
-        command = (
-            f"python -m ingest migrate --db {shlex.quote(str(cache.db()))}"  # from any folder, as the sentence says
-        )
+        command = f"python -m ingest migrate --db {shlex.quote(str(cache.db()))}"  # as the sentence above
         st.code(command, language=None, wrap_lines=True)
     if isinstance(error, errors.DatabaseLocked):
         st.markdown("While pictures are being read in, the file is busy for moments at a time.")

@@ -27,7 +27,7 @@ def test_the_tour_comes_once_and_leaves_the_page_as_it_is(stranger, address):
     assert page.evaluate("document.activeElement === document.body")  # it takes no focus
     box = tour.bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["height"] < 844 / 3
-    page.get_by_label("Filter", exact=True).fill("wave")  # the page below answers meanwhile
+    page.get_by_label("Words", exact=True).fill("wave")  # the page below answers meanwhile
     page.keyboard.press("Enter")
     idle(page)
     assert "wall_filter=wave" in page.url

@@ -143,3 +143,16 @@ def test_what_was_removed_is_listed_and_put_back(db, open_page):
         assert not len(removals.removed(con)) and len(read.images(con)) == 6
     at.toggle(key="removed").set_value(False).run()
     assert len(walls(at)["wall"]["items"]) == 6 and "removed" not in {toggle.key for toggle in at.toggle}
+
+
+def test_the_wall_shows_what_the_filter_of_all_pages_leaves(db, open_page):
+    """And its charts, which are opened by a button, filter it."""
+    every = titles(open_page(run=1))
+    chosen = open_page(run=1, where="image_id < 3", charts="true")
+    assert 0 < len(titles(chosen)) < len(every) and set(titles(chosen)) < set(every)
+    assert any("the wall shows these alone" in each.value for each in [*chosen.markdown, *chosen.caption])
+    charts = [each.proto for each in chosen.get("bidi_component") if "charts_drawn" in each.proto.id]
+    assert charts and json.loads(charts[0].json)["charts"]
+    none = open_page(run=1, where="image_id < 0")
+    assert none.info[0].value.startswith("No picture fits this filter.")
+    assert not any(each.proto.id.endswith("-wall") for each in none.get("bidi_component"))

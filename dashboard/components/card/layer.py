@@ -43,8 +43,8 @@ def asked() -> bool:
 
 
 def links() -> tuple[dict[str, str], dict[str, str]]:
-    """What the address of the picture's page, and that of Attention, has to say so that they show the map that lies over
-    the picture; nothing where there is none."""
+    """What the address of the picture's page, and that of Attention, has to say so that they show the map that lies
+    over the picture; nothing where there is none."""
     method, layer, head = (url.remembered(key) for key in (METHOD, LAYER, HEAD))
     if method in (None, NONE):
         return {}, {}

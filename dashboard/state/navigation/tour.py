@@ -14,11 +14,13 @@ _LINK = '<button type="button" class="ba-tour-link">Tour of these pages</button>
 
 def link(visit: bool) -> None:
     """The link that shows it, for the sidebar's foot; on a `visit` of a page with pictures it comes by itself, once."""
+    st.html(markup(visit), unsafe_allow_javascript=True)
+
+
+def markup(visit: bool) -> str:
+    """The link as HTML, with its style and script."""
     now = "window.bilderatlasTour.visit();" if visit else ""
-    st.html(
-        f"<style>{_file('tour.css')}</style>{_LINK}<script>{_file('tour.js')}\n{now}</script>",
-        unsafe_allow_javascript=True,
-    )
+    return f"<style>{_file('tour.css')}</style>{_LINK}<script>{_file('tour.js')}\n{now}</script>"
 
 
 @cache

@@ -41,8 +41,8 @@ def show(gone: pd.DataFrame) -> None:
     ids = gone["image_id"].tolist()
     chosen = [each for each in st.session_state.get(_CHOSEN, []) if each in ids]
     st.markdown(
-        f"{pictures(len(gone))} with the day of their removal, in no other page, search or view. All that is known of them stays, until somebody "
-        "types `python -m ingest prune`, which leaves the name and the thumbnail."
+        f"{pictures(len(gone))} with the day of their removal, on no other page, in no search and no view. All that is "
+        "known of them stays, until somebody types `python -m ingest prune`, which leaves the name and the thumbnail."
     )
     with st.container(horizontal=True):
         if chosen:

@@ -53,9 +53,7 @@ def written(image: cache.ImageRow) -> None:
     st.subheader("Regions", anchor=False)
     box = picture.box_of(image)
     if box is None and cache.regions([image_id]).empty:
-        st.caption(
-            "Press r, or the last button above the picture, and draw boxes: each gets a note beside it; Enter saves it."
-        )
+        st.caption("Press r, or the last button above the picture, and draw boxes; Enter saves each with its note.")
     if box is not None and cache.runs_with_patches():
         icon = ":material/center_focus_strong:"
         navigation.link("details", "Find this detail elsewhere", image_id, icon, crop=crop.words(box))
