@@ -43,6 +43,8 @@ TARGETS = (
     "[data-testid=stTooltipHoverTarget] button, [data-testid=stMultiSelect] button "
     "{min-width: 24px; min-height: 24px} [data-testid=stCheckbox] label {min-height: 24px}"
 )
+# What is cut says so; sidebar.js has it whole on hover.
+CUT = "[data-testid=stSelectbox] input {text-overflow: ellipsis}"
 # Streamlit marks no link that the Tab key has come to.
 FOCUS = (
     "[data-testid=stPageLink] a:focus-visible, .ba-term:focus-visible "
@@ -58,7 +60,7 @@ STILL = (
 def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS} {TARGETS} {FOCUS} {STILL}</style>")
+    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS} {TARGETS} {CUT} {FOCUS} {STILL}</style>")
     page, meant = page_asked_for()
     with sharing.sharing(), url.bound(meant or page.url_path):
         show(page, meant)
