@@ -19,7 +19,9 @@ NAMES = "encodeRanges, decodeRanges, unpacked, LevelOfDetail, nearer, between, v
 def javascript(browser):
     """Evaluates an expression with the modules' functions and an argument at hand."""
     page = browser.new_page()
-    text = f"{canvas.script(('ranges', 'camera', 'level_of_detail', 'layout', 'ticks', 'overlay'))}\nexport {{ {NAMES} }};"
+    text = (
+        f"{canvas.script(('ranges', 'camera', 'level_of_detail', 'layout', 'ticks', 'overlay'))}\nexport {{ {NAMES} }};"
+    )
     address = f"data:text/javascript;base64,{base64.b64encode(text.encode()).decode()}"
 
     def evaluate(expression: str, given=None):
