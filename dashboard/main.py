@@ -3,6 +3,7 @@
 Started by dashboard/app.py, which serves the thumbnails; on its own it works but for them.
 """
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -44,6 +45,8 @@ TARGETS = (
     "[data-testid=stPopover] *, [data-testid=stFormSubmitButton] *), [data-testid=stMultiSelect] button "
     "{min-width: 24px; min-height: 24px} [data-testid=stCheckbox] label {min-height: 24px}"
 )
+# What is cut says so; sidebar.js has it whole on hover.
+CUT = "[data-testid=stSelectbox] input {text-overflow: ellipsis}"
 # Streamlit marks no link that the Tab key has come to.
 FOCUS = (
     "[data-testid=stPageLink] a:focus-visible, .ba-term:focus-visible "
@@ -59,7 +62,7 @@ STILL = (
 def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS} {TARGETS} {FOCUS} {STILL}</style>")
+    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS} {TARGETS} {CUT} {FOCUS} {STILL}</style>")
     page, meant = page_asked_for()
     with sharing.sharing(), url.bound(meant or page.url_path):
         show(page, meant)
@@ -183,7 +186,8 @@ def explain(error: errors.StoreError) -> None:
         return
     st.error(str(error))
     if isinstance(error, errors.DatabaseOlder):
-        st.code(f"python -m ingest migrate{work.database_option()}", language=None, wrap_lines=True)
+        command = f"python -m ingest migrate --db {shlex.quote(str(cache.db()))}"  # as the sentence above
+        st.code(command, language=None, wrap_lines=True)
     if isinstance(error, errors.DatabaseLocked):
         st.markdown("While pictures are being read in, the file is busy for moments at a time.")
     st.button("Try again", key="again", type="primary")

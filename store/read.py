@@ -42,19 +42,23 @@ def images(con: Connection, collection: str | None = None, ids: Iterable[int] | 
     """The columns of the view `images` but `added_at`, among them metadata as JSON text; and title: the first that is
     there of the metadata's title, name, caption, label, titel and titre, in any case, else the file's name without its
     ending."""
-    keys = fetch(con, "SELECT key FROM catalogue_column ORDER BY position")
-    named = sorted((TITLE_KEYS.index(key.lower()), key) for (key,) in keys if key.lower() in TITLE_KEYS)
-    titles = "".join(f"{text_at('metadata', key)}, " for _, key in named)
     return _table(
         con,
         f"""
-        SELECT * EXCLUDE (added_at) REPLACE (metadata::VARCHAR AS metadata),
-            coalesce({titles} nullif(parse_filename(path, true), ''), path) AS title
+        SELECT * EXCLUDE (added_at) REPLACE (metadata::VARCHAR AS metadata), {title(con)} AS title
         FROM images {_where(collection, ids)} ORDER BY image_id
         """,
         collection=collection,
         ids=ids,
     )
+
+
+def title(con: Connection) -> str:
+    """SQL for a picture's title, of its `metadata` and `path`."""
+    keys = fetch(con, "SELECT key FROM catalogue_column ORDER BY position")
+    named = sorted((TITLE_KEYS.index(key.lower()), key) for (key,) in keys if key.lower() in TITLE_KEYS)
+    titles = "".join(f"{text_at('metadata', key)}, " for _, key in named)
+    return f"coalesce({titles} nullif(parse_filename(path, true), ''), path)"
 
 
 def catalogue(

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 import duckdb
 import pyarrow as pa
 
-from store import rows
+from store import read, rows
 from store.errors import StoreError
+from store.present import DESCRIBED
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -33,9 +34,15 @@ def restore(con: Connection, ids: Iterable[int]) -> None:
 
 
 def removed(con: Connection, collection: str | None = None) -> pa.Table:
-    """image_id, path, removed_at of what was removed, the newest first."""
+    """image_id, collection, path, title, sha256, who ('' where it is not known), removed_at of what was removed, the
+    newest first."""
     where = "" if collection is None else "WHERE collection = $collection"
-    query = f"SELECT image_id, path, removed_at FROM removals {where} ORDER BY removed_at DESC, image_id"
+    query = f"""
+        SELECT image_id, collection, path, {read.title(con)} AS title, sha256, who, removed_at
+        FROM removals JOIN (SELECT image_id, metadata FROM {DESCRIBED}) USING (image_id)
+        JOIN (SELECT image_id, sha256 FROM image) USING (image_id)
+        {where} ORDER BY removed_at DESC, image_id
+    """
     return con.sql(query, params={} if collection is None else {"collection": collection}).to_arrow_table()
 
 

@@ -46,7 +46,7 @@ def marks(con: Connection, run_id: int, vocabulary: str, term: str) -> pa.Table:
     """image_id, correct, current (whether the picture still has the score that it was sampled by), by image_id."""
     query = f"""
         SELECT m.image_id, m.correct, coalesce(abs(l.score - m.score) < {SAME}, false) AS current
-        FROM term_mark m LEFT JOIN labels l USING (run_id, vocabulary, term, image_id)
+        FROM term_marks m LEFT JOIN labels l USING (run_id, vocabulary, term, image_id)
         WHERE m.run_id = $run AND m.vocabulary = $vocabulary AND m.term = $term ORDER BY m.image_id
     """
     return con.sql(query, params=rows.plain(_named(run_id, vocabulary, term))).to_arrow_table()

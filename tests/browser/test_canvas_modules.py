@@ -12,14 +12,16 @@ from dashboard.data.layouts import packed
 from store.atlas import Layout
 
 pytestmark = pytest.mark.browser
-NAMES = "encodeRanges, decodeRanges, unpacked, LevelOfDetail, nearer, between, viewOf, ticks"
+NAMES = "encodeRanges, decodeRanges, unpacked, LevelOfDetail, nearer, between, viewOf, ticks, freeSpan"
 
 
 @pytest.fixture(scope="module")
 def javascript(browser):
     """Evaluates an expression with the modules' functions and an argument at hand."""
     page = browser.new_page()
-    text = f"{canvas.script(('ranges', 'camera', 'level_of_detail', 'layout', 'ticks'))}\nexport {{ {NAMES} }};"
+    text = (
+        f"{canvas.script(('ranges', 'camera', 'level_of_detail', 'layout', 'ticks', 'overlay'))}\nexport {{ {NAMES} }};"
+    )
     address = f"data:text/javascript;base64,{base64.b64encode(text.encode()).decode()}"
 
     def evaluate(expression: str, given=None):
@@ -159,3 +161,11 @@ def test_dates_are_marked_by_years_months_or_days(javascript, low, high, texts):
 
 def test_an_axis_of_one_value_has_that_mark(javascript):
     assert marks(javascript, 1850, 1850, x=0) == [{"x": 500, "text": "1850"}]
+
+
+def test_a_name_takes_the_longest_part_of_its_line_that_nothing_covers(javascript):
+    boxes = [{"x0": 40, "x1": 60}, {"x0": 150, "x1": 300}]
+    assert javascript("return freeSpan(0, 200, given);", boxes) == [64, 146]
+    assert javascript("return freeSpan(0, 200, given);", []) == [0, 200]
+    start, end = javascript("return freeSpan(0, 200, given);", [{"x0": -10, "x1": 210}])
+    assert end - start <= 0

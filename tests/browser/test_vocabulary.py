@@ -1,5 +1,6 @@
 """A vocabulary from a spreadsheet to marks: uploaded and scored on the page, its threshold moved, twenty marked by keys."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -56,4 +57,10 @@ def test_a_table_is_scored_its_threshold_moved_and_twenty_are_marked(open_page, 
     idle(page)
     marks = "SELECT count(*), count(*) FILTER (correct) FROM term_marks WHERE term = 'boat'"
     assert ask(reader, marks) == [(20, 10)]
+    items.first.locator(".piece").click()  # selects, as everywhere, and marks nothing
+    expect(page.locator(".dock .count")).to_have_text("1")
+    items.first.get_by_role("button", name=re.compile("^Right")).click()
+    expect(items.first.locator("[data-act=right]")).to_have_attribute("aria-pressed", "true")
+    idle(page)
+    assert ask(reader, marks) == [(20, 11)]
     expect(page.get_by_text("% interval").first).to_be_visible()

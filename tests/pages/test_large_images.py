@@ -80,7 +80,8 @@ def test_the_threshold_leaves_the_better_patches_in_viewer_and_gallery(page):
     at = page()
     choose(at, "patch_least", 50)  # 0.25
     assert [each["rank"] for each in given(at)["patches"]] == [1, 2]
-    assert [each["id"] for each in walls(at)["selected_patches"]["items"]] == [1, 2]
+    items = walls(at)["selected_patches"]["items"]
+    assert [each["id"] for each in items] == [1, 2] and len({each["image"] for each in items}) == 1
     assert at.query_params["patch_least"] == "50" and "2 patches of 4 selected" in html_of(at)
     choose(at, "patch_least", 100)
     assert [each["rank"] for each in given(at)["patches"]] == [1]
@@ -94,7 +95,7 @@ def test_a_patch_that_is_chosen_is_marked_and_brought_into_view(page):
     at.session_state["_large_image_goal"] = (1, 3, 1)
     at.run()
     data = given(at)
-    assert data["rank"] == 3 and walls(at)["selected_patches"]["selected"] == 3
+    assert data["rank"] == 3 and walls(at)["selected_patches"]["shown"] == 3
     np.testing.assert_allclose(np.array(data["goal"]["box"]) * np.array([data["width"], data["height"]] * 2), BOXES[2])
     at.session_state["image"] = 2
     assert given(at.run())["goal"] is None

@@ -2,8 +2,9 @@
 
 import json
 
-from store import connection, tables, write
+from store import connection, read, removals, tables, write
 from tests.pages import database
+from tests.support.pages import walls
 
 
 def wall(at) -> dict:
@@ -121,6 +122,27 @@ def test_how_tables_were_read(db, open_page):
     assert not at.exception and "Tables" in [header.value for header in at.header]
     shown = "\n".join(each.value for each in at.markdown)
     assert "metadata\\.csv** describes" in shown and "line 3" in shown and "5 cells instead of 4" in shown
+
+
+def test_what_was_removed_is_listed_and_put_back(db, open_page):
+    assert "removed" not in {toggle.key for toggle in open_page().toggle}
+    with connection.writing(db) as con:
+        removals.remove(con, [2, 3], "Ann")
+    at = open_page(removed="true")
+    given = walls(at)["removed_wall"]
+    assert {item["id"] for item in given["items"]} == {2, 3} and "wall" not in walls(at)
+    assert all(item["caption"].endswith(", Ann") and f"/thumb/{item['id']}?" in item["src"] for item in given["items"])
+    at.session_state["_removed_chosen"] = [3, 99]
+    at.run()
+    assert at.button(key="removed_back").label == "Put back the selected picture"
+    at.button(key="removed_back").click().run()
+    assert {item["id"] for item in walls(at)["removed_wall"]["items"]} == {2}
+    assert walls(at)["dock"]["undo"] == "1 picture put back"
+    at.button(key="removed_all_back").click().run()
+    with connection.reading(db) as con:
+        assert not len(removals.removed(con)) and len(read.images(con)) == 6
+    at.toggle(key="removed").set_value(False).run()
+    assert len(walls(at)["wall"]["items"]) == 6 and "removed" not in {toggle.key for toggle in at.toggle}
 
 
 def test_the_wall_shows_what_the_filter_of_all_pages_leaves(db, open_page):

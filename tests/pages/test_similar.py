@@ -249,9 +249,9 @@ def test_a_link_opens_with_its_examples_and_unknown_ones_are_left_out(db, open_p
     assert wall.ids == ranked(vectors_of(1, 5).mean(0) - vectors_of(3)[0], {1, 3, 5})
 
 
-def test_an_example_is_taken_away_by_a_click_and_changes_sides_by_another_sign(db, open_page, wall):
+def test_an_example_is_taken_away_and_changes_sides_by_another_sign(db, open_page, wall):
     at = open_page("similar", image=1, like="4,5")
-    wall.answers["like_wall"] = 4
+    wall.answers["like_wall"] = done("away", 4)
     at.run()
     assert wall.ids_of("like_wall") == [5] and 4 in wall.ids
     wall.answers["neighbours"] = done("like", 4)

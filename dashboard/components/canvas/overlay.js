@@ -12,6 +12,7 @@ const MARGIN = 0.3; // of a cell, at the right of a block
 const ALONE = 160; // pixels that the name of the only block may take
 const LEGIBLE = 7; // pixels of a picture from which on its years are drawn
 const BETWEEN = 4; // pixels between labels
+const NAME_HIGH = 18; // pixels of the line of a block's name
 const NONE = { of: [], groups: [] };
 
 export class Overlay {
@@ -98,6 +99,7 @@ export class Overlay {
 
   placeBlocks(scene) {
     const alone = this.blocks.length === 1;
+    const above = this.blocks.length ? this.above() : [];
     for (const { element, count, x0, x1, y1 } of this.blocks) {
       const [left, top] = [toX(scene, x0), toY(scene, y1)];
       const room = (x1 - x0 + MARGIN) * scene.view.scale;
@@ -105,9 +107,13 @@ export class Overlay {
       element.hidden = wide < NARROW || left > scene.width || left + wide < 0 || top < 0 || top > scene.height + 20;
       if (element.hidden) continue;
       const shift = Math.max(0, Math.min(-left, wide - NARROW * 2)); // the name stays in view as long as its block does
-      element.style.maxWidth = `${wide - shift}px`;
-      count.hidden = wide < SCANT;
-      const x = alone ? Math.min(left, scene.width - element.offsetWidth - BETWEEN) : left + shift;
+      const line = above.filter(({ y0, y1 }) => y0 < top && y1 > top - NAME_HIGH);
+      const [from, to] = freeSpan(left + shift, left + wide, line);
+      element.hidden = to - from < NARROW;
+      if (element.hidden) continue;
+      element.style.maxWidth = `${to - from}px`;
+      count.hidden = to - from < SCANT;
+      const x = alone ? Math.min(from, scene.width - element.offsetWidth - BETWEEN) : from;
       element.style.transform = `translate(${x}px, calc(${top - 2}px - 100%))`;
     }
   }
@@ -262,6 +268,15 @@ function placeOf(label, scene, above, free, focused) {
     if (found) return found;
   }
   return focused ? preferred : undefined;
+}
+
+// The longest part of a line that none of these boxes covers.
+export function freeSpan(from, to, boxes) {
+  let spans = [[from, to]];
+  for (const { x0, x1 } of boxes) {
+    spans = spans.flatMap(([start, end]) => [[start, Math.min(end, x0 - BETWEEN)], [Math.max(start, x1 + BETWEEN), end]]);
+  }
+  return spans.reduce((best, span) => (span[1] - span[0] > best[1] - best[0] ? span : best), [from, from]);
 }
 
 function meet(one, other) {

@@ -57,10 +57,9 @@ def _card(more: Callable[[cache.ImageRow], None]) -> None:
     image_id, run, box = image["image_id"], cache.current_run(), picture.box_of(image)
     st.html(markup.heading(image["title"]))
     with st.container(horizontal=True, gap="medium"):
-        method = url.remembered(layer.METHOD)
-        shown = {} if method in (None, layer.NONE) else {layer.METHOD: str(method)}  # the page has the same map
-        navigation.link("picture", "Open the picture’s page", image_id, ":material/zoom_in:", **shown)
-        navigation.link("attention", "Where does the network look?", image_id, ":material/visibility:")
+        on_its_page, on_attention = layer.links()  # the same map
+        navigation.link("picture", "Open the picture’s page", image_id, ":material/zoom_in:", **on_its_page)
+        navigation.link("attention", "Where does the network look?", image_id, ":material/visibility:", **on_attention)
         navigation.link("similar", "What looks alike?", image_id, ":material/image_search:")
         regions.elsewhere(image_id, box)  # beside the others: what lies below the picture is out of sight
     more(image)
@@ -70,7 +69,7 @@ def _card(more: Callable[[cache.ImageRow], None]) -> None:
     with written:
         st.subheader("Notes", anchor=False)
         notes.show(image_id)
-        regions.show(image, box, lambda shares: picture.go_to(image_id, shares))
+        regions.show(image, box, lambda shares: picture.go_to(image_id, shares), form_here=False)
         objects.show(image, lambda shares: picture.put_box(image_id, shares))
     with known:
         st.subheader("About the picture", anchor=False)

@@ -25,7 +25,7 @@ from store.records import RunRecord
 
 NONE = "none"
 MEAN = "mean"
-METHOD = "picture_method"  # in the address
+METHOD, LAYER, HEAD = "picture_method", "picture_layer", "picture_head"  # in the address
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,20 @@ class Drawn:
 def asked() -> bool:
     """Whether `choose` may give a map: one was chosen, or stands in the address."""
     return url.remembered(METHOD) not in (None, NONE) or bool(url.words(METHOD))
+
+
+def links() -> tuple[dict[str, str], dict[str, str]]:
+    """What the address of the picture's page, and that of Attention, has to say so that they show the map that lies
+    over the picture; nothing where there is none."""
+    method, layer, head = (url.remembered(key) for key in (METHOD, LAYER, HEAD))
+    if method in (None, NONE):
+        return {}, {}
+    own = {METHOD: method, LAYER: layer, HEAD: head}
+    there = {"method": method, "layer": layer, **({"fuse": MEAN} if head in (None, MEAN) else {"head": head})}
+    if entry_of(method) is not None and not entry_of(method).per_head:
+        own, there = {METHOD: method, LAYER: layer}, {"method": method, "layer": layer}
+    own, there = ({key: str(value) for key, value in each.items() if value is not None} for each in (own, there))
+    return own, there
 
 
 def choose(run: RunRecord, image: cache.ImageRow) -> Drawn | None:
@@ -58,11 +72,11 @@ def choose(run: RunRecord, image: cache.ImageRow) -> Drawn | None:
         layers, heads = cache.map_levels(run.run_id, method)
         noun = depth_noun(method)
         last = len(layers) - 1
-        layer = controls.selectbox(noun, layers, last, key="picture_layer", follows=True, width=100)
+        layer = controls.selectbox(noun, layers, last, key=LAYER, follows=True, width=100)
         head = None
         if heads:
             options: list[Any] = [MEAN, *heads]
-            head = controls.selectbox("Head", options, key="picture_head", width=110)
+            head = controls.selectbox("Head", options, key=HEAD, width=110)
         opacity = controls.slider("Opacity", 0.0, 1.0, 0.6, 0.05, key="picture_opacity", width=180)
         smooth = widgets.smooth("picture_patches")
     return draw(run, image, method, layer, head, MapStyle(opacity=opacity, smooth=smooth))

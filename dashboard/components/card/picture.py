@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from dashboard.components.card import layer
+from dashboard.components.card import layer, regions
 from dashboard.components.card.regions import in_shares
 from dashboard.components.card.tiles import tiles_of
 from dashboard.components.card.viewer import Box, Goal, Region, Shown, viewer
@@ -66,6 +66,7 @@ def _viewer(
         cache.library_route(),
         turned=turned,
         drawn=lambda box: put_box(image_id, box),
+        saved=lambda box, note: save(image_id, box, note),
     )
 
 
@@ -85,8 +86,14 @@ def box_of(image: cache.ImageRow) -> Box | None:
     return None if any(np.allclose(box, region.box, atol=1e-9) for region in saved_regions(image)) else box
 
 
-def put_box(image_id: int, box: Box) -> None:
-    """Draw a region on this picture."""
+def save(image_id: int, box: Box, note: str) -> None:
+    """Save a region that was drawn on this picture."""
+    put_box(image_id, box)  # in view until it is saved
+    regions.add(image_id, box, note)
+
+
+def put_box(image_id: int, box: Box | None) -> None:
+    """Draw a region on this picture, or none."""
     st.session_state[_BOX] = (image_id, box)
 
 

@@ -18,13 +18,16 @@ from ingest.vision.geometry import Box
 from store.manifest import Place, as_picture, own_canvas
 
 
-def show(image: ImageRow, box: Box | None, point_to: Callable[[Box], None], titled: bool = True) -> None:
+def show(
+    image: ImageRow, box: Box | None, point_to: Callable[[Box], None], titled: bool = True, form_here: bool = True
+) -> None:
     """What can be done with the box drawn on an image (a row of `cache.images`), and the regions saved of it, `titled`
-    or not; `point_to` shows where one of these is."""
+    or not; `point_to` shows where one of these is. Without `form_here` the box is saved where it was drawn."""
     busy.explain("region")
     if box is not None:
         point(image, box)
-        form(image["image_id"], box)
+        if form_here:
+            form(image["image_id"], box)
     saved = cache.regions([image["image_id"]])
     if saved.empty:
         return
@@ -97,9 +100,16 @@ def in_shares(image: ImageRow, box: Box) -> Box:
 def save(image_id: int, box: Box, key: str = "region") -> None:
     """Callback of the form."""
     state = st.session_state
-    if busy.attempt("region", cache.save_region, image_id, box, state[f"{key}_note"] or ""):
+    if add(image_id, box, state[f"{key}_note"] or ""):
         state[f"{key}_note"] = ""
-        st.toast("Saved.")
+
+
+def add(image_id: int, box: Box, note: str) -> bool:
+    """Save a region, in a callback; False if it could not be saved, and `show` says why."""
+    if not busy.attempt("region", cache.save_region, image_id, box, note):
+        return False
+    st.toast("Saved.")
+    return True
 
 
 def delete(region_id: int) -> None:

@@ -43,7 +43,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 class Viewer {
   constructor(root) {
     Object.assign(this, { root, data: null, zoom: null, shown: "", saving: 0, from: null, asked: [] });
-    for (const name of ["stage", "deep", "cover", "drawn", "tools", "place", "said"]) this[name] = root.querySelector(`.${name}`);
+    for (const name of ["stage", "deep", "cover", "drawn", "tools", "place", "said", "form"]) this[name] = root.querySelector(`.${name}`);
     this.tools.replaceChildren(...TOOLS.map(([name, title]) => button(name, title, () => this.press(name))));
     this.listen = (event) => this.onKey(event);
     this.dialog = root.getRootNode().host?.closest("[role=dialog]");
@@ -55,6 +55,9 @@ class Viewer {
     this.cover.onpointermove = (event) => this.from && this.stretch(event);
     this.cover.onpointerup = (event) => this.from && this.endBox(event);
     this.cover.onpointercancel = () => this.draw(false);
+    this.note = this.form.querySelector("input");
+    this.form.onsubmit = (event) => this.saveBox(event);
+    this.form.querySelector("[type=button]").onclick = () => this.dropBox();
   }
 
   close() {
@@ -91,6 +94,7 @@ class Viewer {
       if (first) this.went = data.goal?.turn; // of an earlier visit
       if (first && this.dialog) this.stage.focus({ preventScroll: true }); // the keys are the picture's at once
       this.draw(false);
+      this.closeForm();
       this.zoom.open(data, first || visiting ? this.linked() : null);
     } else if (visiting) this.zoom.see(this.linked());
     if (visiting) this.visiting = false;
@@ -140,6 +144,13 @@ class Viewer {
   }
 
   onKey(event) {
+    if (event.composedPath()[0] === this.note) {
+      if (event.key !== "Escape") return;
+      this.dropBox();
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
     if (!isForViewer(event, this.stage, this.dialog)) return;
     if (!this.cover.hidden && event.key === "Escape") this.draw(false);
     else if (!this.cover.hidden && event.key === "Enter") this.takeBox(this.zoom.part() ?? [0, 0, 1, 1]);
@@ -194,6 +205,8 @@ class Viewer {
     const told = JSON.stringify([this.shown, this.data.regions, this.data.box]);
     if (this.boxes === told) return;
     this.boxes = told;
+    if (!this.from) this.drawn.hidden = true; // it lies on the picture now
+    if (this.sent && !this.data.box) this.closeForm(); // it is saved
     for (const name of [...this.zoom.layers.keys()]) if (name !== "map") this.zoom.lay(name, null);
     const all = this.data.regions.map(({ box, note }) => [box, note, "region"]);
     if (this.data.box) all.push([this.data.box, "", "region now"]);
@@ -203,6 +216,7 @@ class Viewer {
       element.append(document.createElement("span"));
       element.firstChild.textContent = note; // somebody's words: never HTML
       this.zoom.lay(`region ${place}`, element, box);
+      if (kind === "region now" && this.form.hidden) requestAnimationFrame(() => this.ask(element)); // an object's, say
     }
   }
 
@@ -213,7 +227,7 @@ class Viewer {
     this.drawn.hidden = true;
     this.from = null;
     this.tool("region").setAttribute("aria-pressed", String(on));
-    this.say(on ? "Draw a box on the picture. Enter takes the part in view, Escape stops." : this.data.sentence);
+    this.say(on ? "Draw boxes on the picture, one after the other. Enter takes the part in view, Escape stops." : this.data.sentence);
   }
 
   at(event) {
@@ -237,15 +251,59 @@ class Viewer {
 
   endBox(event) {
     const ends = [this.zoom.toPicture(...this.from), this.zoom.toPicture(...this.at(event))];
+    this.from = null;
     const [x, y] = [0, 1].map((axis) => ends.map((end) => Math.max(0, Math.min(1, end[axis]))).sort((a, b) => a - b));
     const tiny = LEAST * Math.min(1, 1 / this.zoom.scale());
     if (x[1] - x[0] < tiny || y[1] - y[0] < tiny) return this.draw(true);
     this.takeBox([x[0], y[0], x[1], y[1]]);
   }
 
+  // The box waits for its note beside it; the next one can be drawn at once.
   takeBox(box) {
-    this.draw(false);
+    this.box = box;
+    this.sent = false;
     this.trigger("drawn", box);
+    this.openForm(this.drawn.hidden ? this.cover : this.drawn);
+    this.note.focus({ preventScroll: true });
+  }
+
+  ask(element) {
+    if (!this.data.box || !this.form.hidden) return;
+    Object.assign(this, { box: this.data.box, sent: false });
+    this.openForm(element);
+  }
+
+  // Below what marks the box, or else above it.
+  openForm(mark) {
+    this.form.hidden = false;
+    const [stage, edges] = [this.stage.getBoundingClientRect(), mark.getBoundingClientRect()];
+    const { width, height } = this.form.getBoundingClientRect();
+    const [left, below] = [edges.left - stage.left, edges.bottom - stage.top + 8];
+    const above = Math.min(edges.top - stage.top, stage.height) - height - 8;
+    this.form.style.left = `${Math.max(8, Math.min(left, stage.width - width - 10))}px`;
+    this.form.style.top = `${below + height + 8 <= stage.height ? Math.max(8, below) : Math.max(8, above)}px`;
+  }
+
+  saveBox(event) {
+    event.preventDefault();
+    if (this.sent) return;
+    this.sent = true;
+    this.trigger("saved", { box: this.box, note: this.note.value });
+  }
+
+  dropBox() {
+    this.closeForm();
+    this.drawn.hidden = true;
+    this.trigger("drawn", []);
+  }
+
+  closeForm() {
+    if (this.form.hidden) return;
+    const wasIn = this.form.contains(this.root.getRootNode().activeElement);
+    this.form.hidden = true;
+    this.note.value = "";
+    this.sent = false;
+    if (wasIn) this.stage.focus({ preventScroll: true });
   }
 
   // ---- the address ---------------------------------------------------------------------------------------------------

@@ -65,10 +65,17 @@ class Shown:
     addressed: bool = True
 
 
-def viewer(shown: Shown, library: str, turned: Callable[[int], None], drawn: Callable[[Box], None]) -> None:
+def viewer(
+    shown: Shown,
+    library: str,
+    turned: Callable[[int], None],
+    drawn: Callable[[Box | None], None],
+    saved: Callable[[Box, str], None],
+) -> None:
     """The viewer; `library` is the address of OpenSeadragon. By wheel, touch and keys: the arrows go to other pictures,
-    + − 0 zoom, 1 shows the scan's own pixels, f fills the screen, r draws a region. Before the next run `turned` is
-    called with the image to go to, `drawn` with the region that was drawn."""
+    + − 0 zoom, 1 shows the scan's own pixels, f fills the screen, r draws regions, each with a field for a note beside
+    it. Before the next run `turned` is called with the image to go to, `drawn` with the region that was drawn, None if
+    it was given up, and `saved` with the region and its note."""
     width, height = shown.tiles.size
     data = {
         "library": library,
@@ -93,7 +100,8 @@ def viewer(shown: Shown, library: str, turned: Callable[[int], None], drawn: Cal
         key=KEY,
         data=data,
         on_turned_change=lambda: _told("turned", lambda number: turned(int(number))),
-        on_drawn_change=lambda: _told("drawn", lambda box: drawn(_box(box))),
+        on_drawn_change=lambda: _told("drawn", lambda box: drawn(_box(box) if box else None)),
+        on_saved_change=lambda: _told("saved", lambda what: saved(_box(what["box"]), str(what["note"]))),
         height="content",
     )
 

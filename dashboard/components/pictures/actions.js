@@ -2,6 +2,8 @@
 // says (dashboard/selection/actions): [{key, title, keys, sign, group}].
 
 const handsOn = new WeakMap(); // the wall's element -> Hands
+const REST_MS = 550; // milliseconds that a finger rests on a picture for its menu; Android says so itself, a little sooner
+const REST_PIXELS = 10; // pixels that it may move meanwhile
 
 // A wall's hands. Each picture is an `.item` with the data `image`, its number, and a button `.piece`.
 export function handsOf(root) {
@@ -17,13 +19,17 @@ class Hands {
     root.ondblclick = (event) => event.target.closest(".piece") && this.act("open", event.target.closest(".item"));
     root.oncontextmenu = (event) => this.ask(event);
     root.onkeydown = (event) => this.press(event);
+    root.onpointerdown = (event) => this.touch(event);
+    root.onpointermove = (event) => Math.hypot(event.clientX - this.at?.[0], event.clientY - this.at?.[1]) > REST_PIXELS && clearTimeout(this.resting);
+    root.onpointerup = root.onpointercancel = () => clearTimeout(this.resting);
   }
 
   // `actions`, the numbers `selected`, how many are selected `elsewhere`, what has been `applied` of what was sent, and
-  // functions: `send(event)`, `order()` with the numbers of all pictures, `walk(event)` for the other keys.
+  // functions: `send(event)`, `order()` with the numbers of all pictures, `walk(event)` for the other keys, and
+  // `acted(name, item, event)` where the page shows at once what was done.
   // Where all pictures are `chosen` anyway, a click alone takes none of them off.
-  update({ actions, selected, elsewhere, applied, chosen, send, order, walk }) {
-    Object.assign(this, { actions, chosen, send, order, walk });
+  update({ actions, selected, elsewhere, applied, chosen, send, order, walk, acted }) {
+    Object.assign(this, { actions, chosen, send, order, walk, acted });
     if (applied && applied[0] === this.client) this.waiting = this.waiting.filter(([number]) => number > applied[1]);
     if (!this.waiting.length) Object.assign(this, { selected: new Set(selected), elsewhere });
     this.paint();
@@ -40,7 +46,22 @@ class Hands {
     item.querySelector("[data-act=select]")?.setAttribute("aria-pressed", String(chosen));
   }
 
+  // A finger has neither Ctrl nor a right button: a tap adds to the selection or takes off, resting opens the menu.
+  touch(event) {
+    clearTimeout(this.resting);
+    const item = event.target.closest(".item");
+    Object.assign(this, { byTouch: event.pointerType === "touch", rested: false, at: [event.clientX, event.clientY] });
+    if (this.byTouch && item) this.resting = setTimeout(() => this.rest(item, ...this.at), REST_MS);
+  }
+
+  rest(item, x, y) {
+    clearTimeout(this.resting);
+    this.rested = true;
+    this.menu(item, x, y);
+  }
+
   click(event) {
+    if (this.rested) return void (this.rested = false); // the finger that opened the menu leaves
     const [button, item] = [event.target.closest("button"), event.target.closest(".item")];
     if (!button || !item) return;
     const image = Number(item.dataset.image);
@@ -50,7 +71,7 @@ class Hands {
     } else if (button.dataset.act) this.act(button.dataset.act, item);
     else if (event.detail > 1) return; // the second half of a double click
     else if (event.shiftKey) this.select("add", this.between(image));
-    else if (event.ctrlKey || event.metaKey) this.toggle(image);
+    else if (event.ctrlKey || event.metaKey || (this.byTouch && !this.chosen)) this.toggle(image);
     else if (!this.chosen) this.select("only", [image]);
     if (!event.shiftKey) this.anchor = image;
   }
@@ -70,16 +91,17 @@ class Hands {
     else {
       const action = actionOf(event.key, this.actions);
       if (!action) return this.walk?.(event);
-      this.act(action.key, item);
+      this.act(action.key, item, event);
     }
     event.preventDefault();
     event.stopPropagation(); // Streamlit has shortcuts of its own
   }
 
-  act(name, item) {
+  act(name, item, event) {
     const image = Number(item.dataset.image);
     if (name === "select") this.toggle(image);
     else this.queue([name, image, Number(item.dataset.id)]);
+    this.acted?.(name, item, event);
   }
 
   toggle(image) {
@@ -111,7 +133,8 @@ class Hands {
     const item = event.target.closest(".item");
     if (!item) return;
     event.preventDefault();
-    this.menu(item, event.clientX, event.clientY);
+    if (!this.byTouch) this.menu(item, event.clientX, event.clientY);
+    else if (!this.rested) this.rest(item, event.clientX, event.clientY);
   }
 
   menuAt(item) {
@@ -124,7 +147,7 @@ class Hands {
     const many = this.selected.has(image) ? this.selected.size + this.elsewhere : 1;
     const title = many > 1 ? `${many.toLocaleString("en")} selected pictures` : item.querySelector(".title")?.textContent;
     const select = this.selected.has(image) ? "Take off the selection" : null;
-    openMenu(this.root, renamed(this.actions, { select }), title || "Picture", x, y, (name) => this.act(name, item), () => item.querySelector(".piece").focus());
+    openMenu(this.root, renamed(this.actions, { select }), title || "Picture", x, y, (name) => this.act(name, item), () => item.querySelector(".piece").focus(), this.rested);
   }
 }
 
@@ -138,14 +161,16 @@ export function actionOf(key, actions) {
 }
 
 // A menu at a place of the window. `act(name)` hears what was chosen, `back()` takes the focus when it is closed by key.
-export function openMenu(root, actions, title, x, y, act, back) {
+// A browser closes it where a finger is lifted beside it, also the one that is `resting` there since before it was open.
+export function openMenu(root, actions, title, x, y, act, back, resting = false) {
   const host = root.parentNode;
   host.querySelector(".picture-menu")?.remove();
   const menu = document.createElement("div");
   menu.className = "picture-menu";
   menu.setAttribute("role", "menu");
   menu.setAttribute("aria-label", title);
-  menu.popover = "auto"; // above all else, dialogs too, and closed by a click elsewhere
+  menu.popover = resting ? "manual" : "auto"; // above all else, dialogs too, and closed by a click elsewhere
+  if (resting) closeByTouch(menu);
   const head = document.createElement("div");
   head.className = "menu-title";
   head.textContent = title;
@@ -175,7 +200,11 @@ export function openMenu(root, actions, title, x, y, act, back) {
     menu.remove();
     act(entry.dataset.act);
   };
-  menu.onclick = (event) => event.target.closest(".menu-entry") && choose(event.target.closest(".menu-entry"));
+  menu.onpointerdown = () => (resting = false); // before that, what is lifted is the finger that opened the menu
+  menu.onclick = (event) => {
+    const entry = event.target.closest(".menu-entry");
+    if (entry && !(resting && event.detail)) choose(entry);
+  };
   menu.oncontextmenu = (event) => event.preventDefault();
   menu.ontoggle = (event) => event.newState === "closed" && menu.remove();
   menu.onkeydown = (event) => {
@@ -194,6 +223,15 @@ export function openMenu(root, actions, title, x, y, act, back) {
     }
     event.preventDefault();
   };
+}
+
+function closeByTouch(menu) {
+  const close = (event) => {
+    if (event.composedPath().includes(menu)) return;
+    document.removeEventListener("pointerdown", close, true);
+    menu.remove();
+  };
+  document.addEventListener("pointerdown", close, true);
 }
 
 function keyName(key) {

@@ -60,10 +60,21 @@ def show(metadata: Mapping[str, Any]) -> None:
 
 
 def facts(metadata: Mapping[str, Any]) -> dict[str, str]:
-    """What is said about the picture, without what only machines read."""
-    return {
+    """What is said about the picture, without what only machines read; the years beside a date in one line, or not at
+    all where the date says no less."""
+    known = {
         key: str(value) for key, value in metadata.items() if value not in (None, "") and not key.startswith("iiif_")
     }
+    for first in [key for key in known if key.endswith("_from")]:
+        name, last = first.removesuffix("_from"), f"{first.removesuffix('_from')}_to"
+        if last in known:
+            low, high = known.pop(first), known.pop(last)
+            years = low if low == high else f"{low} – {high}"
+            if name not in known:
+                known[name] = years
+            elif low != high or low not in known[name]:
+                known[f"{name}, in years"] = years
+    return known
 
 
 def facts_of(image: Mapping[str, Any]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from dashboard.selection.actions.action import Action, Done
 from dashboard.selection.maps import figures
 from dashboard.state import navigation
 
-_APPLIED, _OWN = "_actions_applied", "_actions_own"  # in the session: by gallery, what was done there last
+_APPLIED, _OWN = "_actions_applied", "_actions_own"  # in the session: by gallery, what was done there
 MOST_EXAMPLES = 12  # pictures of a selection that are searched with
 
 
@@ -58,12 +58,17 @@ def gallery(
     """A gallery of pictures with all that can be done with them, and the page's `own`; returns what was done of these,
     or that an item was opened which is a part of a picture. `items` as `cache.items` makes them, those of parts with
     `item_id`; the one with the number `shown` is marked."""
+    by_parts = any("item_id" in item for item in items)
+    pictures.wall(items, key, of_items(items, key, own), partial(on_done, key, by_parts), size, shown)
+    own_done = done_here(key)
+    return own_done[-1] if own_done else None
+
+
+def of_items(items: Sequence[Mapping[str, Any]], key: str, own: Sequence[Action] = ()) -> pictures.Offered:
+    """What a gallery of these items offers."""
     marked, here = selected.ids(), np.unique([int(item["image_id"]) for item in items])
     inside = np.isin(marked, here)
-    by_parts = any("item_id" in item for item in items)
-    what = pictures.Offered(offered(own), marked[inside], int((~inside).sum()), _applied(key))
-    pictures.wall(items, key, what, partial(_done, key, by_parts), size, shown)
-    return _own(key)
+    return pictures.Offered(offered(own), marked[inside], int((~inside).sum()), applied(key))
 
 
 def wall_of(ids: np.ndarray, key: str, thumb: str, about: str, size: int, shown: int | None, chosen: bool) -> None:
@@ -71,8 +76,8 @@ def wall_of(ids: np.ndarray, key: str, thumb: str, about: str, size: int, shown:
     is selected."""
     marked = selected.ids()
     inside = np.isin(marked, ids)
-    what = pictures.Offered(offered(), () if chosen else marked[inside], int((~inside).sum()), _applied(key))
-    wall.wall(ids, key, thumb, about, what, partial(_done, key, False), size, shown, chosen)
+    what = pictures.Offered(offered(), () if chosen else marked[inside], int((~inside).sum()), applied(key))
+    wall.wall(ids, key, thumb, about, what, partial(on_done, key), size, shown, chosen)
 
 
 def done_on_map(key: str) -> None:
@@ -126,32 +131,38 @@ def choose(how: str, ids: Iterable[int]) -> None:
         selected.choose((np.union1d if how == "add" else np.setdiff1d)(selected.ids(), ids))
 
 
-def _done(key: str, by_parts: bool) -> None:
+def on_done(key: str, by_parts: bool = False) -> None:
     """Callback of a gallery."""
     handle(key, st.session_state[key].get("done") or {}, by_parts)
 
 
 def handle(key: str, event: Mapping[str, Any], by_parts: bool = False) -> None:
-    """Does what a gallery sends and has not been done yet. The browser sends all that it has no answer to."""
-    client, done = str(event.get("client", "")), event.get("done") or []
-    applied = st.session_state.setdefault(_APPLIED, {})
-    last = applied[key][1] if key in applied and applied[key][0] == client else 0
-    for number, act, what, *item in done:
-        if number <= last:
-            continue
-        last = number
+    """Does what a gallery sends and has not been done yet."""
+    for act, what, *item in fresh(key, event):
         if act in ("only", "add", "drop"):
             choose(act, what)
         elif any(act == one.key for one in ACTIONS) and not (act == "open" and by_parts):
             perform(act, int(what))
         else:
-            st.session_state.setdefault(_OWN, {})[key] = Done(act, int(what), int(item[0]) if item else int(what))
-    applied[key] = (client, last)
+            one = Done(act, int(what), int(item[0]) if item else int(what))
+            st.session_state.setdefault(_OWN, {}).setdefault(key, []).append(one)
 
 
-def _applied(key: str) -> tuple[str, int] | None:
+def fresh(key: str, event: Mapping[str, Any]) -> list[list[Any]]:
+    """Of what a gallery sends, [act, what, ...], that which has not been done yet; from now on it counts as done. The
+    browser sends all that it has no answer to."""
+    client, done = str(event.get("client", "")), event.get("done") or []
+    known = st.session_state.setdefault(_APPLIED, {})
+    last = known[key][1] if key in known and known[key][0] == client else 0
+    known[key] = (client, max([last, *(number for number, *_ in done)]))
+    return [what for number, *what in done if number > last]
+
+
+def applied(key: str) -> tuple[str, int] | None:
+    """What of a gallery has been done, as `pictures.Offered` takes it."""
     return st.session_state.get(_APPLIED, {}).get(key)
 
 
-def _own(key: str) -> Done | None:
-    return st.session_state.get(_OWN, {}).pop(key, None)
+def done_here(key: str) -> list[Done]:
+    """What was done of a page's own in a gallery, once."""
+    return st.session_state.get(_OWN, {}).pop(key, [])

@@ -3,18 +3,22 @@
 import { openMenu } from "./actions.js";
 
 const YEAR = 31536000; // seconds
+const PATIENCE = 30000; // milliseconds for a dialog to come
 let current = null; // {data, send} of the dock on the page, for the keys
 let listening = false;
 let focused = null; // the dialog whose first field has had the focus
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const dock = parentElement.querySelector(".dock");
-  const send = (act) => setTriggerValue("done", [act, Date.now()]);
-  current = { data, send, dock };
+  const send = (act) => current.send(act);
+  current = { data, send: (act) => setTriggerValue("done", [act, Date.now()]), dock };
   if (!listening) document.addEventListener("keydown", press, true);
   listening = true;
   remember(...data.cookie);
   if (data.dialog && data.dialog !== focused) typeInto(data.dialog);
+  const shows = JSON.stringify([data.selected, data.words, data.actions, data.undo, data.redo, data.below]);
+  if (dock.dataset.shows === shows && dock.matches(":popover-open") !== dock.hidden) return; // a button that is being pressed stays
+  dock.dataset.shows = shows;
   const parts = [data.selected ? selection(data, send, dock) : null, data.undo || data.redo ? journal(data, send) : null];
   dock.replaceChildren(...parts.filter(Boolean));
   dock.hidden = !dock.childElementCount;
@@ -59,12 +63,12 @@ function press(event) {
   if (current.data[act]) current.send(act);
 }
 
-// Puts the cursor into the first field of a dialog, as soon as it is there.
-function typeInto(dialog, tries = 40) {
+// Puts the cursor into the first field of a dialog, as soon as it is there, however busy the machine is.
+function typeInto(dialog, until = Date.now() + PATIENCE) {
   focused = dialog;
   const field = document.querySelector('[role="dialog"] :is(input, textarea)');
   if (field) field.focus();
-  else if (tries) setTimeout(() => typeInto(dialog, tries - 1), 50);
+  else if (Date.now() < until) setTimeout(() => dialog === focused && typeInto(dialog, until), 50);
 }
 
 function remember(name, word) {

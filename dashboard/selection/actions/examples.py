@@ -16,6 +16,7 @@ ACTIONS = (
     Action("like", "Search for more like it", ("+", "="), "+"),
     Action("unlike", "Search for less like it", ("-", "−"), "−"),
 )
+AWAY = Action("away", "Take away from the search", ("x",), "×")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import components
 from dashboard.components import crop
 from dashboard.components.card import regions
 from dashboard.components.card.tiles import tiles_of
@@ -33,6 +32,7 @@ from store.patches import PatchRunRecord
 from store.records import RunRecord
 
 COLOURS = "viridis"
+PLACE = actions.Action("place", "Show where it lies", ("c",), "⌖")
 LEADERS = 60  # pictures that are shown by their best patch
 _GOAL = "_large_image_goal"  # in the session: the image, the rank of one of its patches, and how often one was chosen
 MEANINGS = {
@@ -122,10 +122,12 @@ def show(run: PatchRunRecord, image: cache.ImageRow, found: pd.DataFrame) -> Non
     if goal is not None and rank is not None:
         act(image, rank, goal.box)
     st.subheader("The patches", anchor=False)
-    clicked = components.gallery(items(run, left), "selected_patches", selected=rank, size=130)
+    st.caption("A double click, Enter or ⌖ shows where a patch lies; all else is for its picture, as everywhere.")
+    patches = items(run, image["image_id"], left)
+    done = actions.gallery(patches, "selected_patches", 130, rank, (PLACE,))
     downloads(run, image, left)
-    if clicked is not None:
-        choose(image["image_id"], clicked)
+    if done is not None:
+        choose(image["image_id"], done.item_id)
         st.rerun()
 
 
@@ -197,11 +199,12 @@ def legend(run: PatchRunRecord, low: float, high: float) -> ColourBar:
     return ColourBar(colour_table(COLOURS), words(run, low), words(run, high), "score of the patch")
 
 
-def items(run: PatchRunRecord, found: pd.DataFrame) -> list[dict[str, Any]]:
-    """Patches as a gallery shows them, by rank in place of the number of an image."""
+def items(run: PatchRunRecord, image_id: int, found: pd.DataFrame) -> list[dict[str, Any]]:
+    """A picture's patches as a gallery shows them, each with its rank."""
     return [
         {
-            "image_id": int(row["rank"]),
+            "image_id": image_id,
+            "item_id": int(row["rank"]),
             "title": f"Patch {row['rank']}",
             "caption": words(run, row["score"]),
             "alt": f"Patch {row['rank']}, x {row['x0']} to {row['x1']}, y {row['y0']} to {row['y1']}",

@@ -16,7 +16,7 @@ from dashboard.drawing.text import inputs
 from dashboard.selection import actions
 from dashboard.state import controls, filter_bar, filters, navigation, ordering
 from dashboard.state.busy import jobs
-from dashboard.views.overview import readings
+from dashboard.views.overview import readings, removed
 from ingest.vision.described import one_line, usual_patches
 from store.counts import counted
 from store.records import RunRecord
@@ -78,7 +78,14 @@ def wall(collections: pd.DataFrame) -> None:
             collection = controls.selectbox("Collection", names, here, key="wall_collection", follows=True, width=220)
         else:
             collection = names[0]
-        filtered = run if run is not None and run.collection == collection else None
+        fields, switch = (st.container(horizontal=True, vertical_alignment="bottom", width="content") for _ in range(2))
+        with switch:
+            gone = removed.choose(collection)
+    if gone is not None:
+        removed.show(gone)
+        return
+    filtered = run if run is not None and run.collection == collection else None
+    with fields:
         typed = controls.text_input("Words", key=ordering.WORDS, placeholder="in title or metadata", width=280)
         order = controls.selectbox("Order", ordering.orders(collection), key=ordering.ORDER, width=200)
         if filtered:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import components
 from dashboard.components import card
-from dashboard.components.card import corrections, notes, objects, picture, regions
+from dashboard.components.card import corrections, layer, notes, objects, picture, regions
 from dashboard.data import cache, iiif
 from dashboard.drawing import markup
 from dashboard.drawing.text import sources
@@ -53,9 +53,9 @@ def written(image: cache.ImageRow) -> None:
     st.subheader("Regions", anchor=False)
     box = picture.box_of(image)
     if box is None and cache.regions([image_id]).empty:
-        st.caption("Press r, or the last button above the picture, and draw a box: it can be saved with a note.")
+        st.caption("Press r, or the last button above the picture, and draw boxes; Enter saves each with its note.")
     regions.elsewhere(image_id, box)
-    regions.show(image, box, lambda shares: picture.go_to(image_id, shares), titled=False)
+    regions.show(image, box, lambda shares: picture.go_to(image_id, shares), titled=False, form_here=False)
     objects.show(image, lambda shares: picture.put_box(image_id, shares))
     st.subheader("Tags", anchor=False)
     ids = np.array([image_id], dtype=np.int64)
@@ -71,7 +71,8 @@ def known(image: cache.ImageRow) -> None:
     facts = {key: value for key, value in card.facts(image).items() if value != image["title"]}
     st.html(markup.facts(facts))
     corrections.show(image)
-    components.page_link("attention", "See what the network attends to", image["image_id"], ":material/visibility:")
+    icon, (_, shown) = ":material/visibility:", layer.links()
+    navigation.link("attention", "See what the network attends to", image["image_id"], icon, **shown)
     components.page_link("similar", "See what looks like it", image["image_id"], ":material/image_search:")
     sources.show(image["metadata"])
     addresses(image)

@@ -247,14 +247,14 @@ def find_neighbours(
 
 
 def show_examples(more: Examples) -> None:
-    """The examples and counter-examples beside the picture, each of which a click takes away."""
+    """The examples and counter-examples beside the picture, each of which can be taken away."""
     walls = (("More like", "like", more.like), ("Less like", "unlike", more.unlike))
     for title, wall, ids in walls:
         if ids:
-            st.caption(f"{title} {'this' if len(ids) == 1 else 'these'}: a click takes one away.")
-            clicked = components.gallery(cache.items(ids), f"{wall}_wall", size=80)
-            if clicked is not None:
-                examples.remove(clicked)
+            st.caption(f"{title} {'this' if len(ids) == 1 else 'these'}; × takes one away from the search.")
+            done = actions.gallery(cache.items(ids), f"{wall}_wall", 80, own=(examples.AWAY,))
+            if done is not None:
+                examples.remove(done.image_id)
                 st.rerun()
 
 

@@ -26,9 +26,9 @@ def show(run: Mapping[str, Any] | None) -> None:
     st.header("Views of a picture", anchor=False)
     choices = [AS_TRAINED, *PRESETS] if run else list(PRESETS)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        preset = controls.selectbox("Drawn", choices, key="augment", width=220)
-        seed = controls.slider("Seed", 0, 99, 0, key="view_seed", width=260)
-        count = controls.slider("Views", 1, MOST, 6, key="view_count", width=220)
+        preset = controls.selectbox("Drawn", choices, key="augment", width=180)
+        seed = controls.slider("Seed", 0, 99, 0, key="view_seed", width=130)
+        count = controls.slider("Views", 1, MOST, 6, key="view_count", width=120)
     settings = view_settings(run["config"]["views"] if run else {}, preset)
     drawn = views_of(cache.original(image_id), settings, seed, count)
     with st.container(horizontal=True):

@@ -66,8 +66,8 @@ def mark(term: ScoredTerm, known: dict[int, bool]) -> dict[int, bool]:
     if of != term.key or not set(ids) <= set(term.ids.tolist()):
         return {}
     st.markdown(
-        f"Is **{plain(term.term)}** right for each? Click ✓ or ✗, or press **r** for right and **w** for wrong; the "
-        "arrow keys walk."
+        f"Is **{plain(term.term)}** right for each? Click the ✓ or ✗ below it, or press **r** for right and **w** for "
+        "wrong, which go on to the next. A click on a picture itself selects it, as everywhere, and marks nothing."
     )
     seen = {image_id: right for image_id, right in known.items() if image_id in ids}
     made = marking(cache.items(ids), seen, f"vocabulary_marks_{zlib.crc32(repr((of, number)).encode())}", 130)

@@ -1,42 +1,33 @@
-// Thumbnails that are each marked right or wrong: by ✓ and ✗, or by the keys r and w, which go on to the next.
+// Thumbnails that are each marked right or wrong: by ✓ and ✗, or by the keys r and w, which go on to the next. All else is
+// as wherever pictures stand (actions.js).
 
-import { hang, piece, press, stopAt, walk } from "./pieces.js";
+import { handsOf } from "./actions.js";
+import { hang, more, piece, press, stopAt, walk } from "./pieces.js";
 
-const KEYS = { r: true, w: false };
-const made = new WeakMap(); // the wall's element -> the marks made here, {id: right}, so that quick ones are all sent
+const made = new WeakMap(); // the wall's element -> the marks made here, {id: right}, until Python shows them
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const wall = parentElement.querySelector(".wall");
   const pieces = hang(wall, data, marked);
   const own = made.get(wall) ?? {};
   made.set(wall, own);
   show(wall, { ...data.marks, ...own });
   stopAt(wall, pieces);
-  const mark = (item, right) => {
-    own[item.dataset.id] = right;
-    show(wall, { ...data.marks, ...own });
-    setStateValue("marks", { ...own });
-  };
-  wall.onclick = (event) => {
-    const button = event.target.closest(".mark");
-    if (button) mark(button.closest(".item"), button.dataset.right === "true");
-  };
-  wall.onkeydown = (event) => {
-    const item = event.target.closest(".item");
-    if (!item || event.ctrlKey || event.metaKey || event.altKey) return;
-    const right = KEYS[event.key.toLowerCase()];
-    if (right === undefined) {
-      walk(event, pieces);
-      return;
-    }
-    event.preventDefault();
-    mark(item, right);
-    const next = pieces[pieces.indexOf(item.querySelector(".piece")) + 1];
-    if (next) {
+  handsOf(wall).update({
+    ...data,
+    send: (event) => setTriggerValue("done", event),
+    order: () => data.items.map((item) => item.image),
+    walk: (event) => walk(event, pieces),
+    acted: (name, item, event) => {
+      if (name !== "right" && name !== "wrong") return;
+      own[item.dataset.id] = name === "right";
+      show(wall, { ...data.marks, ...own });
+      const next = event && pieces[pieces.indexOf(item.querySelector(".piece")) + 1]; // by key
+      if (!next) return;
       stopAt(wall, pieces, next);
       next.focus();
-    }
-  };
+    },
+  });
 }
 
 function show(wall, marks) {
@@ -51,19 +42,19 @@ function show(wall, marks) {
 function marked(item) {
   const box = document.createElement("div");
   box.className = "item";
-  box.dataset.id = item.id;
+  Object.assign(box.dataset, { id: item.id, image: item.image });
   const button = piece(item);
   button.setAttribute("aria-keyshortcuts", "r w");
   const row = document.createElement("div");
   row.className = "marks";
-  row.append(choice("✓", "true", `Right: ${item.title}`), choice("✗", "false", `Wrong: ${item.title}`));
-  box.append(button, row);
+  row.append(choice("✓", "right", `Right: ${item.title}`), choice("✗", "wrong", `Wrong: ${item.title}`));
+  box.append(button, ...more([], item.title), row);
   return box;
 }
 
-function choice(sign, right, words) {
+function choice(sign, act, words) {
   const button = press("mark");
-  button.dataset.right = right;
+  Object.assign(button.dataset, { act, right: String(act === "right") });
   button.tabIndex = -1; // the keys r and w do the same
   button.textContent = sign;
   button.title = words;

@@ -143,7 +143,7 @@ def restore_images(ids: Sequence[int]) -> None:
 
 
 def removed_images(collection: str | None = None) -> pd.DataFrame:
-    """image_id, path, removed_at of what was removed, the newest first."""
+    """image_id, collection, path, title, sha256, who, removed_at of what was removed, the newest first."""
     return ask(removals.removed, collection=collection)
 
 
