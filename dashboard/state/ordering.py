@@ -86,10 +86,12 @@ def _terms(collection: str | None) -> dict[str, tuple[int, str, str]]:
 
 def holding(images: pd.DataFrame, typed: str) -> pd.DataFrame:
     """The images that hold all the words, in their title, path or metadata."""
+    if not typed.split():
+        return images
+    text = cache.metadata_text().loc[images.index]
     for word in typed.split():
-        text = images["title"] + "\n" + images["path"] + "\n" + images["metadata"].map(_text)
-        images = images[text.str.contains(word, case=False, regex=False)]
-    return images
+        text = text[text.str.contains(word, case=False, regex=False)]
+    return images.loc[text.index]
 
 
 def arranged(images: pd.DataFrame, collection: str | None, order: str) -> pd.DataFrame:
@@ -112,7 +114,3 @@ def _by_file(collection: str | None) -> np.ndarray:
     """The ids of a collection's images, folder by folder, plate 2 before plate 10."""
     paths = cache.images(collection)["path"]
     return paths.index.to_numpy()[sorted(range(len(paths)), key=[natural_key(path) for path in paths].__getitem__)]
-
-
-def _text(metadata: dict) -> str:
-    return "\n".join(str(value) for value in metadata.values())

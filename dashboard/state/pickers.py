@@ -6,7 +6,6 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.compute import words
-from dashboard.compute.rows import row
 from dashboard.data import cache
 from dashboard.state import filter_bar, filters, navigation, not_found, ordering
 from dashboard.state.ordering import Order
@@ -58,7 +57,7 @@ def run_and_image(filtered: bool = False, ordered: bool = False, pictured: bool 
     labels = image_labels(images.loc[options])
     st.selectbox("Image", options, format_func=words.named(labels), key="image")
     image_id = cache.image_in_view()
-    shown = row(images, image_id)
+    shown = cache.image_row(image_id)
     turn(image_id, order)
     if pictured and (small := cache.thumbnail(image_id)):
         width, height = shown["width"], shown["height"]
@@ -139,13 +138,13 @@ def turn(image_id: int, order: Order) -> None:
 def search(images: pd.DataFrame, key: str = "image_search") -> list[int]:
     """The images whose title, caption or path holds what the person typed into the field of this key."""
     typed = st.text_input("Find an image", key=key, placeholder=f"in {len(images):,} titles, makers and file names")
+    if not (typed or "").split():
+        return images.index[:MATCHES].tolist()
     text = cache.images_text().loc[images.index]
-    for word in (typed or "").split():
+    for word in typed.split():
         text = text[text.str.contains(word.lower(), regex=False)]
-    found = text.index[:MATCHES].tolist()
-    if typed:
-        st.caption(f"{len(text):,} found" + (f", the first {MATCHES} are listed" if len(text) > MATCHES else ""))
-    return found
+    st.caption(f"{len(text):,} found" + (f", the first {MATCHES} are listed" if len(text) > MATCHES else ""))
+    return text.index[:MATCHES].tolist()
 
 
 def run_labels() -> dict[int, str]:

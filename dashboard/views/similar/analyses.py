@@ -32,7 +32,7 @@ def captions(
     found: pd.DataFrame, also: dict[int, str] | None = None, scores: Sequence[str] | None = None
 ) -> dict[int, str]:
     """{image_id: its score, what `also` says, and who made it and when}; the `scores` (rows,) in words, or cosines."""
-    known, also = cache.images()["caption"], also or {}
+    known, also = cache.described(found["image_id"])["caption"], also or {}
     shown = [f"{score:.3f}" for score in found["similarity"]] if scores is None else scores
     pairs = zip(found["image_id"], shown, strict=True)
     return {int(i): " · ".join(filter(None, (score, also.get(i), known.get(i, "")))) for i, score in pairs}
