@@ -22,9 +22,9 @@ def row(frame: pd.DataFrame, label: int) -> dict[str, Any]:
 def described(images: pd.DataFrame) -> pd.DataFrame:
     """Rows of `cache.images` with metadata as dicts, and with caption and alt, a picture in words: reading the JSON of
     100,000 pictures takes a second, and a page shows some."""
-    metadata = read(images["metadata"])
-    captions = [words.caption(data, title) for data, title in zip(metadata, images["title"], strict=True)]
-    alts = [f"{title}, {caption}" if caption else title for title, caption in zip(images["title"], captions, strict=True)]
+    metadata, titles = read(images["metadata"]), images["title"]
+    captions = [words.caption(data, title) for data, title in zip(metadata, titles, strict=True)]
+    alts = [f"{title}, {caption}" if caption else title for title, caption in zip(titles, captions, strict=True)]
     columns = {"metadata": metadata, "caption": captions, "alt": alts}
     return images.assign(**{name: pd.Series(values, images.index, dtype=object) for name, values in columns.items()})
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -47,8 +48,8 @@ def run_and_image(filtered: bool = False, ordered: bool = False, pictured: bool 
     run = cache.current_run()
     images = cache.images(run.collection if run else None)
     order = ordering.as_on_the_wall(run) if ordered else _as_ingested(images, run if filtered else None)
-    offered = images.loc[order.shown if order.kept.any() else order.ids]
-    options = search(offered) if len(offered) > MANY else offered["image_id"].tolist()
+    offered = order.shown if order.kept.any() else order.ids
+    options = search(offered) if len(offered) > MANY else offered.tolist()
     current = cache.current_image()
     if current is not None and current in images.index and current not in options:
         options = [current, *options]
@@ -135,12 +136,12 @@ def turn(image_id: int, order: Order) -> None:
             )
 
 
-def search(images: pd.DataFrame, key: str = "image_search") -> list[int]:
-    """The images whose title, caption or path holds what the person typed into the field of this key."""
-    typed = st.text_input("Find an image", key=key, placeholder=f"in {len(images):,} titles, makers and file names")
+def search(ids: np.ndarray, key: str = "image_search") -> list[int]:
+    """Of these images those whose title, caption or path holds what the person typed into the field of this key."""
+    typed = st.text_input("Find an image", key=key, placeholder=f"in {len(ids):,} titles, makers and file names")
     if not (typed or "").split():
-        return images.index[:MATCHES].tolist()
-    text = cache.images_text().loc[images.index]
+        return ids[:MATCHES].tolist()
+    text = cache.images_text().loc[ids]
     for word in typed.split():
         text = text[text.str.contains(word.lower(), regex=False)]
     st.caption(f"{len(text):,} found" + (f", the first {MATCHES} are listed" if len(text) > MATCHES else ""))

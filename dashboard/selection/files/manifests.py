@@ -128,6 +128,6 @@ def build(
     peaks: marks.Peaks | None,
     services: str | None = None,
 ) -> bytes:
-    """The manifest of these rows of `cache.described`, with the saved regions. Any thread may ask: no Streamlit here."""
+    """The manifest of these rows of `cache.described`, with the saved regions. Any thread may ask: no Streamlit."""
     found, _ = manifest.pictures_of(records(rows), uri, folder, services)
     return manifest.text_of(manifest.manifest(uri, label, marks.marked(path, found, peaks, find_peaks))).encode()

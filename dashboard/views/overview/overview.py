@@ -78,13 +78,14 @@ def wall(collections: pd.DataFrame) -> None:
             collection = names[0]
         typed = controls.text_input("Filter", key=ordering.WORDS, placeholder="words in title or metadata", width=280)
         order = controls.selectbox("Order", ordering.orders(collection), key=ordering.ORDER, width=200)
-    images = ordering.arranged(ordering.holding(cache.images(collection), typed), collection, order)
-    if images.empty:
+    ids = ordering.holding(cache.images(collection).index.to_numpy(), typed)
+    if not len(ids):
         st.info("No picture has these words." if typed else "No picture has been read into this collection yet.")
         return
-    pages = -(-len(images) // PAGE)
+    ids = ordering.arranged(ids, collection, order)
+    pages = -(-len(ids) // PAGE)
     number = controls.pagination(pages, key="wall_page") if pages > 1 else 1
-    shown = images["image_id"].iloc[(number - 1) * PAGE : number * PAGE]
+    shown = ids[(number - 1) * PAGE : number * PAGE]
     actions.gallery(cache.items(shown), "wall", shown=cache.current_image())
 
 
