@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.compute import rows
 from dashboard.compute.arrangements import years
-from dashboard.data.cache.file import db
+from dashboard.data.cache.file import db, default
 from dashboard.data.cache.memory import ask, ask_cached, cache_token, remembered, to_frame, whole_numbers
 from dashboard.data.routes import thumb_route
 from store import connection, read
@@ -65,6 +65,13 @@ def images_text() -> pd.Series:
 def metadata_text() -> pd.Series:
     """What the words on Overview are looked for in: title, path and the values of the metadata, by image_id."""
     return _metadata_text(str(db()), cache_token(db()))
+
+
+def read_ahead() -> None:
+    """Read what each page asks of the first database, most of what the first visitor would wait for. Any thread may
+    ask: no session."""
+    path = default()
+    _images(str(path), cache_token(path), None)
 
 
 def image(image_id: int) -> ImageRow | None:
