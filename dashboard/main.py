@@ -24,6 +24,7 @@ from dashboard.state import (  # noqa: E402
 )
 from dashboard.state.busy import ahead  # noqa: E402
 from dashboard.state.busy import jobs as work  # noqa: E402
+from dashboard.state.navigation import tour  # noqa: E402
 from store import errors, sharing  # noqa: E402
 
 # A table's own download writes what a museum's metadata may hold, formulas too. Where a table is to be had, the page
@@ -37,12 +38,27 @@ ACCENTS = (
     "[data-testid=stButtonGroup] [data-selected=true], [data-testid=stSliderThumbValue] "
     "{color: color-mix(in srgb, var(--primary-color, #b05c39) 45%, CanvasText) !important}"
 )
+# Streamlit's question marks, switches and the crosses of chosen values are too small for a finger (WCAG 2.5.8).
+TARGETS = (
+    "[data-testid=stTooltipHoverTarget] button, [data-testid=stMultiSelect] button "
+    "{min-width: 24px; min-height: 24px} [data-testid=stCheckbox] label {min-height: 24px}"
+)
+# Streamlit marks no link that the Tab key has come to.
+FOCUS = (
+    "[data-testid=stPageLink] a:focus-visible, .ba-term:focus-visible "
+    "{outline: 2px solid var(--primary-color, currentColor) !important; outline-offset: -2px}"
+)
+# Who asks the system for less motion gets none of Streamlit's either; ours says so itself, in shadow trees.
+STILL = (
+    "@media (prefers-reduced-motion: reduce) {*, *::before, *::after {transition-duration: 1ms !important; "
+    "animation-duration: 1ms !important; animation-iteration-count: 1 !important}}"
+)
 
 
 def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS}</style>")
+    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS} {TARGETS} {FOCUS} {STILL}</style>")
     page, meant = page_asked_for()
     with sharing.sharing(), url.bound(meant or page.url_path):
         show(page, meant)
@@ -75,6 +91,7 @@ def show(page, meant: str | None) -> None:
         work.running()
         script = Path(__file__).with_name("sidebar.js").read_text(encoding="utf-8")
         st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+        tour.link(visit=problem is None and bool(meant in navigation.PAGES) and not cache.collections().empty)
     if needs == "nothing":
         with not_found.watched():
             page.run()

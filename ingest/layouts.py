@@ -6,7 +6,7 @@ What is laid out are distinct vectors (`ingest.copies`): copies are put where th
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,14 +23,24 @@ def check_layouts(methods: Iterable[str]) -> None:
             raise ValueError(f"there is no layout {method!r}; there are {', '.join(projections())}")
 
 
-def settings_of(method: str, distinct: int) -> dict[str, Any]:
-    """The settings that so many distinct vectors are laid out with: stored beside the layout, so that it can be made
-    again. `made_by` is another method where there are too few for this one, and `reason` says so."""
+def check_changes(methods: Iterable[str], changes: Mapping[str, float]) -> None:
+    """Raises ValueError if one of `changes` is a setting of none of the `methods`."""
+    known = sorted({name for method in methods for name in projections()[method].adjustable})
+    for name in changes:
+        if name not in known:
+            offered = f"there are {', '.join(known)}" if known else "none of theirs can be changed"
+            raise ValueError(f"there is no setting {name!r} of {', '.join(methods)}; {offered}")
+
+
+def settings_of(method: str, distinct: int, changes: Mapping[str, float] | None = None) -> dict[str, Any]:
+    """The settings that so many distinct vectors are laid out with, those of `changes` that the method has instead of
+    its own: stored beside the layout, so that it can be made again. `made_by` is another method where there are too few
+    for this one, and `reason` says so."""
     projection = projections()[method]
     if distinct < projection.least:
         reason = f"{projection.title} needs at least {projection.least} different pictures; there {_are(distinct)}"
         return {"made_by": INSTEAD, "reason": reason, **projections()[INSTEAD].settings(distinct)}
-    return projection.settings(distinct)
+    return projection.adjusted(distinct, changes or {})
 
 
 def used(method: str, settings: dict[str, Any]) -> Projection:

@@ -27,7 +27,7 @@ from store import write
 from store.connection import checkpoint, writing
 from store.records import ImageRecord, Run
 
-CHUNK_IMAGES = 64
+CHUNK_IMAGES = 256
 CHUNK_SECONDS = 10.0
 WAITING_BATCHES = 8  # in memory, until each grid's batch is full
 PATIENCE = 600.0  # seconds: what took a network long to compute waits long for a reader to let go of the database
@@ -90,9 +90,17 @@ class Prepared:
     @property
     def fitted(self) -> tuple[np.ndarray, Frame]:
         """Pixels and frame of a picture that was read for a network. ValueError for one that was read for none."""
-        if self.pixels is None or self.frame is None:
+        if self.pixels is None:
             raise ValueError(f"{self.record.path} was not prepared for a network")
-        return self.pixels, self.frame
+        return self.pixels, self.seen
+
+    @property
+    def seen(self) -> Frame:
+        """The part of a picture that the network sees; what comes from another machine has this without the pixels.
+        ValueError for a picture that was read for no network."""
+        if self.frame is None:
+            raise ValueError(f"{self.record.path} was not prepared for a network")
+        return self.frame
 
 
 @dataclass(frozen=True)
@@ -152,12 +160,12 @@ def registered(pictures: Iterable[Prepared | Failure], writer: Writer) -> Iterat
 def _prepare(plan: Plan, place: int, task: Task) -> Prepared | Failure:
     try:
         decoded = task.read() if task.read else decode(task.file)
-        small, width, height = thumbnail(decoded.image) if task.keep else (b"", 0, 0)
+        small, width, height = thumbnail(decoded.pixels) if task.keep else (b"", 0, 0)
         record = ImageRecord(
             path=task.name,
             sha256=decoded.sha256,
-            width=decoded.image.width,
-            height=decoded.image.height,
+            width=decoded.pixels.width,
+            height=decoded.pixels.height,
             bytes=decoded.bytes,
             modified=task.modified,
             metadata=task.metadata,
@@ -167,7 +175,7 @@ def _prepare(plan: Plan, place: int, task: Task) -> Prepared | Failure:
         )
         if plan.backbone is None:
             return Prepared(place, record, None, None, decoded.assumed)
-        pixels, frame = fit_image(decoded.image, plan.backbone.rule, plan.fit, plan.size)
+        pixels, frame = fit_image(decoded.pixels, plan.backbone.rule, plan.fit, plan.size)
         return Prepared(place, record, pixels, frame, decoded.assumed)
     except BadImage as error:
         return Failure(task.name, error.reason)
@@ -334,12 +342,14 @@ class Writer:
             # Booked with its first pictures, not before: a run that fails at all of them leaves nothing behind.
             if run_id is None and any(observation is not None for _, observation in observed):
                 run_id = write.add_run(con, plan.collection_id, plan.new_run())
+            first = write.next_image_id(con)
             ids = write.add_images(con, plan.collection_id, [record for _, record in in_order])
             for batch, observation in observed:
                 if observation is not None and run_id is not None:
                     batch_ids = np.array([ids[prepared.record.path] for prepared in batch], dtype=np.int64)
-                    frames = [prepared.fitted[1] for prepared in batch]
-                    write.add_results(con, run_id, results_of(observation, batch_ids, frames))
+                    frames = [prepared.seen for prepared in batch]
+                    results = results_of(observation, batch_ids, frames)
+                    write.add_results(con, run_id, results, fresh=bool(batch_ids.min() >= first))
             write.clear_failures(con, plan.collection_id, [record.path for _, record in done])
             write.add_failures(con, plan.collection_id, [(f.name, plan.stage, f.reason) for f in failures])
         self.counts.run_id = run_id

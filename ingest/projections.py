@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ import numpy as np
 
 from ingest import atlas, clusters, layouts, worker
 from ingest.copies import Distinct, distinct
-from ingest.layouts import check_layouts, settings_of
+from ingest.layouts import check_changes, check_layouts, settings_of
 from ingest.vision.projections import projections, title
 from store import read, search, write
 from store.atlas import collection_of
 from store.connection import reading, writing
 from store.counts import counted
 
-__all__ = ["Projected", "check_layouts", "note", "project", "settings_of"]
+__all__ = ["Projected", "check_changes", "check_layouts", "note", "project", "settings_of"]
 
 STAGE = "project"  # of `failures`
 
@@ -32,8 +32,15 @@ class Projected:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def project(db: Path, run_id: int, methods: list[str], log: Callable[[str], None] = lambda line: None) -> Projected:
+def project(
+    db: Path,
+    run_id: int,
+    methods: list[str],
+    log: Callable[[str], None] = lambda line: None,
+    changes: Mapping[str, float] | None = None,
+) -> Projected:
     """Computes the layouts `methods` of a run's features and stores them; returns those that were not there already.
+    `changes` are settings that are not to be the usual ones; the usual layout stays beside such a one.
 
     What is laid out are the distinct vectors; copies are put at the very place of the first of them. Each layout is
     computed in a process of its own, and one that fails leaves a row in `failures` and the others as they are. A layout
@@ -44,14 +51,16 @@ def project(db: Path, run_id: int, methods: list[str], log: Callable[[str], None
         ids, vectors = search.features(con, run_id)
         stored = read.projections(con, run_id).to_pylist()
     done = Projected()
-    missing = [method for method in methods if not any(_holds(row, method, len(ids)) for row in stored)]
+    missing = [method for method in methods if not any(_holds(row, method, len(ids), changes) for row in stored)]
     if len(ids) and missing:
         found = distinct(vectors)
+        for method in missing:
+            settings_of(method, len(found.firsts), changes)  # what is out of range is said before anything is made
         if found.copies:
             log(f"{counted(found.copies, 'image')} of {len(ids)} lie exactly on others: their features are the same")
         for method in missing:
             log(f"laying out {counted(len(found.firsts), 'image')} with {method}")
-            _make(db, run_id, method, stored, ids, vectors, found, done, log)
+            _make(db, run_id, method, changes, stored, ids, vectors, found, done, log)
     done.failed.update(clusters.make(db, run_id, ids, vectors, log))
     note(db, run_id, [*methods, *map(clusters.named, projections())], done.failed)
     atlas.make(db, run_id, log)
@@ -76,6 +85,7 @@ def _make(
     db: Path,
     run_id: int,
     method: str,
+    changes: Mapping[str, float] | None,
     stored: list[dict[str, Any]],
     ids: np.ndarray,
     vectors: np.ndarray,
@@ -84,7 +94,7 @@ def _make(
     log: Callable[[str], None],
 ) -> None:
     """One layout, into the database and into `done`."""
-    settings = settings_of(method, len(found.firsts))
+    settings = settings_of(method, len(found.firsts), changes)
     try:
         laid = worker.call(layouts.lay_out, layouts.used(method, settings).lay_out, vectors[found.firsts], settings)
     except worker.WorkerError as error:
@@ -103,12 +113,14 @@ def _make(
     done.made.append(method)
 
 
-def _holds(row: dict[str, Any], method: str, images: int) -> bool:
+def _holds(row: dict[str, Any], method: str, images: int, changes: Mapping[str, float] | None = None) -> bool:
     """Whether a stored layout is this one, of all images, made as it would be made now."""
     stored = json.loads(row["settings"]) if isinstance(row["settings"], str) else row["settings"]
+    if row["method"] != method:
+        return False
     # One that was extended has the settings of the images of then; an older one laid copies out as well.
-    suits = settings_of(method, stored.get("distinct", stored.get("fitted", images)))
+    suits = settings_of(method, stored.get("distinct", stored.get("fitted", images)), changes)
     if "distinct" not in stored:
         suits = {key: value for key, value in suits.items() if key in stored}
     same = all(stored.get(key) == value for key, value in suits.items() if key != "init")
-    return row["method"] == method and same and row.get("points") == images
+    return same and row.get("points") == images

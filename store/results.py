@@ -12,42 +12,53 @@ from store.records import HeadImportance, HeadStats, Results
 
 def head_statistics(con: duckdb.DuckDBPyConnection) -> list[str]:
     """The statistics that the view `head_stats` has a column for."""
-    query = """
-        SELECT column_name FROM duckdb_columns()
-        WHERE database_name = current_database() AND table_name = 'head_stats'
-            AND column_name NOT IN ('run_id', 'image_id', 'layer', 'head')
-        ORDER BY column_index
-    """
-    return [name for (name,) in rows.fetch(con, query)]
+    columns = con.execute("SELECT * FROM head_stats LIMIT 0").description or ()
+    return [name for name, *_ in columns if name not in ("run_id", "image_id", "layer", "head")]
 
 
-def add_results(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
+def add_results(con: duckdb.DuckDBPyConnection, run_id: int, results: Results, fresh: bool = False) -> None:
     """Store results in place of what the run had found out before: vectors, frames, statistics and predictions of the
-    same images, maps of the same images, method and target. Raises StoreError where shapes do not fit each other."""
+    same images, maps of the same images, method and target. Of `fresh` images nothing has been found out yet, and
+    nothing is looked for. Raises StoreError where shapes do not fit each other."""
     _check(con, run_id, results)
+    if not fresh:
+        _delete(con, run_id, results)
     if results.vectors is not None:
-        rows.delete(con, "feature", results.image_ids, run_id=run_id)
         _insert_vectors(con, run_id, results)
     if results.frames:
-        rows.delete(con, "frame", [frame.image_id for frame in results.frames], run_id=run_id)
         rows.insert(con, "frame", _frame_columns(run_id, results))
-    # All the old rows go before any new ones come: images of several grids make several blocks of one method.
-    for maps in results.maps:
-        rows.delete(con, "stored_map", maps.image_ids, run_id=run_id, method=maps.method, target=maps.target)
     for maps in results.maps:
         rows.insert(con, "stored_map", _map_columns(run_id, maps))
-    for stats in results.head_stats:
-        rows.delete(con, "head_stat", stats.image_ids, run_id=run_id)
     for stats in results.head_stats:
         rows.insert(con, "head_stat", _stat_columns(run_id, stats))
     if results.token_stats:
         ids = np.asarray(results.image_ids, dtype=np.int64)
-        rows.delete(con, "token_stat", ids, run_id=run_id)
         rows.insert(con, "token_stat", {"run_id": np.full(len(ids), run_id), "image_id": ids, **results.token_stats})
     for important in results.importance:
         _insert_importance(con, run_id, important)
     if results.predictions:
         _insert_predictions(con, run_id, results)
+
+
+def _delete(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
+    """Remove the rows that results replace. All go before any new ones come: images of several grids make several
+    blocks of one method."""
+    if results.vectors is not None:
+        rows.delete(con, "feature", results.image_ids, run_id=run_id)
+    if results.frames:
+        rows.delete(con, "frame", [frame.image_id for frame in results.frames], run_id=run_id)
+    for maps in results.maps:
+        rows.delete(con, "stored_map", maps.image_ids, run_id=run_id, method=maps.method, target=maps.target)
+    for stats in results.head_stats:
+        rows.delete(con, "head_stat", stats.image_ids, run_id=run_id)
+    if results.token_stats:
+        rows.delete(con, "token_stat", results.image_ids, run_id=run_id)
+    for important in results.importance:
+        targets, ids = np.asarray(important.targets, dtype=object), np.asarray(important.image_ids, dtype=np.int64)
+        for target in dict.fromkeys(important.targets):
+            rows.delete(con, "head_importance", ids[targets == target], run_id=run_id, target=target)
+    if results.predictions:
+        rows.delete(con, "prediction", [each.image_id for each in results.predictions], run_id=run_id)
 
 
 def _check(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
@@ -89,9 +100,7 @@ def _insert_vectors(con: duckdb.DuckDBPyConnection, run_id: int, results: Result
 
 
 def _insert_importance(con: duckdb.DuckDBPyConnection, run_id: int, found: HeadImportance) -> None:
-    targets, ids = np.asarray(found.targets, dtype=object), np.asarray(found.image_ids, dtype=np.int64)
-    for target in dict.fromkeys(found.targets):
-        rows.delete(con, "head_importance", ids[targets == target], run_id=run_id, target=target)
+    ids = np.asarray(found.image_ids, dtype=np.int64)
     columns = {
         "run_id": np.full(len(ids), run_id),
         "image_id": ids,
@@ -105,7 +114,6 @@ def _insert_importance(con: duckdb.DuckDBPyConnection, run_id: int, found: HeadI
 
 def _insert_predictions(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
     found = results.predictions
-    rows.delete(con, "prediction", [each.image_id for each in found], run_id=run_id)
     columns = {
         "run_id": np.full(len(found), run_id),
         "image_id": [each.image_id for each in found],

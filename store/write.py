@@ -85,6 +85,11 @@ def add_images(con: Connection, collection_id: int, records: Iterable[ImageRecor
     return {path: ids[path] for path in latest}
 
 
+def next_image_id(con: Connection) -> int:
+    """The id that the next new image gets."""
+    return rows.next_id(con, "image")
+
+
 def set_metadata(con: Connection, collection_id: int, metadata: Mapping[str, Mapping[str, Any]]) -> int:
     """Give images, named by path, new metadata in place of the old; returns how many this changed. Paths that the
     collection does not hold are passed over."""

@@ -95,6 +95,33 @@ def test_ordinary_is_the_median_over_pairs_of_different_images():
     assert neighbours.ordinary(matrix[:1]) == neighbours.ordinary(matrix[:0]) == 0
 
 
+def test_random_pairs_have_the_similarities_of_all_pairs():
+    """Within four standard errors of a share; of a small collection all pairs are taken."""
+    matrix = clustered(300)
+    every = np.sort([float(one @ other) for one, other in itertools.combinations(matrix, 2)])
+    assert neighbours.pair_similarities(matrix[:200]) == pytest.approx(
+        np.sort((matrix[:200] @ matrix[:200].T)[np.triu_indices(200, 1)]), abs=1e-6
+    )
+    found = neighbours.pair_similarities(matrix)
+    assert len(found) == neighbours.PAIRS < len(every) and (np.diff(found) >= 0).all()
+    for share in (0.01, 0.5, 0.9, 0.99, 0.999):
+        edge = np.quantile(every, share)
+        assert abs(np.mean(found < edge) - share) <= 4 * (share * (1 - share) / len(found)) ** 0.5 + 1 / len(every)
+    assert (found == neighbours.pair_similarities(matrix)).all()  # seeded
+    assert not len(neighbours.pair_similarities(matrix[:1]))
+
+
+def test_the_closest_two_are_not_the_same():
+    matrix = clustered(40)
+    matrix[7] = matrix[3]
+    one, other = neighbours.closest(matrix)
+    scores = np.triu(matrix @ matrix.T, 1)
+    scores[3, 7] = 0
+    assert scores[one, other] == scores.max() and {one, other} != {3, 7}
+    assert neighbours.closest(matrix[:1]) == neighbours.closest(matrix[:0]) == []
+    assert len(neighbours.closest(clustered(neighbours.SOME + 9))) == 2
+
+
 def test_agreement_is_the_share_in_both():
     assert agreement(np.array([1, 2, 3, 4]), np.array([9, 4, 1, 7])) == 0.5
     assert agreement(np.array([1]), np.array([1, 2])) == 0.5

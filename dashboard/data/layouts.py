@@ -15,9 +15,10 @@ from dashboard.compute import arrangements, clusters, words
 from dashboard.compute.arrangements import ARRANGEMENTS, Arrangement, Dated
 from dashboard.compute.arrangements.years import range_column
 from dashboard.compute.typical import TypicalTerm, typical_terms
-from store import atlas, connection, labelled, read, vectors, vocabularies
+from store import atlas, connection, labelled, read, tags, vectors, vocabularies
 from store import clusters as stored
 from store.atlas import Layout
+from store.facets import TAG
 from store.keywords import divided, parts_of
 
 FORMAT = 4  # of what is sent: a browser keeps what it has for ever, so another format needs another address
@@ -79,6 +80,8 @@ def values_of(
     if layout_options.layout == "time" and (dated := ranges_of(con, layout.ids, layout_options.by)) is not None:
         return dated, "number"
     found = atlas.values(con, layout.ids, layout_options.by)
+    if found is None and layout_options.layout == "groups" and layout_options.by == TAG:
+        return [tuple(each) or None for each in tags.of(con, layout.ids)["tags"].to_pylist()], "text"
     if found is None and layout_options.layout == "groups":
         return labels_of(con, projection_id, layout.ids, layout_options.by)
     separator = read.list_columns(con).get(layout_options.by)

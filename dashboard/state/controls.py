@@ -2,7 +2,8 @@
 
 Each is called as in Streamlit, with a `key` that is also its key in the address. Options are written there as `str` of
 the option, or as `words` says; they are read by that and by their labels too. What is at first is left out unless
-`always`, and a value that is no option any more, in another run, say, gives way to the first one.
+`always`, and a value that is no option any more, in another run, say, gives way to the first one. A label that is a
+word of the glossary explains itself.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.drawing.text import glossary
 from dashboard.state.url import Param
 
 Words = Callable[[Any], str]
@@ -32,7 +34,7 @@ def selectbox(
 ) -> Any:
     """A list to choose one of `options` from; None where there is none."""
     _load_option(key, options, index, format_func, words, always, follows)
-    return st.selectbox(label, options, key=key, format_func=format_func, **more)
+    return st.selectbox(label, options, key=key, format_func=format_func, **_explained(label, more))
 
 
 def segmented_control(
@@ -49,7 +51,9 @@ def segmented_control(
 ) -> Any:
     """A row of buttons, of which one is always pressed."""
     _load_option(key, options, index, format_func, words, always, follows)
-    return st.segmented_control(label, options, key=key, format_func=format_func, required=True, **more)
+    return st.segmented_control(
+        label, options, key=key, format_func=format_func, required=True, **_explained(label, more)
+    )
 
 
 def option(
@@ -63,7 +67,7 @@ def option(
 def select_slider(label: str, options: Sequence[Any], index: int = 0, *, key: str, **more: Any) -> Any:
     """A slider over `options`."""
     _load_option(key, options, index, str, str, False)
-    return st.select_slider(label, options, key=key, **more)
+    return st.select_slider(label, options, key=key, **_explained(label, more))
 
 
 def multiselect(
@@ -89,26 +93,27 @@ def multiselect(
     value = Param(key, list(first), read, write, always and bool(first), follows=follows, offered=list(known)).load()
     if any(each not in options for each in value):
         st.session_state[key] = [each for each in value if each in options]
-    return st.multiselect(label, options, key=key, **more)
+    # Streamlit's own words for none are longer than most fields.
+    return st.multiselect(label, options, key=key, **_explained(label, {"placeholder": "none", **more}))
 
 
 def toggle(label: str, first: bool = False, *, key: str, **more: Any) -> bool:
     """On or off, `true` or `false` in the address."""
     known = {"true": True, "false": False}
     Param(key, first, lambda texts: known.get(texts[0].lower()), lambda value: [str(value).lower()]).load()
-    return st.toggle(label, key=key, **more)
+    return st.toggle(label, key=key, **_explained(label, more))
 
 
 def slider(label: str, low: Any, high: Any, first: Any, step: Any = None, *, key: str, **more: Any) -> Any:
     """A number from `low` to `high`."""
     _load_number(key, low, high, first)
-    return st.slider(label, low, high, step=step, key=key, **more)
+    return st.slider(label, low, high, step=step, key=key, **_explained(label, more))
 
 
 def number_input(label: str, low: Any, high: Any, first: Any, *, key: str, **more: Any) -> Any:
     """A number from `low` to `high`, typed."""
     _load_number(key, low, high, first)
-    return st.number_input(label, low, high, key=key, **more)
+    return st.number_input(label, low, high, key=key, **_explained(label, more))
 
 
 def pagination(pages: int, *, key: str, **more: Any) -> int:
@@ -120,7 +125,13 @@ def pagination(pages: int, *, key: str, **more: Any) -> int:
 def text_input(label: str, *, key: str, **more: Any) -> str:
     """Text, without the space around it."""
     Param(key, "", lambda texts: texts[0], lambda value: [value]).load()
-    return (st.text_input(label, key=key, **more) or "").strip()
+    return (st.text_input(label, key=key, **_explained(label, more)) or "").strip()
+
+
+def _explained(label: str, more: dict[str, Any]) -> dict[str, Any]:
+    """With what the label means as its `help`, where it is a word of the glossary."""
+    sense = None if "help" in more or more.get("label_visibility") == "collapsed" else glossary.sense_of(label)
+    return more if sense is None else {**more, "help": sense}
 
 
 def _load_option(

@@ -5,7 +5,8 @@ Between them a page declares each of its values as a `Param` and loads it before
 
 A browser sends its address with every rerun, and hears of a new one only afterwards: four quick clicks arrive with the
 address of before the first. So an address is taken for news only where it must be one: when a session opens, on Back
-and Forward (which Streamlit marks), when a link opens another page, and for words that the session has never had.
+and Forward (which Streamlit marks), when a link opens another page, or this one with the number that `follow` gave it,
+and for words that the session has never had.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
 
 T = TypeVar("T")
+FOLLOWED = "example"  # in the address of a link to what is on the same page: a number that it has for the first time
 _STATE = "_url"  # in the session
 REMEMBERED = 50  # earlier words of a key
 
@@ -37,7 +39,8 @@ class Origin(Enum):
 class UrlState:
     """What a session knows of its address. `read` are the keys that were read since the last news, `seen` the words
     that each key has had, `written` those of this rerun, `asked` what is new in it, `saved` the last values of all
-    Params on all pages, `firsts` what these were at first, and `offered` what their controls offered."""
+    Params on all pages, `firsts` what these were at first, and `offered` what their controls offered. So many links to
+    what is on the same page were `followed`."""
 
     origin: Origin
     page: str
@@ -49,6 +52,7 @@ class UrlState:
     firsts: dict[str, Any] = field(default_factory=dict)
     offered: dict[str, Any] = field(default_factory=dict)
     asked: dict[str, list[str]] = field(default_factory=dict)
+    followed: int = 0
 
 
 def begin(page: str) -> None:
@@ -56,12 +60,14 @@ def begin(page: str) -> None:
     session = st.session_state
     if _STATE not in session:
         session[_STATE] = UrlState(Origin.OPENED, page)
+        _is_followed(session[_STATE])
         return
     state = session[_STATE]
     state.written, state.loaded, state.asked = {}, {}, {}
+    followed = _is_followed(state)
     if _is_history_navigation():
         state.origin, state.read = Origin.HISTORY, set()
-    elif page != state.page:
+    elif page != state.page or followed:
         state.origin, state.read = Origin.LINK, set()
     # Else it stays: news that an interrupted rerun did not come to read is read now.
     state.page = page
@@ -208,6 +214,24 @@ def _state() -> UrlState:
 
 def _stands() -> dict[str, list[str]]:
     return {key: st.query_params.get_all(key) for key in st.query_params}
+
+
+def follow() -> dict[str, str]:
+    """What a link to the same page carries beside its values, so that all of these are news when it is followed."""
+    return {FOLLOWED: str(_state().followed + 1)}
+
+
+def _is_followed(state: UrlState) -> bool:
+    """Whether this rerun follows such a link, whose number then leaves the address."""
+    texts = words(FOLLOWED)
+    if not texts:
+        return False
+    state.written[FOLLOWED] = []
+    number = int(texts[-1]) if texts[-1].isdecimal() and len(texts[-1]) < 9 else 0
+    if number <= state.followed:
+        return False
+    state.followed = number
+    return True
 
 
 def _is_history_navigation() -> bool:

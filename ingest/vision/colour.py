@@ -69,6 +69,18 @@ def to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return picture
 
 
+def is_plain_srgb(image: Image.Image, profile: bytes | None) -> bool:
+    """Whether `to_rgb` would change nothing of an opened picture of mode RGB, and report nothing."""
+    if image.has_transparency_data or image.info.get("stretched"):
+        return False
+    try:
+        if profile:
+            return _to_srgb(bytes(profile), image.mode)[0] is None
+        return not (image.info.get("gamma") or image.info.get("chromaticity")) or "srgb" in image.info
+    except _Unusable:
+        return False
+
+
 def _apart(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """The picture without its transparency, and that: colours are converted before they are mixed with white."""
     if not image.has_transparency_data:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ingest.vision.attention import Maps, Method, methods, walk
+from ingest.vision.attention import Maps, Method, Reader, methods, walk
 from ingest.vision.attention.daam_heads import head_importance
 from ingest.vision.attention.statistics import HeadStatistics, token_statistics
 from ingest.vision.backbones import Backbone
@@ -175,18 +175,47 @@ def _process(
         rows, cols = (side // backbone.patch for side in pixels.shape[2:])
         features, norms = unit(backbone.process(pixels).features)
         return Explanation(features.cpu(), rows, cols, [], norms=norms.cpu())
-    wants_rows = statistics or any(each.key not in ("cls", "pooling") for each in asked)
-    features, capture = backbone.capture(pixels, picture_cells, wants_rows, values=False, residual=statistics)
-    maps, numbers = _read(capture, asked, statistics)
+    found = _compute(backbone, pixels, asked, picture_cells, statistics)
+    if found is None:
+        wants_rows = statistics or any(each.key not in ("cls", "pooling") for each in asked)
+        features, capture = backbone.capture(pixels, picture_cells, wants_rows, values=False, residual=statistics)
+        maps, numbers = _read(capture, asked, statistics)
+    else:
+        features, capture, maps, numbers = found
     tokens = {name: value.cpu() for name, value in token_statistics(capture).items()} if statistics else {}
     norms = None if capture.norms is None else capture.norms.cpu()
     return Explanation(features.cpu(), capture.rows, capture.cols, maps, numbers, tokens, norms=norms)
 
 
+def _compute(
+    backbone: Backbone, pixels: Tensor, asked: Sequence[Asked], picture_cells: Tensor | None, statistics: bool
+) -> tuple[Tensor, Capture, list[Maps], dict[str, Tensor]] | None:
+    """Features, capture, maps and statistics of a pass that is read as it runs; None where it cannot be, or where
+    nothing needs its softmax rows, so that the fused kernels are quicker."""
+    if not backbone.computable or not all(each.method.in_pass for each in asked):
+        return None
+    to_come = backbone.capture_to_come(pixels, picture_cells)
+    readers, counting = _readers(to_come, asked, statistics)
+    if not any(reader.wants_tiles for reader in [*readers, *counting]):
+        return None
+    done = backbone.compute(pixels, to_come, [*readers, *counting], residual=statistics)
+    return None if done is None else (*done, *_values(asked, readers, counting))
+
+
 def _read(capture: Capture, asked: Sequence[Asked], statistics: bool) -> tuple[list[Maps], dict[str, Tensor]]:
-    readers = [each.method.read(capture, **each.options) for each in asked]
-    counting = [HeadStatistics(capture)] if statistics else []
+    readers, counting = _readers(capture, asked, statistics)
     walk(capture, [*readers, *counting])
+    return _values(asked, readers, counting)
+
+
+def _readers(capture: Capture, asked: Sequence[Asked], statistics: bool) -> tuple[list[Reader], list[HeadStatistics]]:
+    readers = [each.method.read(capture, **each.options) for each in asked]
+    return readers, [HeadStatistics(capture)] if statistics else []
+
+
+def _values(
+    asked: Sequence[Asked], readers: Sequence[Reader], counting: Sequence[HeadStatistics]
+) -> tuple[list[Maps], dict[str, Tensor]]:
     maps = []
     for each, reader in zip(asked, readers, strict=True):
         found = reader.maps()

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ingest.vision.preprocessing import Placement, Preprocessing
+from ingest.vision.resizing import RESAMPLING, Pixels
 
 FITS = {
     "model": "what the network's own processor does, whichever way that is",
@@ -23,16 +24,6 @@ FITS = {
 }
 SQUARE_FITS = ("crop", "stretch", "pad")
 MOST = 16  # times as many patches as the square has: more are refused, since attention grows with their square
-
-_FILTERS = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-    "box": Image.Resampling.BOX,
-    "hamming": Image.Resampling.HAMMING,
-}
-_LONGEST_REACH = 3  # pixels of the smaller grid to either side: Lanczos
 
 Box = tuple[float, float, float, float]
 
@@ -69,8 +60,8 @@ class InputRule:
                 f"a centre of {self.size} pixels cannot be cut from a short side of {self.resize} pixels: "
                 "resize must be at least size"
             )
-        if self.interpolation not in _FILTERS:
-            raise ValueError(f"interpolation is one of {', '.join(_FILTERS)}, not {self.interpolation!r}")
+        if self.interpolation not in RESAMPLING:
+            raise ValueError(f"interpolation is one of {', '.join(RESAMPLING)}, not {self.interpolation!r}")
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -141,7 +132,7 @@ def _inside(edges: np.ndarray, length: float) -> np.ndarray:
 
 
 def fit_image(
-    image: Image.Image,
+    image: Image.Image | Pixels,
     rule: InputRule,
     fit: str = "crop",
     size: int | None = None,
@@ -158,11 +149,11 @@ def fit_image(
     unknown or `size` does not suit the patch; Unfit for a picture that its network cannot take so.
     """
     side, short = square(rule, size)
-    image = image if image.mode == "RGB" else image.convert("RGB")
+    image = image if isinstance(image, Pixels) else Pixels(image)
     if fit == "aspect":
         rows, cols = aspect_grid(*(original or image.size), (side // rule.patch) ** 2)
-        whole = image.resize((cols * rule.patch, rows * rule.patch), _FILTERS[rule.interpolation])
-        return np.asarray(whole), Frame(0.0, 0.0, float(image.width), float(image.height), rows, cols)
+        whole = image.resized(cols * rule.patch, rows * rule.patch, rule.interpolation)
+        return whole, Frame(0.0, 0.0, float(image.width), float(image.height), rows, cols)
     if fit == "model":
         return _as_processed(image, rule, side, original or image.size)
     place = {"crop": _crop, "stretch": _stretch, "pad": _pad}.get(fit)
@@ -226,9 +217,7 @@ def square(rule: InputRule, size: int | None = None) -> tuple[int, int]:
     return size, round(rule.resize * size / rule.size)
 
 
-def _as_processed(
-    image: Image.Image, rule: InputRule, side: int, original: tuple[int, int]
-) -> tuple[np.ndarray, Frame]:
+def _as_processed(image: Pixels, rule: InputRule, side: int, original: tuple[int, int]) -> tuple[np.ndarray, Frame]:
     own, patch = rule.preprocessing.scaled(side / rule.size, rule.patch), rule.patch
     try:
         # A smaller copy of a picture stands for the picture where the processor goes by pixels.
@@ -257,47 +246,27 @@ def _as_processed(
         rows=rows,
         cols=cols,
     )
-    return _window(image, placement, _FILTERS[rule.interpolation], ground), frame
+    return _window(image, placement, rule.interpolation, ground), frame
 
 
-def _crop(image: Image.Image, rule: InputRule, side: int, short: int):
+def _crop(image: Pixels, rule: InputRule, side: int, short: int):
     width, height = _short_side(image.size, short)
     left, top = (width - side) // 2, (height - side) // 2
-    seen = _window(image, Placement(width, height, left, top, side, side), _FILTERS[rule.interpolation], [0, 0, 0])
+    seen = _window(image, Placement(width, height, left, top, side, side), rule.interpolation, [0, 0, 0])
     return seen, (left, top), (width, height)
 
 
-def _window(image: Image.Image, at: Placement, resample: Image.Resampling, ground: list[int]) -> np.ndarray:
+def _window(image: Pixels, at: Placement, interpolation: str, ground: list[int]) -> np.ndarray:
     """The pixels uint8 (rows, cols, 3) of a window on the resized picture."""
     left, top = max(0, at.left), max(0, at.top)
     right, bottom = min(at.width, at.left + at.cols), min(at.height, at.top + at.rows)
-    part = _resized_part(image, at, (left, top, right, bottom), resample)
+    part = image.part(at.width, at.height, (left, top, right, bottom), interpolation)
     if part.shape[:2] == (at.rows, at.cols):
         return part
     array = np.empty((at.rows, at.cols, 3), np.uint8)
     array[:] = ground
     array[top - at.top : bottom - at.top, left - at.left : right - at.left] = part
     return array
-
-
-def _resized_part(
-    image: Image.Image, at: Placement, box: tuple[int, int, int, int], resample: Image.Resampling
-) -> np.ndarray:
-    """The pixels of the resized picture within a box of whole pixels."""
-    left, top, right, bottom = box
-    cols, rows = right - left, bottom - top
-    if (cols, rows) == (at.width, at.height):
-        return np.asarray(image if image.size == (cols, rows) else image.resize((cols, rows), resample))
-    x0, x1 = left * image.width / at.width, right * image.width / at.width
-    y0, y1 = top * image.height / at.height, bottom * image.height / at.height
-    # Only the part that is kept is resized, and the filter still reaches over the cut, as if all had been. First
-    # across, then down, as Pillow does for a whole picture: for a box it may choose the other order, and rounding in
-    # between then differs by some grey levels.
-    reach = math.ceil(_LONGEST_REACH * max(1, image.height / at.height)) + 1
-    first, last = max(0, int(y0) - reach), min(image.height, math.ceil(y1) + reach)
-    band = image.crop((0, first, image.width, last)) if (first, last) != (0, image.height) else image
-    across = band.resize((cols, band.height), resample, box=(x0, 0, x1, band.height))
-    return np.asarray(across.resize((cols, rows), resample, box=(0, y0 - first, cols, y1 - first)))
 
 
 def _short_side(size: tuple[int, int], short: int) -> tuple[int, int]:
@@ -308,17 +277,15 @@ def _short_side(size: tuple[int, int], short: int) -> tuple[int, int]:
     return int(short * width / height), short
 
 
-def _stretch(image: Image.Image, rule: InputRule, side: int, short: int):
-    squeezed = image.resize((side, side), _FILTERS[rule.interpolation])
-    return np.asarray(squeezed), (0, 0), (side, side)
+def _stretch(image: Pixels, rule: InputRule, side: int, short: int):
+    return image.resized(side, side, rule.interpolation), (0, 0), (side, side)
 
 
-def _pad(image: Image.Image, rule: InputRule, side: int, short: int):
+def _pad(image: Pixels, rule: InputRule, side: int, short: int):
     long = max(image.size)
     width, height = (max(1, round(edge * side / long)) for edge in image.size)
     left, top = (side - width) // 2, (side - height) // 2
     array = np.empty((side, side, 3), np.uint8)
     array[:] = rule.ground
-    picture = image.resize((width, height), _FILTERS[rule.interpolation])
-    array[top : top + height, left : left + width] = np.asarray(picture)
+    array[top : top + height, left : left + width] = image.resized(width, height, rule.interpolation)
     return array, (-left, -top), (width, height)

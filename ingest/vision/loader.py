@@ -9,13 +9,14 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ingest.vision import pages, tiff, uncommon
+from ingest.vision import pages, plain, tiff, uncommon
 from ingest.vision.bad_image import BadImage, TooLarge
 from ingest.vision.opening import (
     LARGE_BYTES,
@@ -26,6 +27,7 @@ from ingest.vision.opening import (
     open_picture,
     upright,
 )
+from ingest.vision.resizing import Pixels
 from ingest.vision.signatures import HEAD, is_pdf
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "BadImage", "Decoded", "TooLarge", "decode", "thumbnail"]
@@ -35,16 +37,25 @@ MAX_BYTES = 4 * 2**30
 
 @dataclass(frozen=True)
 class Decoded:
-    """An upright RGB picture, the SHA-256 of its file (hexadecimal) and the file's length in bytes."""
+    """An upright RGB picture, from Pillow or as uint8 (height, width, 3), the SHA-256 of its file (hexadecimal) and the
+    file's length in bytes."""
 
-    image: Image.Image
+    picture: Image.Image | np.ndarray
     sha256: str
     bytes: int
+
+    @cached_property
+    def pixels(self) -> Pixels:
+        return Pixels(self.picture)
+
+    @property
+    def image(self) -> Image.Image:
+        return self.picture if isinstance(self.picture, Image.Image) else self.pixels.image
 
     @property
     def assumed(self) -> tuple[str, ...]:
         """What nobody could know of the picture, and was assumed: keys of `ingest.vision.colour.ASSUMED`."""
-        return self.image.info.get("assumed", ())
+        return self.picture.info.get("assumed", ()) if isinstance(self.picture, Image.Image) else ()
 
 
 def decode(data: bytes | str | Path, pixels: int = MAX_PIXELS) -> Decoded:
@@ -64,14 +75,13 @@ def decode(data: bytes | str | Path, pixels: int = MAX_PIXELS) -> Decoded:
         return Decoded(_decoded(content, pixels), hashlib.sha256(content).hexdigest(), len(content))
 
 
-def thumbnail(image: Image.Image, side: int = 256) -> tuple[bytes, int, int]:
-    """A JPEG of at most `side` × `side` pixels, never enlarged: (bytes, width, height). `image` stays as it
-    is."""
-    scale = min(1, side / max(image.size))
-    width, height = (max(1, round(edge * scale)) for edge in image.size)
-    small = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
+def thumbnail(picture: Image.Image | Pixels, side: int = 256) -> tuple[bytes, int, int]:
+    """A JPEG of at most `side` × `side` pixels, never enlarged: (bytes, width, height)."""
+    pixels = picture if isinstance(picture, Pixels) else Pixels(picture)
+    scale = min(1, side / max(pixels.size))
+    width, height = (max(1, round(edge * scale)) for edge in pixels.size)
     buffer = io.BytesIO()
-    small.convert("RGB").save(buffer, "JPEG", quality=82)
+    Image.fromarray(pixels.resized(width, height)).save(buffer, "JPEG", quality=82)
     return buffer.getvalue(), width, height
 
 
@@ -106,15 +116,17 @@ def _readable(path: Path) -> Iterator[None]:
         raise BadImage(f"The file could not be read: {error.strerror or error}.") from error
 
 
-def _decoded(content: bytes, pixels: int) -> Image.Image:
+def _decoded(content: bytes, pixels: int) -> Image.Image | np.ndarray:
     if is_pdf(content[:HEAD]):
         with pages.opened(content) as document:
             return document.picture(1, pixels)
     if lab := tiff.lab(content):
         content = lab.as_rgb
 
-    def usual() -> Image.Image:
+    def usual() -> Image.Image | np.ndarray:
         with open_picture(content, pixels) as image:
+            if not lab and (quick := plain.pixels(content, image)) is not None:
+                return quick
             if isinstance(image, TiffImageFile):
                 image.seek(tiff.pages(image)[0])
                 tiff.set_right(image)

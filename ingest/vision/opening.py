@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from PIL import Image, ImageFile
 
@@ -18,6 +18,8 @@ from ingest.vision.colour import to_rgb
 from ingest.vision.signatures import HEAD, other_kind, picture_format
 
 MAX_PIXELS = 500_000_000
+
+Picture = TypeVar("Picture")
 
 # Pictures and files beyond these are decoded one at a time, or eight threads would need eight times their memory.
 LARGE_PIXELS, LARGE_BYTES = 60_000_000, 2**28
@@ -107,7 +109,7 @@ def readable_errors() -> Iterator[None]:
         raise BadImage(f"The file is damaged or cut short: {_detail(error)}.") from error
 
 
-def else_uncommon(usual: Callable[[], Image.Image], other: Callable[[], Image.Image | None]) -> Image.Image:
+def else_uncommon(usual: Callable[[], Picture], other: Callable[[], Image.Image | None]) -> Picture | Image.Image:
     """The picture that Pillow reads, else the one that `ingest.vision.uncommon` does. BadImage, which calls what is
     sound but of an unknown kind by its name."""
     with readable_errors():

@@ -24,6 +24,7 @@ from tests.bench import plotly_map, synthetic
 from tests.bench.report import update
 from tests.bench.timing import table
 from tests.browser.conftest import CHROMIUM, serve
+from tests.browser.windows import VISITED
 
 SIZES, PLOTLY = (1_000, 10_000, 100_000, 300_000), (1_000, 3_000, 10_000)
 FRAMES = 60
@@ -290,6 +291,7 @@ def page_of(browser: Any) -> Iterator[tuple[Page, Callable[[], float]]]:
     context = browser.new_context(viewport=WINDOW)
     page = context.new_page()
     page.add_init_script(WATCH)
+    page.add_init_script(VISITED)
     client, total = context.new_cdp_session(page), [0.0]
 
     def add(size: float) -> None:

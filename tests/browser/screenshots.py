@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, ROOT, idle, ingest, serve
-from tests.browser.windows import watch
+from tests.browser.windows import VISITED, watch
 from tests.support import commands
 
 OUT = ROOT / "docs" / "screenshots"
@@ -96,6 +96,7 @@ def take(browser: Browser, db: Path, shots: Sequence[tuple[str, str, int]]) -> N
     try:
         for name, path, height in shots:
             page = browser.new_page(viewport={"width": 1400, "height": height}, color_scheme="light")
+            page.add_init_script(VISITED)
             watch(page)
             page.goto(f"{address}/{path}")
             idle(page)

@@ -73,6 +73,9 @@ QUIET = """(patience) => new Promise((resolve, reject) => {
   setTimeout(look, 60);
 })"""
 
+# Who has been here before is shown no tour, of which one test is.
+VISITED = """try { localStorage.setItem("bilderatlas-tour", "seen"); } catch {}"""
+
 
 def quiet(page: Page) -> None:
     """Waits until Streamlit has answered whatever was done on a page, which `watch` watches."""
@@ -90,6 +93,7 @@ class Window:
     def __init__(self, browser: Browser, **settings):
         self.context = browser.new_context(accept_downloads=True, **settings)
         self.context.add_init_script(STILL)
+        self.context.add_init_script(VISITED)
         watch(self.context)
         self.page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE)

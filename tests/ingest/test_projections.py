@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ingest import worker
-from ingest.layouts import settings_of
+from ingest.layouts import check_changes, settings_of
 from ingest.projections import project
 from ingest.vision.projections import SEED, projections, tsne
 from store import read, search
@@ -47,6 +47,30 @@ def test_what_is_alike_lies_together_and_the_layout_can_be_made_again(method, tm
     again = worker.call(projections()[method].lay_out, stored, settings_of(method, 40)).points
     np.testing.assert_allclose(again, points, rtol=1e-4, atol=1e-4)
     assert json.loads(row["settings"]).get("random_state", SEED) == SEED
+
+
+def test_a_setting_that_is_changed_makes_a_layout_beside_the_usual_one(tmp_path):
+    path = tmp_path / "p.duckdb"
+    run = database(path, clusters(20))
+    changes = {"perplexity": 3, "random_state": 7}
+    assert project(path, run, ["tsne"]).made == ["tsne"]
+    assert project(path, run, ["tsne"], changes=changes).made == ["tsne"]
+    assert project(path, run, ["tsne"]).made == project(path, run, ["tsne"], changes=changes).made == []
+    with reading(path) as con:
+        rows = [json.loads(row["settings"]) for row in read.projections(con, run).to_pylist()]
+    assert [(row["perplexity"], row["random_state"]) for row in rows] == [(6.33, SEED), (3.0, 7)]
+
+
+def test_a_setting_out_of_its_range_is_said_before_anything_is_made(tmp_path):
+    run = database(tmp_path / "p.duckdb", clusters(20))
+    with pytest.raises(ValueError, match="n_neighbors of UMAP is a whole number from 2 to 19, not 50"):
+        project(tmp_path / "p.duckdb", run, ["pca", "umap"], changes={"n_neighbors": 50})
+    with pytest.raises(ValueError, match="whole number"):
+        settings_of("umap", 20, {"n_neighbors": 5.5})
+    with pytest.raises(ValueError, match="there is no setting 'perplexity' of umap, pca; there are min_dist"):
+        check_changes(["umap", "pca"], {"perplexity": 5})
+    with reading(tmp_path / "p.duckdb") as con:
+        assert not read.projections(con, run).num_rows
 
 
 def test_nothing_is_done_twice_and_a_layout_that_lacks_images_is_replaced(tmp_path):

@@ -1,17 +1,21 @@
 """Parts, without a cluster."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ingest.engines.shards import Shards, fingerprint_of, from_table, key_of, to_table
-from ingest.pipeline import Failure, Plan, batches, observations, prepared_pictures
+from ingest.pipeline import Counts, Failure, Plan, Writer, batches, observations, prepared_pictures
+from ingest.runs import run_record
 from ingest.task import Task
 from ingest.vision.backbones import load
 from ingest.vision.explaining import Asked
+from store import connection, write
 from tests.support.commands import TINY
+from tests.support.databases import ask
 from tests.support.pictures import save_picture
 
 
@@ -63,6 +67,38 @@ def test_a_part_gives_back_what_was_written(plan, processed, tmp_path):
     shards.remove(name)
     shards.close()
     assert not (tmp_path / "parts").exists()
+
+
+def test_a_part_is_loaded_as_if_it_had_been_made_here(plan, processed, tmp_path):
+    """What the writer stores of a part, which has no pixels, is what it stores of the pictures themselves."""
+    found, failures, _ = processed
+    table = to_table(*processed)
+    stored = {}
+    for name, items in (("here", [*found, *failures]), ("part", list(from_table(table)))):
+        db = tmp_path / f"{name}.duckdb"
+        with connection.writing(db) as con:
+            write.add_collection(con, "scans", None)
+        own = replace(plan, db=db, run_id=None, run=run_record(plan.backbone, "aspect", 56))
+        counts = Counts()
+        with Writer(own, counts, lambda count: None) as writer:
+            for item in items:
+                writer.put(item)
+        assert (counts.done, counts.failed) == (5, 1)
+        query = """
+            SELECT path, vector, x1, list((method, layer, head, weights) ORDER BY method, layer, head)
+            FROM images JOIN features USING (image_id) JOIN frames USING (image_id) JOIN attention USING (image_id)
+            GROUP BY ALL ORDER BY path
+        """
+        stored[name] = (
+            ask(db, query),
+            ask(db, "SELECT count(*), sum(entropy) FROM head_stats"),
+            ask(db, "FROM token_stats"),
+        )
+    assert len(stored["here"][0]) == 5
+    assert stored["here"][0] == stored["part"][0]
+    (count, entropy), (others, same) = stored["here"][1][0], stored["part"][1][0]
+    assert count == others > 0 and entropy == pytest.approx(same)
+    assert len(stored["here"][2]) == len(stored["part"][2]) == 5
 
 
 def rows(item):

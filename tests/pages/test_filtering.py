@@ -374,6 +374,7 @@ def test_the_same_pictures_in_sql(opened, db):
 def test_only_the_column_that_is_open_is_asked_about(opened, db, monkeypatch):
     asked = []
     real = cache.categories
+    opened("map")  # what the example below the title says is found once
     monkeypatch.setattr(cache, "categories", lambda *args, **how: asked.append(args[1]) or real(*args, **how))
     at = opened("map", f="artist:Katsushika Hokusai")
     assert asked == []

@@ -1,6 +1,8 @@
 """The glossary: one file of documentation, whose words explain themselves on the pages."""
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +47,43 @@ def test_a_page_begins_with_its_sentence(db, open_page):
     page = open_page("heads", run=1)
     assert not page.exception and page.title[0].value == "Heads"
     assert 'What each <span class="ba-term" tabindex="0">head<' in html_of(page)
+
+
+# ---- at controls --------------------------------------------------------------------------------------------------
+
+ASKING = {"selectbox", "slider", "segmented_control", "select_slider", "multiselect", "toggle", "number_input"}
+ASKING |= {"text_input", "text_area", "checkbox", "radio", "pills", "file_uploader", "date_input"}
+PLAINLY = {"and like the picture in view", "View"}  # an everyday word here; and a label that nobody sees
+
+
+def unexplained(source: str) -> list[str]:
+    """The labels in a module that hold a word of the glossary and have no help. The controls that have their value in
+    the address explain a label that is such a word by themselves."""
+    found = []
+    for call in ast.walk(ast.parse(source)):
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in ASKING):
+            continue
+        label = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
+        if not isinstance(label, str) or label in PLAINLY or any(each.arg == "help" for each in call.keywords):
+            continue
+        by_itself = ast.unparse(call.func.value) == "controls" and glossary.sense_of(label)
+        if glossary._pattern().search(label) and not by_itself:
+            found.append(label)
+    return found
+
+
+def test_every_control_named_by_a_word_of_the_glossary_explains_it():
+    rooms = Path(navigation.__file__).parents[2]
+    found = {str(file): labels for file in rooms.rglob("*.py") if (labels := unexplained(file.read_text()))}
+    assert not found, found
+
+
+def test_a_control_that_is_not_explained_is_found():
+    assert unexplained('st.selectbox("The head", heads)\ncontrols.selectbox("Head", heads)') == ["The head"]
+
+
+def test_a_label_that_is_a_word_of_the_glossary_explains_itself(db, open_page):
+    page = open_page("heads", run=1)
+    helps = {each.key: each.help for each in page.selectbox}
+    assert helps["head_layer"] == glossary.meaning("layer") and helps["head_number"] == glossary.meaning("head")
+    assert not helps["statistic"]  # no word of the glossary

@@ -11,7 +11,7 @@ from dashboard.components import canvas
 from dashboard.data import layouts
 from dashboard.drawing import charts, colours
 from ingest import atlas as pages
-from store import atlas, connection, write
+from store import atlas, connection, tags, write
 from tests.pages import database
 
 HARMFUL = "<img src=x onerror=alert(1)>"
@@ -61,13 +61,41 @@ def test_every_picture_has_its_point_and_its_shape(db, open_page):
 
 def test_another_projection_has_other_points_and_shows_its_settings(db, open_page):
     at = open_page("map")
-    assert "n\\_neighbors 5" in at.main.caption[0].value
+    assert "n_neighbors 5" in at.main.code[0].value
     before = given(at)["points"]
     assert before.startswith("/atlas/points/1?v=")
     at.button_group(key="projection").set_value(2).run()
     assert not at.exception
     assert given(at)["points"].startswith("/atlas/points/2?v=")
-    assert "perplexity 2\\.0" in at.main.caption[0].value
+    assert "perplexity 2.0" in at.main.code[0].value
+
+
+def test_a_map_is_cited_in_one_sentence_and_made_anew_with_another_setting(db, open_page, monkeypatch):
+    at = open_page("map", run=1)
+    sentence = at.main.code[0].value
+    for part in (
+        "Map of 6 pictures of the collection",
+        "UMAP (n_neighbors 5",
+        "Tiny test network (weights ",
+        " with Bil",
+    ):
+        assert part in sentence
+    monkeypatch.setenv("XDG_CACHE_HOME", str(db.parent / "cache"))  # of jobs
+    assert not [each for each in at.button if each.key == "map_another"]
+    at.number_input(key="map_1_n_neighbors").set_value(3).run()
+    assert not at.exception
+    assert "project --run 1 --methods umap --set n_neighbors=3" in at.main.code[1].value
+    assert at.button(key="map_another").label == "Make this map"
+
+
+def test_two_maps_of_one_method_are_told_apart_by_their_settings(db, open_page):
+    with connection.writing(db) as con:
+        ids = np.arange(1, 7)
+        write.add_projection(con, 1, "umap", {"n_neighbors": 3}, ids, np.random.default_rng(0).normal(size=(6, 2)))
+    at = open_page("map", run=1, projection="UMAP")  # as links have it from when there was one
+    choice = at.button_group(key="projection")
+    assert not at.exception and choice.value == 1
+    assert choice.options[:2] == ["UMAP n_neighbors 5", "UMAP n_neighbors 3"]
 
 
 def test_frames_take_their_colour_from_the_metadata(db, open_page):
@@ -269,7 +297,8 @@ def test_a_map_of_pictures_at_one_place_opens_and_says_how_it_was_made(db, open_
     assert "6 pictures by PCA in place of UMAP" in told and "PCA is a flat shadow" in told
     assert "Made otherwise because UMAP needs at least 4 different pictures; there is 1." in told
     assert "5 of the pictures have the same features as an earlier one and lie exactly on it" in told
-    assert "numpy 2.4.6" in told and "made_by" not in told
+    assert "numpy 2.4.6" in at.main.code[0].value and "made_by" not in at.main.code[0].value
+    assert not [each for each in at.number_input if each.key.startswith("map_")]  # nothing of it can be changed
     for layout in ("grid", "groups"):
         points = unpacked_arrangement(
             layouts.points(db, 1, layouts.LayoutOptions(layout, "artist" if layout == "groups" else ""))
@@ -281,3 +310,21 @@ def unpacked_arrangement(data: bytes) -> np.ndarray:
     """The points (n, 2) of an arrangement."""
     n = int(np.frombuffer(data, "<i4", 1)[0])
     return np.stack([np.frombuffer(data, "<f4", n, 8 + 8 * n), np.frombuffer(data, "<f4", n, 8 + 12 * n)], axis=1)
+
+
+def test_tags_colour_the_frames_and_make_groups(db, open_page):
+    at = open_page("map", run=1, map_colour="tag")
+    assert at.selectbox(key="map_colour").value == ""  # there are none yet
+    with connection.writing(db) as con:
+        tags.add(con, [1, 2], ["sea", "wave"])
+        tags.add(con, [5], ["portrait"])
+    at = open_page("map", run=1, map_colour="tag", layout="groups", layout_by="tag")
+    assert not at.exception and at.selectbox(key="layout_by").value == "tag"
+    legend = {name: count for name, _, count in given(at)["legend"]["names"]}
+    assert legend == {"sea": 2, "wave": 2, "portrait": 1, "not given": 3}
+    blocks = layouts.points(db, 1, layouts.LayoutOptions("groups", "tag"))
+    assert b"sea" in blocks and b"no tag" in blocks
+    first = given(at)["points"]
+    with connection.writing(db) as con:
+        tags.add(con, [6], ["sea"])
+    assert given(at.run())["points"] != first  # a browser keeps what it has of an address

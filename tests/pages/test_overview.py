@@ -121,3 +121,16 @@ def test_how_tables_were_read(db, open_page):
     assert not at.exception and "Tables" in [header.value for header in at.header]
     shown = "\n".join(each.value for each in at.markdown)
     assert "metadata\\.csv** describes" in shown and "line 3" in shown and "5 cells instead of 4" in shown
+
+
+def test_the_wall_shows_what_the_filter_of_all_pages_leaves(db, open_page):
+    """And its charts, which are opened by a button, filter it."""
+    every = titles(open_page(run=1))
+    chosen = open_page(run=1, where="image_id < 3", charts="true")
+    assert 0 < len(titles(chosen)) < len(every) and set(titles(chosen)) < set(every)
+    assert any("the wall shows these alone" in each.value for each in [*chosen.markdown, *chosen.caption])
+    charts = [each.proto for each in chosen.get("bidi_component") if "charts_drawn" in each.proto.id]
+    assert charts and json.loads(charts[0].json)["charts"]
+    none = open_page(run=1, where="image_id < 0")
+    assert none.info[0].value.startswith("No picture fits this filter.")
+    assert not any(each.proto.id.endswith("-wall") for each in none.get("bidi_component"))

@@ -1,6 +1,7 @@
 """The similar page: whose neighbours are shown, with which scores, and what happens to a picture of one's own."""
 
 import base64
+import re
 
 import numpy as np
 import pytest
@@ -65,8 +66,16 @@ def test_shows_the_image_its_metadata_and_its_neighbours_with_scores(db, open_pa
     with connection.reading(db) as con:
         expected = nearest(con, 1, 1, 12).to_pylist()
     assert wall.ids == [row["image_id"] for row in expected]
-    assert [item["caption"][:5] for item in wall.items] == [f"{row['similarity']:.3f}"[:5] for row in expected]
+    lines = [item["caption"].split("\n") for item in wall.items]
+    assert [line[:5] for _, line in lines] == [f"{row['similarity']:.3f}"[:5] for row in expected]
+    every = (vectors_of(*range(1, 7)) @ vectors_of(*range(1, 7)).T)[np.triu_indices(6, 1)]
+    for (words, _), row in zip(lines, expected, strict=True):
+        below = 100 * np.mean([each < row["similarity"] - 1e-6 for each in every])
+        assert abs(float(re.fullmatch(r"nearer than ([\d.]+) %", words)[1]) - below) <= 0.1 + 100 / len(
+            every
+        )  # itself among them
     page = html(at)
+    assert "99 are less alike, by all 15 pairs." in page
     for part in ("The Great Wave off Kanagawa", "Katsushika Hokusai", "hokusai-great-wave-1829.jpg", "665 × 450 px"):
         assert part in page
     assert "cosine similarity" in page and "Tiny test network, run 1" in page
@@ -147,7 +156,7 @@ def test_an_uploaded_picture_is_embedded_as_the_run_was(db, open_page, wall, net
     assert not at.exception
     assert "1 means the same to the network as the picture" in html(at)
     assert network == [("network of run 1", [(40, 30)], "crop", 84)]
-    assert wall.ids[0] == 4 and wall.items[0]["caption"].startswith("1.000")
+    assert wall.ids[0] == 4 and "\n1.000 · " in wall.items[0]["caption"]
     assert len(wall.ids) == 6  # none is left out: the picture is not one of the collection
     assert "mine.png" in html(at)
     assert any("seconds" in caption.value for caption in at.main.caption)
@@ -227,7 +236,7 @@ def test_plus_and_minus_make_examples_which_the_address_keeps(db, open_page, wal
     vector = vectors_of(1, 4).mean(0) - vectors_of(2)[0]
     assert wall.ids == ranked(vector, {1, 2, 4})
     score = vectors_of(wall.ids[0])[0] @ vector / np.linalg.norm(vector)
-    assert wall.items[0]["caption"].startswith(f"{score:.3f}")
+    assert wall.items[0]["caption"].startswith(f"{score:.3f}")  # of a mean of several, pairs say nothing
     page = html(at)
     assert "the mean of 2 features, those of the picture and the examples minus that of the counter-example" in page
     assert "made of length 1 again" in page

@@ -273,3 +273,14 @@ def test_examples_quote_the_names_of_columns():
     assert first.title == 'Pictures per Ma"ler'
     assert '"Ma""ler"' in first.sql
     assert queries.quoted("artist") == "artist" and queries.quoted("order by") == '"order by"'
+
+
+def test_the_first_example_goes_by_a_column_whose_values_several_pictures_share(db, open_page):
+    assert "GROUP BY artist" in open_page("sql", run=1).text_area(key="sql_query").value
+    with connection.reading(db) as con:
+        paths = [path for (path,) in con.execute("SELECT path FROM images ORDER BY image_id").fetchall()]
+    for facts, first in (({}, "nearest("), ({"format": "a print"}, "GROUP BY format")):
+        with connection.writing(db) as con:
+            write.set_metadata(con, 1, {path: {"title": path, **facts} for path in paths})
+        at = open_page("sql", run=1)
+        assert not at.exception and first in at.text_area(key="sql_query").value

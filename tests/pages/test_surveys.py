@@ -55,7 +55,7 @@ def test_near_duplicates_are_groups_above_a_threshold(db, open_page, wall):
     wall.of.clear()
     at.slider(key="alike").set_value(0.9).run()
     assert wall.ids_of("group_1") == [2, 3, 5] and sorted(wall.ids_of("group_2")) == [1, 6]
-    assert wall.of["group_2"][1]["caption"].startswith(f"{alike:.3f}")
+    assert wall.of["group_2"][1]["caption"].split("\n")[1].startswith(f"{alike:.3f}")
     wall.answers["group_2"] = done("subject", 6)
     at.run()
     assert at.session_state["image"] == 6 and at.segmented_control(key="find").value == "neighbours"
@@ -115,7 +115,8 @@ def test_two_runs_side_by_side_with_the_share_of_common_neighbours(db, open_page
     assert f"{len(both)} of 2 neighbours of The Great Wave off Kanagawa ({50 * len(both)} %) are the same" in html(at)
     marked = {item["image_id"] for item in wall.of["under_2"] if "in both" in item["caption"]}
     assert marked == both
-    assert wall.of["under_2"][0]["caption"].startswith(f"{float(vectors[others[0] - 1] @ vectors[0]):.3f}")
+    words, line = wall.of["under_2"][0]["caption"].split("\n")
+    assert line.startswith(f"{float(vectors[others[0] - 1] @ vectors[0]):.3f}") and words.startswith("nearer than ")
 
 
 def test_one_run_alone_says_how_to_make_another(db, open_page, wall):

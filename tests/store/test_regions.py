@@ -84,7 +84,7 @@ def test_a_collection_has_the_regions_of_its_pictures_that_are_not_removed(fille
     with writing(filled.path) as con:
         for image_id in ids[:2]:
             regions.add(con, image_id, (0, 0, 0.5, 0.5))
-        con.execute("INSERT INTO removal (image_id, edit_id) VALUES (?, 0)", [ids[0]])
+        con.execute("INSERT INTO removal VALUES (?, 'me', now())", [ids[0]])
     with reading(filled.path) as con:
         (name,) = con.execute("SELECT DISTINCT collection FROM images WHERE image_id = ?", [ids[1]]).fetchone()
         assert regions.of(con, collection=name)["image_id"].to_pylist() == [ids[1]]

@@ -61,7 +61,8 @@ def test_the_frame_is_the_picture_and_the_input_is_the_whole_of_it():
     picture = noise(701, 400)
     array, frame = fit_image(picture, RULE, "aspect")
     assert frame == Frame(0, 0, 701, 400, 12, 21)
-    assert np.array_equal(array, np.asarray(picture.resize((21 * 14, 12 * 14), Image.Resampling.BICUBIC)))
+    expected = np.asarray(picture.resize((21 * 14, 12 * 14), Image.Resampling.BICUBIC))
+    assert np.abs(array.astype(int) - expected).max() <= 1
 
 
 def test_size_sets_the_number_of_patches():

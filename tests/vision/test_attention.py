@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from ingest.vision import tap
 from ingest.vision.attention import methods, walk
 from ingest.vision.attention.statistics import HeadStatistics
 from ingest.vision.backbones import load
 from ingest.vision.embedding import cells_of, embed, methods_for, observe
 from ingest.vision.explaining import Asked, capture_target, suits
 from ingest.vision.geometry import Frame
+from ingest.vision.tap import calls
 from ingest.vision.targets import DirectionTarget
 from tests.support.attention import explain
 from tests.vision import naive
@@ -230,8 +230,8 @@ def test_wrong_methods_and_options_are_named(name, reason):
 def test_the_size_of_the_tiles_changes_nothing(elements, together, monkeypatch):
     _, _, capture = captured("dinov2-registers")
     expected = [maps.weights for maps in explain(capture, ["received", "rollout"])]
-    monkeypatch.setitem(tap.TILE_ELEMENTS, "cpu", elements)
-    monkeypatch.setattr(tap, "SAMPLE_BY_SAMPLE", () if together else ("cpu",))
+    monkeypatch.setitem(calls.TILE_ELEMENTS, "cpu", elements)
+    monkeypatch.setattr(calls, "SAMPLE_BY_SAMPLE", () if together else ("cpu",))
     for maps, weights in zip(explain(capture, ["received", "rollout"]), expected, strict=True):
         torch.testing.assert_close(maps.weights, weights, atol=1e-6, rtol=0)
 

@@ -97,7 +97,7 @@ def test_crop_is_what_the_models_own_processor_makes(size, interpolation):
     expected = np.asarray(whole.crop((left, top, left + 224, top + 224))).astype(int)
     array, frame = fit_image(picture, rule)
     assert array.shape == (224, 224, 3) and array.dtype == np.uint8
-    assert np.abs(array - expected).max() <= 1
+    assert np.abs(array - expected).max() <= (2 if short < 256 else 1)  # enlarged, both passes may round otherwise
     assert frame.x0 == pytest.approx(left * width / resized[0])
     assert frame.y1 == pytest.approx((top + 224) * height / resized[1])
 

@@ -451,7 +451,7 @@ def test_out_of_memory_is_a_sentence(monkeypatch):
 
     monkeypatch.setattr(opening, "to_rgb", full)
     with pytest.raises(BadImage, match="memory"):
-        decode(saved(gradient(), "PNG"))
+        decode(saved(gradient().convert("L"), "PNG"))
 
 
 # Files

@@ -14,11 +14,27 @@ from dashboard.compute import charts as counting
 from dashboard.compute.charts import Asked, Column
 from dashboard.data import cache
 from dashboard.state import controls, filter_bar
+from dashboard.state.url import Param
 from store.conditions import Condition
 from store.records import RunRecord
 
+CHARTS = "charts"  # in the address: whether the drawer is open
 FIRST = 12  # charts that are drawn unless somebody chooses others
 DRAWER, TIME = "charts_drawn", "charts_time"  # keys of the components
+
+
+def switch(key: str, meaning: str) -> bool:
+    """The button that opens the drawer and closes it, and whether it is open."""
+    known = {"true": True, "false": False}
+    param = Param(CHARTS, False, lambda texts: known.get(texts[0]), lambda value: [str(value).lower()])
+    opened = bool(param.load())
+    kind = "primary" if opened else "secondary"
+    st.button("Charts", key=key, icon=":material/bar_chart:", type=kind, on_click=_turn, help=meaning)
+    return opened
+
+
+def _turn() -> None:
+    st.session_state[CHARTS] = not st.session_state.get(CHARTS)
 
 
 def drawer(run: RunRecord, drawn: str = "") -> None:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 BLOCK = 2048  # rows and columns of a product: 16 MB
+PAIRS = 20_000  # of images, by which it is said what a similarity means
+SOME = 512  # images among which `closest` looks
+SAME = 1 - 1e-4  # from this cosine on two images count as the same
 PENDING = 4_000_000  # pairs held before those that join nothing new are dropped
 
 
@@ -48,15 +51,40 @@ def centrality(matrix: np.ndarray) -> np.ndarray:
     return np.zeros(len(matrix), np.float32) if centre is None else matrix @ centre
 
 
+def pair_similarities(matrix: np.ndarray) -> np.ndarray:
+    """The cosine similarities (m,) float32, ascending, of all pairs of two images, or of PAIRS random ones where there
+    are more; none for fewer than two images. Of a share s of all pairs, the share of so many random ones has a standard
+    error of sqrt(s (1 - s) / PAIRS): 0.07 percent at 99 percent."""
+    count = len(matrix)
+    if count * (count - 1) // 2 <= PAIRS:
+        one, other = np.triu_indices(count, 1)
+    else:
+        random = np.random.default_rng(0)
+        one = random.integers(0, count, PAIRS)
+        other = (one + random.integers(1, count, PAIRS)) % count
+    parts = [slice(start, start + BLOCK) for start in range(0, len(one), BLOCK)]
+    found = [np.einsum("ij,ij->i", matrix[one[part]], matrix[other[part]]) for part in parts]
+    return np.sort(np.concatenate([np.empty(0, np.float32), *found]))
+
+
 def ordinary(matrix: np.ndarray) -> float:
-    """The median cosine similarity of two images that have nothing to do with each other but their collection, of 4,096
-    random pairs; 0 for fewer than two images."""
-    if len(matrix) < 2:
-        return 0.0
-    random = np.random.default_rng(0)
-    one = random.integers(0, len(matrix), 4096)
-    other = (one + random.integers(1, len(matrix), 4096)) % len(matrix)
-    return float(np.median(np.einsum("ij,ij->i", matrix[one], matrix[other])))
+    """The median cosine similarity of two images that have nothing to do with each other but their collection; 0 for
+    fewer than two images."""
+    pairs = pair_similarities(matrix)
+    return float(np.median(pairs)) if len(pairs) else 0.0
+
+
+def closest(matrix: np.ndarray) -> list[int]:
+    """The rows of the two images that are nearest to each other without being the same, of at most 512 random ones;
+    none where there are not two."""
+    rows = np.arange(len(matrix))
+    if len(rows) > SOME:
+        rows = np.sort(np.random.default_rng(0).choice(rows, SOME, replace=False))
+    scores = matrix[rows] @ matrix[rows].T
+    scores[np.tri(len(rows), dtype=bool) | (scores > SAME)] = -2
+    if scores.max(initial=-2) == -2:
+        return []
+    return [int(rows[place]) for place in np.unravel_index(scores.argmax(), scores.shape)]
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ from dashboard.data.cache.facets import (
     usable,
 )
 from dashboard.data.cache.file import database, databases, db
-from dashboard.data.cache.memory import computed, measured, remembered, version
+from dashboard.data.cache.memory import computed, measured, noted, remembered, version
 from dashboard.data.cache.networks import (
     backbone,
     current_run,
@@ -108,6 +108,7 @@ from dashboard.data.cache.networks import (
     nearest,
     nearest_to,
     network,
+    pair_similarities,
     recurring_details,
     recurring_searches,
     run,

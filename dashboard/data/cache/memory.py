@@ -80,6 +80,11 @@ def remembered(make: Callable[[], T], *key: Any) -> T:
     return _remembered(str(db()), cache_token(db()), key, make)
 
 
+def noted(make: Callable[[], T], *key: Any) -> T:
+    """The same for what is small, a sentence or some numbers, of which many can be kept."""
+    return _noted(str(db()), cache_token(db()), key, make)
+
+
 def measured(make: Callable[[], T], *key: Any) -> T:
     """The same for what takes seconds to make and little room: it is not pushed out by what else is remembered."""
     return _measured(str(db()), cache_token(db()), key, make)
@@ -120,6 +125,11 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _remembered(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
+    return _make()
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _noted(path: str, token: str, key: tuple, _make: Callable[[], T]) -> T:
     return _make()
 
 

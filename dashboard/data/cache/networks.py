@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from dashboard.compute import neighbours
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import ask_cached, cache_token
+from dashboard.data.cache.memory import ask_cached, cache_token, noted
 from store import aggregate, connection, patch_features, read, recurring, vectors
 from store.errors import StoreError
 from store.records import FrameRecord, Run, RunRecord
@@ -88,6 +89,11 @@ def nearest_to(run_id: int, vector: np.ndarray, k: int, among: np.ndarray | None
     """The images most like a vector (dim,): image_id, similarity (cosine, best first). `among` (n,) bool leaves only
     some of `features` in question. Remembers nothing."""
     return _scored(*vectors.nearest(*features(run_id), vector, k, among))
+
+
+def pair_similarities(run_id: int) -> np.ndarray:
+    """The cosine similarities (m,), ascending, of pairs of a run's pictures: `neighbours.pair_similarities`."""
+    return noted(lambda: neighbours.pair_similarities(features(run_id)[1]), "pairs", run_id)
 
 
 def runs_with_patches() -> dict[int, int]:

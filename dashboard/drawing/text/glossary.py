@@ -34,6 +34,11 @@ def meaning(word: str) -> str:
     return entries()[word.casefold()]
 
 
+def sense_of(label: str) -> str | None:
+    """The same for a label that may be no word of the glossary; None then."""
+    return entries().get(label.casefold())
+
+
 @cache
 def _pattern() -> re.Pattern[str]:
     words = sorted(entries(), key=len, reverse=True)
@@ -53,6 +58,11 @@ def explained(text: str) -> str:
         found += [escape(text[place : match.start()]), _term(match[0], sense)]
         place = match.end()
     return "".join([*found, escape(text[place:])])
+
+
+def paragraph(text: str) -> str:
+    """HTML of a paragraph whose words explain themselves."""
+    return f'{STYLE}<p class="ba-intro">{explained(text)}</p>'
 
 
 def _term(word: str, sense: str) -> str:

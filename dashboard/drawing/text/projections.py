@@ -8,7 +8,7 @@ from typing import Any
 
 from ingest.vision import projections
 
-ELSEWHERE = {"made_by", "reason", "versions"}  # told in words of their own
+ELSEWHERE = {"made_by", "reason", "versions", "copies", "copies_placed", "distinct"}  # told in words of their own
 
 
 def name(method: str) -> str:
@@ -43,9 +43,38 @@ def meaning(projection: Mapping[str, Any]) -> str:
 def settings(projection: Mapping[str, Any]) -> str:
     """The settings in one line, with the libraries that used them."""
     known = settings_of(projection)
-    parts = [f"{key} {value}" for key, value in known.items() if key not in ELSEWHERE]
+    parts = [f"{word(key)} {value}" for key, value in known.items() if key not in ELSEWHERE]
     parts += [f"{name} {version}" for name, version in known.get("versions", {}).items()]
     return ", ".join(parts) or "no settings recorded"
+
+
+def adjustable(projection: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    """The settings of a row of `projections` that somebody may change for another map, with the least and the greatest
+    number that each can have."""
+    known = settings_of(projection)
+    found = projections.projections().get(projection["method"])
+    if found is None or "made_by" in known:
+        return {}
+    distinct = int(known.get("distinct", projection["points"]))
+    return {key: found.range_of(key, distinct) for key in found.adjustable if key in known}
+
+
+def differences(rows: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
+    """{id: what tells it from the others of its method} of rows of `projections` of which there are several of a
+    method: the settings that can be changed, where these differ, else its id."""
+    found = {}
+    for number, row in rows.items():
+        others = [settings_of(each) for each in rows.values() if each["method"] == row["method"]]
+        own = settings_of(row)
+        differing = [key for key in adjustable(row) if any(each.get(key) != own[key] for each in others)]
+        if len(others) > 1:
+            found[number] = ", ".join(f"{word(key)} {own[key]}" for key in differing) or f"({number})"
+    return found
+
+
+def word(setting: str) -> str:
+    """What a setting is called on a page."""
+    return "seed" if setting == "random_state" else setting
 
 
 def notes(projection: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from dashboard.compute import words
 from dashboard.compute.methods import depth_noun, entry_of, kind_of, title_of
 from dashboard.data import cache
 from dashboard.drawing import map_values
+from dashboard.drawing.text import glossary
 from dashboard.selection.maps import options
 from dashboard.selection.maps.lookup import WORDS, Question
 from dashboard.state import pickers
@@ -103,11 +104,13 @@ def pick(prefix: str, runs: Sequence[int], kind: str, place: Any) -> Column:
         return "stretch" if narrow else pixels
 
     options.clamp(f"{prefix}run", runs)
-    run = cache.run(place.selectbox("Run", runs, key=f"{prefix}run", format_func=words.named(labels), width=wide(200)))
+    meaning, shown = glossary.sense_of("run"), words.named(labels)
+    run = cache.run(place.selectbox("Run", runs, key=f"{prefix}run", format_func=shown, help=meaning, width=wide(200)))
     stored = list(dict.fromkeys(cache.methods(run.run_id)["method"]))
     keys = [key for key in options.offered(run, stored) if kind_of(key) == kind]
     options.clamp(f"{prefix}method", keys)
-    key = place.selectbox("Method", keys, key=f"{prefix}method", format_func=title_of, width=wide(230))
+    meaning = glossary.sense_of("method")
+    key = place.selectbox("Method", keys, key=f"{prefix}method", format_func=title_of, help=meaning, width=wide(230))
     row = st.container(horizontal=True, vertical_alignment="bottom") if narrow else place
     method = entry_of(key)
     layer, head = run.layers - 1, ""
@@ -115,12 +118,17 @@ def pick(prefix: str, runs: Sequence[int], kind: str, place: Any) -> Column:
         layers = range(run.layers)
         options.clamp(f"{prefix}layer", layers, layer)
         label = "Layer" if method is None or method.per_head else depth_noun(key)
-        layer = row.selectbox(label, layers, key=f"{prefix}layer", width=wide(80))
+        layer = row.selectbox(label, layers, key=f"{prefix}layer", help=glossary.sense_of(label), width=wide(80))
     if method is None or method.per_head:
         heads = [*FUSIONS, *map(str, range(run.heads))]
         options.clamp(f"{prefix}head", heads)
         head = row.selectbox(
-            "Head", heads, key=f"{prefix}head", format_func=lambda each: FUSIONS.get(each, each), width=wide(145)
+            "Head",
+            heads,
+            key=f"{prefix}head",
+            format_func=lambda each: FUSIONS.get(each, each),
+            help=glossary.sense_of("head"),
+            width=wide(145),
         )
     elif method.accumulates:
         noun = depth_noun(key).lower()

@@ -229,7 +229,12 @@ def choose_drawing(per_head: bool = True, scale: str = "map", key: str = "scale"
     fuse = "each"
     if per_head:
         with row:
-            fuse = controls.segmented_control("Combine heads", ["each", *map_values.FUSIONS], key="fuse")
+            fuse = controls.segmented_control(
+                "Combine heads",
+                ["each", *map_values.FUSIONS],
+                key="fuse",
+                help="A map for each head, or one of all heads: their mean or, at each patch, their maximum.",
+            )
     with row:
         smooth = widgets.smooth("edges")
         scales = list(panels.SCALES)
@@ -250,6 +255,10 @@ def choose_colours(smooth: bool, scale: str) -> MapStyle:
     """The controls of colours and mask."""
     colours = controls.selectbox("Colours", list(COLOUR_MAPS), key="colours")
     opacity = controls.slider("Opacity (%)", 0, 100, 60, 5, key="opacity")
-    masked = controls.toggle("Only the patches that hold most of it", key="mask")
+    masked = controls.toggle(
+        "Only the patches that hold most of it",
+        key="mask",
+        help="The brightest patches, as many as hold the share of the map below; the others are dimmed.",
+    )
     share = controls.slider("Share of the mass (%)", 5, 100, 60, 5, key="share", disabled=not masked)
     return MapStyle(colours, opacity / 100, smooth, scale, share / 100 if masked else None)

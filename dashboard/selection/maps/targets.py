@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.compute import words
 from dashboard.data import cache
+from dashboard.drawing.text import glossary
 from dashboard.selection.maps import lookup
 from dashboard.selection.maps.lookup import WORDS, NoMaps, Subject
 from dashboard.selection.maps.options import clamp
@@ -95,7 +96,13 @@ def choose_target(able: Reach) -> str:
     """The controls, and what they say; '' while no text is typed."""
     clamp("target_kind", able.kinds)
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    kind = row.selectbox("What is explained", able.kinds, key="target_kind", format_func=words.named(TARGETS))
+    kind = row.selectbox(
+        "What is explained",
+        able.kinds,
+        key="target_kind",
+        format_func=words.named(TARGETS),
+        help=glossary.sense_of("target"),
+    )
     with row:
         return _TARGET_CONTROLS[kind](able)
 
@@ -118,7 +125,13 @@ def _predicted(able: Reach) -> str:
 def _class(able: Reach) -> str:
     numbers = range(len(able.classes))
     clamp("target_class", numbers)
-    chosen = st.selectbox("Class", numbers, key="target_class", format_func=lambda n: f"{able.classes[n]} ({n})")
+    chosen = st.selectbox(
+        "Class",
+        numbers,
+        key="target_class",
+        format_func=lambda n: f"{able.classes[n]} ({n})",
+        help=glossary.sense_of("class"),
+    )
     return f"class:{chosen}"
 
 

@@ -12,6 +12,7 @@ from dashboard.compute.contrast import Contrast, permutation
 from dashboard.compute.methods import entry_of, registry
 from dashboard.data import cache
 from dashboard.drawing import markup, panels, tables
+from dashboard.drawing.text import glossary
 from dashboard.state import controls, filter_bar, navigation, widgets
 from dashboard.views.aggregate import comparison, figures, grouping, summary
 from dashboard.views.aggregate.comparison import Choice, GroupComparison, Settings
@@ -88,7 +89,13 @@ def choose(run: RunRecord, stored: pd.DataFrame) -> Choice:
         targets = sorted(stored.loc[stored["method"] == method, "target"])
         target = targets[0]
         if len(targets) > 1:
-            target = controls.selectbox("What is explained", [OWN, *targets], key="aggregate_target", width=240)
+            target = controls.selectbox(
+                "What is explained",
+                [OWN, *targets],
+                key="aggregate_target",
+                width=240,
+                help=glossary.sense_of("target"),
+            )
         layers, heads = cache.map_levels(run.run_id, method)
         entry = entry_of(method)
         depth = "Depth" if entry is None else entry.depth
@@ -135,7 +142,9 @@ def choose_style(choice: Choice) -> tuple[Style, str, Settings]:
         )
         with st.popover("Pictures, test", icon=":material/tune:"):
             behind = controls.toggle("Average picture behind the means", key="aggregate_behind")
-            only = controls.toggle("Only patches that differ", key="aggregate_only")
+            only = controls.toggle(
+                "Only patches that differ", key="aggregate_only", help=glossary.sense_of("false discovery rate")
+            )
             shuffles = controls.selectbox("Shuffles", SHUFFLES, 1, key="aggregate_shuffles")
             seed = controls.number_input("Seed", 0, 2**31, permutation.SEED, key="aggregate_seed")
     return Style(smooth, only, behind), unit, Settings(even != "raw", shuffles, int(seed))

@@ -11,6 +11,7 @@ from dashboard.components.player import player
 from dashboard.compute.words import named
 from dashboard.drawing import panels
 from dashboard.drawing.panels import MapStyle, Scene
+from dashboard.drawing.text import glossary
 from dashboard.selection.maps import lookup
 from dashboard.selection.maps.lookup import Question, Subject
 from dashboard.state import controls
@@ -75,7 +76,10 @@ def choose_scale(accumulated: bool) -> str:
     """A key of frames.SCALES."""
     names = {**frames.SCALES, "own": "as the paper draws them"} if accumulated else frames.SCALES
     # Not a row of buttons: in this narrow column a second one would be cut off, or not be there at all.
-    return controls.selectbox("Scale of the frames", list(names), key="frame_scale", format_func=named(names))
+    meaning = glossary.sense_of("scale")
+    return controls.selectbox(
+        "Scale of the frames", list(names), key="frame_scale", format_func=named(names), help=meaning
+    )
 
 
 def words(accumulated: bool, scale: str) -> str:

@@ -19,7 +19,7 @@ from dashboard.compute.methods import entry_of, kind_of
 from dashboard.data import cache
 from dashboard.drawing import map_values, markup, panels
 from dashboard.drawing.panels import Scene
-from dashboard.drawing.text import inputs, warnings
+from dashboard.drawing.text import glossary, inputs, warnings
 from dashboard.selection.maps import lookup, options, targets
 from dashboard.selection.maps.lookup import NoMaps, PictureMaps, Question, Subject
 from dashboard.selection.maps.options import Drawing
@@ -118,6 +118,7 @@ def query_bar(subject: Subject, question: Question, found: PictureMaps) -> None:
         format_func=lambda each: _token_words(each, prefix),
         on_change=lambda: _ask_token(st.session_state["asks"]),
         width=280,
+        help=glossary.sense_of("token"),
     )
     row.button("Back to the whole picture", on_click=_ask_later, args=("",), icon=":material/undo:")
 

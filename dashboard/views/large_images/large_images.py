@@ -82,7 +82,13 @@ def chosen_run(runs: list[PatchRunRecord]) -> PatchRunRecord:
         return f"{number}: {by_id[number].title} · {options['patch_size']} px · best {options['top']}"
 
     chosen = controls.selectbox(
-        "Patches selected by", list(by_id), len(by_id) - 1, key="patch_run", format_func=named, follows=True
+        "Patches selected by",
+        list(by_id),
+        len(by_id) - 1,
+        key="patch_run",
+        format_func=named,
+        follows=True,
+        help="A selection has a network, a size of patches and how many of the best of each picture are stored.",
     )
     return by_id[chosen]
 

@@ -14,6 +14,7 @@ from dashboard.data import cache
 from dashboard.data.layouts import CLUSTER
 from dashboard.drawing import tables
 from dashboard.drawing.colours import NAMED
+from dashboard.drawing.text import glossary
 from dashboard.selection.files import file_name
 from dashboard.state.url import Param
 from store.counts import counted
@@ -84,7 +85,13 @@ def edit(projection_id: int, level: int, groups: Sequence[Group]) -> None:
     numbers = [group.number for group in groups]
     labels = {group.number: f"{group.name} ({group.count:,})" for group in groups}
     named = words.named(labels)
-    chosen = st.selectbox("Cluster", numbers, key=f"cluster_chosen_{projection_id}_{level}", format_func=named)
+    chosen = st.selectbox(
+        "Cluster",
+        numbers,
+        key=f"cluster_chosen_{projection_id}_{level}",
+        format_func=named,
+        help=glossary.sense_of("cluster"),
+    )
     group = next(each for each in groups if each.number == chosen)
     own = cache.clusters(projection_id, level)
     here = f"{projection_id}_{level}_{chosen}"

@@ -19,6 +19,7 @@ from dashboard.views.map.clusters import LEVEL, level
 from ingest.vision.spaces import is_joint
 from store.atlas import Layout
 from store.counts import counted
+from store.facets import TAG
 from store.records import RunRecord
 from store.texts import nearest_condition
 
@@ -28,6 +29,11 @@ WORDS = "words …"  # among the columns
 def choices(run: RunRecord, columns: list[str]) -> list[str]:
     """What the frames can be coloured by."""
     return [*columns, *([WORDS] if is_joint(run.settings) else [])]
+
+
+def is_of_tags(run: RunRecord, column: str) -> bool:
+    """Whether a column is the tags of the pictures, and not metadata of that name."""
+    return column == TAG and TAG not in cache.metadata_columns(run.collection)
 
 
 def words_of(run: RunRecord, column: str | None) -> Words:
@@ -74,6 +80,9 @@ def tint(
         if column == CLUSTER and (found := cache.clusters(projection_id, level(projection_id))) is not None:
             return of_clusters(found.among(layout.ids), cache.cluster_groups(projection_id, found.level))
         assert column is not None
+        if is_of_tags(run, column):
+            tags = cache.tags_of(layout.ids)["tags"]
+            return colours.colour([tuple(each) or None for each in tags], "text")
         values = cache.catalogue_with_labels(run).set_index("image_id")[column].reindex(layout.ids)
         kind = cache.columns_with_labels(run)[column]
         known = zip(values.astype(object), values.notna(), strict=True)
@@ -95,15 +104,15 @@ def of_clusters(of: np.ndarray, groups: Sequence[Group]) -> colours.Colours:
 
 
 def state(run: RunRecord, column: str | None, asked: Words) -> tuple[str, ...]:
-    """What the colours depend on: the column, the words, and what people say where the column is a vocabulary, which
-    has thresholds, or clusters, which have names."""
+    """What the colours depend on: the column, the words, and what people say where the column is tags, a vocabulary,
+    which has thresholds, or clusters, which have names."""
     wanted, unwanted = (tuple(each.text for each in texts) for texts in (asked.wanted, asked.unwanted))
     return (
         column or "",
         *wanted,
         "unlike",
         *unwanted,
-        cache.state() if column == CLUSTER or column in cache.vocabulary_columns(run) else "",
+        cache.state() if column in (CLUSTER, TAG) or column in cache.vocabulary_columns(run) else "",
         str(st.session_state.get(LEVEL)) if column == CLUSTER else "",
     )
 

@@ -7,13 +7,10 @@ import streamlit as st
 
 from dashboard.components.charts import filtering
 from dashboard.data.layouts import LayoutOptions
-from dashboard.state.url import Param
 from dashboard.views.map import comparison
 from dashboard.views.map.comparison import Second
 from dashboard.views.map.window import Window
 from store.records import RunRecord
-
-CHARTS = "charts"  # in the address
 
 
 def compare(window: Window, run: RunRecord, projection: dict, layout_options: LayoutOptions) -> Second | None:
@@ -24,17 +21,9 @@ def compare(window: Window, run: RunRecord, projection: dict, layout_options: La
 
 def show(window: Window, run: RunRecord, layout_options: LayoutOptions) -> None:
     """Draws into `window.bar` and `window.below`; both may stay empty."""
-    known = {"true": True, "false": False}
-    param = Param(CHARTS, False, lambda texts: known.get(texts[0]), lambda value: [str(value).lower()])
-    opened = bool(param.load())
     with window.bar:
-        st.button(
-            "Charts",
-            key="map_charts",
-            icon=":material/bar_chart:",
-            type="primary" if opened else "secondary",
-            on_click=_turn,
-            help="Charts of the metadata below the map: each filters the others and the map.",
+        opened = filtering.switch(
+            "map_charts", "Charts of the metadata below the map: each filters the others and the map."
         )
     along = layout_options.by if layout_options.layout == "time" else ""
     if opened or along:
@@ -42,7 +31,3 @@ def show(window: Window, run: RunRecord, layout_options: LayoutOptions) -> None:
             drawn = filtering.timeline(run, along)
             if opened:
                 filtering.drawer(run, drawn)
-
-
-def _turn() -> None:
-    st.session_state[CHARTS] = not st.session_state.get(CHARTS)

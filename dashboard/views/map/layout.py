@@ -8,11 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.compute import words
+from dashboard.compute.rows import records
 from dashboard.data import cache
 from dashboard.data.layouts import CLUSTER, LayoutOptions
 from dashboard.drawing.text import projections as projection_text
 from dashboard.state import controls, url
 from dashboard.views.map import clusters as map_clusters
+from store.facets import TAG
 from store.records import RunRecord
 
 WAYS = {
@@ -27,11 +29,14 @@ ELSEWHERE = "Clusters are outlined on the projection itself."
 
 def choose(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, LayoutOptions, bool]:
     """Which projection, how it is laid out, and whether clusters are outlined."""
-    rows = {row["projection_id"]: row for row in projections.to_dict("records")}
+    rows: dict[int, dict] = {int(row["projection_id"]): {**row} for row in records(projections)}
     labels = labels_of(rows)
-    named = {"format_func": words.named(labels), "words": words.named(labels)}
+    told = {i: f"{projection_text.name(rows[i]['method'])} {by}" for i, by in projection_text.differences(rows).items()}
+    named = {"format_func": words.named(labels | told), "words": words.named(labels)}
     now = controls.option(list(labels), key="projection", **named)
-    with st.popover(labels[now], icon=":material/scatter_plot:", key="map_layout"):
+    # Said anew each time: the browser draws this row when its drawer opens, and has forgotten what is pressed by then.
+    st.session_state["projection"] = now
+    with st.popover((labels | told)[now], icon=":material/scatter_plot:", key="map_layout"):
         chosen = controls.segmented_control("Projection", list(labels), key="projection", **named)
         projection = rows[chosen]
         layout_options = options_of(run, columns_of(run, chosen))
@@ -51,7 +56,9 @@ def choose(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, LayoutOptio
 def columns_of(run: RunRecord, projection_id: int) -> list[str]:
     """What pictures can be grouped and coloured by on a projection."""
     clustered = cache.clusters(projection_id) is not None
-    return [*cache.grouping(run.collection), *cache.vocabulary_columns(run), *([CLUSTER] if clustered else [])]
+    tagged = TAG in cache.facet_columns(run.collection) and TAG not in cache.metadata_columns(run.collection)
+    own = [*([TAG] if tagged else []), *([CLUSTER] if clustered else [])]
+    return [*cache.grouping(run.collection), *cache.vocabulary_columns(run), *own]
 
 
 def options_of(run: RunRecord, columns: list[str], key: str = "layout", first: str = "projection") -> LayoutOptions:

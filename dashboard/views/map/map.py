@@ -18,9 +18,9 @@ from dashboard.selection import selected
 from dashboard.selection import show as selecting
 from dashboard.selection.files import file_name
 from dashboard.selection.selection import Selection
-from dashboard.state import controls, filter_bar
+from dashboard.state import controls, filter_bar, navigation
 from dashboard.state.widgets import Words
-from dashboard.views.map import canvases, colouring, comparison, drawers, publication, window
+from dashboard.views.map import canvases, colouring, comparison, drawers, origin, publication, window
 from dashboard.views.map import clusters as map_clusters
 from dashboard.views.map import layout as map_layout
 from dashboard.views.map.comparison import Second
@@ -29,6 +29,7 @@ from dashboard.views.map.publication import View
 from store.atlas import Layout
 from store.counts import counted
 from store.errors import StoreError
+from store.facets import TAG
 from store.records import RunRecord
 
 HINT = (
@@ -87,10 +88,12 @@ def page() -> None:
     source = canvases.source_of(layout, projection["projection_id"], layout_options, clusters)
     drawers.show(place, run, layout_options)
     with place.bar, st.popover("About", icon=":material/info:", key="map_about"):
+        navigation.example("map")
         explain(run, projection, layout, layout_options, clusters, column)
+        origin.show(run, projection, len(layout.ids))
         if second is not None:
             plane = second.plane
-            st.caption(f"The second map: {made(plane.run, plane.projection, second.layout, plane.options)}")
+            st.caption(f"The second map: {made(plane.run, plane.projection, second.layout, plane.options, True)}")
         export(layout, source, projection, layout_options, tints, column, size, filtered, second)
     legend = None if tints is None or column is None else colouring.legend(tints, column)
     looks = canvases.Looks(tints, key, legend, size, filtered.ids)
@@ -125,9 +128,9 @@ def choose_colour(run: RunRecord, projection_id: int, second: Second | None) -> 
 def explain(
     run: RunRecord, projection: dict, layout: Layout, layout_options: LayoutOptions, clusters: bool, column: str | None
 ) -> None:
-    """How this map was made, for whoever has to judge it, and how to use it."""
+    """How to read this map, and how to use it."""
     text = made(run, projection, layout, layout_options)
-    if column in cache.list_columns() or column in cache.vocabulary_columns(run):
+    if column and column in {*cache.list_columns(), *cache.vocabulary_columns(run), TAG}:
         text += (
             f" A frame has the colour of the first value of {words.plain(column)} that has one; the legend counts all."
         )
@@ -142,12 +145,15 @@ def explain(
     )
 
 
-def made(run: RunRecord, projection: dict, layout: Layout, layout_options: LayoutOptions) -> str:
-    """How a map was made, and how to read it."""
+def made(
+    run: RunRecord, projection: dict, layout: Layout, layout_options: LayoutOptions, settings: bool = False
+) -> str:
+    """How a map was made, with all `settings` if wanted, and how to read it."""
     method = projection_text.title(projection)
+    cited = f": {words.plain(projection_text.settings(projection))}" if settings else ""
     parts = [
         f"{counted(len(layout.ids), 'picture')} by {method} of the features of run {run.run_id} "
-        f"({words.plain(run.title)}): {words.plain(projection_text.settings(projection))}.",
+        f"({words.plain(run.title)}){cited}.",
         *map(words.plain, projection_text.notes(projection)),
         projection_text.meaning(projection),
         laid_out(run, layout_options, words.plain(layout_options.by), method),
@@ -163,7 +169,7 @@ def laid_out(run: RunRecord, layout_options: LayoutOptions, by: str, method: str
         and (name := range_column(layout_options.by, cache.metadata_columns(run.collection))) is not None
     ):
         text += RANGES.format(middle=" the middle of its range of years" if layout_options.by == name else f" its {by}")
-    several = {*cache.list_columns(), *cache.vocabulary_columns(run)}
+    several = {*cache.list_columns(), *cache.vocabulary_columns(run), TAG}
     if layout_options.layout == "groups" and layout_options.by in several:
         text += f" A picture with several values of {by} lies with the first."
     return text

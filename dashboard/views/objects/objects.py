@@ -16,6 +16,7 @@ from dashboard.components.card.regions import in_shares
 from dashboard.compute.rows import records
 from dashboard.data import cache
 from dashboard.drawing import markup, tables
+from dashboard.drawing.text import glossary
 from dashboard.selection import actions, selected
 from dashboard.selection import show as selecting
 from dashboard.selection.selection import Selection
@@ -75,7 +76,13 @@ def chosen_run(runs: list[ObjectRunRecord]) -> ObjectRunRecord:
 
     first = own[-1] if own else len(runs) - 1
     chosen = controls.selectbox(
-        "Objects found by", list(by_id), first, key="object_run", format_func=named, follows=True
+        "Objects found by",
+        list(by_id),
+        first,
+        key="object_run",
+        format_func=named,
+        follows=True,
+        help=glossary.sense_of("objects"),
     )
     return by_id[chosen]
 

@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from dashboard.components.charts import filtering
 from dashboard.compute import words
 from dashboard.data import cache
 from dashboard.drawing import tables
 from dashboard.drawing.text import inputs
 from dashboard.selection import actions
-from dashboard.state import controls, filters, navigation, ordering
+from dashboard.state import controls, filter_bar, filters, navigation, ordering
 from dashboard.state.busy import jobs
 from dashboard.views.overview import readings
 from ingest.vision.described import one_line, usual_patches
@@ -67,18 +68,33 @@ def counts(collections: pd.DataFrame, runs: Sequence[RunRecord]) -> None:
 
 
 def wall(collections: pd.DataFrame) -> None:
-    """All pictures, by pages."""
+    """All pictures, by pages; those that the filter leaves, where it is of this collection."""
     names = collections["name"].tolist()
     run = cache.current_run()
+    bar, charts = st.container(), False
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(names) > 1:
             here = names.index(run.collection) if run else 0
             collection = controls.selectbox("Collection", names, here, key="wall_collection", follows=True, width=220)
         else:
             collection = names[0]
-        typed = controls.text_input("Filter", key=ordering.WORDS, placeholder="words in title or metadata", width=280)
+        filtered = run if run is not None and run.collection == collection else None
+        typed = controls.text_input("Words", key=ordering.WORDS, placeholder="in title or metadata", width=280)
         order = controls.selectbox("Order", ordering.orders(collection), key=ordering.ORDER, width=200)
-    ids = ordering.holding(cache.images(collection).index.to_numpy(), typed)
+        if filtered:
+            charts = filtering.switch(
+                "overview_charts", "Charts of the metadata: each filters the others and the wall."
+            )
+    ids = cache.images(collection).index.to_numpy()
+    if filtered:
+        with bar:
+            found = filter_bar.bar(filtered, "the wall shows these alone")
+        if charts:
+            filtering.drawer(filtered, filtering.timeline(filtered))
+        if found.empty:
+            return
+        ids = ids[found.among(ids)]
+    ids = ordering.holding(ids, typed)
     if not len(ids):
         st.info("No picture has these words." if typed else "No picture has been read into this collection yet.")
         return

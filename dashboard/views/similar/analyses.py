@@ -11,9 +11,11 @@ import streamlit as st
 from dashboard.compute import neighbours
 from dashboard.data import cache
 from dashboard.drawing import markup, tables
+from dashboard.drawing.text import glossary
 from dashboard.selection import actions
 from dashboard.state import controls
 from dashboard.state.filter_bar import Filtered
+from dashboard.views.similar import nearness
 from store.counts import counted
 from store.records import RunRecord
 
@@ -29,13 +31,21 @@ SEARCH = actions.Action("subject", "Search with this one alone", ("c",), "→")
 
 
 def captions(
-    found: pd.DataFrame, also: dict[int, str] | None = None, scores: Sequence[str] | None = None
+    found: pd.DataFrame,
+    also: dict[int, str] | None = None,
+    scores: Sequence[str] | None = None,
+    run: RunRecord | None = None,
 ) -> dict[int, str]:
-    """{image_id: its score, what `also` says, and who made it and when}; the `scores` (rows,) in words, or cosines."""
+    """{image_id: its score, what `also` says, and who made it and when}; the `scores` (rows,) in words, or cosines.
+    Where these are cosines of two pictures of a `run`, a line of its own before says what they mean there."""
     known, also = cache.described(found["image_id"])["caption"], also or {}
     shown = [f"{score:.3f}" for score in found["similarity"]] if scores is None else scores
-    pairs = zip(found["image_id"], shown, strict=True)
-    return {int(i): " · ".join(filter(None, (score, also.get(i), known.get(i, "")))) for i, score in pairs}
+    above = [""] * len(found) if run is None else nearness.words(run, found["similarity"])
+    rows = zip(found["image_id"], above, shown, strict=True)
+    return {
+        int(i): "\n".join(filter(None, (line, " · ".join(filter(None, (score, also.get(i), known.get(i, "")))))))
+        for i, line, score in rows
+    }
 
 
 # ---- the least typical ----------------------------------------------------------------------------------------------
@@ -89,7 +99,7 @@ def near_duplicates(run: RunRecord, chosen: Filtered) -> actions.Done | None:
         links = cache.remembered(lambda: neighbours.links(matrix[among], floor - SLACK), *key)
     groups = links.groups(threshold - SLACK)
     table = _groups_table(ids[among], matrix[among], groups)
-    st.html(markup.small(_explained(groups, threshold, usual, chosen.describe(len(ids[among])))))
+    st.html(markup.small(_explained(run, groups, threshold, usual, chosen.describe(len(ids[among])))))
     if not groups:
         st.info("No two images are that much alike. A lower threshold finds more.")
         return None
@@ -102,24 +112,36 @@ def near_duplicates(run: RunRecord, chosen: Filtered) -> actions.Done | None:
         on_click="ignore",
         icon=":material/download:",
     )
-    return _show_groups(table, len(groups))
+    return _show_groups(run, table, len(groups))
 
 
 def _threshold(floor: float, start: float) -> float:
     """The slider from `floor` to 1, at first at `start`."""
-    return controls.slider("Alike from", floor, 1.0, min(start, 1.0), 0.001, key="alike", format="%.3f", width=420)
-
-
-def _explained(groups: list[np.ndarray], threshold: float, usual: float, among: str) -> str:
-    return (
-        f"{counted(len(groups), 'group')} with {sum(map(len, groups)):,} of {among}. Two images are linked if their "
-        f"cosine similarity is {threshold:.3f} or more; a group is what links hold together, so that its ends may be "
-        f"less alike. Two arbitrary ones have {usual:.3f}. The number below a picture is the similarity to the first "
-        "of its group, the one most like the others."
+    return controls.slider(
+        "Alike from",
+        floor,
+        1.0,
+        min(start, 1.0),
+        0.001,
+        key="alike",
+        format="%.3f",
+        width=420,
+        help=glossary.sense_of("cosine similarity"),
     )
 
 
-def _show_groups(table: pd.DataFrame, count: int) -> actions.Done | None:
+def _explained(run: RunRecord, groups: list[np.ndarray], threshold: float, usual: float, among: str) -> str:
+    (meaning,) = nearness.words(run, [threshold])
+    return (
+        f"{counted(len(groups), 'group')} with {sum(map(len, groups)):,} of {among}. Two images are linked if their "
+        f"cosine similarity is {threshold:.3f} or more{meaning and f', which is {meaning} of all pairs'}; a group is "
+        f"what links hold together, so that its ends may be less alike. Two arbitrary ones have {usual:.3f}. The "
+        "numbers below a picture are about its similarity to the first of its group, the one most like the others. "
+        f"{nearness.explained(run)}"
+    )
+
+
+def _show_groups(run: RunRecord, table: pd.DataFrame, count: int) -> actions.Done | None:
     pages = -(-count // GROUPS)
     page = 1
     if pages > 1:
@@ -129,7 +151,9 @@ def _show_groups(table: pd.DataFrame, count: int) -> actions.Done | None:
         group = table[table["group"] == number]
         st.markdown(f"**Group {number}** · {counted(len(group), 'image')}")
         shown = group.head(60)
-        got = actions.gallery(cache.items(shown["image_id"], captions(shown)), f"group_{number}", 110, own=(SEARCH,))
+        got = actions.gallery(
+            cache.items(shown["image_id"], captions(shown, run=run)), f"group_{number}", 140, own=(SEARCH,)
+        )
         if len(group) > len(shown):
             st.caption(f"The first {len(shown)} are shown; the CSV has all.")
         done = got if done is None else done
@@ -168,7 +192,12 @@ def two_runs(run: RunRecord, image_id: int, chosen: Filtered, k: int) -> actions
         return None
     other = runs[
         controls.selectbox(
-            "The other run", list(runs), key="other", format_func=lambda key: _name(runs[key]), width=420
+            "The other run",
+            list(runs),
+            key="other",
+            format_func=lambda key: _name(runs[key]),
+            width=420,
+            help=glossary.sense_of("run"),
         )
     ]
     found = []
@@ -184,8 +213,8 @@ def two_runs(run: RunRecord, image_id: int, chosen: Filtered, k: int) -> actions
     st.html(
         markup.small(
             f"{len(both)} of {most} neighbours of {cache.image_row(image_id)['title']} ({100 * share:.0f} %) are the "
-            "same under both runs. Compare the order, not the numbers: each network has its own scale of cosine "
-            "similarity."
+            "same under both runs. Compare the order and the percents, not the cosines, of which each network has its "
+            f"own scale. {nearness.explained(run)}"
         )
     )
     done = None
@@ -193,8 +222,8 @@ def two_runs(run: RunRecord, image_id: int, chosen: Filtered, k: int) -> actions
         with column:
             st.markdown(f"**{markup.markdown(_name(each))}**")
             also = {image: "in both" for image in both}
-            shown = cache.items(table["image_id"], captions(table, also))
-            got = actions.gallery(shown, f"under_{each.run_id}", 120, own=(SEARCH,))
+            shown = cache.items(table["image_id"], captions(table, also, run=each))
+            got = actions.gallery(shown, f"under_{each.run_id}", 140, own=(SEARCH,))
             done = got if done is None else done
     return done
 

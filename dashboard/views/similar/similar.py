@@ -27,7 +27,7 @@ from dashboard.selection.actions import examples
 from dashboard.selection.actions.examples import Examples
 from dashboard.state import controls, filter_bar, navigation, widgets
 from dashboard.state.filter_bar import Filtered
-from dashboard.views.similar import analyses, words
+from dashboard.views.similar import analyses, nearness, words
 from store.records import RunRecord
 
 MOST = 60  # neighbours that the slider offers
@@ -236,7 +236,8 @@ def find_neighbours(
         )
         captions = analyses.captions(found, scores=scores(np.searchsorted(ids, found["image_id"])))
     else:
-        sentence, captions = explained(run, more, box, known), analyses.captions(found)
+        sentence = explained(run, more, box, known)
+        captions = analyses.captions(found, run=None if more else run)
     st.html(markup.small(f"{sentence} The arrow on a picture goes on from it; + and − ask for more and less like it."))
     if found.empty:
         st.info("The filter leaves no other picture of this run. Remove a condition, or clear it.")
@@ -262,7 +263,7 @@ def explained(run: RunRecord, more: Examples, box: Box | None, among: str) -> st
     what = "the part of the picture in the box" if box else "the picture"
     sentence = f"By cosine similarity of the features of {run.title}, run {run.run_id}, among {among}: "
     if not more:
-        sentence += f"1 means the same to the network as {what}, 0 nothing in common."
+        sentence += f"1 means the same to the network as {what}, 0 nothing in common. {nearness.explained(run)}"
     else:
         count = len(more.like) + 1
         mean = f"the mean of {count} features, those of {what} and the examples" if count > 1 else f"that of {what}"

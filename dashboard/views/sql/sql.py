@@ -66,16 +66,20 @@ def examples() -> list[queries.Example]:
         layer=layers - 1,
         head=0,
         method=heads[0] if heads else "cls",
-        group=grouping(cache.metadata_columns(collection)),
+        group=grouping(collection or str(cache.collections()["name"].iloc[0])) or (None if run else "collection"),
     )
 
 
-def grouping(columns: dict[str, str]) -> str:
-    """The column to count pictures by: the maker if there is one, else the first text that is no title."""
-    lower = {name.lower(): name for name in columns}
+def grouping(collection: str) -> str | None:
+    """The column to count pictures by: of those of which several pictures share a value the maker if there is one, else
+    the first text, else the first at all; None where there is none."""
+    kinds = cache.metadata_columns(collection)
+    shared = cache.grouping(collection)
+    lower = {name.lower(): name for name in shared}
     named = [lower[name] for name in _BY if name in lower]
-    texts = [name for name, kind in columns.items() if kind == "text" and name.lower() not in ("title", "name")]
-    return (named + texts + ["collection"])[0]
+    shared = [name for name in shared if name.lower() not in ("title", "name")]
+    texts = [name for name in shared if kinds.get(name) == "text"]
+    return next(iter(named + texts + shared), None)
 
 
 def show_examples(offered: list[queries.Example]) -> None:

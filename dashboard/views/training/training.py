@@ -169,8 +169,26 @@ def show_selected(run: Mapping[str, Any]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = [example["name"] for example in examples]
         name = controls.selectbox("Picture of the test", names, key="example", width=320)
-        count = controls.slider("Best patches", 1, most, most, key="best", width=260) if most > 1 else most
-        objects = controls.toggle("Objects", True, key="objects") if any(e["boxes"] for e in examples) else False
+        count = (
+            controls.slider(
+                "Best patches",
+                1,
+                most,
+                most,
+                key="best",
+                width=260,
+                help="So many of the patches to which the trained network gives most attention.",
+            )
+            if most > 1
+            else most
+        )
+        objects = (
+            controls.toggle(
+                "Objects", True, key="objects", help="White boxes where the objects are that the training was to find."
+            )
+            if any(e["boxes"] for e in examples)
+            else False
+        )
     example = examples[names.index(name)]
     picture, words = st.columns([2, 1])
     picture.image(patches.drawn(example, count, objects), caption=f"{name}: {counted(count, 'patch')} selected")

@@ -13,6 +13,7 @@ from dashboard.data import cache
 from dashboard.data.results import evaluations
 from dashboard.drawing import head_figures, tables
 from dashboard.drawing.panels import file_stem
+from dashboard.drawing.text import glossary
 from dashboard.selection import actions
 from dashboard.state import controls, navigation
 from dashboard.state.busy import jobs
@@ -93,7 +94,14 @@ def choose(results: pd.DataFrame) -> tuple[str, str, str]:
         size = ""
         if len(sizes) > 1:
             named = {each or ANY_SIZE: each for each in sizes}
-            size = named[controls.segmented_control("Objects", list(named), key="size")]
+            size = named[
+                controls.segmented_control(
+                    "Objects",
+                    list(named),
+                    key="size",
+                    help="Only the pictures in which what is known to be there is so large.",
+                )
+            ]
         splits = [split for split in SPLITS if (rows["split"] == split).any()]
         split = controls.selectbox("Pictures", splits, key="split", format_func=lambda each: SPLITS[each], width=280)
     return metric, size, split
@@ -247,7 +255,14 @@ def ask(run: RunRecord, opened: bool = False) -> None:
             "Which head agrees with you about faces, or ships, or hands? Draw them on the page **Picture** as regions "
             "with a note, some dozens of them in as many pictures as you can. Then choose the note here."
         )
-        truth = st.selectbox("Truth", offered, key="trust_question", format_func=lambda each: offered[each], width=420)
+        truth = st.selectbox(
+            "Truth",
+            offered,
+            key="trust_question",
+            format_func=lambda each: offered[each],
+            width=420,
+            help=glossary.sense_of("truth"),
+        )
         if truth == MASKS:
             folder = st.text_input(
                 "Folder of the masks", key="trust_masks", width=420, placeholder="/home/me/masks",

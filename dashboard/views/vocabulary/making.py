@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.compute.words import plain
 from dashboard.data import cache
+from dashboard.drawing.text import glossary
 from ingest.vision.spaces import RECOMMENDED_FOR_WORDS, is_joint
 from store.counts import counted
 from store.errors import StoreError
@@ -52,6 +53,7 @@ def upload(run: RunRecord, known: Collection[str]) -> None:
         list(TYPES),
         max_upload_size=MEGABYTES,
         key="vocabulary_file",
+        help=glossary.sense_of("prompt"),
     )
     if file is None:
         return

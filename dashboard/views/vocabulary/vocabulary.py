@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard.compute import words
 from dashboard.compute.words import plain
 from dashboard.data import cache
+from dashboard.drawing.text import glossary
 from dashboard.selection import actions
 from dashboard.state import controls, filter_bar, navigation
 from dashboard.views.vocabulary import checking, hierarchy, making
@@ -101,6 +102,7 @@ def choose_threshold(term: ScoredTerm) -> int:
         options.index(first),
         key=LABELLED,
         format_func=words.named(texts),
+        help=glossary.sense_of("threshold"),
     )
     return term.reached(term.threshold_of(chosen))  # with those that score the same
 

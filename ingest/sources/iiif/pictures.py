@@ -82,13 +82,13 @@ def _part(decoded: Decoded, region: str) -> Decoded:
     """The part of a whole picture that is meant."""
     if region == "full":
         return decoded
-    found = cut(region, *decoded.image.size)
+    found = cut(region, *decoded.pixels.size)
     if found is None:
         raise BadImage(
-            f"The part {region} lies outside of the picture ({decoded.image.width} × {decoded.image.height})."
+            f"The part {region} lies outside of the picture ({decoded.pixels.width} × {decoded.pixels.height})."
         )
     x, y, width, height = found
-    return replace(decoded, image=decoded.image.crop((x, y, x + width, y + height)))
+    return replace(decoded, picture=decoded.image.crop((x, y, x + width, y + height)))
 
 
 def _turned(decoded: Decoded, rotation: str) -> Decoded:
@@ -100,12 +100,12 @@ def _turned(decoded: Decoded, rotation: str) -> Decoded:
         image = image.transpose(_QUARTERS[angle])
     elif angle:
         image = image.rotate(-angle, Image.Resampling.BICUBIC, expand=True, fillcolor="white")
-    return replace(decoded, image=image)
+    return replace(decoded, picture=image)
 
 
 def _checked(decoded: Decoded, request: Request) -> Decoded:
     """The picture, if it has the shape that was asked for: all that is said of places in it depends on that."""
-    width, height = decoded.image.size
+    width, height = decoded.pixels.size
     # Half a pixel of rounding at either side, and a hundredth for servers that round otherwise.
     if abs(width * request.height - height * request.width) > width + height + 0.01 * width * request.height:
         raise BadImage(

@@ -7,10 +7,12 @@ rows of the depths ≥ l are multiplied by one matrix.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
-from ingest.vision.tap import Capture
+from ingest.vision.tap import AttentionCall, Capture
 
 
 class Chain:
@@ -68,36 +70,53 @@ class Averaging:
     """A chain of B = (α I + (1 - α) F), its rows made to sum to 1, F a layer's heads fused into one matrix.
 
     `discard`: of each picture's F this share of its entries, the smallest, is set to 0 first, CLS → CLS excepted.
+    `sums_to_one` says that the rows of F do. Layers may come in any order: one that comes before the layer behind it
+    waits for it.
     """
 
     def __init__(
-        self, capture: Capture, residual: float, discard: float, start: int, query: Tensor | None = None
+        self,
+        capture: Capture,
+        residual: float,
+        discard: float,
+        start: int,
+        query: Tensor | None = None,
+        sums_to_one: bool = False,
     ) -> None:
         self.chain = Chain(capture, start, query)
         self.capture, self.residual, self.discard = capture, residual, discard
-        self.whole: Tensor | None = None
-        self.layer = len(capture.layers)
+        self.sums_to_one = sums_to_one and not discard
+        self.next = len(capture.layers) - 1
+        self.waiting: dict[int, _Whole] = {}
 
-    def add(self, layer: int, samples: slice, queries: slice, fused: Tensor, sums_to_one: bool = False) -> None:
+    def add(self, layer: int, samples: slice, queries: slice, fused: Tensor) -> None:
         """Some rows of F (samples, queries, tokens)."""
-        if not self.discard:
-            self._multiply(layer, samples, queries, fused, sums_to_one)
+        if layer == self.next and not self.discard:
+            self._multiply(layer, samples, queries, fused)
             return
-        if layer != self.layer or self.whole is None:
-            call = self.capture.layers[layer]
-            self.layer, self.whole = layer, fused.new_empty(call.batch, call.queries, call.tokens)
-        self.whole[samples, queries] = fused
+        if layer not in self.waiting:
+            self.waiting[layer] = _Whole(self.capture.layers[layer], compact=layer != self.next)
+        self.waiting[layer].put(samples, queries, fused)
 
     def end_layer(self, layer: int) -> None:
-        if self.discard and self.whole is not None and layer >= self.chain.start:
-            samples, queries = (slice(0, count) for count in self.whole.shape[:2])
-            self._multiply(layer, samples, queries, self._without_least(self.whole), False)
-            self.whole = None
-        self.chain.end_layer(layer)
+        if layer != self.next:
+            return
+        self._multiply_waiting(layer)
+        while self.next in self.waiting:
+            self._multiply_waiting(self.next)
 
-    def _multiply(self, layer: int, samples: slice, queries: slice, fused: Tensor, sums_to_one: bool) -> None:
+    def _multiply_waiting(self, layer: int) -> None:
+        whole = self.waiting.pop(layer, None)
+        if whole is not None:
+            for samples, fused in whole.by_sample():
+                fused = self._without_least(fused) if self.discard else fused
+                self._multiply(layer, samples, slice(0, fused.shape[1]), fused)
+        self.chain.end_layer(layer)
+        self.next = layer - 1
+
+    def _multiply(self, layer: int, samples: slice, queries: slice, fused: Tensor) -> None:
         weight, keep = 1 - self.residual, self.residual
-        if not sums_to_one:
+        if not self.sums_to_one:
             total = keep + weight * fused.sum(dim=-1)
             total = torch.where(total > 0, total, 1)  # a row of nothing but zeros passes nothing on
             weight, keep = weight / total, keep / total
@@ -110,6 +129,28 @@ class Averaging:
         if self.capture.has_cls:
             kept[:, 0] = flat[:, 0]
         return kept.view_as(fused)
+
+
+LARGEST_EXACT = 1024  # tokens: larger matrices wait in half precision, which halves what a pass holds at its end
+_STEP = 2.0**15  # 1 becomes 32,768, so that shares down to 2e-9 have the full precision of a half
+
+
+class _Whole:
+    """A layer's heads fused, all of it. `compact`: large ones are held in half precision, each entry to 1 in 2,000."""
+
+    def __init__(self, call: AttentionCall, compact: bool) -> None:
+        self.half = compact and call.tokens > LARGEST_EXACT
+        kind = torch.float16 if self.half else torch.float32
+        shape = call.batch, call.queries, call.tokens
+        self.values = torch.empty(shape, dtype=kind, device=call.first.device)
+
+    def put(self, samples: slice, queries: slice, fused: Tensor) -> None:
+        self.values[samples, queries] = fused.mul_(_STEP) if self.half else fused
+
+    def by_sample(self) -> Iterator[tuple[slice, Tensor]]:
+        for place in range(len(self.values)):
+            samples = slice(place, place + 1)
+            yield samples, self.values[samples].float() / _STEP if self.half else self.values[samples]
 
 
 def _over_depths(value: Tensor | float) -> Tensor | float:

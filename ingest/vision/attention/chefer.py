@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from ingest.vision.attention.chain import Chain
 from ingest.vision.attention.method import Maps, Method
 from ingest.vision.attention.rollout import START
-from ingest.vision.tap import Capture
+from ingest.vision.tap import Capture, Tile
 
 
 class Chefer:
@@ -17,11 +15,11 @@ class Chefer:
         self.capture, self.start = capture, start
         self.chain = Chain(capture, start, capture.evidence_query())
 
-    def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
-        if layer >= self.start:
-            gradients = self.capture.layers[layer].gradient_rows(samples, queries)
-            relevance = gradients.mul_(weights).clamp_(min=0).mean(dim=1)
-            self.chain.add(layer, samples, queries, relevance)
+    def tile(self, tile: Tile) -> None:
+        if tile.layer >= self.start:
+            gradients = self.capture.layers[tile.layer].gradient_rows(tile.samples, tile.queries)
+            relevance = gradients.mul_(tile.weights).clamp_(min=0).mean(dim=1)
+            self.chain.add(tile.layer, tile.samples, tile.queries, relevance)
 
     def end_layer(self, layer: int) -> None:
         self.chain.end_layer(layer)

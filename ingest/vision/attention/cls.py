@@ -34,4 +34,5 @@ METHOD = Method(
     needs=("cls",),
     of_one_token=True,
     of_summary=True,
+    in_pass=True,
 )

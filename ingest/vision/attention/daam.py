@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ingest.vision.attention.method import Maps, Method
-from ingest.vision.tap import AttentionCall, Capture, captured
+from ingest.vision.tap import AttentionCall, Capture, Tile, captured
 
 ALPHA = 5.0  # of the sigmoid in the paper's frames
 
@@ -29,12 +29,12 @@ class Daam:
         self.wants_tiles = self.queries is None
         self.terms: dict[int, Tensor] = {}  # by layer
 
-    def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
-        if layer not in self.terms:
-            self.terms[layer] = torch.zeros(self.capture.batch, self.capture.tokens, device=weights.device)
-        call = self.capture.layers[layer]
-        gradients = call.gradient_rows(samples, queries, self.capture.positive)
-        self.terms[layer][samples] += gradients.mul_(weights).sum(dim=(1, 2))
+    def tile(self, tile: Tile) -> None:
+        if tile.layer not in self.terms:
+            self.terms[tile.layer] = torch.zeros(self.capture.batch, self.capture.tokens, device=tile.weights.device)
+        call = self.capture.layers[tile.layer]
+        gradients = call.gradient_rows(tile.samples, tile.queries, self.capture.positive)
+        self.terms[tile.layer][tile.samples] += gradients.mul_(tile.weights).sum(dim=(1, 2))
 
     def end_layer(self, layer: int) -> None:
         pass

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ingest.vision.attention.daam import contributions
 from ingest.vision.attention.method import Maps, Method, by_head
-from ingest.vision.tap import Capture, captured
+from ingest.vision.tap import Capture, Tile, captured
 
 
 class DaamHeads:
@@ -20,9 +20,9 @@ class DaamHeads:
         shape = (capture.batch, len(capture.layers), capture.heads, capture.tokens)
         self.terms = torch.zeros(shape, device=capture.device)
 
-    def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
-        gradients = self.capture.layers[layer].gradient_rows(samples, queries, self.capture.positive)
-        self.terms[samples, layer] += gradients.mul_(weights).sum(dim=2)
+    def tile(self, tile: Tile) -> None:
+        gradients = self.capture.layers[tile.layer].gradient_rows(tile.samples, tile.queries, self.capture.positive)
+        self.terms[tile.samples, tile.layer] += gradients.mul_(tile.weights).sum(dim=2)
 
     def end_layer(self, layer: int) -> None:
         pass

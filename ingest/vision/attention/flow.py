@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ingest.vision.attention.method import Maps, Method, Option
-from ingest.vision.tap import Capture
+from ingest.vision.tap import Capture, Tile
 
 LARGEST = 100  # tokens: a flow for each patch through a graph of layers × tokens² edges
 _UNIT = 2**30  # capacities are whole numbers: this many to 1
@@ -26,9 +25,11 @@ class Flow:
         shape = (len(capture.layers), capture.batch, capture.tokens, capture.tokens)
         self.matrices = torch.eye(capture.tokens).expand(shape).clone()
 
-    def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
-        own = self.residual * self.matrices[layer, samples, queries]
-        self.matrices[layer, samples, queries] = own + (1 - self.residual) * weights.mean(dim=1).cpu()
+    def tile(self, tile: Tile) -> None:
+        own = self.residual * self.matrices[tile.layer, tile.samples, tile.queries]
+        self.matrices[tile.layer, tile.samples, tile.queries] = (
+            own + (1 - self.residual) * tile.weights.mean(dim=1).cpu()
+        )
 
     def end_layer(self, layer: int) -> None:
         pass
@@ -78,4 +79,5 @@ METHOD = Method(
     per_head=False,
     one_layer=True,
     depth="Depth",
+    in_pass=True,
 )

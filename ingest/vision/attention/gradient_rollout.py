@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from ingest.vision.attention.chain import Averaging
 from ingest.vision.attention.method import Maps, Method
 from ingest.vision.attention.rollout import DISCARD, RESIDUAL, START
-from ingest.vision.tap import Capture
+from ingest.vision.tap import Capture, Tile
 
 
 class GradientRollout:
@@ -17,10 +15,12 @@ class GradientRollout:
         self.capture, self.start = capture, start
         self.average = Averaging(capture, residual, discard, start, capture.evidence_query())
 
-    def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
-        if layer >= self.start:
-            gradients = self.capture.layers[layer].gradient_rows(samples, queries)
-            self.average.add(layer, samples, queries, gradients.mul_(weights).mean(dim=1).clamp_(min=0))
+    def tile(self, tile: Tile) -> None:
+        if tile.layer >= self.start:
+            gradients = self.capture.layers[tile.layer].gradient_rows(tile.samples, tile.queries)
+            self.average.add(
+                tile.layer, tile.samples, tile.queries, gradients.mul_(tile.weights).mean(dim=1).clamp_(min=0)
+            )
 
     def end_layer(self, layer: int) -> None:
         self.average.end_layer(layer)

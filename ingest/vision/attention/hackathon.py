@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from ingest.vision.attention.method import Maps, Method, by_head
-from ingest.vision.tap import Capture
+from ingest.vision.tap import Capture, Tile
 
 
 class LeastToCls:
@@ -17,8 +16,10 @@ class LeastToCls:
         shape = (capture.batch, len(capture.layers), capture.heads, capture.tokens)
         self.means = torch.zeros(shape, device=capture.device)
 
-    def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
-        self.means[samples, layer, :, queries] = weights[..., self.capture.prefix_tokens :].mean(dim=-1)
+    def tile(self, tile: Tile) -> None:
+        self.means[tile.samples, tile.layer, :, tile.queries] = tile.weights[..., self.capture.prefix_tokens :].mean(
+            dim=-1
+        )
 
     def end_layer(self, layer: int) -> None:
         pass
@@ -37,4 +38,5 @@ METHOD = Method(
     source="Helsinki DH Hackathon 2024, attention_map.py, read correctly",
     read=LeastToCls,
     needs=("self_attention",),
+    in_pass=True,
 )

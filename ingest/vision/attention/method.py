@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
-from ingest.vision.tap import Capture, Workspace, tiles
+from ingest.vision.tap import Capture, TileReader, Workspace, tiles
 
 
 class GridError(ValueError):
@@ -60,23 +60,9 @@ class Maps:
     targets: tuple[str, ...] = ()
 
 
-class TileReader(Protocol):
-    """What reads one captured pass.
-
-    A reader that `wants_tiles` is shown the softmax rows of every query, layer by layer, the LAST LAYER FIRST:
-    `tile` with weights (samples, heads, queries, tokens) for each tile, `end_layer` when a layer is through. The
-    weights lie in memory that the next tile uses again: a reader keeps what it computes from them, never the weights.
-    """
-
-    wants_tiles: bool
-
-    def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None: ...
-
-    def end_layer(self, layer: int) -> None: ...
-
-
 class Reader(TileReader, Protocol):
-    """A method at work on one captured pass."""
+    """A method at work on one captured pass. One that `wants_tiles` is shown those of the LAST LAYER FIRST, unless its
+    method is `in_pass`: then also in the order of the pass, before this has come to its end."""
 
     def maps(self) -> Maps: ...
 
@@ -92,7 +78,8 @@ class Method:
     that its picture is the sum of all layers up to one; it is `of_one_token` if its maps are shares of a token's
     attention, the rest of which lies on special tokens; the token is a person's choice if it is `of_chosen_token`
     (option `token`); it is `of_summary` if the stored numbers about heads are about what it shows; `depth` is what one
-    of its layers is called.
+    of its layers is called. A method that is `in_pass` needs of a pass its rows of the first query and tiles, in any
+    order of the layers, so that it can be read while the pass runs.
     """
 
     key: str
@@ -111,6 +98,7 @@ class Method:
     of_chosen_token: bool = False
     of_summary: bool = False
     depth: str = "Layer"
+    in_pass: bool = False
 
     @property
     def needs_target(self) -> bool:
@@ -125,7 +113,7 @@ def by_head(key: str, rows: Tensor) -> Maps:
 
 
 def walk(capture: Capture, readers: Iterable[TileReader]) -> None:
-    """Shows every reader that wants them all softmax rows, each computed once and none kept."""
+    """Shows every reader that wants them all softmax rows, each computed once and none kept, the last layer first."""
     readers = [reader for reader in readers if reader.wants_tiles]
     if not readers:
         return
@@ -133,8 +121,8 @@ def walk(capture: Capture, readers: Iterable[TileReader]) -> None:
     for layer in reversed(range(len(capture.layers))):
         call = capture.layers[layer]
         for samples, queries in tiles(call):
-            weights = call.rows(samples, queries, workspace)
+            tile = call.tile(layer, samples, queries, workspace)
             for reader in readers:
-                reader.tile(layer, samples, queries, weights)
+                reader.tile(tile)
         for reader in readers:
             reader.end_layer(layer)

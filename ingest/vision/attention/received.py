@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from ingest.vision.attention.method import Maps, Method, by_head
-from ingest.vision.tap import Capture
+from ingest.vision.tap import Capture, Tile
 
 
 class Received:
@@ -20,9 +19,9 @@ class Received:
         prefix = cells.new_zeros(capture.batch, capture.prefix_tokens)
         self.asking = torch.cat([prefix, cells / cells.sum(1, keepdim=True)], dim=1)
 
-    def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
-        asking = self.asking[samples, None, None, queries]
-        self.rows[samples, layer] += (asking @ weights).squeeze(2)
+    def tile(self, tile: Tile) -> None:
+        asking = self.asking[tile.samples, None, None, tile.queries]
+        self.rows[tile.samples, tile.layer] += (asking @ tile.weights).squeeze(2)
 
     def end_layer(self, layer: int) -> None:
         pass
@@ -42,4 +41,5 @@ METHOD = Method(
     needs=("self_attention",),
     of_one_token=True,
     of_summary=True,
+    in_pass=True,
 )

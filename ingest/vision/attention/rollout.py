@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from ingest.vision.attention.chain import Averaging
 from ingest.vision.attention.method import Maps, Method, Option
-from ingest.vision.tap import Capture
+from ingest.vision.tap import Capture, Tile
 
 FUSIONS = {
     "mean": lambda weights: weights.mean(dim=1),
@@ -24,12 +22,12 @@ class Rollout:
     def __init__(
         self, capture: Capture, residual: float = 0.5, fusion: str = "mean", discard: float = 0.0, start: int = 0
     ) -> None:
-        self.average = Averaging(capture, residual, discard, start)
-        self.fuse, self.sums_to_one, self.start = FUSIONS[fusion], fusion == "mean", start
+        self.average = Averaging(capture, residual, discard, start, sums_to_one=fusion == "mean")
+        self.fuse, self.start = FUSIONS[fusion], start
 
-    def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
-        if layer >= self.start:
-            self.average.add(layer, samples, queries, self.fuse(weights), self.sums_to_one)
+    def tile(self, tile: Tile) -> None:
+        if tile.layer >= self.start:
+            self.average.add(tile.layer, tile.samples, tile.queries, self.fuse(tile.weights))
 
     def end_layer(self, layer: int) -> None:
         self.average.end_layer(layer)
@@ -50,4 +48,5 @@ METHOD = Method(
     options=(RESIDUAL, Option("fusion", "Heads fused by their", "mean", choices=tuple(FUSIONS)), DISCARD, START),
     per_head=False,
     depth="Depth",
+    in_pass=True,
 )

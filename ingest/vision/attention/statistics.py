@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ingest.vision.head_statistics import HEAD_STATISTICS, Gathered
-from ingest.vision.tap import Capture, Workspace
+from ingest.vision.tap import Capture, Tile
 
 
 class HeadStatistics:
@@ -22,39 +22,33 @@ class HeadStatistics:
         self.cells = capture.picture_cells.to(capture.device)
         self.all_picture = bool(self.cells.all())
         self.summary = capture.summary_query()
-        self.workspace = Workspace()
-        self.distances = patch_distances(capture.rows, capture.cols, capture.patch).to(capture.device)
+        # For each patch that asks its distances to all tokens, and whether a token counts: special ones do not.
+        distances = patch_distances(capture.rows, capture.cols, capture.patch).to(capture.device)
+        both = torch.stack([distances, torch.ones_like(distances)], dim=1)
+        self.counted = torch.nn.functional.pad(both, (capture.prefix_tokens, 0))  # (patches, 2, tokens)
+        self.shown = torch.nn.functional.pad(self.cells.float(), (capture.prefix_tokens, 0))
 
-    def tile(self, layer: int, samples: slice, queries: slice, weights: Tensor) -> None:
-        prefix = self.capture.prefix_tokens
+    def tile(self, tile: Tile) -> None:
+        prefix, layer, samples, queries = self.capture.prefix_tokens, tile.layer, tile.samples, tile.queries
         if not self.capture.has_cls:
             asking = self.summary[samples, None, None, queries]
-            self.row[samples, layer] += (asking @ weights).squeeze(2)
+            self.row[samples, layer] += (asking @ tile.weights).squeeze(2)
         elif queries.start == 0:
-            self.row[samples, layer] = weights[:, :, 0]  # copied: the tile's memory is used again
+            self.row[samples, layer] = tile.weights[:, :, 0]  # copied: the tile's memory is used again
         first = max(queries.start, prefix)
         if first >= queries.stop:
             return
-        asked = slice(first - prefix, queries.stop - prefix)
-        patch_rows = weights[:, :, first - queries.start :]
-        entropy = torch.special.entr(
-            patch_rows, out=self.workspace.take("entropy", tuple(patch_rows.shape), patch_rows.device)
-        )
-        evenness = entropy.sum(dim=-1)
-        over_patches = patch_rows[..., prefix:]
-        weighted = self.workspace.take("weighted", tuple(over_patches.shape), over_patches.device)
+        asked, rows = slice(first - prefix, queries.stop - prefix), slice(first - queries.start, None)
+        patch_rows = tile.weights[:, :, rows]
+        evenness = _row_entropy(patch_rows, tile.scores[:, :, rows])
+        counted = self.counted[asked] if self.all_picture else self.counted[asked] * self.shown[samples, None, None]
+        far, mass = (patch_rows.transpose(1, 2) @ counted.transpose(-1, -2)).transpose(1, 2).unbind(-1)
         if self.all_picture:
-            mass = over_patches.sum(dim=-1)
-            far = torch.mul(over_patches, self.distances[asked], out=weighted).sum(dim=-1)
             share = far / mass
         else:
-            cells = self.cells[samples]
-            over_patches = over_patches * cells[:, None, None]
-            mass = over_patches.sum(dim=-1)
-            far = (over_patches * self.distances[asked]).sum(dim=-1)
-            share = torch.where(mass > 0, far / mass, 0.0)
-            queries_shown = cells[:, None, asked]
-            far, share, evenness = far * queries_shown, share * queries_shown, evenness * queries_shown
+            queries_shown = self.cells[samples, None, asked]
+            share = torch.where(mass > 0, far / mass, 0.0) * queries_shown
+            far, evenness = far * queries_shown, evenness * queries_shown
         self.raw[samples, layer] += far.sum(dim=-1)
         self.renormalised[samples, layer] += share.sum(dim=-1)
         self.entropy[samples, layer] += evenness.sum(dim=-1)
@@ -84,6 +78,18 @@ class HeadStatistics:
         """Each statistic by its key, float32 (batch, layers, heads)."""
         gathered = self.gathered()
         return {statistic.key: statistic.formula(gathered) for statistic in HEAD_STATISTICS}
+
+
+def _row_entropy(rows: Tensor, scores: Tensor) -> Tensor:
+    """Entropies in nats of softmax rows (samples, heads, queries, tokens), given their scores: ln Z - Σ A S, where Z is
+    Σ exp S, so that ln Z is S - ln A at any entry. One product, where Σ -A ln A takes a logarithm of each entry."""
+    log_sums = scores[..., 0] - rows[..., 0].log()
+    if (rows[..., 0] < LEAST_EXACT).any():
+        log_sums = scores.amax(dim=-1) - rows.amax(dim=-1).log()
+    return log_sums - torch.einsum("bhqt,bhqt->bhq", rows, scores)
+
+
+LEAST_EXACT = 1e-30  # a weight that has all its digits in float32
 
 
 ABNORMAL = 3.0  # times the median norm; in networks that have such tokens theirs is about ten times

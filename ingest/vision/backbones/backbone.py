@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,16 @@ from ingest.vision.backbones.measure import Measured, takes
 from ingest.vision.geometry import SQUARE_FITS, InputRule
 from ingest.vision.gradients import read_by_token, with_gradients
 from ingest.vision.preprocessing import Preprocessing
-from ingest.vision.tap import IN_WINDOWS, Capture, NotAVisionTransformer, Tap, block_calls, captured
+from ingest.vision.tap import (
+    IN_WINDOWS,
+    Capture,
+    ComputingTap,
+    NotAVisionTransformer,
+    Tap,
+    TileReader,
+    block_calls,
+    captured,
+)
 
 
 class BackboneError(Exception):
@@ -231,6 +240,33 @@ class Backbone:
             output = self.process(pixels, residual)
         features, norms = unit(output.features)
         return features, self.captured(tap, pixels, picture_cells, residual=output.residual, norms=norms)
+
+    @property
+    def computable(self) -> bool:
+        """Whether the attention of a pass can be computed and read at once: on a CPU in float32, where a fused kernel
+        is hardly quicker, of blocks in which every token asks, and whose summary is known before the last of them."""
+        plain = self.measured is not None and self.measured.standard and not self.class_attention and not self.pools
+        return plain and self.device == "cpu" and self.precision == torch.float32
+
+    def capture_to_come(self, pixels: Tensor, picture_cells: Tensor | None = None) -> Capture:
+        """The Capture of a pass over these pixels before it is made: what `compute` fills."""
+        rows, cols = self.grid(pixels)
+        if picture_cells is None:
+            picture_cells = torch.ones(len(pixels), rows * cols, dtype=torch.bool)
+        shape = len(pixels), self.layers, self.heads
+        return Capture.to_come(shape, rows, cols, self.prefix_tokens, self.has_cls, self.patch, picture_cells)
+
+    def compute(
+        self, pixels: Tensor, to_come: Capture, readers: Sequence[TileReader], residual: bool = False
+    ) -> tuple[Tensor, Capture] | None:
+        """Features as `forward` gives them, and the Capture, in a pass whose softmax rows the `readers` see as they are
+        computed. None where the pass was not as `to_come` says: what was read of it is void."""
+        with ComputingTap(to_come, readers) as tap:
+            output = self.process(pixels, residual)
+        if tap.computed < self.layers:
+            return None
+        features, norms = unit(output.features)
+        return features, replace(to_come, residual=output.residual, norms=norms)
 
     def captured(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ingest.vision.projections.projection import SEED, Laid, Layout, Projection
+from ingest.vision.projections.projection import SEED, SEEDS, Laid, Layout, Projection
 
 if TYPE_CHECKING:  # the command line asks for the names before its first line
     import numpy as np
@@ -63,5 +63,6 @@ PROJECTION = Projection(
     least_to_place=12,
     libraries=("scikit-learn",),
     usual=True,
+    adjustable={"perplexity": (1.0, 200.0), "random_state": SEEDS},
     order=2,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from ingest.vision.projections.projection import SEED, Laid, Layout, Projection
+from ingest.vision.projections.projection import SEED, SEEDS, Laid, Layout, Projection
 
 if TYPE_CHECKING:  # the command line asks for the names before its first line
     import numpy as np
@@ -63,5 +63,6 @@ PROJECTION = Projection(
     least_to_place=12,
     libraries=("umap-learn", "scikit-learn", "numba"),
     usual=True,
+    adjustable={"n_neighbors": (2, 200), "min_dist": (0.0, 0.99), "random_state": SEEDS},
     order=1,
 )

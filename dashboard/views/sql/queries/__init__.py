@@ -21,11 +21,12 @@ class Example:
     sql: str
 
 
-def examples(run: int, image: int, layer: int, head: int, method: str, group: str) -> list[Example]:
-    """The examples for a run, an image, a layer and head of a method, and `group`, a column of the catalogue."""
+def examples(run: int, image: int, layer: int, head: int, method: str, group: str | None) -> list[Example]:
+    """The examples for a run, an image, a layer and head of a method, and `group`, a column of the catalogue; without
+    one there is none that counts by it."""
     values = {"run": int(run), "image": int(image), "layer": int(layer), "head": int(head)}
-    values |= {"method": method.replace("'", "''"), "group": quoted(group), "group_name": group}
-    return [_filled(name, values) for name in _names()]
+    values |= {"method": method.replace("'", "''"), "group": quoted(group or ""), "group_name": group or ""}
+    return [_filled(name, values) for name in _names() if group or "$group" not in _text(name)]
 
 
 def quoted(name: str) -> str:

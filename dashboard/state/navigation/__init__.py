@@ -14,11 +14,21 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dashboard.compute import words
 from dashboard.drawing.text import glossary
 from dashboard.state import filters, not_found, url
+from dashboard.state.navigation import examples
+from dashboard.state.navigation.examples import Example
 
 KEYS = ("db", "run", "image")
 _WORD = "_page_word"  # in the session: the word of an address that is no page of ours
+# Streamlit marks a link to the page in view as the one that is chosen, as in a list of pages.
+_LINK = """<style>
+[class*=st-key-page_example] [data-testid=stPageLink] a {background: none; padding: 0; min-height: 1.75rem}
+[class*=st-key-page_example] [data-testid=stPageLink] a * {font-weight: 400; white-space: normal}
+[class*=st-key-page_example] [data-testid=stPageLink] a p {text-decoration: underline; text-underline-offset: 0.2em;
+  text-decoration-color: var(--st-primary-color, currentColor)}
+</style>"""
 _ASKED = "_asked"  # in the session: what an address asks for that the pickers have not settled yet
 
 
@@ -30,8 +40,9 @@ GROUPS = (EXPLORE, LOOK, TRAIN, DATA)  # in the order of the sidebar
 class Page:
     """A page: its title, its icon, what it `needs` before it can say anything, and other words for it in an address,
     which people type or remember. Its `script` is `views/WORD/WORD.py` unless named; in the sidebar it stands in its
-    `group`. The `sentence` under its title says what it is for. One
-    that is `pictured` shows the picture in view itself, large or among all others, so that the sidebar need not."""
+    `group`. The `sentence` under its title says what it is for, and the `example` finds what can be seen there in the
+    collection in view. One that is `pictured` shows the picture in view itself, large or among all others, so that the
+    sidebar need not."""
 
     title: str
     icon: str
@@ -41,6 +52,7 @@ class Page:
     group: str = EXPLORE
     sentence: str = ""
     pictured: bool = False
+    example: Callable[[], Example | None] = examples.none
 
 
 # By their words in the address; in each group in the order of the sidebar. To add one: its folder, and its line here.
@@ -53,14 +65,22 @@ PAGES = {
         "views/overview/overview.py",
         sentence="All pictures of the collection, to filter, tag, open and take away.",
         pictured=True,
+        example=examples.overview,
     ),
-    "map": Page("Map", ":material/scatter_plot:", aliases=("atlas", "umap", "projection"), pictured=True),
+    "map": Page(
+        "Map",
+        ":material/scatter_plot:",
+        aliases=("atlas", "umap", "projection"),
+        pictured=True,
+        example=examples.on_map,
+    ),
     "similar": Page(
         "Similar",
         ":material/image_search:",
         aliases=("neighbours", "neighbors", "nearest", "search"),
         sentence="Pictures that look alike to the network: to a picture or a part of one, to an upload, to words.",
         pictured=True,
+        example=examples.similar,
     ),
     "details": Page(
         "Details",
@@ -68,6 +88,7 @@ PAGES = {
         aliases=("detail", "motif"),
         sentence="Where else does a hand, a seal, an ornament occur?",
         pictured=True,
+        example=examples.details,
     ),
     "objects": Page(
         "Objects",
@@ -76,12 +97,14 @@ PAGES = {
         ("object", "crops", "lost", "tokencut"),
         sentence="What stands out in each picture, as objects that nobody drew and no network was trained for.",
         pictured=True,
+        example=examples.objects,
     ),
     "vocabulary": Page(
         "Vocabulary",
         ":material/label:",
         aliases=("vocabularies", "terms", "labels"),
         sentence="Terms of a vocabulary for every picture, given by a network that reads words and checked by you.",
+        example=examples.vocabulary,
     ),
     "picture": Page(
         "Picture",
@@ -90,6 +113,7 @@ PAGES = {
         ("zoom", "viewer", "scan"),
         sentence="One picture as large as its file is, with your regions and notes.",
         pictured=True,
+        example=examples.picture,
     ),
     "attention": Page(
         "Attention",
@@ -98,6 +122,7 @@ PAGES = {
         group=LOOK,
         sentence="Where the network looks in one picture: by head, by layer, added up as rollout, or for a target.",
         pictured=True,
+        example=examples.attention,
     ),
     "figure": Page(
         "Figure",
@@ -106,6 +131,7 @@ PAGES = {
         group=LOOK,
         sentence="Attention maps of several pictures by several methods, layers and heads, on one scale, for print.",
         pictured=True,
+        example=examples.figure,
     ),
     "heads": Page(
         "Heads",
@@ -113,6 +139,7 @@ PAGES = {
         aliases=("head",),
         group=LOOK,
         sentence="What each head attends to in all pictures: how far, how evenly, and where.",
+        example=examples.heads,
     ),
     "aggregate": Page(
         "Aggregate",
@@ -120,6 +147,7 @@ PAGES = {
         aliases=("compare",),
         group=LOOK,
         sentence="The mean attention of groups of pictures, and whether two groups differ.",
+        example=examples.aggregate,
     ),
     "parts": Page(
         "Parts",
@@ -128,6 +156,7 @@ PAGES = {
         group=LOOK,
         sentence="What the network takes for the same kind of place: tokens as colours that several pictures share.",
         pictured=True,
+        example=examples.parts,
     ),
     "large_images": Page(
         "Large images",
@@ -137,6 +166,7 @@ PAGES = {
         group=LOOK,
         sentence="Of scans that are too large to be seen at once, the patches that are worth a closer look.",
         pictured=True,
+        example=examples.large_images,
     ),
     "probe": Page(
         "Probe",
@@ -153,6 +183,7 @@ PAGES = {
         ("trainings", "experiments", "ips"),
         group=TRAIN,
         sentence="A network goes on learning from your pictures, and you watch what becomes of its attention.",
+        example=examples.training,
     ),
     "trust": Page(
         "Trust",
@@ -160,6 +191,7 @@ PAGES = {
         aliases=("evaluation", "evaluations", "evaluate"),
         group=TRAIN,
         sentence="How often an attention map shows what is known to be in the picture.",
+        example=examples.trust,
     ),
     "sql": Page(
         "SQL",
@@ -168,6 +200,7 @@ PAGES = {
         ("query",),
         group=DATA,
         sentence="Ask the database itself: features, attention maps and metadata are its tables.",
+        example=examples.in_sql,
     ),
 }
 
@@ -175,8 +208,26 @@ PAGES = {
 def heading(word: str) -> None:
     """The title of a page, and its sentence, in which the words of the glossary explain themselves."""
     page = PAGES[word]
-    st.title(page.title)
-    st.html(f'{glossary.STYLE}<p class="ba-intro">{glossary.explained(page.sentence)}</p>')
+    st.title(page.title, anchor=False)
+    with st.container(key="page_intro", gap="xxsmall"):
+        st.html(glossary.paragraph(page.sentence))
+        example(word)
+
+
+def example(word: str) -> None:
+    """A link to what the page shows of this very collection; nothing where there is nothing."""
+    found = PAGES[word].example()
+    if found is None:
+        return
+    kept = [(key, text) for key, text in query() if key not in found.address]
+    own = [(key, text) for key, texts in found.address.items() for text in texts]
+    place = st.container(key="page_example", gap=None)
+    place.html(_LINK)
+    place.page_link(
+        script_of(word),
+        label=f"For example: {words.plain(found.words)}",
+        query_params=[*kept, *own, *url.follow().items()],
+    )
 
 
 def script_of(word: str) -> str:

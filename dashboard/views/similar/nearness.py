@@ -1,0 +1,34 @@
+"""What a cosine similarity means in a collection: of how many percent of all pairs of its pictures two are nearer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from dashboard.compute import neighbours
+from dashboard.data import cache
+from store.records import RunRecord
+
+MOST = 99.9  # percent that a sample of this size can tell
+
+
+def words(run: RunRecord, similarities: Iterable[float]) -> list[str]:
+    """ "nearer than 99.2 %" for each cosine of two pictures of a run, rounded down; "" where there are no pairs."""
+    from ingest.vision.words import scores
+
+    pairs = cache.pair_similarities(run.run_id)
+    values = np.asarray(list(similarities), np.float32)
+    if not len(pairs):
+        return [""] * len(values)
+    return [f"nearer than {math.floor(min(each, MOST) * 10) / 10:g} %" for each in scores.percentile(values, pairs)]
+
+
+def explained(run: RunRecord) -> str:
+    """What these words say, and by how many pairs; nothing where there are none."""
+    pairs = len(cache.pair_similarities(run.run_id))
+    if not pairs:
+        return ""
+    counted = f"{pairs:,} random pairs" if pairs == neighbours.PAIRS else f"all {pairs:,} pairs"
+    return f"“Nearer than 99 %”: of 100 pairs of pictures of this collection, 99 are less alike, by {counted}."
