@@ -91,8 +91,8 @@ def least_p(size_a: int, size_b: int, shuffles: int = SHUFFLES) -> float:
 
 
 def _divisions_to(shuffles: int, size_a: int, size_b: int) -> int:
-    """How many divisions into groups of these sizes there are, or some number above `shuffles` + 1 where there are more:
-    the number itself may have as many digits as there are pictures."""
+    """How many divisions into groups of these sizes there are, or any number above `shuffles` + 1 where there are
+    more: it may have as many digits as there are pictures."""
     total = size_a + size_b
     return total if total > shuffles + 1 and size_a and size_b else comb(total, size_a)
 
