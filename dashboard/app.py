@@ -5,8 +5,9 @@ import hashlib
 import re
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from dashboard.data import (  # noqa: E402
     layouts,
 )
 from dashboard.data.captions import captions as captions_of  # noqa: E402
+from dashboard.state.busy import ahead  # noqa: E402
 from store.errors import StoreError  # noqa: E402
 from store.sharing import sharing  # noqa: E402
 
@@ -325,4 +327,11 @@ def routes() -> list[Route]:
     return [*found, Deep(f"/{base}/{{first}}/{{rest:path}}" if base else "/{first}/{rest:path}", deep)]
 
 
-app = st.App(Path(__file__).with_name("main.py"), routes=routes())
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """As long as the server runs."""
+    ahead.begin("dashboard.selection.actions.dock")
+    yield
+
+
+app = st.App(Path(__file__).with_name("main.py"), routes=routes(), lifespan=lifespan)

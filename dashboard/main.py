@@ -23,6 +23,7 @@ from dashboard.state import (  # noqa: E402
     pickers,
     url,
 )
+from dashboard.state.busy import ahead  # noqa: E402
 from dashboard.state.busy import jobs as work  # noqa: E402
 from dashboard.state.navigation import tour  # noqa: E402
 from store import errors, sharing  # noqa: E402
@@ -66,6 +67,7 @@ def main() -> None:
     page, meant = page_asked_for()
     with sharing.sharing(), url.bound(meant or page.url_path):
         show(page, meant)
+    ahead.page_shown()
 
 
 def show(page, meant: str | None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ingest.measurements import Measurements
 from ingest.vision.backbones import PUBLISHED, Backbone, Published, load, load_for_run
-from ingest.vision.backbones.registry import RECOMMENDED_FOR_WORDS
+from ingest.vision.spaces import RECOMMENDED_FOR_WORDS
 from store import patches, read
 from store.connection import reading
 

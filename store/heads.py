@@ -55,8 +55,8 @@ class HeadSimilarity:
 def statistics(con: Connection, run_id: int) -> list[str]:
     """The statistics that say something in this run, `importance` among them: finite and not 0 for some image."""
     stored = head_statistics(con)
-    tests = ", ".join(f"bool_or(isfinite({name}) AND {name} <> 0)" for name in stored)
-    found = rows.one(con, f"SELECT {tests} FROM head_stats WHERE run_id = ?", [run_id])
+    some = "EXISTS (FROM head_stats WHERE run_id = $1 AND isfinite({name}) AND {name} <> 0)"
+    found = rows.one(con, f"SELECT {', '.join(some.format(name=name) for name in stored)}", [run_id])
     names = [name for name, speaks in zip(stored, found, strict=True) if speaks]
     return [*names, IMPORTANCE] if targets(con, run_id) else names
 

@@ -76,10 +76,10 @@ def metadata_columns(con: Connection, collection: str | None = None) -> dict[str
     """The columns of `catalogue` in which this collection has a value, each as 'number', 'date' or 'text'."""
     kinds = {"BIGINT": "number", "DOUBLE": "number", "DATE": "date", "VARCHAR": "text"}
     columns = fetch(con, "SELECT name, type FROM catalogue_column ORDER BY position")
-    if collection is not None and columns:
-        counts = ", ".join(f"count({quoted(name)})" for name, _ in columns)
-        row = one(con, f"SELECT {counts} FROM catalogue WHERE collection = ?", [collection])
-        columns = [column for column, count in zip(columns, row, strict=True) if count]
+    if collection is not None and columns:  # each up to its first value: to count them means to read all JSON there is
+        any_of = "EXISTS (FROM catalogue WHERE collection = $1 AND {} IS NOT NULL)"
+        row = one(con, f"SELECT {', '.join(any_of.format(quoted(name)) for name, _ in columns)}", [collection])
+        columns = [column for column, there in zip(columns, row, strict=True) if there]
     return {name: kinds.get(type, "number") for name, type in columns}  # number: DECIMAL(18,2)
 
 

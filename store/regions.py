@@ -19,14 +19,20 @@ Connection = duckdb.DuckDBPyConnection
 Box = tuple[float, float, float, float]
 
 
-def of(con: Connection, ids: Iterable[int]) -> pa.Table:
-    """The rows of the view `regions` of these pictures: region_id, image_id, x0, y0, x1, y1 (pixels), note ('' where
-    there is none), created_at (UTC); by picture, in the order in which they were kept."""
+def of(con: Connection, ids: Iterable[int] | None = None, collection: str | None = None) -> pa.Table:
+    """The rows of the view `regions` of these pictures, or of those of a collection that are not removed: region_id,
+    image_id, x0, y0, x1, y1 (pixels), note ('' where there is none), created_at (UTC); by picture, in the order in
+    which they were kept."""
     query = """
         SELECT * REPLACE (coalesce(note, '') AS note) FROM regions
-        WHERE image_id IN (SELECT unnest($ids::BIGINT[])) ORDER BY image_id, region_id
+        WHERE ($ids::BIGINT[] IS NULL OR image_id IN (SELECT unnest($ids::BIGINT[])))
+            AND ($collection::VARCHAR IS NULL OR image_id IN (
+                SELECT image_id FROM images WHERE collection = $collection
+            ))
+        ORDER BY image_id, region_id
     """
-    return con.sql(query, params={"ids": [int(image_id) for image_id in ids]}).to_arrow_table()
+    listed = None if ids is None else [int(image_id) for image_id in ids]
+    return con.sql(query, params={"ids": listed, "collection": collection}).to_arrow_table()
 
 
 def places(con: Connection, ids: Iterable[int]) -> dict[int, list[Place]]:

@@ -4,7 +4,7 @@ from urllib.parse import quote, urlsplit
 
 import streamlit as st
 
-from dashboard.data.cache.file import databases, db
+from dashboard.data.cache.file import db, default
 
 OPENSEADRAGON = "6.1.1"  # the version in dashboard/components/openseadragon
 
@@ -12,7 +12,7 @@ OPENSEADRAGON = "6.1.1"  # the version in dashboard/components/openseadragon
 def route(path: str, version: str, **query: str) -> str:
     """The address of one of the routes for the database in view."""
     chosen = db()
-    which = query if chosen == databases()[0] else query | {"db": chosen.name}
+    which = query if chosen == default() else query | {"db": chosen.name}
     rest = "".join(f"&{name}={quote(text, safe='')}" for name, text in which.items())
     return f"{_base()}{path}?v={version}{rest}"
 
@@ -39,7 +39,7 @@ def services() -> str | None:
 def service_route() -> str:
     """The same without the server."""
     chosen = db()
-    return f"{_base()}/iiif" + ("" if chosen == databases()[0] else f"/{quote(chosen.name, safe='')}")
+    return f"{_base()}/iiif" + ("" if chosen == default() else f"/{quote(chosen.name, safe='')}")
 
 
 def _base() -> str:

@@ -58,9 +58,9 @@ def as_on_the_wall(run: RunRecord | None, collection: str | None = None) -> Orde
     known = orders(collection)
     order = Param(ORDER, BY_FILE, lambda texts: texts[-1] if texts[-1] in known else None, lambda name: [name]).load()
     typed = Param(WORDS, "", lambda texts: texts[0], lambda text: [text]).load() or ""
-    images = arranged(cache.images(collection), collection, order if order in known else BY_FILE)
-    ids = images.index.to_numpy()
-    kept = np.isin(ids, holding(images, typed).index)
+    every = cache.images(collection).index.to_numpy()
+    ids = arranged(every, collection, order if order in known else BY_FILE)
+    kept = np.isin(ids, holding(every, typed)) if typed else np.ones(len(ids), bool)
     if run and (chosen := filter_bar.current(run).ids) is not None:
         kept &= np.isin(ids, chosen)
     return Order(ids, kept, f"by {order}" + (f", with “{typed}”" if typed else ""))
@@ -85,41 +85,42 @@ def _terms(collection: str | None) -> dict[str, tuple[int, str, str]]:
     }
 
 
-def holding(images: pd.DataFrame, typed: str) -> pd.DataFrame:
-    """The images that hold all the words, in their title, path or metadata."""
+def holding(ids: np.ndarray, typed: str) -> np.ndarray:
+    """Those of these images that hold all the words, in their title, path or metadata."""
+    if not typed.split():
+        return ids
+    text = cache.metadata_text().loc[ids]
     for word in typed.split():
-        text = images["title"] + "\n" + images["path"] + "\n" + images["metadata"].map(_text)
-        images = images[text.str.contains(word, case=False, regex=False)]
-    return images
+        text = text[text.str.contains(word, case=False, regex=False)]
+    return text.index.to_numpy()
 
 
-def arranged(images: pd.DataFrame, collection: str | None, order: str) -> pd.DataFrame:
-    """The images in the order asked for, of a term those first that score highest; those without a value come last."""
+def arranged(ids: np.ndarray, collection: str | None, order: str) -> np.ndarray:
+    """These images of a collection, ascending, in the order asked for, of a term those first that score highest; those
+    without a value come last."""
     if order == "as ingested":
-        return images
+        return ids
+    own = order == BY_FILE or order in cache.metadata_columns(collection)
+    if term := None if own else _terms(collection).get(order):
+        scores = -cache.term_scores(*term).set_index("image_id")["score"].reindex(ids)
+        return scores.sort_values(kind="stable", na_position="last").index.to_numpy()
+    every = cache.remembered(partial(_every, collection, order), "order", order, collection)
+    return every if len(every) == len(ids) else every[np.isin(every, ids)]
+
+
+def _every(collection: str | None, order: str) -> np.ndarray:
+    """The ids of all images of a collection, by their files' names (folder by folder, plate 2 before plate 10), by a
+    column of their metadata, or by their titles."""
+    images = cache.images(collection)
     if order == BY_FILE:
-        ids = cache.remembered(partial(_by_file, collection), BY_FILE, collection)
-        return images.loc[ids[np.isin(ids, images.index)]]
-    kinds = cache.metadata_columns(collection)
+        keys = [natural_key(path) for path in images["path"]]
+        return images.index.to_numpy()[sorted(range(len(keys)), key=keys.__getitem__)]
+    by, kinds = images["title"], cache.metadata_columns(collection)
     if order in kinds:
         rows = cache.catalogue(collection).set_index("image_id").reindex(images.index)
         if years.range_column(order, kinds) == order:  # "16th century" is no text between "1503" and "1650–1700"
             first, last = (rows[f"{order}{end}"] for end in years.ENDS)
             found = pd.DataFrame({"first": first.fillna(last), "last": last.fillna(first), "text": rows[order]})
-            return images.loc[found.sort_values(["first", "last", "text"], na_position="last").index]
+            return found.sort_values(["first", "last", "text"], na_position="last").index.to_numpy()
         by = rows[order]
-    elif term := _terms(collection).get(order):
-        by = -cache.term_scores(*term).set_index("image_id")["score"].reindex(images.index)
-    else:
-        by = images["title"]
-    return images.loc[by.sort_values(kind="stable", na_position="last").index]
-
-
-def _by_file(collection: str | None) -> np.ndarray:
-    """The ids of a collection's images, folder by folder, plate 2 before plate 10."""
-    paths = cache.images(collection)["path"]
-    return paths.index.to_numpy()[sorted(range(len(paths)), key=[natural_key(path) for path in paths].__getitem__)]
-
-
-def _text(metadata: dict) -> str:
-    return "\n".join(str(value) for value in metadata.values())
+    return by.sort_values(kind="stable", na_position="last").index.to_numpy()

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard.compute import words
-from dashboard.compute.rows import row
 from dashboard.data import cache
 from dashboard.state import filter_bar, filters, navigation, not_found, ordering
 from dashboard.state.ordering import Order
@@ -48,8 +48,8 @@ def run_and_image(filtered: bool = False, ordered: bool = False, pictured: bool 
     run = cache.current_run()
     images = cache.images(run.collection if run else None)
     order = ordering.as_on_the_wall(run) if ordered else _as_ingested(images, run if filtered else None)
-    offered = images.loc[order.shown if order.kept.any() else order.ids]
-    options = search(offered) if len(offered) > MANY else offered["image_id"].tolist()
+    offered = order.shown if order.kept.any() else order.ids
+    options = search(offered) if len(offered) > MANY else offered.tolist()
     current = cache.current_image()
     if current is not None and current in images.index and current not in options:
         options = [current, *options]
@@ -58,7 +58,7 @@ def run_and_image(filtered: bool = False, ordered: bool = False, pictured: bool 
     labels = image_labels(images.loc[options])
     st.selectbox("Image", options, format_func=words.named(labels), key="image")
     image_id = cache.image_in_view()
-    shown = row(images, image_id)
+    shown = cache.image_row(image_id)
     turn(image_id, order)
     if pictured and (small := cache.thumbnail(image_id)):
         width, height = shown["width"], shown["height"]
@@ -136,16 +136,16 @@ def turn(image_id: int, order: Order) -> None:
             )
 
 
-def search(images: pd.DataFrame, key: str = "image_search") -> list[int]:
-    """The images whose title, caption or path holds what the person typed into the field of this key."""
-    typed = st.text_input("Find an image", key=key, placeholder=f"in {len(images):,} titles, makers and file names")
-    text = cache.images_text().loc[images.index]
-    for word in (typed or "").split():
+def search(ids: np.ndarray, key: str = "image_search") -> list[int]:
+    """Of these images those whose title, caption or path holds what the person typed into the field of this key."""
+    typed = st.text_input("Find an image", key=key, placeholder=f"in {len(ids):,} titles, makers and file names")
+    if not (typed or "").split():
+        return ids[:MATCHES].tolist()
+    text = cache.images_text().loc[ids]
+    for word in typed.split():
         text = text[text.str.contains(word.lower(), regex=False)]
-    found = text.index[:MATCHES].tolist()
-    if typed:
-        st.caption(f"{len(text):,} found" + (f", the first {MATCHES} are listed" if len(text) > MATCHES else ""))
-    return found
+    st.caption(f"{len(text):,} found" + (f", the first {MATCHES} are listed" if len(text) > MATCHES else ""))
+    return text.index[:MATCHES].tolist()
 
 
 def run_labels() -> dict[int, str]:

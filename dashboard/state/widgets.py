@@ -15,7 +15,7 @@ from dashboard.compute.words import plain
 from dashboard.data import cache
 from dashboard.drawing import figure, markup
 from dashboard.state import controls
-from ingest.vision.spaces import is_joint
+from ingest.vision.spaces import RECOMMENDED_FOR_WORDS, is_joint
 from store.conditions import short
 from store.records import RunRecord
 from store.texts import StoredText
@@ -83,8 +83,6 @@ def words_field(run: RunRecord, **more: Any) -> Words:
 
 def _explain_no_words(run: RunRecord) -> None:
     """What to type to search by words, where this run cannot be."""
-    from ingest.vision.backbones.registry import RECOMMENDED_FOR_WORDS
-
     st.text_input(
         "Search by words",
         placeholder=f"{run.title} reads no words",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+RECOMMENDED_FOR_WORDS = "siglip2-base"  # of the published networks that read words
 POOLED = "the network's own attention pooling"  # what a run says of SigLIP's feature
 
 

@@ -6,7 +6,6 @@ filter is asked of the database, all charts are counted anew, and the map hears 
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import tempfile
@@ -19,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from store.conditions import Between, Condition, OneOf
 from tests.bench import synthetic
 from tests.bench.pages import MAIN, TIMEOUT
-from tests.bench.report import update
+from tests.bench.report import of_large
 from tests.bench.timing import table
 
 ROUNDS = 7
@@ -69,15 +68,5 @@ def clicked(at: AppTest, conditions: tuple[Condition, ...]) -> float:
     return seconds
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=100_000)
-    parser.add_argument("--db", type=Path, help="a database made before")
-    arguments = parser.parse_args()
-    found = measure(arguments.size, arguments.db)
-    print(found)
-    update([found])
-
-
 if __name__ == "__main__":
-    main()
+    of_large(measure, __doc__)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -19,6 +20,17 @@ def update(sections: Iterable[str], report: Path = REPORT) -> None:
         known[section.splitlines()[0]] = section.strip()
     report.parent.mkdir(exist_ok=True)
     report.write_text("\n\n".join([heading(), *known.values()]) + "\n")
+
+
+def of_large(measure: Callable[[int, Path | None], str], words: str | None) -> None:
+    """The command line of a benchmark of a large collection: prints its section, and writes it."""
+    parser = argparse.ArgumentParser(description=words)
+    parser.add_argument("--size", type=int, default=100_000)
+    parser.add_argument("--db", type=Path, help="a database made before")
+    arguments = parser.parse_args()
+    found = measure(arguments.size, arguments.db)
+    print(found)
+    update([found])
 
 
 def heading() -> str:

@@ -14,6 +14,7 @@ from PIL import Image, ImageEnhance
 
 from ingest import atlas
 from store import connection, results, write
+from store.maps import FUSED, AttentionMaps
 from store.records import FrameRecord, HeadStats, ImageRecord, Results, Run
 
 PAINTINGS = Path(__file__).parents[2] / "examples" / "paintings"
@@ -34,13 +35,13 @@ class Thumb:
 
 
 def make(db: Path, n: int, seed: int = 0, stats: bool = False) -> float:
-    """Writes a database of n pictures with vectors, two layouts and an atlas, and with numbers about every head if
-    `stats`; returns the seconds that the atlas took."""
+    """Writes a database of n pictures with vectors, two layouts and an atlas, and if `stats` with numbers about every
+    head and a rollout; returns the seconds that the atlas took. The network is said to be the packaged one."""
     random = np.random.default_rng(seed)
     thumbs = variants(random)
     centres, which, xy = clusters(n, random)
     directions = random.normal(size=(len(centres), DIM))
-    run = Run("none", "0" * 64, LAYERS, HEADS, DIM, 14, 1, "crop", 224, {"title": "synthetic"}, {})
+    run = Run("none", "0" * 64, LAYERS, HEADS, DIM, 14, 1, "crop", 224, {"title": "synthetic", "model": "packaged"}, {})
     with connection.writing(db) as con:
         collection = write.add_collection(con, "synthetic", "/nowhere")
         number = write.add_run(con, collection, run)
@@ -54,7 +55,8 @@ def make(db: Path, n: int, seed: int = 0, stats: bool = False) -> float:
             here = ids[part.start : part.stop]
             frames = [FrameRecord(int(image_id), 0, 0, 100, 100, 16, 16) for image_id in here]
             found = [head_stats(here, random)] if stats else []
-            results.add_results(con, number, Results(here, vectors, frames, head_stats=found))
+            maps = [rollouts(here, random)] if stats else []
+            results.add_results(con, number, Results(here, vectors, frames, maps, found))
         for method, angle in (("umap", 0.0), ("tsne", 1.0)):
             turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
             write.add_projection(con, number, method, {"synthetic": True}, ids, xy @ turn)
@@ -103,6 +105,16 @@ def head_stats(ids: np.ndarray, random: np.random.Generator) -> HeadStats:
     columns = ("distance", "distance_share", "distance_raw", "entropy", "mass_cls", "mass_patches", "peak")
     values = {name: random.random(len(ids) * LAYERS * HEADS, dtype=np.float32) for name in columns}
     return HeadStats(np.repeat(ids, len(layers)), np.tile(layers, len(ids)), np.tile(heads, len(ids)), values)
+
+
+def rollouts(ids: np.ndarray, random: np.random.Generator) -> AttentionMaps:
+    """A map of each image, with a bright spot somewhere."""
+    y, x = np.mgrid[:16, :16]
+    places = random.uniform(0, 16, (2, len(ids), 1, 1))
+    weights = np.exp(-((y - places[0]) ** 2 + (x - places[1]) ** 2) / 20).astype(np.float32)
+    weights /= weights.sum(axis=(1, 2), keepdims=True)
+    layers, heads = np.full(len(ids), LAYERS - 1), np.full(len(ids), FUSED)
+    return AttentionMaps(weights, layers, heads, ids, "rollout")
 
 
 def clusters(n: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

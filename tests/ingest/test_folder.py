@@ -1,6 +1,8 @@
 """What a folder holds: pictures in natural order, everything else with a reason, whatever its names and links."""
 
 import os
+import random
+import re
 
 import pytest
 
@@ -206,3 +208,16 @@ def test_printable_names_are_reversible(name):
 def test_natural_order_of_awkward_names():
     ordered = ["", "1", "1a", "2", "10", "a", "a/b", "a.b", "a1", "a01b", "²", "٣"]
     assert sorted(reversed(ordered), key=natural_key) == ordered
+
+
+def test_names_sort_as_by_their_pieces():
+    def pieces(text: str) -> list:
+        return [int(part) if place % 2 else part for place, part in enumerate(re.split("([0-9]+)", text))]
+
+    def key(name: str) -> tuple:
+        parts = [os.path.splitext(part) for part in name.casefold().split("/")]
+        return [(pieces(stem), pieces(suffix)) for stem, suffix in parts], name
+
+    letters = random.Random(1)
+    names = {"".join(letters.choices("aBé0127. /-", k=letters.randrange(10))) for _ in range(5000)}
+    assert sorted(names, key=natural_key) == sorted(names, key=key)

@@ -22,8 +22,8 @@ def view(db):
     with connection.reading(db) as con:
         layout = atlas.layout(con, 1)
     n = len(layout.ids)
-    known = {"title": [f"{HARMFUL} {i}" for i in layout.ids], "caption": ["c"] * n}
-    known["metadata"] = [{"artist": HARMFUL, "year": 1800 + i} for i in range(n)]
+    known = {"title": [f"{HARMFUL} {i}" for i in layout.ids]}
+    known["metadata"] = [json.dumps({"artist": HARMFUL, "year": 1800 + i}) for i in range(n)]
     looks = {"included": np.arange(n) < 4, "marked": np.arange(n) == 2}
     words = (f"t {HARMFUL}", [f"made by {HARMFUL}"])
     source = canvas.Source(n, "/points", "/thumb/{id}", "/about/{id}", "")

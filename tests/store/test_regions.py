@@ -78,3 +78,14 @@ def test_people_may_ask_for_them_in_sql(filled, ids):
         regions.add(con, ids[0], (0, 0, 0.5, 0.5), "sky")
     query = "SELECT note, (x1 - x0) * (y1 - y0) AS area FROM regions JOIN catalogue USING (image_id)"
     assert sandbox.query(filled.path, query).table.to_pylist() == [{"note": "sky", "area": 320 * 240}]
+
+
+def test_a_collection_has_the_regions_of_its_pictures_that_are_not_removed(filled, ids):
+    with writing(filled.path) as con:
+        for image_id in ids[:2]:
+            regions.add(con, image_id, (0, 0, 0.5, 0.5))
+        con.execute("INSERT INTO removal VALUES (?, 'me', now())", [ids[0]])
+    with reading(filled.path) as con:
+        (name,) = con.execute("SELECT DISTINCT collection FROM images WHERE image_id = ?", [ids[1]]).fetchone()
+        assert regions.of(con, collection=name)["image_id"].to_pylist() == [ids[1]]
+        assert regions.of(con, collection="another").num_rows == 0

@@ -71,7 +71,7 @@ def compare(a: np.ndarray, b: np.ndarray, shuffles: int = SHUFFLES, seed: int = 
     values = _standardised(a, b)
     factor = np.sqrt((len(a) + len(b)) / (len(a) * len(b)))
     observed = values[: len(a)].sum(axis=0, dtype=np.float64) * factor
-    every = comb(len(values), len(a)) - 1 <= shuffles
+    every = _divisions_to(shuffles, len(a), len(b)) <= shuffles + 1
     labels = _divisions(len(a), len(b)) if every else _shuffled(len(a), len(b), shuffles, seed)
     greatest = np.concatenate([np.abs(chunk @ values).max(axis=1) * factor for chunk in labels] or [np.empty(0)])
     reached = np.searchsorted(np.sort(greatest), np.abs(observed) * (1 - _TIE))
@@ -84,10 +84,17 @@ def least_p(size_a: int, size_b: int, shuffles: int = SHUFFLES) -> float:
 
     Where both are as large, each division has a mirror image with the same differences.
     """
-    divisions = comb(size_a + size_b, size_a)
+    divisions = _divisions_to(shuffles, size_a, size_b)
     if divisions - 1 > shuffles:
         return 1 / (1 + shuffles)
     return min(1.0, (2 if size_a == size_b else 1) / divisions)
+
+
+def _divisions_to(shuffles: int, size_a: int, size_b: int) -> int:
+    """How many divisions into groups of these sizes there are, or any number above `shuffles` + 1 where there are
+    more: it may have as many digits as there are pictures."""
+    total = size_a + size_b
+    return total if total > shuffles + 1 and size_a and size_b else comb(total, size_a)
 
 
 def _standardised(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Collections, their images and what the metadata says of these."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
@@ -9,9 +8,9 @@ from typing import Any, NotRequired, TypedDict
 import pandas as pd
 import streamlit as st
 
-from dashboard.compute import rows, words
+from dashboard.compute import rows
 from dashboard.compute.arrangements import years
-from dashboard.data.cache.file import db
+from dashboard.data.cache.file import db, default
 from dashboard.data.cache.memory import ask, ask_cached, cache_token, remembered, to_frame, whole_numbers
 from dashboard.data.routes import thumb_route
 from store import connection, read
@@ -48,8 +47,14 @@ def source_of(collection: str) -> str | None:
 
 
 def images(collection: str | None = None) -> pd.DataFrame:
-    """The columns of `store.read.images`, metadata as dicts; caption, alt, version; indexed by image_id."""
+    """The columns of `store.read.images`, metadata as JSON text; version; indexed by image_id."""
     return _images(str(db()), cache_token(db()), collection).copy(deep=False)
+
+
+def described(image_ids: Iterable[int]) -> pd.DataFrame:
+    """These rows of `images`, in their order, with metadata as dicts, caption and alt; unknown ids are left out."""
+    known = images()
+    return rows.described(known.loc[[int(i) for i in image_ids if i in known.index]])
 
 
 def images_text() -> pd.Series:
@@ -57,10 +62,22 @@ def images_text() -> pd.Series:
     return _images_text(str(db()), cache_token(db()))
 
 
+def metadata_text() -> pd.Series:
+    """What the words on Overview are looked for in: title, path and the values of the metadata, by image_id."""
+    return _metadata_text(str(db()), cache_token(db()))
+
+
+def read_ahead() -> None:
+    """Read what each page asks of the first database, most of what the first visitor would wait for. Any thread may
+    ask: no session."""
+    path = default()
+    _images(str(path), cache_token(path), None)
+
+
 def image(image_id: int) -> ImageRow | None:
     """One row of `images`."""
-    found = images()
-    return ImageRow(**rows.row(found, image_id)) if image_id in found.index else None
+    found = described([image_id])
+    return None if found.empty else ImageRow(**rows.row(found, image_id))
 
 
 def image_row(image_id: int) -> ImageRow:
@@ -87,9 +104,7 @@ def image_in_view() -> int:
 
 def items(image_ids: Iterable[int], captions: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
     """What `components.gallery` shows for these images, in their order; unknown ids are left out."""
-    known, captions = images(), captions or {}
-    ids = [int(i) for i in image_ids if i in known.index]
-    rows = known.loc[ids]
+    found, captions = described(image_ids), captions or {}
     return [
         {
             "image_id": i,
@@ -99,7 +114,7 @@ def items(image_ids: Iterable[int], captions: Mapping[int, str] | None = None) -
             "src": thumb_route(i, version),
         }
         for i, title, caption, alt, version in zip(
-            ids, rows["title"], rows["caption"], rows["alt"], rows["version"], strict=True
+            found.index.tolist(), found["title"], found["caption"], found["alt"], found["version"], strict=True
         )
     ]
 
@@ -160,19 +175,25 @@ def table_readings() -> pd.DataFrame:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _images(path: str, token: str, collection: str | None) -> pd.DataFrame:
+    if collection is not None:
+        table = _images(path, token, None)
+        here = (table["collection"] == collection).to_numpy()
+        return table if here.all() else table[here]
     with connection.reading(path) as con:
-        table = to_frame(read.images(con, collection))
-    table["metadata"] = table["metadata"].map(lambda text: json.loads(text) if text else {})
-    table["caption"] = [
-        words.caption(data, title) for data, title in zip(table["metadata"], table["title"], strict=True)
-    ]
-    table["alt"] = [f"{a}, {b}" if b else a for a, b in zip(table["title"], table["caption"], strict=True)]
-    of_database = hashlib.sha256(token.encode()).hexdigest()
-    table["version"] = [text[:12] for text in table.get("sha256", [of_database] * len(table))]
+        table = to_frame(read.images(con))
+    of_database = hashlib.sha256(token.encode()).hexdigest()[:12]
+    table["version"] = table["sha256"].str[:12] if "sha256" in table else of_database
     return table.set_index("image_id", drop=False).rename_axis(None)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _images_text(path: str, token: str) -> pd.Series:
-    table = _images(path, token, None)
+    table = rows.described(_images(path, token, None))
     return (table["title"] + "\n" + table["caption"] + "\n" + table["path"]).str.lower()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _metadata_text(path: str, token: str) -> pd.Series:
+    table = _images(path, token, None)
+    values = ["\n".join(map(str, metadata.values())) for metadata in rows.read(table["metadata"])]
+    return table["title"] + "\n" + table["path"] + "\n" + pd.Series(values, table.index, dtype=str)

@@ -22,9 +22,16 @@ def database(name: str | None) -> Path | None:
     return next((path for path in databases() if name is None or path.name == name), None)
 
 
+def default() -> Path:
+    """The first of `databases`: it is asked for hundreds of times a page."""
+    first = connection.default_path()
+    return first if "BILDERATLAS_DB" in os.environ or first.exists() else databases()[0]
+
+
 def db() -> Path:
     """The database in view."""
-    return database(st.session_state.get("db")) or databases()[0]
+    name = st.session_state.get("db")
+    return (None if name is None else database(name)) or default()
 
 
 @st.cache_resource(ttl=3, max_entries=8, show_spinner=False)

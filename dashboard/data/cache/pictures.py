@@ -70,7 +70,7 @@ def pictures_version(collection: str) -> str:
 
     def make() -> str:
         known = images(collection)
-        parts = (known[name].astype(str) for name in ("image_id", "version", "title", "caption"))
+        parts = (known[name].astype(str) for name in ("image_id", "version", "title", "metadata"))
         return hashlib.sha256("\n".join("\n".join(part) for part in parts).encode(errors="replace")).hexdigest()[:12]
 
     return remembered(make, "pictures", collection)

@@ -24,12 +24,12 @@ MOST_PEAKS = 10  # of each picture that the slider offers
 def show(selection: Selection, name: str, prefix: str = "") -> None:
     """How many peaks to mark, where the manifest and its pictures lie, and the file; `name` is the file's, and `prefix`
     begins the keys of the controls."""
-    rows = cache.images(selection.collection).loc[selection.ids]
     st.markdown("**As a IIIF manifest**")
     st.caption("Mirador and other viewers show it, with the saved regions and the peaks of attention marked.")
-    if len(rows) > manifest.MOST:
+    if len(selection.ids) > manifest.MOST:
         st.caption(f"A viewer reads a manifest as a whole: select {manifest.MOST:,} pictures at most.")
         return
+    rows = cache.described(selection.ids)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         folder, services = ask_folder(rows, prefix), cache.services()
         there = rows[reachable(rows, folder, services)]
@@ -128,6 +128,6 @@ def build(
     peaks: marks.Peaks | None,
     services: str | None = None,
 ) -> bytes:
-    """The manifest of these rows of `cache.images`, with the saved regions. Any thread may ask: no Streamlit here."""
+    """The manifest of these rows of `cache.described`, with the saved regions. Any thread may ask: no Streamlit."""
     found, _ = manifest.pictures_of(records(rows), uri, folder, services)
     return manifest.text_of(manifest.manifest(uri, label, marks.marked(path, found, peaks, find_peaks))).encode()

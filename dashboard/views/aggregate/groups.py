@@ -27,7 +27,8 @@ class Condition:
     def hits(self, values: pd.Series) -> np.ndarray:
         """bool (n,): which values of the column it holds for; never for a missing one."""
         if self.kind == "text":
-            parts = values.explode() if any(isinstance(value, tuple) for value in values) else values
+            several = values.dtype == object and any(isinstance(value, tuple) for value in values)
+            parts = values.explode() if several else values
             hits = parts.isin(self.values)
             return (hits if parts is values else hits.groupby(level=0, sort=False).any()).to_numpy(bool)
         low, high = self.values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -15,10 +16,12 @@ from ingest.vision.details import search
 from ingest.vision.details.coding import PatchCoding
 from ingest.vision.details.matching import PatchBank
 from ingest.vision.details.search import Hit, Part
-from ingest.vision.details.tokens import BlockTokens
 from ingest.vision.geometry import Frame
 from ingest.vision.paths import whole_picture
 from store.records import RunRecord
+
+if TYPE_CHECKING:
+    from ingest.vision.details.tokens import BlockTokens
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ def tools(run: RunRecord) -> tuple[PatchCoding, PatchBank, BlockTokens]:
 
 
 def _tools(run: RunRecord) -> tuple[PatchCoding, PatchBank, BlockTokens]:
+    from ingest.vision.details.tokens import BlockTokens
+
     coding, stored = cache.detail_patches(run.run_id)
     frames = [Frame(each.x0, each.y0, each.x1, each.y1, each.rows, each.cols) for each in stored.frames]
     columns = (stored.image_ids, stored.starts, stored.codes, stored.scales, stored.cells)

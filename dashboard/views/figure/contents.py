@@ -32,12 +32,13 @@ def pick_pictures(run: RunRecord) -> tuple[list[int], list[int]]:
     asked = [int(text) for text in url_words(PICTURES) if text.isdecimal() and len(text) < 19]
     held = [*first, *asked, *(st.session_state.get(PICTURES) or [])]
     held = [each for each in dict.fromkeys(held) if each in known.index]
-    offered = known["image_id"].tolist() if len(known) <= pickers.MANY else pickers.search(known, "figure_search")
-    ids = [*held, *(each for each in offered if each not in set(held))]
-    labels = pickers.image_labels(known.loc[ids])
+    ids = known.index.to_numpy()
+    offered = ids.tolist() if len(ids) <= pickers.MANY else pickers.search(ids, "figure_search")
+    listed = [*held, *(each for each in offered if each not in held)]
+    labels = pickers.image_labels(known.loc[listed])
     first = [each for each in first if each in known.index]
     chosen = controls.multiselect(
-        "Pictures", ids, first, key=PICTURES, follows=True, always=True, format_func=words.named(labels), help=HELP
+        "Pictures", listed, first, key=PICTURES, follows=True, always=True, format_func=words.named(labels), help=HELP
     )
     return chosen[:MOST_PICTURES], chosen[MOST_PICTURES:]
 

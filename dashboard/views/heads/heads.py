@@ -160,7 +160,7 @@ def downloads(view: View, table: pd.DataFrame) -> None:
     about = {"run": view.number, "of": view.chosen.words or "all images", "target": view.target}
     row = st.container(horizontal=True)
     icon = ":material/download:"
-    data = head_figures.csv(table, view.statistic, **about)
+    data = partial(head_figures.csv, table, view.statistic, **about)
     row.download_button(
         "Numbers as CSV", data, f"{stem}.csv", "text/csv", key="heads_csv", on_click="ignore", icon=icon
     )

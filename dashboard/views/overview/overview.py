@@ -92,7 +92,7 @@ def wall(collections: pd.DataFrame) -> None:
             charts = filtering.switch(
                 "overview_charts", "Charts of the metadata: each filters the others and the wall."
             )
-    images = cache.images(collection)
+    ids = cache.images(collection).index.to_numpy()
     if filtered:
         with bar:
             found = filter_bar.bar(filtered, "the wall shows these alone")
@@ -100,14 +100,15 @@ def wall(collections: pd.DataFrame) -> None:
             filtering.drawer(filtered, filtering.timeline(filtered))
         if found.empty:
             return
-        images = images[found.among(images.index.to_numpy())]
-    images = ordering.arranged(ordering.holding(images, typed), collection, order)
-    if images.empty:
+        ids = ids[found.among(ids)]
+    ids = ordering.holding(ids, typed)
+    if not len(ids):
         st.info("No picture has these words." if typed else "No picture has been read into this collection yet.")
         return
-    pages = -(-len(images) // PAGE)
+    ids = ordering.arranged(ids, collection, order)
+    pages = -(-len(ids) // PAGE)
     number = controls.pagination(pages, key="wall_page") if pages > 1 else 1
-    shown = images["image_id"].iloc[(number - 1) * PAGE : number * PAGE]
+    shown = ids[(number - 1) * PAGE : number * PAGE]
     actions.gallery(cache.items(shown), "wall", shown=cache.current_image())
 
 

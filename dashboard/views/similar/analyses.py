@@ -38,7 +38,7 @@ def captions(
 ) -> dict[int, str]:
     """{image_id: its score, what `also` says, and who made it and when}; the `scores` (rows,) in words, or cosines.
     Where these are cosines of two pictures of a `run`, a line of its own before says what they mean there."""
-    known, also = cache.images()["caption"], also or {}
+    known, also = cache.described(found["image_id"])["caption"], also or {}
     shown = [f"{score:.3f}" for score in found["similarity"]] if scores is None else scores
     above = [""] * len(found) if run is None else nearness.words(run, found["similarity"])
     rows = zip(found["image_id"], above, shown, strict=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.compute import words
+from dashboard.compute import rows, words
 from dashboard.data import cache, jobs
 from dashboard.state import navigation
 from dashboard.state.busy import jobs as work
@@ -110,11 +110,19 @@ def lead_on() -> None:
 
 def labels(collection: str) -> list[str]:
     """The columns that sort the pictures into a few classes."""
-    images = cache.images(collection)
+    return list(cache.remembered(lambda: _labels(collection), "labels of trainings", collection))
+
+
+def _labels(collection: str) -> list[str]:
+    found = rows.read(cache.images(collection)["metadata"])
     columns = [name for name, kind in cache.metadata_columns(collection).items() if kind != "JSON"]
-    values = {name: {metadata.get(name) for metadata in images["metadata"]} - {None, ""} for name in columns}
+    values = {name: {_word(metadata.get(name)) for metadata in found} - {None, ""} for name in columns}
     least, most = CLASSES
-    return [name for name, found in values.items() if least <= len(found) <= min(most, max(least, len(images) // 3))]
+    return [name for name, each in values.items() if least <= len(each) <= min(most, max(least, len(found) // 3))]
+
+
+def _word(value: Any) -> Any:
+    return str(value) if isinstance(value, list | dict) else value
 
 
 def clean(name: str) -> str:

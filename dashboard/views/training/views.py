@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +32,8 @@ def show(run: Mapping[str, Any] | None) -> None:
         seed = controls.slider("Seed", 0, 99, 0, key="view_seed", width=130)
         count = controls.slider("Views", 1, MOST, 6, key="view_count", width=120)
     settings = view_settings(run["config"]["views"] if run else {}, preset)
-    drawn = views_of(cache.original(image_id), settings, seed, count)
+    draw = partial(views_of, cache.original(image_id), settings, seed, count)
+    drawn = cache.remembered(draw, "views", image_id, json.dumps(settings), seed, count)
     with st.container(horizontal=True):
         for number, view in enumerate(drawn, 1):
             st.image(

@@ -288,8 +288,7 @@ def ask(run: RunRecord, opened: bool = False) -> None:
 
 def truths(run: RunRecord) -> dict[str, str]:
     """{what --truth takes: what it is called} of all that this collection has to offer, and of masks in a folder."""
-    images = cache.images(run.collection)
-    drawn = cache.regions(images["image_id"].tolist())
+    drawn = cache.regions_in(run.collection)
     notes = drawn["note"].str.strip().str.casefold()
     found = {}
     for note, count in notes[notes != ""].value_counts().items():

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard.compute.words import plain
 from dashboard.data import cache
 from dashboard.drawing.text import glossary
+from ingest.vision.spaces import RECOMMENDED_FOR_WORDS, is_joint
 from store.counts import counted
 from store.errors import StoreError
 from store.records import RunRecord
@@ -27,9 +28,6 @@ HELP = (
 
 def reads_words(run: RunRecord) -> bool:
     """Whether the features of a run can be compared with words; says what to type where they cannot."""
-    from ingest.vision.backbones.registry import RECOMMENDED_FOR_WORDS
-    from ingest.vision.spaces import is_joint
-
     if is_joint(run.settings):
         return True
     st.info(f"{plain(run.title)} reads no words: make a run with a network that does, then a vocabulary of it.")

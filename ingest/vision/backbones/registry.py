@@ -57,7 +57,6 @@ class Published:
 # In which languages texts were trained: OpenAI's CLIP and SigLIP in English; the texts of SigLIP 2 cover 109 languages
 # (Tschannen et al. 2025), those of MetaCLIP 2 more than 300 (Chuang et al. 2025).
 ENGLISH, MANY, MOST = "English", "109 languages", "more than 300 languages"
-RECOMMENDED_FOR_WORDS = "siglip2-base"
 
 
 def _dinov2(name: str, layers: int, heads: int, dim: int, megabytes: int, swiglu: bool = False) -> list[Published]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from PIL import Image
 
-from ingest.vision.backbones import Backbone
 from ingest.vision.details.coding import PatchCoding, decode, encode, fit_coding
 from ingest.vision.details.crops import DEGRADED, Crop, random_crops
-from ingest.vision.details.tokens import BlockTokens
 from ingest.vision.geometry import fit_image
+
+if TYPE_CHECKING:
+    from ingest.vision.backbones import Backbone
+    from ingest.vision.details.tokens import BlockTokens
 
 PICTURES, CROPS = 40, 80  # that are measured on, at most
 BYTES = 20_000  # of a picture's patches, at most
@@ -114,6 +115,8 @@ def _tokens(
     blocks: BlockTokens, pictures: Sequence[Image.Image], layers: list[int], side: int, advance: Callable
 ) -> list[list[np.ndarray]]:
     """Of each picture, fitted to this side, the tokens (patches, width) of each layer, without those of padding."""
+    import torch
+
     backbone, found = blocks.backbone, []
     for picture in pictures:
         pixels, frame = fit_image(picture, backbone.rule, fit_for(backbone), side)

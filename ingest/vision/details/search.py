@@ -6,19 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps
 
 from ingest.vision.details.close_up import CloseUps, WindowPoints
 from ingest.vision.details.coding import PatchCoding
 from ingest.vision.details.matching import PatchBank, max_similarity
-from ingest.vision.details.tokens import BlockTokens
 from ingest.vision.details.verification import Agreement, KeyPoints, agreement, key_points
 from ingest.vision.details.voting import vote
 from ingest.vision.geometry import Box, Frame, fit_image
 from ingest.vision.windows.scan import PixelBox
+
+if TYPE_CHECKING:
+    from ingest.vision.details.tokens import BlockTokens
 
 KEY_POINTS, VOTES = "key points", "votes"
 STAGES = {
@@ -98,6 +100,8 @@ def patches_of(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """For pictures of one grid, as (pixels, Frame, original's size): their patches float32 (rows * cols, dim), and
     which of them are kept, bool (rows * cols,): neither outliers nor padding."""
+    import torch  # the page is there sooner without it
+
     backbone = blocks.backbone
     batch = torch.from_numpy(np.stack([pixels for pixels, _, _ in pictures]))
     (tokens,) = blocks.read(backbone.pixels(batch), [coding.layer])

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from ingest.vision.evaluation.truth import GridTruth
 
@@ -176,6 +175,8 @@ def box_overlaps(weights: np.ndarray, truth: GridTruth) -> np.ndarray:
     A map's boxes lie around the connected patches (side by side or corner to corner) whose weight is at least so much
     of its greatest one.
     """
+    from scipy import ndimage
+
     shown = np.where(truth.visible, weights, 0)
     levels = shown.reshape(len(shown), -1).max(axis=1)[:, None] * np.array(THRESHOLDS)
     above = (shown[:, None] >= levels[..., None, None]) & truth.visible

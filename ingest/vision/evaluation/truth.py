@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from ingest.vision.geometry import Box, Frame
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 HALF = 0.5  # of a patch, for it to count as truth; and of a truth, for the network to have seen it
 
@@ -106,6 +109,8 @@ def on_grid(truth: Truth, frame: Frame, width: int, height: int) -> GridTruth:
 
 def _overlaps(edges: np.ndarray, parts: np.ndarray) -> sparse.csr_array:
     """float64 (len(edges) - 1, len(parts) - 1): the length that each interval between edges shares with each part."""
+    from scipy import sparse
+
     first = np.clip(np.searchsorted(parts, edges[:-1], "right") - 1, 0, len(parts) - 2)
     last = np.clip(np.searchsorted(parts, edges[1:], "left"), 1, len(parts) - 1)
     rows = np.repeat(np.arange(len(first)), np.maximum(last - first, 0))

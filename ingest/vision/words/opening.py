@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ingest.vision.backbones.checkpoint import reason_of
-from ingest.vision.backbones.registry import PUBLISHED, RECOMMENDED_FOR_WORDS
+from ingest.vision.backbones.registry import PUBLISHED
 from ingest.vision.backbones.tiny import SHARED
-from ingest.vision.spaces import is_joint
+from ingest.vision.spaces import RECOMMENDED_FOR_WORDS, is_joint
 from ingest.vision.words.tower import NoTextTower, TextTower
 
 # Whole networks, by what transformers calls their type.

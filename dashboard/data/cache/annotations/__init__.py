@@ -88,6 +88,11 @@ def regions(ids: Sequence[int]) -> pd.DataFrame:
     return ask(region_store.of, ids=whole_numbers(ids))
 
 
+def regions_in(collection: str) -> pd.DataFrame:
+    """The same of all images of a collection."""
+    return ask(region_store.of, collection=collection)
+
+
 def save_region(image_id: int, box: region_store.Box, note: str) -> None:
     """Keep a part of an image; the box holds shares of its sides."""
     with editing("region saved", "region") as con:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.components import canvas
+from dashboard.compute.rows import described
 from dashboard.data import layouts
 from dashboard.data.thumbnails import read_thumbnails
 from store import atlas
@@ -32,8 +33,8 @@ BATCH = 500  # thumbnails in memory at a time
 class View:
     """What a map shows: a projection's `layout`, laid out as `layout_options`, with what `canvas.described` takes:
     `source`, `frames`, the colours of the frames as CSS texts, and the rest as `looks`, its `marked` (n,) bool among
-    it. `images` are those of the collection, with title, caption and metadata, indexed by image_id; `begin` says, when
-    the file is made, which part is in view at first, as `canvas.described` takes it."""
+    it. `images` are those of the collection, as `cache.images` has them; `begin` says, when the file is made, which
+    part is in view at first, as `canvas.described` takes it."""
 
     title: str
     paragraphs: Sequence[str]
@@ -51,7 +52,7 @@ def page(path: Path, view: View, most: int = MOST) -> bytes:
     """The HTML file, with at most `most` bytes of pictures in it: first the whole map in small, then sharper, then
     single pictures, what is selected first; it says what it left out. Raises what `store` raises."""
     pages, thumbs = pictures(path, view, most)
-    shown = view.images.loc[view.layout.ids]
+    shown = described(view.images.loc[view.layout.ids])
     tints = None if view.frames is None else canvas.rgb(view.frames)
     given = {
         "canvas": canvas.described(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from scipy.cluster.hierarchy import DisjointSet
+from typing import TYPE_CHECKING
 
 from ingest.vision.details.crops import overlap
 from ingest.vision.details.recurring.agreements import LEAST
 from ingest.vision.details.recurring.searching import Link
 from ingest.vision.details.search import KEY_POINTS, VOTES
 from ingest.vision.geometry import Box
+
+if TYPE_CHECKING:
+    from scipy.cluster.hierarchy import DisjointSet
 
 DETAIL, SAME_PICTURE = "detail", "same picture"
 ONE_PLACE = 0.3  # overlap from which two boxes of a picture are one place
@@ -59,6 +61,8 @@ def group(links: Sequence[Link]) -> list[Group]:
     weak link joins no two groups.
     """
     ordered = sorted(links, key=lambda each: (-each.matches, -each.score, each.image_id, each.other_id, each.here))
+    from scipy.cluster.hierarchy import DisjointSet
+
     same = DisjointSet([image_id for link in ordered for image_id in (link.image_id, link.other_id)])
     for link in ordered:
         if link.same:
@@ -124,6 +128,8 @@ def _grouped(stage: str, links: Sequence[Link]) -> list[Group]:
 
 def _joined(count: int, ends: Sequence[tuple[int, int, Link]]) -> DisjointSet:
     """Which of `count` places belong together by links between two of them, the surest first."""
+    from scipy.cluster.hierarchy import DisjointSet
+
     sets, waiting = DisjointSet(range(count)), []
     for here, there, link in ends:
         alone = min(sets.subset_size(here), sets.subset_size(there)) == 1

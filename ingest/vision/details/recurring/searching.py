@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -15,10 +16,12 @@ from ingest.vision.details.matching import PatchBank, best_cosines, max_similari
 from ingest.vision.details.recurring.agreements import BACK, agreements, extent, mirror
 from ingest.vision.details.recurring.boxes import SampledBox, box_at, sample_boxes
 from ingest.vision.details.search import KEY_POINTS, VOTES, Part, parts_of
-from ingest.vision.details.tokens import BlockTokens
 from ingest.vision.details.verification import Agreement, KeyPoints
 from ingest.vision.details.voting import vote
 from ingest.vision.geometry import Box
+
+if TYPE_CHECKING:
+    from ingest.vision.details.tokens import BlockTokens
 
 CHECKED = 10  # pictures in which a box is looked for by key points: those most similar by their patches
 SAME = 0.5  # share of both pictures that one agreement covers where they are the same picture
