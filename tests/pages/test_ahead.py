@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 OPEN = """
 import sys
 from streamlit.testing.v1 import AppTest
-for name in ("overview", "map", "similar", "details", "trust", "vocabulary", "sql"):
+for name in ("overview", "map", "trust", "vocabulary", "sql"):
     at = AppTest.from_file("dashboard/main.py", default_timeout=60)
     if name != "overview":
         at.switch_page(f"views/{name}/{name}.py")
@@ -22,7 +22,7 @@ print(sorted({"torch", "transformers", "scipy.ndimage", "matplotlib.figure"} & s
 """
 
 
-def test_pages_that_pass_no_picture_through_a_network_open_without_its_libraries(db):
+def test_pages_that_neither_read_an_original_nor_run_a_network_open_without_its_libraries(db):
     done = subprocess.run([sys.executable, "-c", OPEN], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["[]"], done.stdout + done.stderr[-2000:]
 
