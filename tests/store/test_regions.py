@@ -86,6 +86,6 @@ def test_a_collection_has_the_regions_of_its_pictures_that_are_not_removed(fille
             regions.add(con, image_id, (0, 0, 0.5, 0.5))
         con.execute("INSERT INTO removal VALUES (?, 'me', now())", [ids[0]])
     with reading(filled.path) as con:
-        (name,) = con.execute("SELECT DISTINCT collection FROM images WHERE image_id = ?", [ids[1]]).fetchone()
+        ((name,),) = con.execute("SELECT collection FROM images WHERE image_id = ?", [ids[1]]).fetchall()
         assert regions.of(con, collection=name)["image_id"].to_pylist() == [ids[1]]
         assert regions.of(con, collection="another").num_rows == 0
