@@ -141,7 +141,6 @@ def test_what_was_removed_is_listed_and_put_back(db, open_page):
     at.button(key="removed_all_back").click().run()
     with connection.reading(db) as con:
         assert not len(removals.removed(con)) and len(read.images(con)) == 6
-    at.toggle(key="removed").set_value(False).run()
     assert len(walls(at)["wall"]["items"]) == 6 and "removed" not in {toggle.key for toggle in at.toggle}
 
 

@@ -273,7 +273,7 @@ class Viewer {
     this.openForm(element);
   }
 
-  // Below what marks the box, or else above it.
+  // Below what marks the box, or else above it; over the lower end of one that leaves no room, clear of the tools.
   openForm(mark) {
     this.form.hidden = false;
     const [stage, edges] = [this.stage.getBoundingClientRect(), mark.getBoundingClientRect()];
@@ -281,7 +281,8 @@ class Viewer {
     const [left, below] = [edges.left - stage.left, edges.bottom - stage.top + 8];
     const above = Math.min(edges.top - stage.top, stage.height) - height - 8;
     this.form.style.left = `${Math.max(8, Math.min(left, stage.width - width - 10))}px`;
-    this.form.style.top = `${below + height + 8 <= stage.height ? Math.max(8, below) : Math.max(8, above)}px`;
+    const inside = above > 8 ? above : stage.height - height - 8;
+    this.form.style.top = `${below + height + 8 <= stage.height ? Math.max(8, below) : inside}px`;
   }
 
   saveBox(event) {

@@ -83,9 +83,16 @@ def caption(grid: Grid, columns: Sequence[Column], common: str) -> str:
 
 
 def _formulas(columns: Sequence[Column]) -> str:
-    """What each method computes."""
-    entries = {column.method.partition("(")[0]: entry_of(column.method) for column in columns}
-    found = [f"{naming.method_title(key)}: {entry.formula}" for key, entry in entries.items() if entry is not None]
+    """What each method computes, and with which options."""
+    found = []
+    for name in dict.fromkeys(column.method for column in columns):
+        key, _, chosen = name.removesuffix(")").partition("(")
+        if (entry := entry_of(key)) is None:
+            continue
+        given = dict(part.split("=", 1) for part in chosen.split(",") if "=" in part)
+        values = [f"{option.title} {given.get(option.key, option.default)}" for option in entry.options]
+        options = f" ({', '.join(value[:1].lower() + value[1:] for value in values)})" if values else ""
+        found.append(f"{naming.method_title(key)}: {entry.formula}{options}")
     return f"{'; '.join(found)}." if found else ""
 
 

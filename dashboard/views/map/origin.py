@@ -65,4 +65,4 @@ def make_another(run: RunRecord, projection: Mapping[str, Any]) -> None:
 
 
 def _say_where() -> None:
-    st.caption("It stands beside the others under Projection.")
+    st.caption("Choose it in the first drawer of the bar after Filter, which is named after the map that is shown.")

@@ -14,7 +14,7 @@ from dashboard.data import cache
 from dashboard.data.routes import thumb_route
 from dashboard.selection import actions
 from dashboard.selection.selection import pictures
-from dashboard.state import busy, controls
+from dashboard.state import busy, controls, url
 
 KEY = "removed_wall"
 MOST = 500  # pictures on the page
@@ -26,7 +26,9 @@ _CHOSEN = "_removed_chosen"  # in the session: what is selected here
 def choose(collection: str) -> pd.DataFrame | None:
     """The switch to what was removed from a collection, where anything was; returns that where it is on."""
     gone = cache.removed_images(collection)
-    if gone.empty and not st.session_state.get("removed"):
+    if gone.empty:  # also where the last one has just been put back: the wall is what is wanted now
+        st.session_state.pop("removed", None)
+        url.put("removed", [])
         return None
     on = controls.toggle(f"Removed pictures ({len(gone):,})", key="removed")
     return gone if on else None
@@ -35,14 +37,11 @@ def choose(collection: str) -> pd.DataFrame | None:
 def show(gone: pd.DataFrame) -> None:
     """Pictures that were removed, with who did it and when."""
     busy.explain(KEY)
-    if gone.empty:
-        st.info("No picture is removed from this collection.")
-        return
     ids = gone["image_id"].tolist()
     chosen = [each for each in st.session_state.get(_CHOSEN, []) if each in ids]
     st.markdown(
-        f"{pictures(len(gone))} with the day of their removal, on no other page, in no search and no view. All that is "
-        "known of them stays, until somebody types `python -m ingest prune`, which leaves the name and the thumbnail."
+        f"{pictures(len(gone))} that no other page, no search and no view shows, with the day of removal. All that is "
+        "known of them stays until the database is pruned (`python -m ingest prune`): then name and thumbnail are left."
     )
     with st.container(horizontal=True):
         if chosen:

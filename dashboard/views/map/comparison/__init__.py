@@ -160,7 +160,8 @@ def title(second: Second) -> str:
     """What these colours mean."""
     found = measure(second)
     neighbours = counted(second.k if found is None else found.k, "neighbour")
-    return f"how many of {neighbours} are the same in both maps"
+    both = "runs" if agreement.by_features(second.first, second.plane) else "maps"
+    return f"how many of {neighbours} are the same in both {both}"
 
 
 def measure(second: Second) -> Agreement | None:
