@@ -159,6 +159,15 @@ def test_a_note_and_a_region_stay(small, open_page):
     page.keyboard.press("Escape")
     expect(page.locator(".viewer .region")).to_have_count(1)
     idle(page)
+    for key in ("r", "+", "+", "ArrowRight", "ArrowRight", "Enter"):  # by keys alone: the part in view, beside the middle
+        page.keyboard.press(key)
+    expect(note).to_be_focused()
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_enabled()
+    page.get_by_role("button", name="Save", exact=True).click(trial=True)  # nothing lies over it
+    page.keyboard.type("By keys")
+    page.keyboard.press("Enter")
+    expect(page.locator(".viewer .region")).to_have_count(2)
+    assert "image=3" in address_of(page)
     note = page.get_by_label("A note on the picture")
     note.fill("Sfumato")
     page.get_by_role("button", name="Save the note").click()
@@ -166,4 +175,4 @@ def test_a_note_and_a_region_stay(small, open_page):
     idle(page)
     page.reload()
     expect(page.get_by_text("Sfumato")).to_be_visible()
-    expect(page.locator(".viewer .region")).to_have_text("The 10 frail hands")
+    expect(page.locator(".viewer .region")).to_have_text(["The 10 frail hands", "By keys"])

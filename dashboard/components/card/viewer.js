@@ -27,6 +27,7 @@ const KEYS = {
   f: "full",
   r: "region",
 };
+const MOVES = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] }; // shares of the stage
 const viewers = new WeakMap(); // the element -> Viewer
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -154,7 +155,9 @@ class Viewer {
     if (!isForViewer(event, this.stage, this.dialog)) return;
     if (!this.cover.hidden && event.key === "Escape") this.draw(false);
     else if (!this.cover.hidden && event.key === "Enter") this.takeBox(this.zoom.part() ?? [0, 0, 1, 1]);
+    else if (MOVES[event.key] && (event.shiftKey || !this.cover.hidden)) this.zoom?.panBy(...MOVES[event.key]); // to the part that is meant
     else if (!KEYS[event.key]) return;
+    else if (event.key === "r") this.draw(true); // once more after a box: Escape ends it
     else if (!event.repeat || !this.asked.length) this.press(KEYS[event.key]);
     event.preventDefault();
     event.stopPropagation();
@@ -227,7 +230,7 @@ class Viewer {
     this.drawn.hidden = true;
     this.from = null;
     this.tool("region").setAttribute("aria-pressed", String(on));
-    this.say(on ? "Draw boxes on the picture, one after the other. Enter takes the part in view, Escape stops." : this.data.sentence);
+    this.say(on ? "Draw boxes on the picture, one after the other. Enter takes the part in view, which arrows, + and - move; Escape stops." : this.data.sentence);
   }
 
   at(event) {
