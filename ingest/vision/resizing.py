@@ -11,7 +11,6 @@ import warnings
 from functools import cached_property
 
 import numpy as np
-import torch
 from PIL import Image
 
 RESAMPLING = {
@@ -68,6 +67,8 @@ class Pixels:
             return self.array
         if interpolation not in BY_TORCH or self.width * self.height > MOST_COPIED:
             return np.asarray(self.image.resize((width, height), RESAMPLING[interpolation]))
+        import torch  # here: who only looks at pictures that are small already waits for nothing
+
         planes = torch.from_numpy(self.array).permute(2, 0, 1)[None]
         small = torch.nn.functional.interpolate(planes, size=(height, width), mode=interpolation, antialias=True)
         return small[0].permute(1, 2, 0).numpy()

@@ -1,9 +1,30 @@
-"""What the server has ready before somebody comes."""
+"""What the server has ready before somebody comes, and what pages do without."""
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 from dashboard.data import cache
 from dashboard.state.busy import ahead
+
+ROOT = Path(__file__).parents[2]
+OPEN = """
+import sys
+from streamlit.testing.v1 import AppTest
+for name in ("overview", "map", "trust", "vocabulary", "sql"):
+    at = AppTest.from_file("dashboard/main.py", default_timeout=60)
+    if name != "overview":
+        at.switch_page(f"views/{name}/{name}.py")
+    at.run()
+    assert not at.exception and at.title[0].value.casefold() == name, [each.value for each in at.exception]
+print(sorted({"torch", "transformers", "scipy.ndimage", "matplotlib.figure"} & sys.modules.keys()))
+"""
+
+
+def test_pages_that_neither_read_an_original_nor_run_a_network_open_without_its_libraries(db):
+    done = subprocess.run([sys.executable, "-c", OPEN], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stdout + done.stderr[-2000:]
 
 
 def test_libraries_wait_for_the_first_page(db, monkeypatch):
