@@ -159,7 +159,14 @@ def test_a_note_and_a_region_stay(small, open_page):
     page.keyboard.press("Escape")
     expect(page.locator(".viewer .region")).to_have_count(1)
     idle(page)
-    for key in ("r", "+", "+", "ArrowRight", "ArrowRight", "Enter"):  # by keys alone: the part in view, beside the middle
+    for key in (
+        "r",
+        "+",
+        "+",
+        "ArrowRight",
+        "ArrowRight",
+        "Enter",
+    ):  # by keys alone: the part in view, beside the middle
         page.keyboard.press(key)
     expect(note).to_be_focused()
     expect(page.get_by_role("button", name="Save", exact=True)).to_be_enabled()
