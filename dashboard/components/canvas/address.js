@@ -15,9 +15,14 @@ export class ViewAddress {
     return this.data().pairing?.second ? SECOND : ADDRESS;
   }
 
+  // A second map that is taken away takes its view along, which it may have written after Python had taken it out.
   close() {
     clearTimeout(this.saving);
     clearInterval(this.keeping);
+    const here = new URL(location.href);
+    if (this.key !== SECOND || !here.searchParams.has(SECOND)) return;
+    here.searchParams.delete(SECOND);
+    history.replaceState(history.state, "", here.href.replaceAll("%2C", ","));
   }
 
   // The view that the address names, or else the data, if they do.
