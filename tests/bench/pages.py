@@ -49,7 +49,7 @@ def measure(size: int = 100_000, db: Path | None = None) -> str:
 
 def row(word: str, db: Path) -> list[str]:
     """A row of the table, measured in a process of its own."""
-    command = [sys.executable, "-c", f"from tests.bench import pages; pages.tell({word!r})"]
+    command = [sys.executable, "-c", f"from tests.bench import pages; pages.print_times({word!r})"]
     environment = {**os.environ, "BILDERATLAS_DB": str(db.resolve()), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -59,7 +59,7 @@ def row(word: str, db: Path) -> list[str]:
     return [word, *(f"{each:.2f}" for each in seconds[:3]), *(f"{each:.3f}" for each in seconds[3:])]
 
 
-def tell(word: str) -> None:
+def print_times(word: str) -> None:
     """Print what `seconds_of` finds, and end the process, in which the runtimes of AppTest have threads."""
     print(json.dumps(seconds_of(word)), flush=True)
     os._exit(0)

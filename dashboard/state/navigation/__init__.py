@@ -219,14 +219,14 @@ def example(word: str) -> None:
     found = PAGES[word].example()
     if found is None:
         return
-    kept = [(key, text) for key, text in query() if key not in found.address]
+    others = [(key, text) for key, text in query() if key not in found.address]
     own = [(key, text) for key, texts in found.address.items() for text in texts]
     place = st.container(key="page_example", gap=None)
     place.html(_LINK)
     place.page_link(
         script_of(word),
         label=f"For example: {words.plain(found.words)}",
-        query_params=[*kept, *own, *url.follow().items()],
+        query_params=[*others, *own, *url.follow().items()],
     )
 
 

@@ -31,12 +31,14 @@ def choose(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, LayoutOptio
     """Which projection, how it is laid out, and whether clusters are outlined."""
     rows: dict[int, dict] = {int(row["projection_id"]): {**row} for row in records(projections)}
     labels = labels_of(rows)
-    told = {i: f"{projection_text.name(rows[i]['method'])} {by}" for i, by in projection_text.differences(rows).items()}
-    named = {"format_func": words.named(labels | told), "words": words.named(labels)}
+    numbered = {
+        i: f"{projection_text.name(rows[i]['method'])} {by}" for i, by in projection_text.differences(rows).items()
+    }
+    named = {"format_func": words.named(labels | numbered), "words": words.named(labels)}
     now = controls.option(list(labels), key="projection", **named)
     # Said anew each time: the browser draws this row when its drawer opens, and has forgotten what is pressed by then.
     st.session_state["projection"] = now
-    with st.popover((labels | told)[now], icon=":material/scatter_plot:", key="map_layout"):
+    with st.popover((labels | numbered)[now], icon=":material/scatter_plot:", key="map_layout"):
         chosen = controls.segmented_control("Projection", list(labels), key="projection", **named)
         projection = rows[chosen]
         layout_options = options_of(run, columns_of(run, chosen))

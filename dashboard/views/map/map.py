@@ -106,7 +106,7 @@ def page() -> None:
             comparison.draw(second, layout, looks)
         agreed = comparison.results(second, filtered.ids)
     else:
-        comparison.leave()
+        comparison.clear_address()
     selection(place, layout, projection["projection_id"], filtered, run, agreed)
 
 

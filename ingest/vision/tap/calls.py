@@ -16,7 +16,7 @@ class AttentionCall:
 
     `first` (batch, heads, tokens), float32, is the softmax row of the first query, which is the CLS token where there
     is one. `query` (batch, heads, queries, width), `key`, `value` (batch, heads, tokens, width) and `output` are the
-    call's own tensors, None if the tap was told not to keep them; `bias` (batch, heads, queries, tokens) is None, or
+    call's own tensors, None if the tap was not asked for them; `bias` (batch, heads, queries, tokens) is None, or
     what is added to the scores. `gradient`, shaped as `output`, is what a target's score changes by with the output,
     where one was asked for.
     """
@@ -74,7 +74,7 @@ class AttentionCall:
 
     def ordered(self, order: Tensor) -> AttentionCall:
         """The same call with its tokens in another order: their places now, the first one first. `first` stays the row
-        that the tap was told to take; of a single query only what it asks is put in order."""
+        that the tap was asked for; of a single query only what it asks is put in order."""
         asks = order if self.queries == self.tokens else None
 
         def moved(tensor: Tensor | None, *dims: tuple[int, Tensor | None]) -> Tensor | None:
@@ -121,7 +121,7 @@ LEAST_SCORE = -1e30  # in place of -∞ where a token is hidden: its weight is 0
 def captured(part: Tensor | None) -> Tensor:
     """A part of a call that its tap was asked to keep. LookupError if it was not."""
     if part is None:
-        raise LookupError("the tap has not kept this part of the call")
+        raise LookupError("the tap has not recorded this part of the call")
     return part
 
 

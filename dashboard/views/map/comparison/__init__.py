@@ -187,7 +187,7 @@ def draw(second: Second, first: Layout, looks: canvases.Looks) -> None:
     canvases.draw(layout, source, projection_text.title(plane.projection), looks, pairing(second, True), first)
 
 
-def leave() -> None:
+def clear_address() -> None:
     """Take what belongs to a second map out of the address. To be called where there is none."""
     for key in (LAYOUT, f"{LAYOUT}_by", LINES, NEIGHBOURS, PICTURES, "compare_end", VIEW):
         if url.words(key):
