@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import threading
-import time
 from contextlib import suppress
+from time import sleep
 
 from dashboard.data import cache
 from store.errors import StoreError
 
-PAUSE = 2.0  # seconds after the first page, which asks for its pictures until then
+IDLE = 30.0  # seconds without a page: an import holds up whoever asks for one meanwhile
 _shown = threading.Event()
 
 
@@ -38,7 +38,10 @@ def _first_page(modules: tuple[str, ...]) -> None:
 def _libraries() -> None:
     """What only some pages need, and takes seconds to import. Nothing of ours: of two modules that need each other, two
     threads that import them at once could get a half."""
-    _shown.wait()
-    time.sleep(PAUSE)
-    for name in ("torch", "torchvision.transforms.v2", "matplotlib.figure"):
+    for name in ("matplotlib.figure", "torch"):
+        _shown.wait()  # for the first page, and then until none comes
+        while _shown.is_set():
+            _shown.clear()
+            sleep(IDLE)
+        _shown.set()
         importlib.import_module(name)
