@@ -190,6 +190,8 @@ def of_canvas(browser: Any, address: str, rounds: int) -> Figures:
     cold, warm, sharp, alone, pans, zooms, drawn = [], [], [], [], [], [], 0
     with page_of(browser) as (page, wire):
         for turn in range(rounds + 1):
+            page.goto("about:blank")  # what the last round left is drawn to its end: it is no part of this visit
+            page.wait_for_timeout(3000)
             page.goto(f"{address}/map")
             page.wait_for_function("window.__times.sharp !== undefined", timeout=300_000, polling=50)
             times = page.evaluate("window.__times")
@@ -273,6 +275,8 @@ def of_plotly(browser: Any, address: str, db: Path, n: int, folder: Path, rounds
     with page_of(browser) as (page, wire):
         page.add_init_script("performance.setResourceTimingBufferSize(50000)")
         for turn in range(min(rounds, 2) + 1):
+            page.goto("about:blank")
+            page.wait_for_timeout(3000)
             page.goto(file.as_uri(), wait_until="commit")
             page.wait_for_function(done, timeout=300_000, polling=20)
             page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
