@@ -30,8 +30,8 @@ def default() -> Path:
 
 def db() -> Path:
     """The database in view."""
-    name = st.session_state.get("db")
-    return (None if name is None else database(name)) or default()
+    name, first = st.session_state.get("db"), default()
+    return first if name in (None, first.name) else database(name) or first
 
 
 @st.cache_resource(ttl=3, max_entries=8, show_spinner=False)
