@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ingest import layouts
-from ingest.extending import extend, place_distinct, placing
+from ingest.extending import extend, place_distinct
+from ingest.layouts import placing
 from ingest.projections import project
 from ingest.vision.projections import Layout, projections, tsne
 from store import read, write
