@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from ingest.vision.projections import SEED, Laid, Layout, Projection, projections
+from ingest.vision.projections.neighbours import nearest
 from ingest.vision.projections.projection import COUNTS_NEIGHBOURS
-from store.vectors import nearest
 
 INSTEAD = "pca"  # what stands in where there are too few vectors
-MOST = 200_000  # vectors that a method with neighbours lays out; the time of the others is less than theirs
-NEIGHBOURS = 5  # whose mean a vector gets as its point where the method itself has no way to place it
+MOST = 200_000  # vectors that a method with neighbours lays out
+NEIGHBOURS = 5
+AMONG = f"mean of the {NEIGHBOURS} nearest by similarity"  # where a method itself has no way to place a vector
 
 
 def check_layouts(methods: Iterable[str]) -> None:
@@ -59,7 +60,7 @@ def lay_out(method: str, vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
     ValueError if a point is not finite.
 
     With a `sample` in the settings so many vectors, drawn with the settings' seed, are laid out as if there were no
-    others; these are then placed (`placing`), and the notes say by which rule.
+    others; these are then placed (`among_neighbours`), and the notes say so.
     """
     own = {name: value for name, value in settings.items() if name != "sample"}
     make = used(method, settings).lay_out
@@ -72,10 +73,9 @@ def lay_out(method: str, vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
     laid = make(vectors[drawn], own)
     points = np.empty((len(vectors), 2))
     points[drawn] = _finite(laid.points)
-    layout = Layout(method, vectors[drawn], points[drawn], own)
-    rule, place = placing(layout)
-    points[~drawn] = _finite(place(layout, vectors[~drawn]))
-    return Laid(points, laid.notes | {"others_placed_by": rule})
+    # The methods' own ways to place take several times as long here, and are no truer to neighbours.
+    points[~drawn] = among_neighbours(Layout(method, vectors[drawn], points[drawn], own), vectors[~drawn])
+    return Laid(points, laid.notes | {"others_placed_by": AMONG})
 
 
 def _finite(points: Any) -> np.ndarray:
@@ -92,20 +92,15 @@ def placing(layout: Layout) -> tuple[str, Callable[[Layout, np.ndarray], np.ndar
     projection = projections().get(layout.method)
     if projection and projection.place and len(layout.points) >= projection.least_to_place:
         return projection.placed_by, projection.place
-    return f"mean of the {NEIGHBOURS} nearest by similarity", among_neighbours
+    return AMONG, among_neighbours
 
 
 def among_neighbours(layout: Layout, vectors: np.ndarray) -> np.ndarray:
     """The mean of the nearest images' points, weighted by their similarities; those below 0 count for nothing."""
-    places = np.arange(len(layout.points))
-    found = np.empty((len(vectors), 2))
-    for row, vector in enumerate(vectors):
-        near, similarity = nearest(places, layout.vectors, vector, NEIGHBOURS)
-        weights = np.maximum(similarity.astype(np.float64), 0)
-        if not weights.any():
-            weights[0] = 1
-        found[row] = np.average(layout.points[near], axis=0, weights=weights)
-    return found
+    places, cosines = nearest(layout.vectors, vectors, NEIGHBOURS)
+    weights = np.maximum(cosines.astype(np.float64), 0)
+    weights[~weights.any(axis=1), 0] = 1
+    return np.einsum("ij,ijk->ik", weights / weights.sum(axis=1, keepdims=True), layout.points[places])
 
 
 def versions(method: str, settings: dict[str, Any]) -> dict[str, str]:

@@ -3,12 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.manifold import trustworthiness
 
 from dashboard.drawing.text import projections as projection_text
 from ingest import layouts, worker
 from ingest.layouts import check_changes, settings_of
 from ingest.projections import project
-from ingest.vision.projections import SEED, projections, tsne
+from ingest.vision.projections import SEED, neighbours, projections, tsne, umap
 from store import read, search
 from store.connection import reading
 from tests.support.databases import database
@@ -124,7 +125,7 @@ def test_of_very_many_images_a_sample_is_laid_out_and_the_others_are_placed_into
         (row,) = read.projections(con, run).to_pylist()
         table = read.points(con, row["projection_id"])
     settings = json.loads(row["settings"])
-    assert settings["sample"] == 60 and settings["others_placed_by"] == own.placed_by and settings["distinct"] == 150
+    assert settings["sample"] == 60 and settings["others_placed_by"] == layouts.AMONG and settings["distinct"] == 150
     assert "60 of the pictures, drawn by lot" in " ".join(projection_text.notes(row))
     points = np.stack([table["x"], table["y"]], axis=1).astype(float)
     first, second = points[0::2], points[1::2]
@@ -139,3 +140,34 @@ def test_what_has_no_neighbours_is_laid_out_whole(monkeypatch):
     monkeypatch.setattr(layouts, "MOST", 60)
     assert "sample" not in settings_of("pca", 150) and settings_of("umap", 61)["sample"] == 60
     assert "sample" not in settings_of("umap", 60)
+
+
+@pytest.mark.parametrize(("exact", "missed"), [(4000, 0.0), (100, 0.02)])
+def test_the_nearest_are_those_of_all_pairs(exact, missed, monkeypatch):
+    monkeypatch.setattr(neighbours, "EXACT", exact)
+    vectors = clusters(3000, 24) * np.random.default_rng(1).uniform(0.1, 9, (3000, 1))  # of any length
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = unit[:200] @ unit.T
+    best = np.argsort(-cosines, axis=1)[:, :10]
+    places, found = neighbours.nearest(vectors, vectors[:200], 10)
+    assert np.mean([len(set(a) - set(b)) / 10 for a, b in zip(best, places, strict=True)]) <= missed
+    np.testing.assert_allclose(found, np.take_along_axis(cosines, places, 1), atol=1e-5)
+
+
+def test_each_is_its_own_first_neighbour_even_beside_its_equals():
+    vectors = np.repeat(np.eye(6, dtype=np.float32), 4, axis=0)
+    places, distances = neighbours.among_themselves(vectors, 3)
+    assert places[:, 0].tolist() == list(range(24)) and places.dtype == np.int32
+    assert (places // 4 == np.arange(24)[:, None] // 4).all() and all(len(set(row)) == 3 for row in places.tolist())
+    assert (distances >= 0).all() and (distances < 1e-6).all()
+
+
+def test_umap_of_many_is_as_true_to_neighbours_as_with_those_of_its_library(monkeypatch):
+    vectors = clusters(300, 24).astype(np.float32)
+    settings, scores = settings_of("umap", 300), []
+    for many in (100, 1000):
+        monkeypatch.setattr(umap, "MANY", many)
+        laid = umap.lay_out(vectors, settings | ({"force_approximation_algorithm": True} if many == 100 else {}))
+        scores.append(trustworthiness(vectors, laid.points, n_neighbors=10, metric="cosine"))
+        assert laid.notes == ({"neighbours_by": "faiss"} if many == 100 else {})
+    assert scores[0] > scores[1] - 0.01

@@ -5,10 +5,13 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from ingest.vision.projections.neighbours import among_themselves
 from ingest.vision.projections.projection import SEED, SEEDS, Laid, Layout, Projection
 
 if TYPE_CHECKING:  # the command line asks for the names before its first line
     import numpy as np
+
+MANY = 4_096  # vectors below which umap-learn compares each with each, whatever neighbours it is given
 
 
 def settings(distinct: int) -> dict[str, Any]:
@@ -23,15 +26,18 @@ def lay_out(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
 
     from ingest.vision.compiled import umap_class
 
+    more: dict[str, Any] = {}
+    if len(vectors) >= MANY and settings["metric"] == "cosine":
+        more["precomputed_knn"] = (*among_themselves(vectors, settings["n_neighbors"]), None)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         # It would leave out two vectors that point in opposite directions, and give them no place.
-        points = umap_class()(n_components=2, n_jobs=1, disconnection_distance=np.inf, **settings).fit_transform(
-            vectors
-        )
+        model = umap_class()(n_components=2, n_jobs=1, disconnection_distance=np.inf, **more, **settings)
+        points = model.fit_transform(vectors)
     # It warns of much that was asked for, such as one thread because of the seed; of this it does not tell otherwise.
     failed = any("falling back to random" in str(each.message).lower() for each in warned)
-    return Laid(points, {"init": "random", "init_reason": "the spectral start failed"} if failed else {})
+    notes = {"neighbours_by": "faiss"} if more else {}
+    return Laid(points, notes | ({"init": "random", "init_reason": "the spectral start failed"} if failed else {}))
 
 
 def place(layout: Layout, vectors: np.ndarray) -> np.ndarray:
@@ -61,7 +67,7 @@ PROJECTION = Projection(
     placed_by="umap-learn's transform",
     least=4,
     least_to_place=12,
-    libraries=("umap-learn", "scikit-learn", "numba"),
+    libraries=("umap-learn", "scikit-learn", "numba", "faiss-cpu"),
     usual=True,
     adjustable={"n_neighbors": (2, 200), "min_dist": (0.0, 0.99), "random_state": SEEDS},
     order=1,
