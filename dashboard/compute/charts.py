@@ -312,7 +312,7 @@ def _short(value: float) -> float:
 def _decimal(value: float, edges: np.ndarray) -> str:
     """A number with as many digits as tell one edge from the next."""
     step = edges[1] - edges[0]
-    if not 1e-6 < step or abs(value) >= 1e15:
+    if step <= 1e-6 or abs(value) >= 1e15:
         return f"{value:.6g}"
     digits = max(1, int(np.ceil(-np.log10(step))) + 1)
     return f"{round(value, digits) + 0.0:.{digits}f}".rstrip("0").rstrip(".")  # + 0.0: no -0
