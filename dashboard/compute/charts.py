@@ -219,7 +219,7 @@ def days_of(name: str, cells: pd.Series) -> Range:
 def years_of(name: str, first: pd.Series, last: pd.Series) -> Range:
     """A column of dates with years beside it, an open end taken for the one that is known."""
     low, high = (pd.to_numeric(each, errors="coerce").to_numpy(float, na_value=np.nan) for each in (first, last))
-    return Range(name, "years", np.where(np.isnan(low), high, low), np.where(np.isnan(high), low, high))
+    return Range(name, "years", np.fmin(low, high), np.fmax(low, high))  # some tables have them the other way round
 
 
 # ---- counting -------------------------------------------------------------------------------------------------------

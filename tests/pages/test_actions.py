@@ -82,6 +82,14 @@ def test_find_similar_with_several_searches_with_all_of_them(db, open_page, send
     assert at.session_state["image"] == 2 and at.session_state["like"] == (3,)
 
 
+def test_a_cell_of_several_lines_keeps_them_in_its_field(db, open_page):
+    column = next(name for name, kind in cache.metadata_columns(None).items() if kind == "text")
+    cache.correct(2, column, "first line\nsecond line")
+    at = open_page("picture", image=2)
+    at.selectbox(key="correct_column").set_value(column).run()
+    assert at.text_area(key=f"correct_text_2_{column}").value == "first line\nsecond line"
+
+
 def test_a_year_is_corrected_in_the_picture_and_undone(db, open_page):
     at = open_page("picture", image=2)
     column = next(name for name, kind in cache.metadata_columns(None).items() if kind == "number")
