@@ -1,9 +1,10 @@
 """What can be done with pictures in every gallery, by what the browser sends; dialogs, undo, corrections."""
 
+import numpy as np
 import pytest
 
 from dashboard.data import cache
-from dashboard.selection import actions
+from dashboard.selection import actions, tagging
 from dashboard.state import navigation
 from store import connection, corrections, read, tags
 from tests.support.pages import walls
@@ -80,6 +81,14 @@ def test_find_similar_with_several_searches_with_all_of_them(db, open_page, send
     at = send(open_page(), "wall", (1, "only", [2, 3]), (2, "similar", 2))
     assert at.title[0].value == "Similar"
     assert at.session_state["image"] == 2 and at.session_state["like"] == (3,)
+
+
+@pytest.mark.parametrize(("typed", "ending"), [("", "."), ([], ", and press Enter after it.")])
+def test_an_empty_tag_is_asked_for_as_its_field_takes_it(monkeypatch, typed, ending):
+    state = {"tag_words": typed}
+    monkeypatch.setattr("streamlit.session_state", state)
+    tagging.add(np.array([1]), "tag")
+    assert state["_tag_problem"] == f"Type a tag first{ending}"
 
 
 def test_a_cell_of_several_lines_keeps_them_in_its_field(db, open_page):
