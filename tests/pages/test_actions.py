@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from dashboard.compute import packing
 from dashboard.data import cache
 from dashboard.selection import actions, tagging
 from dashboard.state import navigation
-from store import connection, corrections, read, tags
+from store import connection, corrections, read, removals, tags
 from tests.support.pages import walls
 
 USUAL = {"open", "picture", "select", "tag", "note", "similar", "attention", "figure", "export", "remove"}
@@ -81,6 +82,15 @@ def test_find_similar_with_several_searches_with_all_of_them(db, open_page, send
     at = send(open_page(), "wall", (1, "only", [2, 3]), (2, "similar", 2))
     assert at.title[0].value == "Similar"
     assert at.session_state["image"] == 2 and at.session_state["like"] == (3,)
+
+
+def test_what_was_removed_in_another_window_is_not_counted_as_selected(db, open_page):
+    with connection.writing(db) as con:
+        removals.remove(con, [1, 2])
+    at = open_page(marked=packing.pack(np.array([1, 2, 3])))
+    assert walls(at)["dock"]["selected"] == 1 and walls(at)["dock"]["words"] == "1 picture"
+    at = open_page(marked=packing.pack(np.array([1, 2])))
+    assert not walls(at)["dock"]["selected"] and not walls(at)["dock"]["actions"]
 
 
 @pytest.mark.parametrize(("typed", "ending"), [("", "."), ([], ", and press Enter after it.")])
