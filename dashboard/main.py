@@ -151,7 +151,7 @@ def run(page, needs: str, meant: str | None) -> None:
     elif needs == "run" and st.session_state.get("run") is None:
         empty("No model has been run on this collection yet, and this page shows what one saw.")
     elif needs == "run" and st.session_state.get("image") is None:
-        empty("The collection of this run has no pictures.")
+        nothing_left()
     else:
         selected.read_from_url_anywhere()
         dock.show(below=meant == "map")
@@ -159,6 +159,18 @@ def run(page, needs: str, meant: str | None) -> None:
         with not_found.watched():
             page.run()
         selected.write_to_url_anywhere()
+
+
+def nothing_left() -> None:
+    """A page for a collection without pictures, which may be so because all were removed; an undo brings these back."""
+    run = cache.current_run()
+    if run is None or cache.removed_images(run.collection).empty:
+        empty("The collection of this run has no pictures.")
+        return
+    dock.show()
+    st.title("Nothing to show")
+    st.markdown("All pictures of this collection have been removed. They can be put back:")
+    navigation.link("", "See what was removed", icon=":material/undo:", removed="true")
 
 
 def empty(sentence: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from store import rows
 from store.errors import StoreError
+from store.present import PRESENT
 
 Connection = duckdb.DuckDBPyConnection
 TABLES = ("clustering", "cluster_level", "cluster_point", "cluster_centre", "cluster_label")
@@ -19,9 +20,9 @@ TABLES = ("clustering", "cluster_level", "cluster_point", "cluster_centre", "clu
 
 @dataclass(frozen=True)
 class Clusters:
-    """ids (n,) int64 ascending; of (n,) int32, the cluster of each, where merged ones are one; centres {cluster: image
-    id of its most central picture}; how they were found; their `level` among `levels`; what people call them, names
-    {cluster: name}, and colours {cluster: #rrggbb}; which are merged, {cluster: into which}."""
+    """ids (n,) int64 ascending, none of them removed; of (n,) int32, the cluster of each, where merged ones are one;
+    centres {cluster: image id of its most central picture}; how they were found; their `level` among `levels`; what
+    people call them, names {cluster: name}, and colours {cluster: #rrggbb}; which are merged, {cluster: into which}."""
 
     ids: np.ndarray
     of: np.ndarray
@@ -72,9 +73,9 @@ def clusters(con: Connection, projection_id: int, level: int | None = None) -> C
         query = "SELECT level FROM cluster_level WHERE projection_id = ? AND chosen"
         (level,) = rows.one(con, query, [projection_id])
     which = [projection_id, level]
-    query = """
+    query = f"""
         SELECT image_id, coalesce(cluster, 0)::INTEGER AS cluster FROM cluster_point
-        WHERE projection_id = $id AND level = $level ORDER BY image_id
+        WHERE projection_id = $id AND level = $level AND {PRESENT} ORDER BY image_id
     """
     table = con.sql(query, params={"id": projection_id, "level": level}).to_arrow_table()
     query = "SELECT cluster, image_id FROM cluster_centre WHERE projection_id = ? AND level = ?"
@@ -168,14 +169,17 @@ def choose(con: Connection, projection_id: int, level: int) -> None:
 def label(
     con: Connection, projection_id: int, level: int, cluster: int, name: str | None = None, colour: str | None = None
 ) -> None:
-    """Call a cluster by a name, and give it a colour, in place of those before; None takes them away."""
+    """Call a cluster, or the one into which it has been merged, by a name, and give it a colour, in place of those
+    before; None takes them away."""
+    cluster = _into(con, projection_id, level).get(cluster, cluster)
     _relabel(con, projection_id, level, cluster, (name or "").strip() or None, colour or None, None)
 
 
 def merge(con: Connection, projection_id: int, level: int, clusters: Sequence[int]) -> None:
-    """Make some clusters one, which keeps the number, the name and the colour of the largest, the first."""
-    into, *others = sorted(set(clusters))
-    which = [projection_id, level]
+    """Make some clusters one, which keeps the number, the name and the colour of the largest, the first. One that has
+    been merged already, as in another window, stands for that into which it has been."""
+    known, which = _into(con, projection_id, level), [projection_id, level]
+    into, *others = sorted({known.get(cluster, cluster) for cluster in clusters})
     for cluster in others:
         query = "UPDATE cluster_label SET merged_into = ? WHERE projection_id = ? AND level = ? AND merged_into = ?"
         rows.fetch(con, query, [into, *which, cluster])
@@ -191,6 +195,15 @@ def delete(con: Connection, projection_id: int) -> None:
     """The clusters of a layout that is no more, or has other points."""
     for table in TABLES:
         rows.fetch(con, f"DELETE FROM {table} WHERE projection_id = ?", [projection_id])
+
+
+def _into(con: Connection, projection_id: int, level: int) -> dict[int, int]:
+    """{cluster: into which it has been merged}."""
+    query = """
+        SELECT cluster, merged_into FROM cluster_label
+        WHERE projection_id = ? AND level = ? AND merged_into IS NOT NULL
+    """
+    return dict(rows.fetch(con, query, [projection_id, level]))
 
 
 def _relabel(

@@ -197,8 +197,9 @@ class Years(Condition):
             raise StoreError(f"The column {self.column!r} has no years beside it.")
         first, last = column.years
         known = f"coalesce({first}, {last}) IS NOT NULL"
-        low = [] if self.low is None else [f"coalesce({last}, {first}) >= {put(self.low)}"]
-        high = [] if self.high is None else [f"coalesce({first}, {last}) <= {put(self.high)}"]
+        # Of one that is not known both take the other one; some tables have them the other way round.
+        low = [] if self.low is None else [f"greatest({first}, {last}) >= {put(self.low)}"]
+        high = [] if self.high is None else [f"least({first}, {last}) <= {put(self.high)}"]
         tests = [f"({' AND '.join([known, *low, *high])})"] if self.limited else []
         return _any([*tests, *([f"NOT {known}"] if self.missing or not tests else [])])
 

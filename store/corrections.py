@@ -48,10 +48,13 @@ def cells(con: Connection, image_id: int) -> dict[str, tuple[str, str]]:
     return {name: (text, kind) for (_, name, kind), text in zip(columns, found, strict=False)}
 
 
-def correct(con: Connection, image_id: int, column: str, text: str, who: str = "") -> bool:
-    """Put `text` in the place of a picture's cell in a column of the catalogue, '' for none; False if it stood there.
-    Back to what the source says, there is no correction any more. StoreError for a picture or column that is not
-    there, and for a value that the column cannot have."""
+def correct(
+    con: Connection, image_id: int, column: str, text: str, who: str = "", instead_of: str | None = None
+) -> bool:
+    """Put `text` in the place of a picture's cell in a column of the catalogue, '' for none; False if it stood there,
+    or is `instead_of` itself. Back to what the source says, there is no correction any more. StoreError for a picture
+    or column that is not there, for a value that the column cannot have, and where the cell is no longer what it is
+    to be put `instead_of`: somebody else has corrected it since."""
     key, kind = _column(con, column)
     query = f"SELECT {json_at('metadata', key)}, {text_at('metadata', key)} FROM"
     source = rows.first(con, f"{query} image WHERE image_id = ?", [image_id])
@@ -59,8 +62,13 @@ def correct(con: Connection, image_id: int, column: str, text: str, who: str = "
     if source is None or shown is None:
         raise StoreError("This picture is not in the database any more; choose another one.")
     value = checked(column, kind, text)
-    if value == (shown[1] or ""):
+    if value == (shown[1] or "") or text == instead_of:
         return False
+    if instead_of is not None and instead_of != (shown[1] or ""):
+        now = f"it holds “{shown[1]}” now" if shown[1] else "it is empty now"
+        raise StoreError(
+            f"The cell has been corrected in another window since: {now}. Type yours again if it is right."
+        )
     for beside, year in years_beside(con, column, value):
         correct(con, image_id, beside, year, who)
     rows.fetch(con, "DELETE FROM correction WHERE image_id = ? AND key = ?", [image_id, key])
@@ -75,13 +83,21 @@ def correct(con: Connection, image_id: int, column: str, text: str, who: str = "
 
 def years_beside(con: Connection, column: str, value: str) -> list[tuple[str, str]]:
     """Of a column of dates that has years beside it (`date_from`, `date_to`), what these are for a date that is plainly
-    a year, two years or a day; nothing for another one, whose years are corrected on their own."""
+    a year, two years ("1831-40" too) or a day; nothing for another one, whose years are corrected on their own.
+    StoreError for two years of which the second is the earlier."""
     names = [f"{column}_from", f"{column}_to"]
     query = "SELECT count(*) FROM catalogue_column WHERE name IN (SELECT unnest(?::VARCHAR[]))"
-    found = re.fullmatch(r"(\d{3,4})(?:-\d\d(?:-\d\d)?|\s*[-–/]\s*(\d{3,4}))?", value)
+    found = re.fullmatch(r"(\d{3,4})(?:-\d\d-\d\d|\s*[-–/]\s*(\d{2,4}))?", value)
     if (value and not found) or rows.one(con, query, [names])[0] < 2:
         return []
     first, last = (found[1], found[2] or found[1]) if found else ("", "")
+    if len(last) == 2:
+        whole = first[:-2] + last
+        if int(whole) <= int(first) and not 1 <= int(last) <= 12:
+            return []
+        last = whole if int(whole) > int(first) else first  # else it is a month
+    if first and int(last) < int(first):
+        raise StoreError(f"“{value}” runs backwards: type the earlier year first, as {last}–{first}.")
     return list(zip(names, (first.lstrip("0"), last.lstrip("0")), strict=True))
 
 

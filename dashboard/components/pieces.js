@@ -7,11 +7,15 @@ const drawn = new WeakMap(); // the wall's element -> what it shows, so that a r
 export function hang(wall, { items, size }, make) {
   const shows = JSON.stringify(items);
   wall.style.setProperty("--side", `${size}px`);
-  if (drawn.get(wall) !== shows) {
-    wall.replaceChildren(...items.map(make));
-    drawn.set(wall, shows);
-  }
-  return [...wall.querySelectorAll(".piece")];
+  const before = [...wall.querySelectorAll(".piece")];
+  if (drawn.get(wall) === shows) return before;
+  const at = before.indexOf(wall.getRootNode().activeElement);
+  wall.replaceChildren(...items.map(make));
+  drawn.set(wall, shows);
+  const pieces = [...wall.querySelectorAll(".piece")];
+  // The keys stay with the picture, or with the place where it was.
+  if (at >= 0) (pieces.find((piece) => piece.dataset.id === before[at].dataset.id) ?? pieces[Math.min(at, pieces.length - 1)])?.focus({ preventScroll: true });
+  return pieces;
 }
 
 // One stop for the Tab key: where the reader left off, or else this piece, or the first.

@@ -114,7 +114,7 @@ class Range:
         if last - first >= MOST:
             first = max(first, np.floor(np.percentile(low, 1) / step))
             last = min(last, np.floor(np.percentile(high, 99) / step))
-        return np.arange(first, last + 2) * step
+        return np.array([_short(each) for each in np.arange(first, last + 2) * step])
 
     def _by_years(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         first, last = (date.fromordinal(int(day) + _EPOCH).year for day in (low.min(), high.max()))
@@ -161,17 +161,26 @@ class Range:
         low, high = self.edges[first], self.edges[last + 1]
         least, most = self.low[self.known].min(), self.high[self.known].max()
         low = least if first == 0 and least < low else low
-        high = high - 1 if self.whole else high
-        high = most if last == len(self.edges) - 2 and most > high else high
+        high = most if last == len(self.edges) - 2 and most >= high else self._before(last)
         if self.kind == "years":
             return Years(self.name, int(low), int(high))
         return Between(self.name, self.edge(low), self.edge(high))
+
+    def _before(self, bin_: int) -> float:
+        """What ends a bin, as a short number: a filter holds its own end, and the next edge is the next bin's."""
+        start, end = self.edges[bin_ : bin_ + 2]
+        if self.whole:
+            return end - 1
+        values = self.low[self.known]
+        nearest = values[(values >= start) & (values < end)].max(initial=start)
+        ends = (_short(end - (end - start) / share) for share in (10, 100, 1000))
+        return next((each for each in ends if nearest <= each < end), nearest)
 
     def edge(self, value: float) -> Edge:
         """A number as a filter has it."""
         if self.kind == "date":
             return date.fromordinal(min(max(int(value) + _EPOCH, 1), date.max.toordinal()))
-        return int(value) if self.whole else float(f"{value:.6g}")
+        return int(value) if self.whole else float(value)
 
 
 Column = Values | Range
@@ -210,7 +219,7 @@ def days_of(name: str, cells: pd.Series) -> Range:
 def years_of(name: str, first: pd.Series, last: pd.Series) -> Range:
     """A column of dates with years beside it, an open end taken for the one that is known."""
     low, high = (pd.to_numeric(each, errors="coerce").to_numpy(float, na_value=np.nan) for each in (first, last))
-    return Range(name, "years", np.where(np.isnan(low), high, low), np.where(np.isnan(high), low, high))
+    return Range(name, "years", np.fmin(low, high), np.fmax(low, high))  # some tables have them the other way round
 
 
 # ---- counting -------------------------------------------------------------------------------------------------------
@@ -288,11 +297,25 @@ def _label(column: Range, bin_: int) -> str:
 
 def _written(column: Range, value: float) -> str:
     if column.kind != "date":
-        return f"{int(value)}" if column.whole else f"{value:.6g}"
+        return f"{int(value)}" if column.whole else _decimal(value, column.edges)
     day = column.edge(value)
     days = np.diff(column.edges[:2])
     assert isinstance(day, date)
     return str(day) if not len(days) or days[0] < 365 else str(day.year)
+
+
+def _short(value: float) -> float:
+    """A number without what reckoning leaves behind its last digit: 0.7 for 0.7000000000000001."""
+    return float(f"{value:.12g}")
+
+
+def _decimal(value: float, edges: np.ndarray) -> str:
+    """A number with as many digits as tell one edge from the next."""
+    step = edges[1] - edges[0]
+    if step <= 1e-6 or abs(value) >= 1e15:
+        return f"{value:.6g}"
+    digits = max(1, int(np.ceil(-np.log10(step))) + 1)
+    return f"{round(value, digits) + 0.0:.{digits}f}".rstrip("0").rstrip(".")  # + 0.0: no -0
 
 
 def _missing(condition: Condition) -> bool:

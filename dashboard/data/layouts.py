@@ -118,7 +118,8 @@ def ranges_of(con, ids: np.ndarray, by: str) -> list[Dated] | None:
 def _dated(low: float | None, high: float | None, end: str) -> Dated:
     if low is None or high is None:
         return Dated(high if low is None else low, (0 if high is None else -1) if low is None else 1)
-    return Dated({"_from": low, "_to": high}.get(end, (low + high) / 2), 0, low, high)
+    at = {"_from": low, "_to": high}.get(end, (low + high) / 2)
+    return Dated(at, 0, *sorted((low, high)))  # some tables have them the other way round
 
 
 def arranged(layout: Layout, layout_options: LayoutOptions, values: Sequence[Any], kind: str) -> Arrangement:

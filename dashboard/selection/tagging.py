@@ -113,7 +113,7 @@ def select(collection: str, tag: str) -> None:
 def add(ids: np.ndarray, key: str = "tag") -> None:
     """Callback of the form."""
     state = st.session_state
-    typed, note = state[f"{key}_words"] or [], state.get(f"{key}_note") or ""
+    typed, note = state[f"{key}_words"], state.get(f"{key}_note") or ""
     tags = [each.strip() for each in typed.split(",") if each.strip()] if isinstance(typed, str) else typed
     if not tags:
         ending = "." if isinstance(typed, str) else ", and press Enter after it."

@@ -71,6 +71,13 @@ def test_the_map_fills_the_window_and_nothing_covers_another_thing(open_page, ma
     assert apart(panel, stage) and panel[2] <= width + 1 and panel[3] <= height + 1
 
 
+def test_the_filters_chip_is_not_under_the_menu_where_there_is_little_room(open_page, map_address):  # noqa: F811
+    page = open_page(f"{map_address}?f=year:1400..", width=800)
+    chip = page.locator(".st-key-filter_bar").get_by_role("button", name="year ")
+    chip.wait_for()
+    assert apart(box_of(chip), box_of(page.get_by_test_id("stMainMenu")))
+
+
 def test_the_panel_comes_with_a_selection_widens_closes_and_its_actions_work(open_page, map_address):  # noqa: F811
     page = open_page(map_address)
     canvas, panel = PictureMap(page), page.locator(".st-key-map_panel")

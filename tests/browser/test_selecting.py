@@ -1,8 +1,11 @@
 """A person with a selection: lasso, gallery by keyboard, tags that outlast the server, links, files that open."""
 
 import io
+import json
 import re
+import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as parquet
@@ -21,6 +24,8 @@ pytestmark = pytest.mark.browser
 HARMFUL = '<img src=x onerror="document.title=1">'
 MANY = 3000
 AROUND = ((9.0, 3.9), (11.2, 3.9), (11.2, 6.0), (9.0, 6.0), (9.0, 4.0))
+FOCUSED = """() => { let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
+    return e?.querySelector('.title')?.textContent ?? e?.tagName; }"""
 POINTS = {1: (10.0, 5.0), 2: (10.5, 5.2), 3: (10.2, 4.6), 4: (0.0, 5.0), 5: (3.0, 0.0), 6: (5.0, 0.5)}
 
 
@@ -69,10 +74,7 @@ def lasso(page) -> PictureMap:
 
 def focused(page) -> str:
     """The title of the picture that has the focus."""
-    return page.evaluate(
-        """() => { let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
-        return e?.querySelector('.title')?.textContent ?? e?.tagName; }"""
-    )
+    return page.evaluate(FOCUSED)
 
 
 def test_a_lasso_gives_a_gallery_a_tag_and_a_link_and_the_tag_outlasts_the_server(open_page, planted, show):
@@ -125,6 +127,30 @@ def test_files_of_a_selection_open(open_page, planted, show):
     idle(page)
     assert query(page)["sql_query"].startswith("SELECT * FROM catalogue")
     expect(pieces(page)).to_have_count(3)
+
+
+def test_the_keys_stay_with_the_picture_after_dialogs_removal_and_undo(planted, show, open_page, tmp_path):
+    page = open_page(show(Path(shutil.copy(planted, tmp_path / "keys.duckdb"))))
+    idle(page)
+    pieces(page).first.focus()
+    page.keyboard.press("ArrowRight")
+    first = focused(page)
+    page.keyboard.press("t")
+    page.get_by_role("dialog").get_by_role("textbox", name="Tag").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    idle(page)
+    assert focused(page) == first
+    page.keyboard.press("Delete")
+    page.get_by_role("dialog").get_by_role("button", name="Remove").press("Enter")
+    idle(page)
+    expect(pieces(page)).to_have_count(5)
+    page.wait_for_function(f"() => !['BODY', 'BUTTON', {json.dumps(first)}].includes(({FOCUSED})())")
+    next_one = focused(page)
+    page.keyboard.press("Control+z")
+    idle(page)
+    expect(pieces(page)).to_have_count(6)
+    assert focused(page) == next_one
 
 
 def test_a_large_gallery_has_few_elements_and_is_walked_by_the_keyboard(open_page, many, show):

@@ -1,11 +1,13 @@
 """What can be done with pictures in every gallery, by what the browser sends; dialogs, undo, corrections."""
 
+import numpy as np
 import pytest
 
+from dashboard.compute import packing
 from dashboard.data import cache
-from dashboard.selection import actions
+from dashboard.selection import actions, tagging
 from dashboard.state import navigation
-from store import connection, corrections, read, tags
+from store import connection, corrections, read, removals, tags
 from tests.support.pages import walls
 
 USUAL = {"open", "picture", "select", "tag", "note", "similar", "attention", "figure", "export", "remove"}
@@ -80,6 +82,31 @@ def test_find_similar_with_several_searches_with_all_of_them(db, open_page, send
     at = send(open_page(), "wall", (1, "only", [2, 3]), (2, "similar", 2))
     assert at.title[0].value == "Similar"
     assert at.session_state["image"] == 2 and at.session_state["like"] == (3,)
+
+
+def test_what_was_removed_in_another_window_is_not_counted_as_selected(db, open_page):
+    with connection.writing(db) as con:
+        removals.remove(con, [1, 2])
+    at = open_page(marked=packing.pack(np.array([1, 2, 3])))
+    assert walls(at)["dock"]["selected"] == 1 and walls(at)["dock"]["words"] == "1 picture"
+    at = open_page(marked=packing.pack(np.array([1, 2])))
+    assert not walls(at)["dock"]["selected"] and not walls(at)["dock"]["actions"]
+
+
+@pytest.mark.parametrize(("typed", "ending"), [("", "."), ([], ", and press Enter after it.")])
+def test_an_empty_tag_is_asked_for_as_its_field_takes_it(monkeypatch, typed, ending):
+    state = {"tag_words": typed}
+    monkeypatch.setattr("streamlit.session_state", state)
+    tagging.add(np.array([1]), "tag")
+    assert state["_tag_problem"] == f"Type a tag first{ending}"
+
+
+def test_a_cell_of_several_lines_keeps_them_in_its_field(db, open_page):
+    column = next(name for name, kind in cache.metadata_columns(None).items() if kind == "text")
+    cache.correct(2, column, "first line\nsecond line")
+    at = open_page("picture", image=2)
+    at.selectbox(key="correct_column").set_value(column).run()
+    assert at.text_area(key=f"correct_text_2_{column}").value == "first line\nsecond line"
 
 
 def test_a_year_is_corrected_in_the_picture_and_undone(db, open_page):

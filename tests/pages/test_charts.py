@@ -110,6 +110,16 @@ def test_a_name_and_a_merge_are_saved_with_the_projection(levelled, open_page):
     assert len(cache.cluster_names(1, 3)) == 3 and "Boats & ships" not in cache.cluster_names(1, 3).values()
 
 
+def test_the_name_that_is_typed_for_a_small_cluster_is_that_of_the_merged_one(levelled, open_page):
+    at = opened(open_page, cluster_level=3)
+    at.selectbox(key="cluster_chosen_1_3").set_value(3).run()
+    at.text_input(key="cluster_name_1_3_3").set_value("Boats")
+    at.multiselect(key="cluster_merge_1_3_3").set_value([1])
+    next(each for each in at.button if each.label == "Save" and "cluster" in each.key).click().run()
+    assert not at.exception and not at.error
+    assert cache.cluster_names(1, 3)[1] == "Boats" and len(cache.cluster_names(1, 3)) == 2
+
+
 def test_the_cluster_is_a_column_of_what_is_selected(levelled, open_page, monkeypatch):
     from dashboard.selection import show
 

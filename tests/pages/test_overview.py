@@ -110,6 +110,17 @@ def test_a_collection_without_pictures(empty_db, open_page):
     assert "No picture has been read into this collection yet." in [info.value for info in at.info]
 
 
+def test_a_collection_of_which_all_was_removed_says_so_everywhere_and_is_brought_back(db, open_page):
+    with connection.writing(db) as con:
+        removals.remove(con, read.images(con)["image_id"].to_pylist())
+    at = open_page()
+    assert any("All pictures of this collection have been removed" in info.value for info in at.info)
+    assert "removed" in {toggle.key for toggle in at.toggle}
+    at = open_page("map")
+    assert not at.exception and "have been removed" in at.markdown[0].value
+    assert "dock" in walls(at)  # Ctrl+Z brings them back here too
+
+
 def test_how_tables_were_read(db, open_page):
     assert "Tables" not in [header.value for header in open_page().header]
     with connection.writing(db) as con:

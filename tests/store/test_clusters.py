@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from store import atlas, clusters, write
+from store import atlas, clusters, removals, write
 from store.connection import reading, writing
 from store.errors import StoreError
 from tests.store.test_atlas import db  # noqa: F401
@@ -116,6 +116,24 @@ def test_people_name_colour_and_merge_clusters(levelled):
         assert clusters.clusters(con, 1, 2).names == {}  # each level has its own
         clusters.reset(con, 1, 3)
         assert clusters.clusters(con, 1).of.tolist() == [1, 2, 0, 3] and clusters.clusters(con, 1).names == {}
+
+
+def test_two_windows_merge_and_name_without_knowing_of_each_other(levelled):
+    with writing(levelled) as con:
+        clusters.merge(con, 1, 3, [1, 2])
+        clusters.merge(con, 1, 3, [2, 3])  # where 2 still stood
+        found = clusters.clusters(con, 1, 3)
+        assert found.of.tolist() == [1, 1, 0, 1] and found.merged == {2: 1, 3: 1}
+        clusters.label(con, 1, 3, 2, "Boats")
+        found = clusters.clusters(con, 1, 3)
+        assert found.names == {1: "Boats"} and found.of.tolist() == [1, 1, 0, 1]
+
+
+def test_a_removed_picture_is_in_no_cluster_and_not_outside_of_them(levelled):
+    with writing(levelled) as con:
+        removals.remove(con, [4, 6])
+        found = clusters.clusters(con, 1, 3)
+        assert (found.ids.tolist(), found.of.tolist()) == ([1, 3], [1, 2])
 
 
 def test_clusters_of_an_older_database_are_its_only_level(tmp_path):

@@ -151,6 +151,34 @@ def test_years_beside_a_date_go_with_it(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "years"), [("1831-40", (1831, 1840)), ("1831-05", (1831, 1831)), ("1831-15", (1825, 1835))]
+)
+def test_two_digits_behind_a_year_are_its_end_or_a_month_as_in_a_table(tmp_path, text, years):
+    path = tmp_path / "a.duckdb"
+    read_table(path, [{"date": "c. 1830", "date_from": 1825, "date_to": 1835}])
+    correct(path, 1, "date", text)
+    assert (column(path, "date_from")[0], column(path, "date_to")[0]) == years
+
+
+def test_a_range_that_runs_backwards_is_refused(tmp_path):
+    path = tmp_path / "a.duckdb"
+    read_table(path, [{"date": "c. 1830", "date_from": 1825, "date_to": 1835}])
+    with pytest.raises(StoreError, match="runs backwards: type the earlier year first, as 1840–1850"):
+        correct(path, 1, "date", "1850-1840")
+    assert column(path, "date") == ["c. 1830"] and column(path, "date_from") == [1825]
+
+
+def test_a_correction_does_not_write_over_one_that_its_author_has_not_seen(db):
+    correct(db, 1, "year", "1830", "Ben")
+    with writing(db) as con:
+        with pytest.raises(StoreError, match="in another window since: it holds “1830” now"):
+            corrections.correct(con, 1, "year", "1829", "Ann", instead_of="1831")
+        assert not corrections.correct(con, 1, "year", "1831", "Ann", instead_of="1831")  # she changed nothing
+        assert corrections.correct(con, 1, "year", "1829", "Ann", instead_of="1830")
+    assert column(db, "year")[0] == 1829
+
+
 def test_undo_takes_a_correction_back_and_redo_makes_it_again(db):
     ann = Author("a")
     with writing(db) as con, edits.recorded(con, ann, "year", ["correction"]):

@@ -154,7 +154,7 @@ export class Overlay {
       context.globalAlpha = lit ? 0.2 : 0.07;
       context.fillStyle = ink;
       context.fill(path);
-      for (const [line, pixels, alpha] of [[css(paper), 4.5, 0.75], [ink, lit ? 3 : 1.8, 1]]) {
+      for (const [line, pixels, alpha] of [[colour ? around(colour, paper) : css(paper), 4.5, 0.75], [ink, lit ? 3 : 1.8, 1]]) {
         Object.assign(context, { globalAlpha: alpha, lineWidth: pixels / view.scale, strokeStyle: line });
         context.stroke(path);
       }
@@ -298,4 +298,13 @@ function smooth(ring) {
   const next = (i) => ring[i % ring.length];
   const curves = ring.map((_, i) => `Q${next(i + 1).join(" ")} ${middle(next(i + 1), next(i + 2))}`);
   return `M${middle(ring[0], ring[1])}${curves.join("")}Z`;
+}
+
+// The ground's own colour keeps a line of `colour`, #rrggbb, off the pictures; off a ground of nearly its own colour the
+// opposite one does.
+function around(colour, paper) {
+  const light = ([red, green, blue]) => 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  const own = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255);
+  if (Math.abs(light(own) - light(paper)) > 0.15) return css(paper);
+  return light(paper) < 0.5 ? "rgb(255 255 255)" : "rgb(0 0 0)";
 }

@@ -17,6 +17,7 @@ KINDS = {
     "DATE": "a date such as 1831-05-17",
     "VARCHAR": "text",
 }  # by the type of a column
+LONG = 120  # letters of a cell that has more than one line to be typed in
 
 
 def show(image: cache.ImageRow, key: str = "correct") -> None:
@@ -32,7 +33,9 @@ def show(image: cache.ImageRow, key: str = "correct") -> None:
         now, kind = cells[column]
         field = f"{key}_text_{image['image_id']}_{column}"
         with st.form(f"{key}_form", border=False):
-            st.text_input(
+            # A field of one line would take the ends of lines out of the cell.
+            ask = st.text_area if "\n" in now or len(now) > LONG else st.text_input
+            ask(
                 "Right is",
                 now,
                 key=field,
@@ -43,7 +46,7 @@ def show(image: cache.ImageRow, key: str = "correct") -> None:
                 "Save the correction",
                 key=f"{key}_save",
                 on_click=save,
-                args=(image["image_id"], column, field, key),
+                args=(image["image_id"], column, field, key, now),
                 type="primary",
             )
         st.caption("Filters, exports and SQL have the corrected value; the table that you gave stays as it is.")
@@ -79,9 +82,9 @@ def expected(kind: str) -> str:
     return KINDS.get(kind, "a number")
 
 
-def save(image_id: int, column: str, field: str, key: str) -> None:
-    """Callback of the form."""
-    if busy.attempt(key, cache.correct, image_id, column, st.session_state[field] or ""):
+def save(image_id: int, column: str, field: str, key: str, before: str) -> None:
+    """Callback of the form; `before` is what stood there for who typed."""
+    if busy.attempt(key, cache.correct, image_id, column, st.session_state[field] or "", before):
         st.session_state.pop(field, None)
         st.toast("Saved.")
 

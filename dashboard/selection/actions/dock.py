@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import cache as once
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from dashboard.components import card
@@ -37,7 +38,7 @@ def show(below: bool = False) -> None:
     """The line. To be called before a page, since what it does comes first. `below` for a page that has controls of its
     own at the top."""
     undo, redo = edits.at_hand()
-    count = len(selected.ids())
+    count = len(_present())
     offered = [{**each, "short": SHORT[each["key"]]} for each in actions.offered() if each["key"] in FOR_MANY]
     data = {
         "selected": count,
@@ -58,7 +59,7 @@ def show(below: bool = False) -> None:
 def _done() -> None:
     """Callback: what was pressed."""
     act = (st.session_state[KEY].get("done") or [""])[0]
-    ids = selected.ids()
+    ids = _present()
     if act in ("undo", "redo"):
         card.show_again()
         _revert(act)
@@ -69,6 +70,12 @@ def _done() -> None:
         actions.go_to(act, image if image is not None and image in ids else int(ids[0]))
     elif len(ids) and act in FOR_MANY:
         dialogs.ask(act, ids)
+
+
+def _present() -> np.ndarray:
+    """What is selected and has not been removed since, as in another window."""
+    ids = selected.ids()
+    return ids[np.isin(ids, cache.images().index.to_numpy())] if len(ids) else ids
 
 
 def _revert(act: str) -> None:

@@ -130,14 +130,16 @@ def edit(projection_id: int, level: int, groups: Sequence[Group]) -> None:
 def save(projection_id: int, level: int, group: Group, name: str, colour: str, merged: Sequence[int]) -> None:
     """Save what somebody says of a cluster."""
     own = cache.clusters(projection_id, level)
-    before = own.names.get(group.number, "") if own else ""
+    names, colours = (own.names, own.colours) if own else ({}, {})
+    into = min(group.number, *merged) if merged else group.number  # whose name stays, unless one was typed
+    shown = group.colour or NAMED[(group.number - 1) % len(NAMED)]
     name = name.strip()
-    written = name if name != group.name else before  # what was found is no name that somebody gave
-    untouched = not group.colour and colour == NAMED[(group.number - 1) % len(NAMED)]
+    typed = name if name != group.name else names.get(into, "")  # what was found is no name that somebody gave
+    chosen = colour if colour != shown else colours.get(into, "")
     try:
-        cache.label_cluster(projection_id, level, group.number, written, "" if untouched else colour)
         if merged:
             cache.merge_clusters(projection_id, level, [group.number, *merged])
+        cache.label_cluster(projection_id, level, into, typed, chosen)
     except StoreError as error:
         st.session_state[_MESSAGE] = words.plain(str(error))
     st.rerun()

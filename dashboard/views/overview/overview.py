@@ -103,13 +103,20 @@ def wall(collections: pd.DataFrame) -> None:
         ids = ids[found.among(ids)]
     ids = ordering.holding(ids, typed)
     if not len(ids):
-        st.info("No picture has these words." if typed else "No picture has been read into this collection yet.")
+        st.info("No picture has these words." if typed else none_in(collection))
         return
     ids = ordering.arranged(ids, collection, order)
     pages = -(-len(ids) // PAGE)
     number = controls.pagination(pages, key="wall_page") if pages > 1 else 1
     shown = ids[(number - 1) * PAGE : number * PAGE]
     actions.gallery(cache.items(shown), "wall", shown=cache.current_image())
+
+
+def none_in(collection: str) -> str:
+    """Why a collection has no pictures."""
+    if cache.removed_images(collection).empty:
+        return "No picture has been read into this collection yet."
+    return "All pictures of this collection have been removed. “Removed pictures” shows them, and puts them back."
 
 
 def show_run(run: RunRecord) -> None:

@@ -167,11 +167,12 @@ def cells(image_id: int) -> dict[str, tuple[str, str]]:
     return dict(ask(correction_store.cells, image_id=int(image_id)))
 
 
-def correct(image_id: int, column: str, text: str) -> None:
-    """Put a text in the place of an image's cell; StoreError if the column cannot have it."""
+def correct(image_id: int, column: str, text: str, instead_of: str | None = None) -> None:
+    """Put a text in the place of an image's cell; StoreError if the column cannot have it, or the cell is no longer
+    what somebody saw there, `instead_of`."""
     shown = text.strip() if len(text.strip()) < 40 else f"{text.strip()[:39]}…"
     with editing(f"{column} corrected to “{shown}”", "correction") as con:
-        correction_store.correct(con, image_id, column, text, author().who)
+        correction_store.correct(con, image_id, column, text, author().who, instead_of)
 
 
 def take_correction_back(image_id: int, column: str) -> None:
