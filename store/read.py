@@ -174,7 +174,7 @@ def maps(
 
 
 def methods(con: Connection, run_id: int) -> pa.Table:
-    """method, target, maps (how many are stored of pictures that are not removed); first what `run` stores by itself."""
+    """method, target, maps (how many are stored, removed pictures left out); first what `run` stores by itself."""
     query = f"""
         SELECT method, target, count(*) AS maps FROM stored_map WHERE run_id = $id AND {PRESENT}
         GROUP BY method, target
