@@ -181,8 +181,8 @@ def _plan(grid: Grid, paper: Paper, panel: float, points: float | None, lines: i
     if cut:
         caption = [*caption[: lines - 1], f"{caption[lines - 1].rpartition(' ')[0]} {CUT}".strip()]
     height = 2 * paper.margin + height_of(max(map(len, heads)), TEXT) + 2 * TEXT_GAP - ROW_GAP
-    for row, lines in zip(grid.rows, titles, strict=True):
-        height += height_of(len(lines), TEXT) + TEXT_GAP * bool(lines) + height_of(grid.letters == "panels", TEXT)
+    for row, title in zip(grid.rows, titles, strict=True):
+        height += height_of(len(title), TEXT) + TEXT_GAP * bool(title) + height_of(grid.letters == "panels", TEXT)
         height += row_height(row, panel) + below_panel(grid, panel) + ROW_GAP
     points = points or TEXT
     height += bars_height(grid, panel, room) + (ROW_GAP + height_of(len(caption), points) if caption else 0)

@@ -6,7 +6,7 @@ would break one. So this small file does it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -52,7 +52,7 @@ class Page:
     group: str = EXPLORE
     sentence: str = ""
     pictured: bool = False
-    example: Callable[[], Example | None] = field(kw_only=True)
+    example: Callable[[], Example | None] = examples.none
 
 
 # By their words in the address; in each group in the order of the sidebar. To add one: its folder, and its line here.

@@ -34,6 +34,11 @@ class Example:
         return all(url.words(key) == texts for key, texts in self.address.items())
 
 
+def none() -> Example | None:
+    """Of a page that names no example."""
+    return None
+
+
 def overview() -> Example | None:
     """The pictures with the commonest value of a column."""
     run = cache.current_run()
