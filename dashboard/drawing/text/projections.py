@@ -8,7 +8,8 @@ from typing import Any
 
 from ingest.vision import projections
 
-ELSEWHERE = {"made_by", "reason", "versions", "copies", "copies_placed", "distinct"}  # told in words of their own
+# Told in words of their own.
+ELSEWHERE = {"made_by", "reason", "versions", "copies", "copies_placed", "distinct", "sample", "others_placed_by"}
 
 
 def name(method: str) -> str:
@@ -81,6 +82,11 @@ def notes(projection: Mapping[str, Any]) -> list[str]:
     """Sentences on what is not as one would expect: another method, and pictures that lie exactly on others."""
     known = settings_of(projection)
     found = [f"Made otherwise because {known['reason']}."] if "reason" in known else []
+    if "sample" in known:
+        found.append(
+            f"{known['sample']:,} of the pictures, drawn by lot, were laid out; each of the others was then placed "
+            f"among them by {known['others_placed_by']}."
+        )
     copies = known.get("copies", 0) + known.get("copies_placed", 0)
     if copies:
         found.append(
