@@ -46,6 +46,11 @@ TARGETS = (
     "[data-testid=stPopover] *, [data-testid=stFormSubmitButton] *), [data-testid=stMultiSelect] button "
     "{min-width: 24px; min-height: 24px} [data-testid=stCheckbox] label {min-height: 24px}"
 )
+# Streamlit's rows of buttons are lower than its lists beside them, and hide what has no room in a line.
+SEGMENTS = (
+    "[data-testid=stButtonGroup] > [data-orientation] {flex-wrap: wrap; overflow: visible; margin: 0; padding: 0} "
+    "[data-variant=segmented_control] {min-height: 2.5rem; max-width: 100%}"
+)
 # What is cut says so; sidebar.js has it whole on hover.
 CUT = "[data-testid=stSelectbox] input {text-overflow: ellipsis}"
 # Streamlit marks no link that the Tab key has come to.
@@ -63,7 +68,7 @@ STILL = (
 def main() -> None:
     """One run of the script: the address, the sidebar, the page."""
     st.set_page_config(page_title="Bilderatlas", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS} {TARGETS} {CUT} {FOCUS} {STILL}</style>")
+    st.html(f"<style>{WITHOUT_DOWNLOAD} {CAPTIONS} {ACCENTS} {TARGETS} {SEGMENTS} {CUT} {FOCUS} {STILL}</style>")
     page, meant = page_asked_for()
     with sharing.sharing(), url.bound(meant or page.url_path):
         show(page, meant)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from store import companding, grids
 from store.maps import AttentionMaps, no_heads
+from store.present import PRESENT
 from store.rows import fetch, plain
 
 Head = int | None | Literal["mean", "max"]
@@ -77,7 +78,7 @@ def _on_grid(
 
 def levels(con: duckdb.DuckDBPyConnection, run_id: int, method: str) -> tuple[list[int], list[int]]:
     """The layers that have maps of this method, and the heads; no heads where its maps belong to none."""
-    query = "SELECT DISTINCT layer, head FROM stored_map WHERE run_id = ? AND method = ?"
+    query = f"SELECT DISTINCT layer, head FROM stored_map WHERE run_id = ? AND method = ? AND {PRESENT}"
     found = fetch(con, query, [run_id, method])
     return sorted({layer for layer, _ in found}), sorted({head for _, head in found if head is not None})
 
@@ -87,7 +88,7 @@ def frames(con: duckdb.DuckDBPyConnection, run_id: int) -> pa.Table:
     original, by image_id."""
     query = """
         SELECT f.image_id, f.x0, f.y0, f.x1, f.y1, f.rows, f.cols, i.width, i.height
-        FROM frame f JOIN image i USING (image_id) WHERE f.run_id = ? ORDER BY f.image_id
+        FROM frames f JOIN image i USING (image_id) WHERE f.run_id = ? ORDER BY f.image_id
     """
     return con.sql(query, params=plain([run_id])).to_arrow_table()
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from store import companding, grids, rows
 from store.errors import StoreError
 from store.maps import AttentionMaps
+from store.present import PRESENT
 from store.results import head_statistics
 
 IMPORTANCE = "importance"  # the one statistic that comes from the view `head_importances`
@@ -116,9 +117,9 @@ def methods(con: Connection, run_id: int) -> pa.Table:
     """The stored maps that belong to single heads: method, target, images (how many have them)."""
     return _table(
         con,
-        """
+        f"""
         SELECT method, target, count(DISTINCT image_id) AS images FROM stored_map
-        WHERE run_id = $run AND head IS NOT NULL GROUP BY ALL ORDER BY ALL
+        WHERE run_id = $run AND head IS NOT NULL AND {PRESENT} GROUP BY ALL ORDER BY ALL
         """,
         run=run_id,
     )
@@ -137,7 +138,7 @@ def maps(con: Connection, head: Head, ids: Iterable[int]) -> dict[int, np.ndarra
 
 def mean_map(con: Connection, head: Head, ids: Iterable[int] | None = None) -> AttentionMaps | None:
     """The mean of one head's maps over all images, on their common grid: one map; None if there are none."""
-    same = f"FROM stored_map WHERE {_SAME_HEAD} {_among(ids)}"
+    same = f"FROM stored_map WHERE {_SAME_HEAD} AND {PRESENT} {_among(ids)}"
     counted = f"SELECT rows, cols, count(*) AS images {same} GROUP BY ALL ORDER BY ALL"
     found = _table(con, counted, **vars(head), ids=ids).to_pylist()
     if not found:
@@ -169,7 +170,8 @@ def similarity(
 
     At most `sample` images are read, spread evenly over those that have maps, so that they are the same every time.
     """
-    among = "FROM stored_map WHERE run_id = $run AND method = $method AND target = $target AND head IS NOT NULL"
+    which = "run_id = $run AND method = $method AND target = $target AND head IS NOT NULL"
+    among = f"FROM stored_map WHERE {which} AND {PRESENT}"
     known = {"run": run_id, "method": method, "target": target}
     found = _table(con, f"SELECT DISTINCT image_id {among} {_among(ids)} ORDER BY image_id", **known, ids=ids)
     if not found.num_rows:

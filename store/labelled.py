@@ -8,6 +8,7 @@ import duckdb
 from store import rows
 from store.catalogue import OWN
 from store.identifiers import literal
+from store.present import PRESENT
 
 BESIDE = "vocabulary"  # what a column's name gets beside it where the metadata has one of that name
 TAKEN = ("tag", "map cluster")  # what else stands among columns
@@ -51,9 +52,9 @@ def terms(con: Connection, run_id: int, vocabulary: str) -> dict[int, tuple[str,
     """{image_id: the terms that it is labelled with, the best first and broader ones after it} of the images that the
     vocabulary was scored over."""
     params = {"run": run_id, "vocabulary": vocabulary}
-    scored = """
+    scored = f"""
         SELECT DISTINCT image_id FROM term_score JOIN vocabulary USING (vocabulary_id)
-        WHERE run_id = $run AND name = $vocabulary
+        WHERE run_id = $run AND name = $vocabulary AND {PRESENT}
     """
     query = """
         SELECT image_id, term FROM labelled WHERE run_id = $run AND vocabulary = $vocabulary

@@ -92,8 +92,8 @@ def runs(con: Connection, collection: str | None = None) -> list[ObjectRunRecord
     """The runs that found objects, the oldest first; `collection` is a name, None all of them."""
     query = """
         SELECT method, title, model, weights_sha256, settings::VARCHAR, versions::VARCHAR, run_id, collection,
-            (SELECT count(*) FROM object_frame f WHERE f.run_id = r.run_id),
-            (SELECT count(*) FROM proposed_object o WHERE o.run_id = r.run_id), created_at
+            (SELECT count(*) FROM object_frames f WHERE f.run_id = r.run_id),
+            (SELECT count(*) FROM objects o WHERE o.run_id = r.run_id), created_at
         FROM object_runs r WHERE $name IS NULL OR collection = $name ORDER BY run_id
     """
     return [

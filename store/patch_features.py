@@ -95,7 +95,7 @@ def coding(con: Connection, run_id: int) -> StoredCoding | None:
 
 def runs_with_patches(con: Connection) -> dict[int, int]:
     """{run_id: pictures with patches} of the runs that have any, the newest run first."""
-    query = "SELECT run_id, count(*) FROM patch_feature GROUP BY run_id ORDER BY run_id DESC"
+    query = "SELECT run_id, count(*) FROM patch_features GROUP BY run_id ORDER BY run_id DESC"
     return dict(rows.fetch(con, query))
 
 

@@ -98,7 +98,7 @@ def patch_runs(con: Connection, collection: str | None = None) -> list[PatchRunR
     """The runs that selected patches, the oldest first; `collection` is a name, None all of them."""
     query = """
         SELECT scorer, title, model, weights_sha256, settings::VARCHAR, versions::VARCHAR, run_id, collection,
-            (SELECT count(*) FROM patch_grid g WHERE g.run_id = p.run_id), created_at
+            (SELECT count(*) FROM patch_grids g WHERE g.run_id = p.run_id), created_at
         FROM patch_runs p WHERE $name IS NULL OR collection = $name ORDER BY run_id
     """
     return [

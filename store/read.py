@@ -174,9 +174,10 @@ def maps(
 
 
 def methods(con: Connection, run_id: int) -> pa.Table:
-    """method, target, maps (how many are stored); first what `run` stores by itself."""
-    query = """
-        SELECT method, target, count(*) AS maps FROM stored_map WHERE run_id = $id GROUP BY method, target
+    """method, target, maps (how many are stored, removed pictures left out); first what `run` stores by itself."""
+    query = f"""
+        SELECT method, target, count(*) AS maps FROM stored_map WHERE run_id = $id AND {PRESENT}
+        GROUP BY method, target
         ORDER BY method NOT IN ('cls', 'received'), method <> 'rollout', method, target
     """
     return _table(con, query, id=run_id)
@@ -214,7 +215,7 @@ def projections(con: Connection, run_id: int | None = None) -> pa.Table:
         """
         SELECT p.projection_id, p.run_id, p.method, p.settings::VARCHAR AS settings, count(t.image_id) AS points,
             p.created_at
-        FROM projection p LEFT JOIN point t USING (projection_id)
+        FROM projection p LEFT JOIN points t USING (projection_id)
         WHERE $run::INTEGER IS NULL OR p.run_id = $run
         GROUP BY ALL ORDER BY p.projection_id
         """,

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from store import rows
+from store.present import PRESENT
 
 SAME = 1e-5  # scores that differ by less are those of the same vectors
 
@@ -17,11 +18,13 @@ Connection = duckdb.DuckDBPyConnection
 
 
 def scores(con: Connection, run_id: int, vocabulary: str, term: str) -> pa.Table:
-    """image_id, score (cosine, float32) of all stored scores of a term, the best first."""
-    query = """
+    """image_id, score (cosine, float32) of all stored scores of a term, the best first; not of removed
+    pictures."""
+    query = f"""
         SELECT s.image_id, s.score
         FROM term_score s JOIN vocabulary v USING (vocabulary_id) JOIN vocabulary_term t USING (vocabulary_id, position)
-        WHERE v.run_id = $run AND v.name = $vocabulary AND t.term = $term ORDER BY s.score DESC, s.image_id
+        WHERE v.run_id = $run AND v.name = $vocabulary AND t.term = $term AND s.{PRESENT}
+        ORDER BY s.score DESC, s.image_id
     """
     found = con.execute(query, _named(run_id, vocabulary, term)).fetchnumpy()
     return pa.table({name: np.asarray(found[name]) for name in ("image_id", "score")})

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from store import rows, thresholds
 from store.errors import StoreError
+from store.present import PRESENT
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -143,11 +144,11 @@ def images_of(
     con: Connection, run_id: int, name: str, term: str, k: int, among: Iterable[int] | None = None
 ) -> pa.Table:
     """image_id, score, rank of the k images with the highest stored scores of a term, best first, `among` these."""
-    query = """
+    query = f"""
         SELECT s.image_id, s.score, s.rank
         FROM term_score s JOIN vocabulary v USING (vocabulary_id) JOIN vocabulary_term t USING (vocabulary_id, position)
         WHERE v.run_id = $run AND v.name = $name AND t.term = $term
-            AND ($ids IS NULL OR s.image_id IN (SELECT unnest($ids::BIGINT[])))
+            AND s.{PRESENT} AND ($ids IS NULL OR s.image_id IN (SELECT unnest($ids::BIGINT[])))
         ORDER BY s.score DESC, s.image_id LIMIT $k
     """
     ids = None if among is None else [int(each) for each in among]
@@ -158,11 +159,11 @@ def images_of(
 def term_counts(con: Connection, run_id: int, name: str, ids: Sequence[int] | None = None) -> pa.Table:
     """term, parent, first (images of which it is the best term), kept (images that keep a score of it), mean (of these
     scores), over the images `ids` or all, in the order of the vocabulary."""
-    query = """
+    query = f"""
         SELECT t.term, t.parent, count(*) FILTER (s.rank = 1) AS first, count(s.image_id) AS kept, avg(s.score) AS mean
         FROM vocabulary_term t JOIN vocabulary v USING (vocabulary_id)
         LEFT JOIN term_score s ON s.vocabulary_id = t.vocabulary_id AND s.position = t.position
-            AND ($ids IS NULL OR s.image_id IN (SELECT unnest($ids::BIGINT[])))
+            AND s.{PRESENT} AND ($ids IS NULL OR s.image_id IN (SELECT unnest($ids::BIGINT[])))
         WHERE v.run_id = $run AND v.name = $name
         GROUP BY t.position, t.term, t.parent ORDER BY t.position
     """

@@ -60,9 +60,9 @@ class Wall {
     const wide = this.sheet.clientWidth;
     if (!wide) return;
     this.root.style.setProperty("--side", `${this.size}px`);
-    this.columns = Math.max(1, Math.floor((wide + ACROSS) / (Math.min(this.size, 0.3 * wide) + ACROSS)));
+    this.columns = Math.max(1, Math.floor((wide + ACROSS) / (Math.min(this.size, Math.max(0.3 * wide, 0.5 * this.size)) + ACROSS)));
     this.wide = (wide - ACROSS * (this.columns - 1)) / this.columns;
-    this.high = 0.86 * this.size + TITLE;
+    this.high = 0.86 * Math.min(this.size, this.wide) + TITLE;
     this.sheet.style.height = `${Math.ceil(this.ids.length / this.columns) * this.high}px`;
     for (const [place, item] of this.items) this.put(place, item);
     this.draw();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 
@@ -34,3 +35,21 @@ def depth_noun(name: str) -> str:
     """What a layer is called by a method: the depth that rollout has come to, or the block of DAAM."""
     entry = entry_of(name)
     return "Depth" if entry is None else entry.depth
+
+
+def in_words(name: str) -> str:
+    """What a method of this stored name shows, to be printed behind its title, without its formula: who described it,
+    its options, and a sentence."""
+    key, _, chosen = name.removesuffix(")").partition("(")
+    method = registry()[key]
+    given = dict(part.split("=", 1) for part in chosen.split(",") if "=" in part)
+    found = []
+    for option in method.options:
+        value = given.get(option.key, str(option.default))
+        if option.key in given or option.default not in ("", 0):  # a 0 that nobody chose leaves nothing out
+            title = option.title[:1].lower() + option.title[1:].removesuffix(" α")
+            found.append(f"{title} {value}" if value.isalpha() else f"{title}: {value}")
+    if source := re.match(r".*?\b\d{4}\b", method.source):
+        found.insert(0, source[0])
+    brackets = f" ({'; '.join(found)})" if found else ""
+    return f"{brackets}: {method.explanation[:1].lower()}{method.explanation[1:]}"

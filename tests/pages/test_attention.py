@@ -182,7 +182,13 @@ def test_the_legend_states_the_scale(page, scale, words):
 
 def test_says_what_the_maps_are(page):
     sentence = next(html.value for html in page.main.html if "Network:" in html.value)
-    for part in ("Attention: CLS attention by head", "A[l, h, CLS, patch]", "Tiny test network", "abababab", "run 1"):
+    for part in (
+        "Attention: CLS attention by head",
+        "(Caron et al. 2021): where the token",
+        "Tiny test network",
+        "abababab",
+        "run 1",
+    ):
         assert part in sentence
 
 

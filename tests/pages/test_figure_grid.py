@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from dashboard.drawing.figure import grid as grids
-from dashboard.drawing.figure import lines, sheet
-from dashboard.drawing.figure.grid import Cell, Grid, Row
+from dashboard.drawing.figure import lines, plan, sheet
+from dashboard.drawing.figure.plan import Cell, Grid, Row
 from dashboard.drawing.figure.scales import on_scale
 from dashboard.drawing.figure.sheet import INCH, Bitmap, Words
 from dashboard.drawing.panels import MapStyle, Scene
@@ -79,6 +79,18 @@ def read_back(grid: Grid) -> list[np.ndarray]:
 
 def shapes(grid: Grid) -> list[tuple[int, int]]:
     return [one.maps.grid for row in grid.rows for one in row.cells]
+
+
+def test_a_long_caption_gives_way_to_the_maps_and_is_whole_beside_them():
+    grid = figure([hot(0, 0)] * 2, [hot(1, 1)] * 2, size=(200, 150))
+    words = "A sentence of the caption. "
+    bare = plan.measures(replace(grid, captioned=False))
+    for times, fits in ((100, ""), (150, "small"), (300, "cut")):
+        long = replace(grid, caption=words * times)
+        width, height, tallest = plan.measures(long)
+        assert plan.caption_fits(long) == fits and height <= tallest + 0.1 and width >= 0.69 * bare[0]
+    printed = [item.text for item in grids.sheet(long).items if isinstance(item, Words)]
+    assert printed[-1].endswith(f" {plan.CUT}") and grids.sheet(long).caption == words * 300
 
 
 def test_a_planted_patch_is_printed_in_its_place_and_nowhere_else():
@@ -160,10 +172,10 @@ def test_a_broad_figure_turns_the_page_on_its_side():
 
 
 def test_many_pictures_fit_on_the_page_and_nothing_leaves_it():
-    for paper in grids.WIDTHS:
+    for paper in plan.WIDTHS:
         many = figure(*[[hot(0, 0)] * 3] * 8, paper=paper, letters="panels", scale="panel")
         made = grids.sheet(many, 60)
-        assert made.height == pytest.approx(min(grids.measures(many)[2], made.height), abs=0.1)
+        assert made.height == pytest.approx(min(plan.measures(many)[2], made.height), abs=0.1)
         for item in made.items:
             wide = lines.width(item.text, item.points, item.bold) if isinstance(item, Words) else item.width
             left = item.x - wide if isinstance(item, Words) and item.anchor == "end" else item.x
@@ -222,4 +234,4 @@ def test_letters_count_pictures_or_panels():
     assert found("none") == []
     assert found("rows") == ["(a)", "(b)"]
     assert found("panels") == ["(a)", "(b)", "(c)", "(d)"]  # the picture itself is one
-    assert [grids.letter(place) for place in (0, 25, 26, 51, 52)] == ["(a)", "(z)", "(aa)", "(az)", "(ba)"]
+    assert [plan.letter(place) for place in (0, 25, 26, 51, 52)] == ["(a)", "(z)", "(aa)", "(az)", "(ba)"]

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.compute.methods import in_words, registry
 from dashboard.drawing.figure import sheet
 from dashboard.selection import actions
-from dashboard.selection.maps import lookup
+from dashboard.selection.maps import columns, lookup
 from dashboard.state import navigation, pickers
 from dashboard.views.figure import caption, contents, finding
 from tests.pages.conftest import MAIN, TIMEOUT
@@ -63,6 +64,49 @@ def test_columns_are_added_changed_moved_and_removed(db, open_page):
     choose(at, "figure_column", 0)
     at.button(key="figure_layers").click().run()
     assert shown(at)[:3] == ["1;cls;2;mean", "1;cls;0;mean", "1;cls;1;mean"]
+
+
+def test_a_column_is_called_as_somebody_writes_and_carries_that_in_the_address(db, open_page):
+    at = open_page("figure", image=1)
+    assert at.text_input(key="figure_title").placeholder == "CLS attention · layer 2 · mean of heads"
+    at.text_input(key="figure_title").set_value("Near; far: 50 %").run()
+    assert shown(at)[0] == "1;cls;2;mean;title=Near%3B%20far%3A%2050%20%25" and not at.exception
+    words = at.text_area(key="caption").value
+    assert "picture; Near; far: 50 % (CLS attention · layer 2 · mean of heads); Attention rollout" in words
+    at.button(key="figure_right").click().run()
+    assert at.text_input(key="figure_title").value == "Near; far: 50 %"
+    choose(at, "figure_layer", 0)
+    assert shown(at)[1] == "1;cls;0;mean;title=Near%3B%20far%3A%2050%20%25"
+    choose(at, "figure_column", 0)
+    assert at.text_input(key="figure_title").value == ""
+    linked = open_link({"pictures": ["1"], "col": shown(at)})
+    assert linked.segmented_control(key="figure_column").options[1] == "2 Near; far: 50 %"
+
+
+def test_a_column_with_a_title_and_a_text_is_read_as_it_was_written():
+    column = columns.Column(1, "daam", 2, "", "words:a boat; title=b", "A; boat")
+    assert columns.Column.parse(column.text) == column
+    assert columns.Column.parse("1;daam;2;;words:title=b").target == "words:title=b"
+
+
+def test_a_printed_caption_says_methods_in_words(db, open_page):
+    words = open_page("figure", image=1).text_area(key="caption").value
+    assert "Attention rollout (Abnar and Zuidema 2020; residual weight: 0.5; heads fused by their mean): what" in words
+    for key, method in registry().items():
+        told = in_words(key)
+        assert method.formula not in told and not re.search(r"[αΣ∂Â⊙^=]|\[\w, ]+\]", told), told
+    assert "first layer: 0" in in_words("rollout(start=0)")
+
+
+def test_the_rows_that_are_ready_are_drawn_before_the_last(db, open_page, monkeypatch):
+    run, begun = add_network(db), []
+    monkeypatch.setattr(sheet, "png", lambda made, png=sheet.png: begun.append((made.dpi, made.title)) or png(made))
+    query = {"run": str(run), "pictures": ["1", "2", "3"], "col": [f"{run};cls;1;mean"]}
+    at = open_link(query)
+    titles = [f"Attention maps of {number}" for number in ("1 picture", "2 pictures", "3 pictures")]
+    assert [title for _, title in begun] == titles and begun[0][0] < begun[2][0] and not at.exception
+    at.multiselect(key="pictures").set_value([1, 2, 3, 4]).run()
+    assert [title for _, title in begun[3:]] == ["Attention maps of 4 pictures"]  # three of them were there
 
 
 def test_more_pictures_than_there_is_room_for_are_said(db, open_page, monkeypatch):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from dashboard.views.probe import networks
 from ingest.vision.backbones import load
+from store.connection import writing
 from tests.pages import database
 from tests.support.pages import html_of, walls
 
@@ -55,6 +56,23 @@ def test_before_a_picture_is_there_the_page_says_what_to_do(db, open_page, tiny)
     at = open_page("probe")
     assert not at.exception and "Choose a picture of your own" in at.main.info[0].value
     assert "maps" not in walls(at)
+
+
+def test_a_picture_of_the_collection_gives_way_to_one_that_is_brought(db, open_page, tiny):
+    at = open_page("probe", picture=2)
+    assert not at.exception and "maps" in walls(at) and at.query_params["picture"] == "2"
+    named = walls(at)["maps"]["panes"][0]["alt"]
+    at = bring(at)
+    assert "picture" not in at.query_params and walls(at)["maps"]["panes"][0]["alt"] != named
+    gone = open_page("probe", picture=999)
+    assert not gone.exception and "There is no picture 999" in gone.main.warning[0].value
+
+
+def test_a_run_that_does_not_say_of_which_network_it_is_hinders_no_other(db, open_page):
+    with writing(db) as con:
+        con.execute("UPDATE run SET settings = '{}'")
+    at = open_page("probe")
+    assert not at.exception and not any("run 1" in each for each in at.selectbox(key="network").options)
 
 
 def test_a_file_that_is_no_picture_is_a_sentence(db, open_page, tiny):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from store import edits, notes, read, regions, removals, selections, tags, write
+from store import aggregate, edits, heads, notes, read, regions, removals, selections, tags, write
 from store.connection import reading, writing
 from store.edits import Author, EditRefused
-from store.records import ImageRecord
+from store.records import ImageRecord, Run
 
 ANN, BOB = Author("a", "Ann"), Author("b")
 PARTS = {"corrected", "keywords", "removals"}
@@ -163,6 +163,44 @@ def test_a_removed_picture_is_in_no_view_and_comes_back_whole(db):
     with reading(db) as con:
         assert read.images(con)["image_id"].to_pylist() == [1, 2, 3, 4]
         assert tags.images(con, "boat").tolist() == [1, 2]
+
+
+def test_no_number_counts_what_was_removed(db):
+    """Each answer about a run is what it would be had the removed pictures never been there."""
+    with writing(db) as con:
+        run = write.add_run(con, 1, Run("b", "w", 1, 1, 2, 14, 1, "crop", 56, {}, {}))
+        for image in range(1, 5):
+            con.execute("INSERT INTO feature (run_id, image_id, vector) VALUES (?, ?, [1.0, 0.0])", [run, image])
+            con.execute("INSERT INTO frame VALUES (?, ?, 0, 0, 1, 1, 1, 2)", [run, image])
+            con.execute(
+                "INSERT INTO stored_map (run_id, image_id, method, target, layer, head, rows, cols, scale, minimum, codes)"
+                " VALUES (?, ?, 'cls', '', 0, 0, 1, 2, 1, 0, [?, 255])",
+                [run, image, image],
+            )
+        con.execute("INSERT INTO projection VALUES (1, ?, 'pca', '{}', now()::TIMESTAMP)", [run])
+        con.execute("INSERT INTO point SELECT 1, image_id, 0, 0 FROM image")
+        head = heads.Head(run, 0, 0, "cls")
+
+        def numbers() -> list:
+            mean = heads.mean_map(con, head)
+            return [
+                [run.images for run in read.runs(con)],
+                read.methods(con, run)["maps"].to_pylist(),
+                read.projections(con)["points"].to_pylist(),
+                aggregate.frames(con, run).num_rows,
+                aggregate.levels(con, run, "cls"),
+                heads.methods(con, run)["images"].to_pylist(),
+                mean and (mean.images, mean.weights.tolist()),
+                (likeness := heads.similarity(con, run, "cls")) and likeness.images,
+            ]
+
+        whole = numbers()
+        removals.remove(con, [1, 2])
+        less = numbers()
+        removals.prune(con, 1)
+        assert less == numbers() != whole and less[1] == [2]
+        removals.remove(con, [3, 4])
+        assert numbers() == [[0], [], [0], 0, ([], []), [], None, None]
 
 
 def test_prune_forgets_all_but_the_name_of_a_removed_picture(db):

@@ -99,6 +99,7 @@ from dashboard.data.cache.facets import (
 from dashboard.data.cache.file import database, databases, db
 from dashboard.data.cache.memory import computed, measured, noted, remembered, version
 from dashboard.data.cache.networks import (
+    NETWORKS,
     backbone,
     current_run,
     detail_patches,

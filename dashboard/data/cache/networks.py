@@ -20,6 +20,8 @@ from store.records import FrameRecord, Run, RunRecord
 if TYPE_CHECKING:
     from ingest.vision.backbones import Backbone
 
+NETWORKS = 2  # that are loaded at a time
+
 
 def runs(collection: str | None = None) -> list[RunRecord]:
     """The runs, the oldest first."""
@@ -128,7 +130,7 @@ def _detail_patches(
     return coding, found
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the network …")
+@st.cache_resource(max_entries=NETWORKS, show_spinner="Loading the network …")
 def _backbone(settings: str) -> Backbone:
     from ingest.vision import backbones
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote, unquote
 
 import streamlit as st
 
@@ -23,24 +24,29 @@ from store.records import Run
 ALONE = "alone"
 FUSIONS = {"mean": "mean of all", "max": "maximum of all"}
 LONGEST = 40  # letters of a text in a title
+LONGEST_TITLE = 120  # letters of a title that somebody writes
+_TITLE = "title="  # begins a title in the address
 
 
 @dataclass(frozen=True)
 class Column:
     """What one column shows. `head` is a number as text, a key of map_values.FUSIONS, or '' for methods without heads,
     of which those that accumulate have ALONE too, for one layer without those before. `target` is what it explains, in
-    place of what all columns do, '' for none of its own. In the address it is written `1;cls;11;mean`, or
-    `1;daam;11;;words:a boat`."""
+    place of what all columns do, '' for none of its own; `title` is what somebody calls it. In the address it is
+    written `1;cls;11;mean`, or `1;daam;11;;words:a boat`; a title is quoted, and stands before what it explains:
+    `1;cls;11;mean;title=Where%20it%20looks`."""
 
     run_id: int
     method: str
     layer: int
     head: str
     target: str = ""
+    title: str = ""
 
     @property
     def text(self) -> str:
-        own = f";{self.target}" if self.target else ""
+        own = f";{_TITLE}{quote(self.title, safe='')}" if self.title else ""
+        own += f";{self.target}" if self.target else ""
         return f"{self.run_id};{self.method};{self.layer};{self.head}{own}"
 
     @staticmethod
@@ -50,9 +56,13 @@ class Column:
         if len(parts) < 4 or not parts[0].isdecimal() or not parts[2].isdecimal():
             return None
         run_id, method, layer, head, *own = parts
+        title = ""
+        if own and own[0].startswith(_TITLE):
+            title, *own = own[0].split(";", 1)
+            title = unquote(title.removeprefix(_TITLE))[:LONGEST_TITLE]
         if own and ":" not in own[0]:
             return None
-        return Column(int(run_id), method, int(layer), head, "".join(own))
+        return Column(int(run_id), method, int(layer), head, "".join(own), title)
 
     def question(self, target: str = "") -> Question:
         """What is asked for, where all columns explain `target` unless they have one of their own."""
@@ -143,7 +153,8 @@ def pick(prefix: str, runs: Sequence[int], kind: str, place: Any) -> Column:
 
 
 def titles(columns: Sequence[Column]) -> tuple[list[str], str]:
-    """A title for each column of what it alone is, and a sentence of what all have in common, '' for nothing."""
+    """A title for each column of what it alone is, and a sentence of what all have in common, '' for nothing. Titles
+    that somebody wrote are left to the caller."""
     facts = [_facts(column) for column in columns]
     common = {key for key in facts[0] if all(each.get(key) == facts[0][key] for each in facts)} if facts else set()
     if len(set(columns)) <= 1:
@@ -208,5 +219,5 @@ def varied(column: Column, what: str, room: int) -> list[Column]:
 
     run = cache.run(column.run_id)
     if what == "layers":
-        return [replace(column, layer=layer) for layer in spread(run.layers, room)]
-    return [replace(column, head=str(head)) for head in spread(run.heads, room)]
+        return [replace(column, layer=layer, title="") for layer in spread(run.layers, room)]
+    return [replace(column, head=str(head), title="") for head in spread(run.heads, room)]

@@ -175,6 +175,7 @@ PAGES = {
         ("upload",),
         group=LOOK,
         sentence="A picture of your own passed through any network; processed in memory, not stored.",
+        example=examples.probe,
     ),
     "training": Page(
         "Training",

@@ -17,6 +17,7 @@ from store.counts import counted
 from store.records import RunRecord
 
 LONGEST = 48  # characters of a title in a link
+PROBED = "picture"  # the key in the address of a picture of the collection that the page Probe shows
 _BY = ("movement", "school", "genre", "style", "artist", "creator", "maker", "photographer", "country")
 
 
@@ -34,7 +35,7 @@ class Example:
 
 
 def none() -> Example | None:
-    """Of a page on which there is nothing to show before somebody brings something."""
+    """Of a page that names no example."""
     return None
 
 
@@ -200,6 +201,14 @@ def large_images() -> Example | None:
     if image_id is None:
         return None
     return Example(f"the best patches of «{_title(image_id)}»", {"image": [str(image_id)]})
+
+
+def probe() -> Example | None:
+    """A picture of the collection, as if somebody had brought it."""
+    image_id = None if cache.current_run() is None else cache.current_image()
+    if image_id is None:
+        return None
+    return _first(Example(f"«{_title(image_id)}», as if it were your own", {PROBED: [str(image_id)]}))
 
 
 def training() -> Example | None:

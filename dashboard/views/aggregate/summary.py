@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.compute.contrast import CLEAR, Contrast, permutation
+from dashboard.compute.methods import in_words
 from dashboard.drawing import panels
 from dashboard.drawing.text import inputs
 from dashboard.views.aggregate.comparison import Choice, GroupComparison, Settings
@@ -103,7 +104,9 @@ def p_value(p: float) -> str:
 def credit(run: RunRecord, choice: Choice, named: tuple[str, str], result: GroupComparison, settings: Settings) -> str:
     """Where the maps are from and how they were compared, for the page and for print."""
     method = choice.entry
-    what = f"{method.kind.capitalize()}: {method.title}, {method.formula}." if method else f"Map: {choice.method}."
+    what = (
+        f"{method.kind.capitalize()}: {method.title}{in_words(choice.method)}" if method else f"Map: {choice.method}."
+    )
     target = " Explained: each picture's own target." if choice.target is None else ""
     target = f" Explained: {choice.target}." if choice.target else target
     heads = {"mean": ", mean of all heads", "max": ", maximum of all heads", None: ""}

@@ -15,7 +15,7 @@ import streamlit as st
 
 from dashboard.components import map_wall
 from dashboard.components.patches import patches
-from dashboard.compute.methods import entry_of, kind_of
+from dashboard.compute.methods import entry_of, in_words, kind_of
 from dashboard.data import cache
 from dashboard.drawing import map_values, markup, panels
 from dashboard.drawing.panels import Scene
@@ -279,12 +279,10 @@ def outliers(subject: Subject) -> float | None:
 
 
 def describe(subject: Subject, question: Question, found: PictureMaps) -> str:
-    """What the maps are, for the page and for print: kind, method, formula, target, layers and heads, network, run."""
+    """What the maps are, for the page and for print: kind, method, target, layers and heads, network, run."""
     run, method = subject.run, question.entry
     kind = kind_of(question.method).capitalize()
-    settings = question.method.partition("(")[2].rstrip(")")
-    settings = f" ({settings.replace(',', ', ')})" if settings else ""
-    what = f"{kind}: {method.title}{settings}, {method.formula}." if method else f"Map: {question.method}."
+    what = f"{kind}: {method.title}{in_words(question.method)}" if method else f"Map: {question.method}."
     target = f" Explained: {explained(run, found.maps.target)}." if found.maps.target else ""
     where, heads = f" {_where(question, found.maps.layer_numbers)}", found.maps.head_numbers
     if question.fuse:

@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 
 import ingest
 from dashboard.compute import words
-from dashboard.compute.methods import entry_of
+from dashboard.compute.methods import entry_of, in_words
 from dashboard.data import cache
 from dashboard.drawing import panels
-from dashboard.drawing.figure.grid import Grid, letter
+from dashboard.drawing.figure.plan import Grid, letter
 from dashboard.drawing.figure.scales import COMPARABLE
 from dashboard.drawing.panels import percent, times
 from dashboard.drawing.text import inputs
@@ -73,27 +73,19 @@ def caption(grid: Grid, columns: Sequence[Column], common: str) -> str:
     count = len(grid.rows)
     lettered = grid.letters == "rows"
     titles = [f"{letter(place)} {row.title}" if lettered else row.title for place, row in enumerate(grid.rows)]
-    named = "; ".join(titles)
-    what = f"Attention maps of {counted(count, 'picture')}: {named}."
+    what = f"Attention maps of {counted(count, 'picture')}: {'; '.join(titles)}."
     of_all = f" ({common})" if common else ""
-    across = f"Columns{of_all}, from the left: {'; '.join((*(['picture'] * grid.original), *grid.columns))}."
-    methods = [across, "Layers and heads count from 0.", _formulas(columns), *_networks(columns)]
+    named = (*(["picture"] * grid.original), *_explained_titles(columns))
+    across = f"Columns{of_all}, from the left: {'; '.join(named)}."
+    methods = [across, "Layers and heads count from 0.", _methods(columns), *_networks(columns)]
     parts = [what, *methods, grid.unit, _drawn(grid), _unseen(grid), _missing(grid)]
     return " ".join([*filter(None, parts), CITE])
 
 
-def _formulas(columns: Sequence[Column]) -> str:
-    """What each method computes, and with which options."""
-    found = []
-    for name in dict.fromkeys(column.method for column in columns):
-        key, _, chosen = name.removesuffix(")").partition("(")
-        if (entry := entry_of(key)) is None:
-            continue
-        given = dict(part.split("=", 1) for part in chosen.split(",") if "=" in part)
-        values = [f"{option.title} {given.get(option.key, option.default)}" for option in entry.options]
-        options = f" ({', '.join(value[:1].lower() + value[1:] for value in values)})" if values else ""
-        found.append(f"{naming.method_title(key)}: {entry.formula}{options}")
-    return f"{'; '.join(found)}." if found else ""
+def _methods(columns: Sequence[Column]) -> str:
+    """What each method shows, in words, with its source and options."""
+    names = dict.fromkeys(column.method for column in columns if entry_of(column.method) is not None)
+    return " ".join(f"{naming.method_title(name.partition('(')[0])}{in_words(name)}" for name in names)
 
 
 def _networks(columns: Sequence[Column]) -> list[str]:
@@ -140,6 +132,20 @@ def _missing(grid: Grid) -> str:
 
 
 def column_titles(columns: Sequence[Column]) -> tuple[list[str], str]:
-    """The titles above the columns and what they have in common; a column like all others has the common words."""
+    """The titles above the columns, those that somebody wrote before the usual ones, and what the columns have in
+    common; a column like all others has the common words."""
+    titles, common = _usual_titles(columns)
+    return [column.title or title for column, title in zip(columns, titles, strict=True)], common
+
+
+def _usual_titles(columns: Sequence[Column]) -> tuple[list[str], str]:
     titles, common = naming.titles(columns)
     return [title or (common[:1].upper() + common[1:]) for title in titles], common
+
+
+def _explained_titles(columns: Sequence[Column]) -> list[str]:
+    """As above the columns; what a column shows in brackets behind a title that somebody wrote."""
+    titles = _usual_titles(columns)[0]
+    return [
+        f"{column.title} ({title})" if column.title else title for column, title in zip(columns, titles, strict=True)
+    ]

@@ -18,10 +18,11 @@ from dashboard.selection.maps.figures import COLUMNS, MOST_COLUMNS, MOST_PICTURE
 from dashboard.state import controls, pickers
 from dashboard.state.url import Param
 from dashboard.state.url import words as url_words
+from dashboard.views.figure import caption
 from store.counts import counted
 from store.records import RunRecord
 
-EDITED, _PREFIX, _SHOWN = "figure_column", "figure_", "_figure_shown"
+EDITED, TITLE, _PREFIX, _SHOWN = "figure_column", "figure_title", "figure_", "_figure_shown"
 HELP = "One row each, in the order in which they are chosen here. What is selected anywhere is in it at first."
 
 
@@ -48,7 +49,8 @@ def pick_columns(run: RunRecord) -> list[Column]:
     found = _load(run)
     tabs = st.container(horizontal=True, vertical_alignment="bottom")
     edited = min(st.session_state.get(EDITED) or 0, len(found) - 1)
-    changed = _edit(run, found[edited])
+    usual = [replace(each, title="") for each in found]
+    changed = _edit(run, found[edited], caption.column_titles(usual)[0][edited])
     if changed != found[edited]:
         found = [*found[:edited], changed, *found[edited + 1 :]]
         st.session_state[COLUMNS] = tuple(found)
@@ -89,7 +91,7 @@ def _fits(column: Column) -> bool:
 
 def _tabs(found: Sequence[Column], edited: int) -> None:
     """Which column is edited, and what can be done with them."""
-    state, names = st.session_state, columns.titles(found)[0]
+    state, names = st.session_state, caption.column_titles(found)[0]
     state[EDITED] = edited
     count = len(found)
     st.segmented_control(
@@ -100,12 +102,19 @@ def _tabs(found: Sequence[Column], edited: int) -> None:
         format_func=lambda place: f"{place + 1} {names[place]}" if place < count else "",
         help="Choose one to change it with the controls below.",
     )
+    with st.container(horizontal=True, width="content"):  # they go to the next line together
+        _buttons(found[edited], found, edited)
+
+
+def _buttons(one: Column, found: Sequence[Column], edited: int) -> None:
+    """What can be done with the columns."""
+    count = len(found)
     full = count >= MOST_COLUMNS
     reason = f"A figure has at most {MOST_COLUMNS} columns." if full else None
     # Another key for another number of columns: it closes when it has added some, which it would lie upon.
     with st.popover("Add", icon=":material/add:", disabled=full, help=reason, key=f"figure_more_{count}"):
-        room, one = MOST_COLUMNS - count, found[edited]
-        _button_to_add("One more column", "figure_add", [one], edited)
+        room = MOST_COLUMNS - count
+        _button_to_add("One more column", "figure_add", [replace(one, title="")], edited)
         method = entry_of(one.method)
         if method is None or not method.one_layer:
             more = [each for each in columns.varied(one, "layers", min(room + 1, 4)) if each not in found]
@@ -139,12 +148,12 @@ def _button_to_add(label: str, key: str, more: Sequence[Column], place: int) -> 
     st.button(label, key=key, on_click=_add, args=(more, place), disabled=not more, width="stretch")
 
 
-def _edit(run: RunRecord, column: Column) -> Column:
-    """The controls of the column, and what they say."""
+def _edit(run: RunRecord, column: Column, named: str) -> Column:
+    """The controls of the column, which is usually `named` so, and what they say."""
     state = st.session_state
     if state.get(_SHOWN, (None, None))[1] != column or f"{_PREFIX}run" not in state:
         columns.set_controls(_PREFIX, column)
-        state["figure_kind"] = kind_of(column.method)
+        state["figure_kind"], state[TITLE] = kind_of(column.method), column.title
         new = True
     else:
         new = False
@@ -154,6 +163,15 @@ def _edit(run: RunRecord, column: Column) -> Column:
     )
     runs = [each.run_id for each in cache.runs(run.collection)]
     found = columns.pick(_PREFIX, runs, kind or "attention", row)
+    title = row.text_input(
+        "Title of the column",
+        key=TITLE,
+        width=300,
+        max_chars=columns.LONGEST_TITLE,
+        placeholder=named,
+        help="Printed above the column in place of what it shows; the caption says both. Empty it for the usual title.",
+    )
+    found = replace(found, title=(title or "").strip())
     method = entry_of(found.method)
     if method is None or not method.needs_target:
         return found

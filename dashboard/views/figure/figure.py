@@ -12,7 +12,7 @@ from dashboard.data import cache
 from dashboard.drawing import markup, panels
 from dashboard.drawing.figure import grid as grids
 from dashboard.drawing.figure import sheet as sheets
-from dashboard.drawing.figure.grid import LETTERS, SMALL, WIDTHS, Grid, Row
+from dashboard.drawing.figure.plan import CUT, LETTERS, SMALL, WIDTHS, Grid, Row, caption_fits, measures
 from dashboard.drawing.figure.scales import SCALES
 from dashboard.drawing.panels import MapStyle
 from dashboard.selection.maps import options
@@ -25,7 +25,7 @@ from dashboard.views.figure import caption, contents, finding
 from store.counts import counted
 from store.records import RunRecord
 
-PREVIEW = 150  # dots an inch on the screen
+PREVIEW, DRAFT = 150, 75  # dots an inch on the screen, and before all rows are there
 LONGEST, MOST = 3000, 12_000  # letters of a caption in the address, and of any
 PAPERS = "One column of most journals is about 85 mm wide, two are about 175 mm. A figure is at most as high as a page."
 FILES = (
@@ -73,13 +73,20 @@ def page() -> None:
     pictures = [(image_id, subject) for image_id, subject in found if isinstance(subject, Subject)]
     if not pictures:
         return
-    maps = finding.find(pictures, columns, st.session_state.get("_figure_attempt", 0))
+    working, notes, shown = st.container(), st.container(), st.empty()
+
+    def show_begun(rows: list[list[finding.Found]]) -> None:
+        begun = compose(pictures[: len(rows)], columns, rows, look)
+        shown.container(border=True).image(sheets.png(grids.sheet(begun, DRAFT)), alt="The rows that are ready")
+
+    with working:
+        maps = finding.find(pictures, columns, st.session_state.get("_figure_attempt", 0), show_begun)
     grid = compose(pictures, columns, maps, look)
-    explain(grid, look, maps)
-    shown = st.container()
     text = edit_caption(caption.caption(grid, columns, caption.column_titles(columns)[1]))
     grid = replace(grid, caption=text)
-    with shown:
+    with notes:
+        explain(grid, look, maps)
+    with shown.container(border=True):
         preview(grid, look, [image_id for image_id, _ in pictures])
     downloads(grid, pictures[0][1])
 
@@ -169,15 +176,23 @@ def explain(grid: Grid, look: Look, maps: list[list[finding.Found]]) -> None:
                 f"{words.plain(missing[0][0])}: {markup.markdown(missing[0][1])}"
             )
             st.button("Try again", key="figure_again", on_click=_again)
-    width, height, tallest = grids.measures(grid)
+    width, height, tallest = measures(grid)
     if height > tallest + 0.1:
         st.caption(
             f":material/height: The figure will be {height:.0f} mm high, and a page has room for {tallest:.0f}: "
-            "choose fewer pictures, a shorter caption, or a larger size."
+            "choose fewer pictures or a larger size."
         )
+    fits = caption_fits(grid)
+    if fits == "cut":
+        st.caption(
+            ":material/short_text: The caption is longer than the page has room for: it is printed in small letters "
+            f"and ends with “{CUT}”. The whole of it is in the file caption.txt of the ZIP."
+        )
+    elif fits == "small":
+        st.caption(":material/text_decrease: The caption is printed in smaller letters, so that the maps stay large.")
     if width < SMALL:
         st.caption(
-            f":material/straighten: In print each map is {width:.0f} mm wide,which is little: choose a larger size, "
+            f":material/straighten: In print each map is {width:.0f} mm wide, which is little: choose a larger size, "
             "or fewer columns or pictures."
         )
 
@@ -217,8 +232,7 @@ def preview(grid: Grid, look: Look, ids: list[int]) -> None:
     facts = (look, ids, [row.title for row in grid.rows], grid.columns, grid.unit, grid.caption)
     data = cache.remembered(lambda: sheets.png(grids.sheet(grid, PREVIEW)), "figure", weights.hexdigest(), repr(facts))
     alt = f"{grid.title}, columns: {', '.join(grid.columns)}"
-    with st.container(border=True):
-        st.image(data, alt=alt)
+    st.image(data, alt=alt)
 
 
 def downloads(grid: Grid, first: Subject) -> None:

@@ -1,22 +1,24 @@
-"""The maps of a figure: stored ones and those that the network makes now, one after the other; what cannot be had says
-why in its place."""
+"""The maps of a figure: stored ones and those that the network makes now, one picture after the other; what cannot be
+had says why in its place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from dashboard.data import cache
 from dashboard.drawing import map_values
-from dashboard.drawing.figure.grid import Cell
+from dashboard.drawing.figure.plan import Cell
 from dashboard.drawing.panels import Scene
+from dashboard.selection.maps import columns as naming
 from dashboard.selection.maps import lookup
 from dashboard.selection.maps.columns import Column
 from dashboard.selection.maps.lookup import WORDS, NoMaps, Subject
 from ingest.vision.geometry import Frame
-from store.counts import counted
 from store.maps import AttentionMaps
 
 UNITS = {
@@ -46,35 +48,56 @@ def subjects(ids: Sequence[int]) -> list[tuple[int, Subject | str]]:
     return found
 
 
-def find(pictures: Sequence[tuple[int, Subject]], columns: Sequence[Column], attempt: int) -> list[list[Found]]:
-    """For each picture one map a column. They are remembered until the database or the `attempt` is another."""
+def find(
+    pictures: Sequence[tuple[int, Subject]],
+    columns: Sequence[Column],
+    attempt: int,
+    show: Callable[[list[list[Found]]], None] = lambda rows: None,
+) -> list[list[Found]]:
+    """For each picture one map a column. What is made now is a row at a time, and `show` draws those that are ready.
+    They are remembered until the database or the `attempt` is another."""
     for column in columns:  # to store a text changes the database, and with it what is remembered
         if column.target.startswith(WORDS):
             try:
                 lookup.vector_of(cache.run(column.run_id), column.target.removeprefix(WORDS))
             except NoMaps:
                 continue  # said in the panel
-    texts = tuple(column.text for column in columns)
-    key = (tuple(image_id for image_id, _ in pictures), texts, attempt)
-    return cache.computed(lambda: _find(pictures, columns), "figure", *key)
-
-
-def _find(pictures: Sequence[tuple[int, Subject]], columns: Sequence[Column]) -> list[list[Found]]:
-    place = st.empty()
-    total = len(pictures) * len(columns)
-    grid = [[Found()] * len(columns) for _ in pictures]
-    # One network after the other, so that none is loaded twice.
-    order = sorted(range(len(columns)), key=lambda number: columns[number].run_id)
-    done = 0
-    for run_id in dict.fromkeys(columns[number].run_id for number in order):
-        mine = [number for number in order if columns[number].run_id == run_id]
-        for row, (_, subject) in enumerate(pictures):
-            for number in mine:
-                place.progress(done / total, text=f"{counted(total - done, 'map')} to go: {subject.title[:60]}")
-                grid[row][number] = _one(subject, columns[number])
-                done += 1
+    texts = tuple(replace(column, title="").text for column in columns)
+    place, rows = st.empty(), []
+    if (
+        len({column.run_id for column in columns}) > cache.NETWORKS
+    ):  # so many at hand: row by row all would be loaded anew
+        _load_in_turn(pictures, columns, place)
+    for number, (image_id, subject) in enumerate(pictures):
+        begun = f"Picture {number + 1} of {len(pictures)}, {subject.title[:60]}"
+        made: list[int] = []
+        key = ("figure", image_id, texts, attempt)
+        rows.append(cache.computed(partial(_row, subject, columns, place, begun, number / len(pictures), made), *key))
+        if made and len(rows) < len(pictures):
+            show(rows)
     place.empty()
-    return grid
+    return rows
+
+
+def _row(
+    subject: Subject, columns: Sequence[Column], place: Any, begun: str, share: float, made: list[int]
+) -> list[Found]:
+    """One picture's maps; `made` gets an entry for each."""
+    found = []
+    for column in columns:
+        run = cache.run(column.run_id)
+        place.progress(share, text=f"{begun}: {naming.named(column)} by {run.title}")
+        found.append(_one(subject, column))
+        made.append(1)
+    return found
+
+
+def _load_in_turn(pictures: Sequence[tuple[int, Subject]], columns: Sequence[Column], place: Any) -> None:
+    """Let one network after the other make its maps of all pictures, which are remembered."""
+    for column in sorted(columns, key=lambda each: each.run_id):
+        for _, subject in pictures:
+            place.progress(0.0, text=f"{cache.run(column.run_id).title}: {subject.title[:60]}")
+            _one(subject, column)
 
 
 def _one(subject: Subject, column: Column) -> Found:

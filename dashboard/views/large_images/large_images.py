@@ -32,7 +32,7 @@ from store.patches import PatchRunRecord
 from store.records import RunRecord
 
 COLOURS = "viridis"
-PLACE = actions.Action("place", "Show where it lies", ("c",), "⌖")
+PLACE = actions.Action("place", "Show where it lies", ("c",), "◎")
 LEADERS = 60  # pictures that are shown by their best patch
 _GOAL = "_large_image_goal"  # in the session: the image, the rank of one of its patches, and how often one was chosen
 MEANINGS = {
@@ -122,7 +122,10 @@ def show(run: PatchRunRecord, image: cache.ImageRow, found: pd.DataFrame) -> Non
     if goal is not None and rank is not None:
         act(image, rank, goal.box)
     st.subheader("The patches", anchor=False)
-    st.caption("A double click, Enter or ⌖ shows where a patch lies; all else is for its picture, as everywhere.")
+    st.caption(
+        "A double click or Enter shows where a patch lies, as its own symbol does; all else is for its picture, as "
+        "everywhere."
+    )
     patches = items(run, image["image_id"], left)
     done = actions.gallery(patches, "selected_patches", 130, rank, (PLACE,))
     downloads(run, image, left)

@@ -27,8 +27,9 @@ class Choice:
 
 
 def choices() -> list[Choice]:
-    """All of them, each once, the one of the run in view first, then the newest run's."""
-    found = [*_of_runs(), *_packaged(), *_published()]
+    """All of them, each once, the one of the run in view first, then the newest run's. A run whose settings do not say
+    which network it was of, as one that another program wrote, has none to load."""
+    found = [each for each in (*_of_runs(), *_packaged(), *_published()) if each.settings.get("model")]
     loads = [(each.settings["model"], each.settings.get("weights"), each.settings.get("layer")) for each in found]
     return [each for number, each in enumerate(found) if loads[number] not in loads[:number]]
 

@@ -18,6 +18,8 @@ NONE = "–"
 COSTS = ("seconds", "pictures_per_second", "peak_memory_mb", "learning_rate", "weight_decay", "momentum")
 Runs = Sequence[Mapping[str, Any]]
 
+PLAIN = {"displayModeBar": False}  # of a chart: its buttons would lie upon the names of its curves
+
 
 def page() -> None:
     """The page."""
@@ -75,7 +77,9 @@ def show_experiment(runs: Runs) -> None:
     if table.empty:
         st.info(f"None of the {counted(len(members), 'training')} is through its last epoch yet.")
         return
-    st.plotly_chart(figures.over_parameter(table, over, lines, figures.titled(*metric)), key="experiment_chart")
+    st.plotly_chart(
+        figures.over_parameter(table, over, lines, figures.titled(*metric)), key="experiment_chart", config=PLAIN
+    )
     done = f"{len(table)} of {counted(len(members), 'training')}"
     st.caption(f"Means over the seeds and over all else that varies, of {done}; bars are standard deviations.")
     st.download_button(
@@ -143,7 +147,7 @@ def show_curves(run: Mapping[str, Any], beside: Runs, metrics: pd.DataFrame) -> 
     )
     names = {each["training_id"]: label(each) for each in (run, *beside)}
     figure = figures.side_by_side(metrics, names, *chosen) if beside else figures.curves(metrics, *chosen)
-    st.plotly_chart(figure, key="training_chart")
+    st.plotly_chart(figure, key="training_chart", config=PLAIN)
     own = metrics[metrics["training_id"] == run["training_id"]]
     if sentence := comparison.collapsed(run, own):
         st.warning(sentence)

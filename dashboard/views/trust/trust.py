@@ -35,6 +35,12 @@ SPLITS = {
 ANY_SIZE = "all"
 MASKS = "masks:"
 
+# In a narrow window the cells have no room for their numbers, which hovering over them says too.
+NARROW = (
+    f"<style>@media (max-width: 1000px) {{.st-key-{FIGURE} .heatmap-label text {{font-size: 7.5px !important}}}} "
+    f"@media (max-width: 640px) {{.st-key-{FIGURE} .heatmap-label {{display: none}}}}</style>"
+)
+
 
 def page() -> None:
     """The page."""
@@ -180,6 +186,7 @@ def show_matrix(run: RunRecord, evaluation: dict[str, Any], table: pd.DataFrame)
     above = st.container()
     layer, head = pick_map(own)
     with above:
+        st.html(NARROW)
         st.plotly_chart(
             figures.matrix(own, (layer, head)),
             key=FIGURE,

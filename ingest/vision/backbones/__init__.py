@@ -70,6 +70,11 @@ def load_for_run(settings: dict[str, Any], device: str = "cpu", **more: Any) -> 
     of the run, also where they would be read otherwise today."""
     more = {"timm_positions": settings.get("positions") is None or settings["positions"] == ANTIALIASED, **more}
     more = {"joint": settings.get("feature_space") == "joint", **more}
+    if not settings.get("model"):
+        raise BackboneError(
+            "a run says in its settings which model it was of; this one does not. Make a run whose model is known: "
+            "python -m ingest run FOLDER --model NAME"
+        )
     backbone = load(settings["model"], settings.get("weights"), settings.get("layer"), device, **more)
     return with_stored_rule(backbone, settings.get("input") or {})
 
