@@ -25,7 +25,7 @@ from dashboard.state import (  # noqa: E402
 )
 from dashboard.state.busy import ahead  # noqa: E402
 from dashboard.state.busy import jobs as work  # noqa: E402
-from dashboard.state.navigation import tour  # noqa: E402
+from dashboard.state.navigation import copy_link, tour  # noqa: E402
 from store import errors, sharing  # noqa: E402
 
 # A table's own download writes what a museum's metadata may hold, formulas too. Where a table is to be had, the page
@@ -96,6 +96,7 @@ def show(page, meant: str | None) -> None:
         work.running()
         script = Path(__file__).with_name("sidebar.js").read_text(encoding="utf-8")
         st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+        copy_link.button()
         tour.link(visit=problem is None and bool(meant in navigation.PAGES) and not cache.collections().empty)
     if needs == "nothing":
         with not_found.watched():

@@ -13,4 +13,12 @@ if (!window.bilderatlasSidebar) {
     const option = event.target.closest?.("[role=option]");
     if (option) option.title = option.textContent;
   });
+  // Who has chosen from a list with the mouse is through with it: its field gives the keys back to the page.
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.("[role=option]")) return;
+    setTimeout(() => {
+      const field = document.activeElement;
+      if (field?.matches("[data-testid=stSelectbox] input") && field.getAttribute("aria-expanded") !== "true") field.blur();
+    }, 60);
+  });
 }
