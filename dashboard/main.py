@@ -47,7 +47,10 @@ TARGETS = (
     "{min-width: 24px; min-height: 24px} [data-testid=stCheckbox] label {min-height: 24px}"
 )
 # What is cut says so; sidebar.js has it whole on hover.
-CUT = "[data-testid=stSelectbox] input {text-overflow: ellipsis}"
+CUT = (
+    "[data-testid=stSelectbox] input, [role=option] * {text-overflow: ellipsis} "
+    "[role=option] * {overflow: hidden; white-space: nowrap}"
+)
 # Streamlit marks no link that the Tab key has come to.
 FOCUS = (
     "[data-testid=stPageLink] a:focus-visible, .ba-term:focus-visible "

@@ -56,7 +56,12 @@ def test_clusters_are_named_by_what_sets_them_apart(made):
 def test_a_name_speaks_of_a_date_and_not_of_the_column_of_its_first_year(made):
     _, of, table = made
     first = pd.Series(np.where(of == 1, 1830, np.random.default_rng(1).integers(1500, 1700, 120)), table.index)
-    table = table.assign(date=[f"about {i}" for i in table.index], date_from=first, date_to=first + 9, height_cm=np.where(of == 2, 12, of))
+    table = table.assign(
+        date=[f"about {i}" for i in table.index],
+        date_from=first,
+        date_to=first + 9,
+        height_cm=np.where(of == 2, 12, of),
+    )
     kinds = {"date": "text", "date_from": "number", "date_to": "number"}
     name = name_of(table, of == 1, kinds)
     assert name.startswith("date ") and "date_" not in name and name.count("date") == 1

@@ -33,12 +33,23 @@ export class Viewport {
   // The view that shows a box whole in that of the free rooms where it is the largest, and no larger than `most`.
   clear(box, margin, most = Infinity) {
     const views = this.rooms.map((room) => {
-      const [left, top] = [Math.min(room.left, MOST * this.width), Math.min(room.top, MOST * this.height)];
+      const { left, top } = this.within(room);
       const { x, y, scale: whole } = viewOf(box, this.width - left, this.height - top, margin);
       const scale = Math.min(whole, most);
       return { x: x - left / 2 / scale, y: y + top / 2 / scale, scale };
     });
     return views.reduce((best, view) => (view.scale > best.scale ? view : best));
+  }
+
+  // What a room takes away, where it does not take too much.
+  within({ left, top }) {
+    return { left: Math.min(left, MOST * this.width), top: Math.min(top, MOST * this.height) };
+  }
+
+  // The middle of what is free below all that lies above the map, in pixels.
+  middle() {
+    const { left, top } = this.within(this.rooms[0]);
+    return [(left + this.width) / 2, (top + this.height) / 2];
   }
 
   // Whether the whole map is in view, or will be as soon as the view has come to where it glides.
@@ -81,8 +92,9 @@ export class Viewport {
     this.look(moved(this.view, dx, dy));
   }
 
-  // Nearer by a factor about a place of the window, in pixels from its upper left corner.
-  zoomBy(factor, px = this.width / 2, py = this.height / 2, gliding = false) {
+  // Nearer by a factor about a place of the window, in pixels from its upper left corner, or about its free middle.
+  zoomBy(factor, px, py, gliding = false) {
+    if (px === undefined) [px, py] = this.middle();
     const whole = this.whole().scale;
     const from = gliding && this.glide ? this.glide.to : this.view;
     const to = nearer(from, factor, px - this.width / 2, py - this.height / 2, whole * FARTHEST, Math.max(2 * whole, this.scaleFor(HUGE)));

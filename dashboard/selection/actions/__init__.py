@@ -18,7 +18,7 @@ from dashboard.selection import selected
 from dashboard.selection.actions import dialogs, examples
 from dashboard.selection.actions.action import Action, Done
 from dashboard.selection.maps import figures
-from dashboard.state import navigation
+from dashboard.state import busy, navigation
 
 _APPLIED, _OWN = "_actions_applied", "_actions_own"  # in the session: by gallery, what was done there
 MOST_EXAMPLES = 12  # pictures of a selection that are searched with
@@ -81,6 +81,7 @@ def wall_of(ids: np.ndarray, key: str, thumb: str, about: str, size: int, shown:
     wall.wall(ids, key, thumb, about, what, partial(on_done, key), size, shown, chosen)
 
 
+@busy.whole
 def done_on_map(key: str) -> None:
     """Callback of the map: a picture was opened, or its menu used."""
     act, image_id = (st.session_state[key].get("done") or ["", 0])[:2]
@@ -132,6 +133,7 @@ def choose(how: str, ids: Iterable[int]) -> None:
         selected.choose((np.union1d if how == "add" else np.setdiff1d)(selected.ids(), ids))
 
 
+@busy.whole
 def on_done(key: str, by_parts: bool = False) -> None:
     """Callback of a gallery."""
     handle(key, st.session_state[key].get("done") or {}, by_parts)

@@ -8,7 +8,9 @@ from pathlib import Path
 import streamlit as st
 
 _HERE = Path(__file__).parent
-_HELP = "The address of this page as you see it now, for a colleague or for your notes: with filter, selection and view."
+_HELP = (
+    "The address of this page as you see it now, for a colleague or for your notes: with filter, selection and view."
+)
 
 
 def button() -> None:

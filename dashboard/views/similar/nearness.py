@@ -26,7 +26,7 @@ def words(run: RunRecord, similarities: Iterable[float]) -> list[str]:
 
 
 def among_pictures(cosines: np.ndarray, found: Iterable[float], word: str = "nearer") -> list[str]:
-    """"nearer than 99.2 %" of all pictures, or "farther", rounded down, for each that is `found`; `cosines` (n,) are
+    """ "nearer than 99.2 %" of all pictures, or "farther", rounded down, for each that is `found`; `cosines` (n,) are
     those of all of them with what they are compared with."""
     from ingest.vision.words import scores
 
