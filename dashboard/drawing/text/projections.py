@@ -46,9 +46,8 @@ def meaning(projection: Mapping[str, Any]) -> str:
 def settings(projection: Mapping[str, Any]) -> str:
     """The settings in one line, as the method's own program names them, with the libraries that used them: to cite."""
     known = settings_of(projection)
-    parts = [
-        f"{'seed' if key == 'random_state' else key} {value}" for key, value in known.items() if key not in ELSEWHERE
-    ]
+    names = {key: "seed" if key == "random_state" else key for key in known if key not in ELSEWHERE}
+    parts = [f"{name} {known[key]}" for key, name in names.items()]
     parts += [f"{name} {version}" for name, version in known.get("versions", {}).items()]
     return ", ".join(parts) or "no settings recorded"
 

@@ -242,11 +242,7 @@ def how_made(
     if source.clusters:
         lines.append(CLUSTERS.format(**vars(cache.clusters(projection["projection_id"]))).split(" Click")[0])
     if column is not None:
-        other = (
-            f" The other map is {second.titles[1].replace(chr(10), ', ')}."
-            if second and column == comparison.title(second)
-            else ""
-        )
+        other = f" The other map is {second.other_map}." if second and column == comparison.title(second) else ""
         lines.append(f"The colours of the frames tell {column}.{other}")
     if filtered.ids is not None:
         lines.append(f"Not faded: {filtered.describe(int(filtered.among(layout.ids).sum()))}.")

@@ -272,7 +272,8 @@ def explained(run: RunRecord, more: Examples, box: Box | None, among: str) -> st
         if more.unlike:
             other = len(more.unlike)
             minus = f" minus {'that of the counter-example' if other == 1 else f'the mean of {other} counter-examples'}"
-        sentence += f"searched with {mean}{minus}, made of length 1 again. The numbers are cosines with that. “Nearer than 99 %”: of 100 pictures, 99 are less like it."
+        sentence += f"searched with {mean}{minus}, made of length 1 again. The numbers are cosines with that. "
+        sentence += "“Nearer than 99 %”: of 100 pictures, 99 are less like it."
     return sentence
 
 

@@ -64,6 +64,11 @@ class Second:
         return f"{names[0]}\n{runs[0]}", f"{names[1]}\n{runs[1]}"
 
     @property
+    def other_map(self) -> str:
+        """The second map in one line."""
+        return self.titles[1].replace("\n", ", ")
+
+    @property
     def key(self) -> tuple[str, ...]:
         """What the agreement depends on."""
         return (*agreement.key(self.first, self.plane), str(self.k))
