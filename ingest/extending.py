@@ -16,14 +16,13 @@ import numpy as np
 
 from ingest import atlas, clusters, worker
 from ingest.copies import distinct
+from ingest.layouts import placing
 from ingest.projections import note
-from ingest.vision.projections import Layout, projections, title
+from ingest.vision.projections import Layout, title
 from store import read, search, write
 from store.connection import reading, writing
 from store.counts import counted
-from store.vectors import nearest
 
-NEIGHBOURS = 5
 ON_COPIES = "copies at the place of the first"
 
 
@@ -116,28 +115,6 @@ def place_distinct(layout: Layout, vectors: np.ndarray) -> Placed:
         more = worker.call(function, base, vectors[new - placed])
         points = np.concatenate([points, np.asarray(more, dtype=np.float64)])
     return Placed(points[found.of[placed:]], rule, len(vectors) - len(new))
-
-
-def placing(layout: Layout) -> tuple[str, Callable[[Layout, np.ndarray], np.ndarray]]:
-    """The name of the rule by which new vectors get points in a layout, and the function (layout, vectors (m, dim)) →
-    points (m, 2)."""
-    projection = projections().get(layout.method)
-    if projection and projection.place and len(layout.points) >= projection.least_to_place:
-        return projection.placed_by, projection.place
-    return f"mean of the {NEIGHBOURS} nearest by similarity", among_neighbours
-
-
-def among_neighbours(layout: Layout, vectors: np.ndarray) -> np.ndarray:
-    """The mean of the nearest images' points, weighted by their similarities; those below 0 count for nothing."""
-    places = np.arange(len(layout.points))
-    found = np.empty((len(vectors), 2))
-    for row, vector in enumerate(vectors):
-        near, similarity = nearest(places, layout.vectors, vector, NEIGHBOURS)
-        weights = np.maximum(similarity.astype(np.float64), 0)
-        if not weights.any():
-            weights[0] = 1
-        found[row] = np.average(layout.points[near], axis=0, weights=weights)
-    return found
 
 
 def _noted(settings: dict[str, Any], points: int, placed: Placed) -> dict[str, Any]:

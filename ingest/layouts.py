@@ -1,6 +1,7 @@
 """The layouts themselves: vectors in, points in two dimensions out, by the projections of `ingest.vision`. No database.
 
-What is laid out are distinct vectors (`ingest.copies`): copies are put where the first of them is.
+What is laid out are distinct vectors (`ingest.copies`): copies are put where the first of them is. Of more than MOST a
+sample is laid out, and the others are placed into it as new pictures are.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ingest.vision.projections import Laid, Projection, projections
+from ingest.vision.projections import SEED, Laid, Layout, Projection, projections
+from ingest.vision.projections.projection import COUNTS_NEIGHBOURS
+from store.vectors import nearest
 
 INSTEAD = "pca"  # what stands in where there are too few vectors
+MOST = 200_000  # vectors that a method with neighbours lays out; the time of the others is less than theirs
+NEIGHBOURS = 5  # whose mean a vector gets as its point where the method itself has no way to place it
 
 
 def check_layouts(methods: Iterable[str]) -> None:
@@ -40,7 +45,8 @@ def settings_of(method: str, distinct: int, changes: Mapping[str, float] | None 
     if distinct < projection.least:
         reason = f"{projection.title} needs at least {projection.least} different pictures; there {_are(distinct)}"
         return {"made_by": INSTEAD, "reason": reason, **projections()[INSTEAD].settings(distinct)}
-    return projection.adjusted(distinct, changes or {})
+    settings = projection.adjusted(distinct, changes or {})
+    return settings | ({"sample": MOST} if distinct > MOST and set(COUNTS_NEIGHBOURS) & settings.keys() else {})
 
 
 def used(method: str, settings: dict[str, Any]) -> Projection:
@@ -48,15 +54,58 @@ def used(method: str, settings: dict[str, Any]) -> Projection:
     return projections()[settings.get("made_by", method)]
 
 
-def lay_out(make: Callable[[np.ndarray, dict[str, Any]], Laid], vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
-    """Lays distinct vectors (n, dim) out by a projection's `lay_out`; raises what the library raises, and ValueError if
-    a point is not finite."""
-    laid = make(vectors, settings)
-    points = np.asarray(laid.points, dtype=np.float64)
+def lay_out(method: str, vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
+    """Lays distinct vectors (n, dim) out by a method, or by what stands in for it; raises what the library raises, and
+    ValueError if a point is not finite.
+
+    With a `sample` in the settings so many vectors, drawn with the settings' seed, are laid out as if there were no
+    others; these are then placed (`placing`), and the notes say by which rule.
+    """
+    own = {name: value for name, value in settings.items() if name != "sample"}
+    make = used(method, settings).lay_out
+    if "sample" not in settings:
+        laid = make(vectors, own)
+        return Laid(_finite(laid.points), laid.notes)
+    drawn = np.zeros(len(vectors), bool)
+    random = np.random.default_rng(settings.get("random_state", SEED))
+    drawn[random.choice(len(vectors), settings["sample"], replace=False)] = True
+    laid = make(vectors[drawn], own)
+    points = np.empty((len(vectors), 2))
+    points[drawn] = _finite(laid.points)
+    layout = Layout(method, vectors[drawn], points[drawn], own)
+    rule, place = placing(layout)
+    points[~drawn] = _finite(place(layout, vectors[~drawn]))
+    return Laid(points, laid.notes | {"others_placed_by": rule})
+
+
+def _finite(points: Any) -> np.ndarray:
+    points = np.asarray(points, dtype=np.float64)
     lost = int((~np.isfinite(points)).any(axis=1).sum())
     if lost:
-        raise ValueError(f"{lost} of {len(vectors)} points came out as no finite numbers")
-    return Laid(points, laid.notes)
+        raise ValueError(f"{lost} of {len(points)} points came out as no finite numbers")
+    return points
+
+
+def placing(layout: Layout) -> tuple[str, Callable[[Layout, np.ndarray], np.ndarray]]:
+    """The name of the rule by which new vectors get points in a layout, and the function (layout, vectors (m, dim)) →
+    points (m, 2)."""
+    projection = projections().get(layout.method)
+    if projection and projection.place and len(layout.points) >= projection.least_to_place:
+        return projection.placed_by, projection.place
+    return f"mean of the {NEIGHBOURS} nearest by similarity", among_neighbours
+
+
+def among_neighbours(layout: Layout, vectors: np.ndarray) -> np.ndarray:
+    """The mean of the nearest images' points, weighted by their similarities; those below 0 count for nothing."""
+    places = np.arange(len(layout.points))
+    found = np.empty((len(vectors), 2))
+    for row, vector in enumerate(vectors):
+        near, similarity = nearest(places, layout.vectors, vector, NEIGHBOURS)
+        weights = np.maximum(similarity.astype(np.float64), 0)
+        if not weights.any():
+            weights[0] = 1
+        found[row] = np.average(layout.points[near], axis=0, weights=weights)
+    return found
 
 
 def versions(method: str, settings: dict[str, Any]) -> dict[str, str]:

@@ -96,7 +96,7 @@ def _make(
     """One layout, into the database and into `done`."""
     settings = settings_of(method, len(found.firsts), changes)
     try:
-        laid = worker.call(layouts.lay_out, layouts.used(method, settings).lay_out, vectors[found.firsts], settings)
+        laid = worker.call(layouts.lay_out, method, vectors[found.firsts], settings)
     except worker.WorkerError as error:
         again = f"python -m ingest project --run {run_id} --methods {method}"
         done.failed[method] = f"{title(method)} was not made: {error}; to try again: {again}"
@@ -122,5 +122,6 @@ def _holds(row: dict[str, Any], method: str, images: int, changes: Mapping[str, 
     suits = settings_of(method, stored.get("distinct", stored.get("fitted", images)), changes)
     if "distinct" not in stored:
         suits = {key: value for key, value in suits.items() if key in stored}
-    same = all(stored.get(key) == value for key, value in suits.items() if key != "init")
+    # The start may have failed; a layout of all images is no worse than one of a sample.
+    same = all(stored.get(key) == value for key, value in suits.items() if key not in ("init", "sample"))
     return same and row.get("points") == images

@@ -56,11 +56,11 @@ def measure() -> str:
                 [
                     title,
                     f"{rate:.1f}",
-                    f"{plain:.1f}",
-                    f"{rate / plain:.2f}",
                     f"{same:.1f}",
                     f"{rate / same:.2f}",
-                    "≥ 0.85",
+                    f"{plain:.1f}",
+                    f"{rate / plain:.2f}",
+                    "≥ 0.85" if methods else "≥ 0.95",
                 ]
             )
     side = "600–800 px, about 100 kB"
@@ -68,7 +68,7 @@ def measure() -> str:
         f"## Ingest, end to end (CPU)\n\n{FILES} JPEG files ({side}): reading, hashing, decoding, thumbnails, network, maps, "
         "commits; the bare loops run the network over tensors that are in memory already, in batches of 8: plain, or with the same "
         "methods and nothing stored.\n\n"
-        + table(["run stores", "images/s", "plain loop", "ratio", "loop with methods", "ratio", "aim"], lines)
+        + table(["run stores", "images/s", "loop with methods", "ratio", "plain loop", "ratio", "aim"], lines)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import platform
 import re
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -14,12 +15,41 @@ REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
 def update(sections: Iterable[str], report: Path = REPORT) -> None:
-    """Puts each section, Markdown that begins with `## Title`, in the place of the one with its title, or at the end."""
+    """Puts each section, Markdown that begins with `## Title`, in the place of the one with its title, or at the end; and
+    says what fell behind its aim."""
+    sections = list(sections)
     known = _sections(report.read_text()) if report.exists() else {}
     for section in sections:
         known[section.splitlines()[0]] = section.strip()
     report.parent.mkdir(exist_ok=True)
     report.write_text("\n\n".join([heading(), *known.values()]) + "\n")
+
+    late = [line for section in sections for line in behind(section)]
+    print(f"behind its aim: {len(late)}", *late, sep="\n  ", file=sys.stderr)
+
+
+def behind(section: str) -> list[str]:
+    """The figures of a section that miss their aims: in a column "aim" stands what the figure before it should be, as in
+    "≤ 1.2", or nothing."""
+    found: list[str] = []
+    title, head = section.splitlines()[0].removeprefix("## "), []
+    for line in section.splitlines():
+        if not line.startswith("|"):
+            head = []
+            continue
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not head:
+            head = cells
+            continue
+        for place, (name, aim) in enumerate(zip(head, cells, strict=True)):
+            wanted = re.fullmatch(r"([≤≥]) ([\d.]+)", aim)
+            if name != "aim" or wanted is None:
+                continue
+            sign, limit = wanted[1], float(wanted[2])
+            value = float(cells[place - 1].replace(",", "").removesuffix("%"))
+            if value > limit if sign == "≤" else value < limit:
+                found.append(f"{title}: {cells[0]}, {cells[1]}: {head[place - 1]} {cells[place - 1]}, aim {aim}")
+    return found
 
 
 def of_large(measure: Callable[[int, Path | None], str], words: str | None) -> None:

@@ -78,6 +78,7 @@ def test_the_wall_shows_every_painting(open_page, address):
     assert [alt for _, alt in loaded if "Mona Lisa" in alt] == ["Mona Lisa, Leonardo da Vinci, 1503"]
 
 
+@pytest.mark.slow
 def test_a_box_on_the_map_becomes_a_gallery_and_a_table(open_page, address, paintings):
     page = open_page(f"{address}/map?projection=t-SNE")
     canvas = PictureMap(page)
@@ -108,6 +109,7 @@ def test_a_box_on_the_map_becomes_a_gallery_and_a_table(open_page, address, pain
     assert (canvas["drawn"], canvas["selected"]) == (29, chosen)
 
 
+@pytest.mark.slow
 def test_the_map_can_be_taken_away_as_one_page(open_page, address, browser, tmp_path):
     page = open_page(f"{address}/map")
     canvas, file = PictureMap(page), tmp_path / "map.html"
@@ -130,6 +132,7 @@ def test_the_map_can_be_taken_away_as_one_page(open_page, address, browser, tmp_
     context.close()
 
 
+@pytest.mark.slow
 def test_similar_goes_on_from_picture_to_picture(open_page, address):
     page = open_page(f"{address}/similar")
     pick_image(page, "The Great Wave off Kanagawa")
@@ -145,6 +148,7 @@ def test_similar_goes_on_from_picture_to_picture(open_page, address):
     assert query(page)["image"] != before
 
 
+@pytest.mark.slow
 def test_an_uploaded_picture_is_compared_live(open_page, address, tmp_path):
     page = open_page(f"{address}/similar")
     page.set_input_files("input[type=file]", str(ROOT / "examples" / "paintings" / "hokusai-great-wave-1829.jpg"))

@@ -54,6 +54,7 @@ def filter_from_1503(page) -> None:
     idle(page)
 
 
+@pytest.mark.slow
 def test_a_filter_is_made_shared_and_taken_off(open_page, bad_address):
     page = open_page(bad_address + "/heads")
     filter_from_1503(page)

@@ -70,6 +70,7 @@ def some(canvas: PictureMap) -> list[int]:
     return sorted(int(number) for number in canvas.root.get_attribute("data-some").split(",") if number)
 
 
+@pytest.mark.slow
 def test_each_layout_opens_by_its_link_and_looks_different(open_page, map_address):
     seen, page = {}, open_page(map_address)
     for name, query in LINKS.items():
@@ -180,6 +181,7 @@ def test_a_pile_is_counted_and_selected_as_a_whole(open_page, pile_address):
     expect(page.locator(".map .card .stack")).to_have_text("")
 
 
+@pytest.mark.slow
 def test_a_map_with_everything_at_one_place_is_drawn(open_page, pile_address):
     page = open_page(f"{pile_address}?projection=t-SNE")
     canvas = PictureMap(page)

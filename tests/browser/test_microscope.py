@@ -215,6 +215,7 @@ def test_the_probe_looks_at_a_picture_of_ones_own(open_page, address):
     until(page, lambda: cursors(page)[0] is not None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["attention?image=1&view=compare", "probe", "attention?method=rollout"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_is_wider_than_a_small_window(open_page, address, path, scheme):

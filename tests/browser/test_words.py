@@ -27,6 +27,7 @@ def found(page, count: int) -> list[str]:
     return titles.all_inner_texts()
 
 
+@pytest.mark.slow
 def test_words_are_typed_searched_with_and_taken_back(open_page, reader, show):
     page = open_page(f"{show(reader)}/similar?image=2")
     before = found(page, 3)

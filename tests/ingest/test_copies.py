@@ -118,9 +118,7 @@ def test_zeros_and_lengths(vectors, kept):
 # ---- layouts --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("count", "kind"), [(1, "same"), (2, "zero"), (3, "near"), (4, "same"), (4, "zero"), (10, "near"), (10, "same")]
-)
+@pytest.mark.parametrize(("count", "kind"), [(1, "same"), (2, "zero"), (4, "near"), (10, "same")])
 def test_pictures_that_are_all_the_same_lie_at_one_place(count, kind, tmp_path):
     vectors = np.repeat(np.zeros((1, DIM)) if kind == "zero" else structured(1), count, axis=0)
     vectors = turned(vectors, 1e-7) if kind == "near" else vectors
@@ -135,7 +133,7 @@ def test_pictures_that_are_all_the_same_lie_at_one_place(count, kind, tmp_path):
         assert settings.get("made_by") == (None if method == "pca" else "pca")
 
 
-@pytest.mark.parametrize("different", [2, 3, 4, 5])
+@pytest.mark.parametrize("different", [2, 3, 5])
 def test_few_distinct_pictures_say_what_they_were_laid_out_by(different, tmp_path):
     vectors = unit(np.r_[np.eye(DIM)[:1], -np.eye(DIM)[:1], structured(3)])[:different]  # two are opposites
     of = np.arange(5 * different) % different

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ingest import worker
+from dashboard.drawing.text import projections as projection_text
+from ingest import layouts, worker
 from ingest.layouts import check_changes, settings_of
 from ingest.projections import project
 from ingest.vision.projections import SEED, projections, tsne
@@ -103,3 +105,37 @@ def test_pca_stores_how_much_it_explains(tmp_path):
     variances = np.linalg.eigvalsh(np.cov(stored.T.astype(float)))[::-1]
     expected = variances[:2] / variances.sum()
     np.testing.assert_allclose(json.loads(row["settings"])["explained_variance"], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("method", ["umap", "tsne"])
+def test_of_very_many_images_a_sample_is_laid_out_and_the_others_are_placed_into_it(method, tmp_path, monkeypatch):
+    monkeypatch.setattr(layouts, "MOST", 60)
+    monkeypatch.setattr(worker, "call", lambda function, *arguments: function(*arguments))
+    path, seen = tmp_path / "p.duckdb", []
+    run, own = database(path, clusters(150)), projections()[method]
+    counting = replace(
+        own, lay_out=lambda vectors, how: (seen.append((len(vectors), how)), own.lay_out(vectors, how))[1]
+    )
+    monkeypatch.setattr(layouts, "projections", lambda: {**projections(), method: counting})
+    assert project(path, run, [method]).made == [method]
+    [(count, how)] = seen
+    assert count == 60 and "sample" not in how
+    with reading(path) as con:
+        (row,) = read.projections(con, run).to_pylist()
+        table = read.points(con, row["projection_id"])
+    settings = json.loads(row["settings"])
+    assert settings["sample"] == 60 and settings["others_placed_by"] == own.placed_by and settings["distinct"] == 150
+    assert "60 of the pictures, drawn by lot" in " ".join(projection_text.notes(row))
+    points = np.stack([table["x"], table["y"]], axis=1).astype(float)
+    first, second = points[0::2], points[1::2]
+    apart = np.linalg.norm(np.median(first, axis=0) - np.median(second, axis=0))
+    assert apart > 2 * max(np.linalg.norm(part - np.median(part, axis=0), axis=1).max() for part in (first, second)) / 2
+    assert project(path, run, [method]).made == []
+    monkeypatch.setattr(layouts, "MOST", 200)  # nor is a layout of all made anew when it may be smaller
+    assert "sample" not in settings_of(method, 150) and project(path, run, [method]).made == []
+
+
+def test_what_has_no_neighbours_is_laid_out_whole(monkeypatch):
+    monkeypatch.setattr(layouts, "MOST", 60)
+    assert "sample" not in settings_of("pca", 150) and settings_of("umap", 61)["sample"] == 60
+    assert "sample" not in settings_of("umap", 60)

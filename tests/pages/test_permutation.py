@@ -5,6 +5,7 @@ from math import comb
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from dashboard.compute.contrast import permutation
 from dashboard.compute.contrast.permutation import compare, least_p
@@ -162,3 +163,21 @@ def test_the_least_p_comes_out_where_the_difference_is_clear():
 def test_refuses_groups_that_cannot_be_compared(a, b):
     with pytest.raises(ValueError, match="two groups"):
         compare(np.zeros(a), np.zeros(b))
+
+
+@pytest.mark.parametrize(("size_a", "size_b"), [(2, 4), (3, 3), (5, 1)])
+def test_any_division_is_drawn_as_often_as_any_other(size_a, size_b):
+    labels = np.concatenate(list(permutation._shuffled(size_a, size_b, 15_000, 1)))
+    assert labels.shape == (15_000, size_a + size_b) and (labels.sum(axis=1) == size_a).all()
+    _, counts = np.unique(labels @ 2 ** np.arange(size_a + size_b), return_counts=True)
+    assert len(counts) == comb(size_a + size_b, size_a) and stats.chisquare(counts).pvalue > 0.001
+
+
+def test_several_families_are_tested_by_the_same_divisions():
+    (a, b), (c, d) = groups(12, 30), groups(12, 30, places=3)
+    both = permutation.compare_each([(a, b), (c, d)], 300, 4)
+    for found, alone in zip(both, (compare(a, b, 300, 4), compare(c, d, 300, 4)), strict=True):
+        np.testing.assert_array_equal(found.p, alone.p)
+        np.testing.assert_array_equal(found.z, alone.z)
+    with pytest.raises(ValueError, match="same pictures"):
+        permutation.compare_each([(a, b), (c[1:], d)], 300, 4)

@@ -48,8 +48,8 @@ class Contrast:
 def contrast(a: np.ndarray, b: np.ndarray, shuffles: int, seed: int) -> Contrast:
     """Two groups of maps (n, rows, cols), compared. ValueError for an empty group or another grid."""
     rows, cols = a.shape[1:]
-    patches = permutation.compare(a.reshape(len(a), -1), b.reshape(len(b), -1), shuffles, seed)
-    points = permutation.compare(centres(a), centres(b), shuffles, seed)
+    families = [(a.reshape(len(a), -1), b.reshape(len(b), -1)), (centres(a), centres(b))]
+    patches, points = permutation.compare_each(families, shuffles, seed)
     return Contrast(rows, cols, patches, points, (len(a), len(b)))
 
 

@@ -17,7 +17,7 @@ at all comes out with p < 0.05, where there is no difference, is then 5 %.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 from math import comb
@@ -65,18 +65,37 @@ def compare(a: np.ndarray, b: np.ndarray, shuffles: int = SHUFFLES, seed: int = 
     Where there are no more than `shuffles` divisions, each is tried once and p is exact; else `shuffles` are drawn with
     `seed`. A place where all values are equal has z = 0 and p = 1. ValueError for an empty group or another P.
     """
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or not len(a) or not len(b) or not a.shape[1]:
-        raise ValueError(f"expected two groups of values (n, P) with one P, got {a.shape} and {b.shape}")
-    mean_a, mean_b = a.mean(axis=0, dtype=np.float64), b.mean(axis=0, dtype=np.float64)
-    values = _standardised(a, b)
-    factor = np.sqrt((len(a) + len(b)) / (len(a) * len(b)))
-    observed = values[: len(a)].sum(axis=0, dtype=np.float64) * factor
-    every = _divisions_to(shuffles, len(a), len(b)) <= shuffles + 1
-    labels = _divisions(len(a), len(b)) if every else _shuffled(len(a), len(b), shuffles, seed)
-    greatest = np.concatenate([np.abs(chunk @ values).max(axis=1) * factor for chunk in labels] or [np.empty(0)])
-    reached = np.searchsorted(np.sort(greatest), np.abs(observed) * (1 - _TIE))
-    p = (1 + len(greatest) - reached) / (1 + len(greatest))
-    return Comparison(mean_a, mean_b, observed, p, len(greatest), every)
+    return compare_each([(a, b)], shuffles, seed)[0]
+
+
+def compare_each(
+    families: Sequence[tuple[np.ndarray, np.ndarray]], shuffles: int = SHUFFLES, seed: int = SEED
+) -> list[Comparison]:
+    """The same test of several families of values of the same pictures, by the same divisions; each is corrected for
+    its own places."""
+    for a, b in families:
+        if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or not len(a) or not len(b) or not a.shape[1]:
+            raise ValueError(f"expected two groups of values (n, P) with one P, got {a.shape} and {b.shape}")
+    sizes = {(len(a), len(b)) for a, b in families}
+    if len(sizes) != 1:
+        raise ValueError(f"expected groups of the same pictures, got groups of {sorted(sizes)}")
+    [(size_a, size_b)] = sizes
+    factor = np.sqrt((size_a + size_b) / (size_a * size_b))
+    values = [_standardised(a, b) for a, b in families]
+    every = _divisions_to(shuffles, size_a, size_b) <= shuffles + 1
+    greatest: list[list[np.ndarray]] = [[] for _ in families]
+    for labels in _divisions(size_a, size_b) if every else _shuffled(size_a, size_b, shuffles, seed):
+        for each, found in zip(values, greatest, strict=True):
+            found.append(np.abs(labels @ each).max(axis=1) * factor)
+    comparisons = []
+    for (a, b), each, found in zip(families, values, greatest, strict=True):
+        z = each[:size_a].sum(axis=0, dtype=np.float64) * factor
+        of_chance = np.sort(np.concatenate(found)) if found else np.empty(0)
+        reached = np.searchsorted(of_chance, np.abs(z) * (1 - _TIE))
+        p = (1 + len(of_chance) - reached) / (1 + len(of_chance))
+        means = a.mean(axis=0, dtype=np.float64), b.mean(axis=0, dtype=np.float64)
+        comparisons.append(Comparison(*means, z, p, len(of_chance), every))
+    return comparisons
 
 
 def least_p(size_a: int, size_b: int, shuffles: int = SHUFFLES) -> float:
@@ -113,13 +132,25 @@ def _standardised(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _shuffled(size_a: int, size_b: int, shuffles: int, seed: int) -> Iterator[np.ndarray]:
-    """Labels (k, N) float32, 1 for the first group, in chunks, `shuffles` in all."""
+    """Labels (k, N) float32, 1 for the first group, in chunks, `shuffles` in all.
+
+    Each picture is put into the first group with about the probability of a shuffled label. That gives about as many as
+    are wanted, any set of that size as likely as any other; as many by lot as are too many or too few change sides. At
+    100,000 pictures this takes a fifth of the time of shuffling all labels.
+    """
     random, total = np.random.default_rng(seed), size_a + size_b
-    straight = np.arange(total) < size_a
+    threshold = np.uint16(round(size_a / total * 65535))
     step = max(1, _CHUNK // total)
     for start in range(0, shuffles, step):
-        rows = np.broadcast_to(straight, (min(step, shuffles - start), total))
-        yield random.permuted(rows, axis=1).astype(np.float32)
+        labels = np.empty((min(step, shuffles - start), total), np.float32)
+        for row in labels:
+            first = np.frombuffer(random.bytes(2 * total), np.uint16) < threshold
+            surplus = int(first.sum()) - size_a
+            if surplus:
+                ones = np.flatnonzero(first if surplus > 0 else ~first)
+                first[random.choice(ones, abs(surplus), replace=False, shuffle=False)] = surplus < 0
+            row[:] = first
+        yield labels
 
 
 def _divisions(size_a: int, size_b: int) -> Iterator[np.ndarray]:

@@ -11,7 +11,8 @@ from ingest.vision import projections
 
 # Settings in words of the field; a page says in the help what the method's own program calls them.
 WORDS = {"n_neighbors": "neighbours", "min_dist": "least distance", "random_state": "seed"}
-ELSEWHERE = {"made_by", "reason", "versions", "copies", "copies_placed", "distinct"}  # told in words of their own
+# Told in words of their own.
+ELSEWHERE = {"made_by", "reason", "versions", "copies", "copies_placed", "distinct", "sample", "others_placed_by"}
 
 
 def name(method: str) -> str:
@@ -102,6 +103,11 @@ def notes(projection: Mapping[str, Any]) -> list[str]:
     """Sentences on what is not as one would expect: another method, and pictures that lie exactly on others."""
     known = settings_of(projection)
     found = [f"Made otherwise because {known['reason']}."] if "reason" in known else []
+    if "sample" in known:
+        found.append(
+            f"{known['sample']:,} of the pictures, drawn by lot, were laid out; each of the others was then placed "
+            f"among them by {known['others_placed_by']}."
+        )
     copies = known.get("copies", 0) + known.get("copies_placed", 0)
     if copies:
         found.append(

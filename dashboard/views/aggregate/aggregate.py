@@ -60,7 +60,12 @@ def page() -> None:
     unit = unit_of(chosen, found.contrast, settings)
     size = figures.canvas(found.contrast.rows, found.contrast.cols)
     grounds = (comparison.average(run, found.a, size), comparison.average(run, found.b, size)) if style.behind else None
-    drawn = figures.draw(found.contrast, named, unit, style, grounds)
+    drawn = cache.remembered(
+        lambda: figures.draw(found.contrast, named, unit, style, grounds),
+        "aggregate figures",
+        *comparison.key_of(run, choice, pair, settings),
+        *map(repr, (named, unit, style)),
+    )
     maps(drawn, summary.sentences(run, found))
     result(found.contrast, unit)
     credit = summary.credit(run, choice, named, found, settings)

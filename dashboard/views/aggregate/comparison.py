@@ -79,8 +79,14 @@ def attribution(choice: Choice) -> bool:
 
 def find(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> GroupComparison | None:
     """The comparison, kept for as long as the choices are the same; None where one of the groups has no maps."""
-    key = (run.run_id, choice, pair.a.tobytes(), pair.b.tobytes(), settings)
-    return cache.remembered(lambda: compare(run, choice, pair, settings), "aggregate", *map(repr, key))
+    return cache.remembered(
+        lambda: compare(run, choice, pair, settings), "aggregate", *key_of(run, choice, pair, settings)
+    )
+
+
+def key_of(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> tuple[str, ...]:
+    """What a comparison depends on, as a key to remember something by."""
+    return (*map(repr, (run.run_id, choice, settings)), pair.digest)
 
 
 def compare(run: RunRecord, choice: Choice, pair: Pair, settings: Settings) -> GroupComparison | None:

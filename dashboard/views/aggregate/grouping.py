@@ -29,9 +29,10 @@ def choose(run: RunRecord, filtered: Filtered) -> tuple[Pair | None, tuple[str, 
     if not kinds:
         st.info("Groups are made by metadata; there is none about these pictures. Remove a condition of the filter.")
         return None, ("", "")
+    first = cache.computed(lambda: default_column(catalogue, kinds), "column of groups", run.run_id, filtered.where)
     left, right = st.columns(2, gap="large")
     with left:
-        a = choose_group("a", catalogue, kinds, [default_column(catalogue, kinds)], "choose a column")
+        a = choose_group("a", catalogue, kinds, [first], "choose a column")
     with right:
         b = choose_group("b", catalogue, kinds, [], groups.OTHERS)
     if a is None or b is None or not a.conditions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -66,6 +67,11 @@ class Pair:
     b: np.ndarray
     both: int
     unknown: int
+
+    @property
+    def digest(self) -> str:
+        """A short word for the pictures of both."""
+        return hashlib.sha256(self.a.tobytes() + b"|" + self.b.tobytes()).hexdigest()
 
 
 def divide(catalogue: pd.DataFrame, a: Group, b: Group) -> Pair:

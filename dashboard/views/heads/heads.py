@@ -123,8 +123,9 @@ def numbers(view: View) -> pd.DataFrame:
 
 def overview(view: View, table: pd.DataFrame, chosen: tuple[int, int]) -> None:
     """The plot and the matrix of all heads, what they mean, and the numbers to take along."""
+    how = (view.statistic, view.by, view.spread, chosen)
     st.plotly_chart(
-        head_figures.figure(table, view.statistic, view.by, view.spread, chosen),
+        cache.noted(lambda: head_figures.figure(table, *how), "heads", table.to_csv(index=False), repr(how)),
         key=FIGURE,
         on_select=point,
         selection_mode="points",
