@@ -33,7 +33,7 @@ export class Viewport {
   // The view that shows a box whole in that of the free rooms where it is the largest, and no larger than `most`.
   clear(box, margin, most = Infinity) {
     const views = this.rooms.map((room) => {
-      const { left, top } = this.within(room);
+      const { left, top } = this.limited(room);
       const { x, y, scale: whole } = viewOf(box, this.width - left, this.height - top, margin);
       const scale = Math.min(whole, most);
       return { x: x - left / 2 / scale, y: y + top / 2 / scale, scale };
@@ -42,13 +42,13 @@ export class Viewport {
   }
 
   // What a room takes away, where it does not take too much.
-  within({ left, top }) {
+  limited({ left, top }) {
     return { left: Math.min(left, MOST * this.width), top: Math.min(top, MOST * this.height) };
   }
 
   // The middle of what is free below all that lies above the map, in pixels.
   middle() {
-    const { left, top } = this.within(this.rooms[0]);
+    const { left, top } = this.limited(this.rooms[0]);
     return [(left + this.width) / 2, (top + this.height) / 2];
   }
 
