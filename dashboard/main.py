@@ -25,7 +25,7 @@ from dashboard.state import (  # noqa: E402
 )
 from dashboard.state.busy import ahead  # noqa: E402
 from dashboard.state.busy import jobs as work  # noqa: E402
-from dashboard.state.navigation import tour  # noqa: E402
+from dashboard.state.navigation import copy_link, tour  # noqa: E402
 from store import errors, sharing  # noqa: E402
 
 # A table's own download writes what a museum's metadata may hold, formulas too. Where a table is to be had, the page
@@ -52,7 +52,10 @@ SEGMENTS = (
     "[data-variant=segmented_control] {min-height: 2.5rem; max-width: 100%}"
 )
 # What is cut says so; sidebar.js has it whole on hover.
-CUT = "[data-testid=stSelectbox] input {text-overflow: ellipsis}"
+CUT = (
+    "[data-testid=stSelectbox] input, [role=option] * {text-overflow: ellipsis} "
+    "[role=option] * {overflow: hidden; white-space: nowrap}"
+)
 # Streamlit marks no link that the Tab key has come to.
 FOCUS = (
     "[data-testid=stPageLink] a:focus-visible, .ba-term:focus-visible "
@@ -101,6 +104,7 @@ def show(page, meant: str | None) -> None:
         work.running()
         script = Path(__file__).with_name("sidebar.js").read_text(encoding="utf-8")
         st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+        copy_link.button()
         tour.link(visit=problem is None and bool(meant in navigation.PAGES) and not cache.collections().empty)
     if needs == "nothing":
         with not_found.watched():

@@ -36,4 +36,12 @@ if (!window.bilderatlasSidebar) {
     const back = () => free() && before.map(now).find(Boolean)?.focus({ preventScroll: true });
     for (const wait of [0, 300, 1200]) setTimeout(back, wait); // at once, and when what was removed is gone
   }).observe(document.body, { childList: true });
+  // Who has chosen from a list with the mouse is through with it: its field gives the keys back to the page.
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.("[role=option]")) return;
+    setTimeout(() => {
+      const field = document.activeElement;
+      if (field?.matches("[data-testid=stSelectbox] input") && field.getAttribute("aria-expanded") !== "true") field.blur();
+    }, 60);
+  });
 }

@@ -53,6 +53,21 @@ def test_clusters_are_named_by_what_sets_them_apart(made):
     assert found[1].image == 1 + np.flatnonzero(of == 2)[near[of == 2].argmin()]  # the medoid where no centre is known
 
 
+def test_a_name_speaks_of_a_date_and_not_of_the_column_of_its_first_year(made):
+    _, of, table = made
+    first = pd.Series(np.where(of == 1, 1830, np.random.default_rng(1).integers(1500, 1700, 120)), table.index)
+    table = table.assign(
+        date=[f"about {i}" for i in table.index],
+        date_from=first,
+        date_to=first + 9,
+        height_cm=np.where(of == 2, 12, of),
+    )
+    kinds = {"date": "text", "date_from": "number", "date_to": "number"}
+    name = name_of(table, of == 1, kinds)
+    assert name.startswith("date ") and "date_" not in name and name.count("date") == 1
+    assert name_of(table, of == 2, {"height_cm": "number"}).startswith("height cm 12")
+
+
 def test_a_central_picture_that_is_gone_is_replaced_by_one_that_is_there(made):
     xy, of, table = made
     (first, *_) = groups(xy, of, {1: 999}, table, KINDS)

@@ -10,6 +10,7 @@ from itertools import chain, count
 import numpy as np
 import pandas as pd
 
+from dashboard.compute.arrangements.years import range_column
 from dashboard.compute.typical import LEVEL, TypicalTerm, has_lists, typical
 
 PARTS = 2  # values in a name
@@ -78,9 +79,15 @@ def name_of(table: pd.DataFrame, inside: np.ndarray, kinds: Mapping[str, str]) -
         share = one.inside / size
         telling = (one.p <= LEVEL and share >= SHARE) or (one.ratio >= TIMES and share >= MOST)
         if telling and len(parts) < PARTS:
-            text = one.value if kinds[one.column] == "text" else f"{one.column} {one.value}"
-            parts.setdefault(one.column, _short(text))
+            column = _spoken(one.column, kinds)
+            text = one.value if kinds[one.column] == "text" else f"{column} {one.value}"
+            parts.setdefault(column, _short(text))  # both ends of a date say about the same
     return " · ".join(parts.values())
+
+
+def _spoken(column: str, kinds: Mapping[str, str]) -> str:
+    """A column's name for readers: that of the date whose range of years it is an end of, and words with spaces."""
+    return (range_column(column, kinds) or column).replace("_", " ")
 
 
 def outline(xy: np.ndarray, extent: float) -> list[list[list[float]]]:

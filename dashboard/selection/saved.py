@@ -80,6 +80,7 @@ def undo(collection: str) -> None:
         st.button("Undo", key="saved_undo", on_click=restore)
 
 
+@busy.whole
 def save(collection: str, ids: np.ndarray, replace: bool = False) -> None:
     """Callback: save pictures under the name that was typed."""
     state = st.session_state
@@ -106,6 +107,7 @@ def combine(collection: str, name: str, ids: np.ndarray, how) -> None:
         selected.choose(how(ids, members))
 
 
+@busy.whole
 def rename(collection: str, name: str) -> None:
     """Callback: the name and note that were typed."""
     state = st.session_state
@@ -118,6 +120,7 @@ def rename(collection: str, name: str) -> None:
         st.toast("Saved.")
 
 
+@busy.whole
 def delete(collection: str, name: str, note: str) -> None:
     """Callback: forget a selection, and remember it for `undo`."""
     ids = cache.selection_members(collection, name)
@@ -125,6 +128,7 @@ def delete(collection: str, name: str, note: str) -> None:
         st.session_state[_DELETED] = (collection, name, ids, note)
 
 
+@busy.whole
 def restore() -> None:
     """Callback: the one that was deleted comes back."""
     collection, name, ids, note = st.session_state[_DELETED]

@@ -110,6 +110,7 @@ def select(collection: str, tag: str) -> None:
     selected.choose(cache.tagged(tag, collection))
 
 
+@busy.whole
 def add(ids: np.ndarray, key: str = "tag") -> None:
     """Callback of the form."""
     state = st.session_state
@@ -125,17 +126,20 @@ def add(ids: np.ndarray, key: str = "tag") -> None:
         st.toast("Saved.")
 
 
+@busy.whole
 def add_one(ids: np.ndarray, tag: str, key: str) -> None:
     """Callback: the tag for those pictures, too, that lack it."""
     busy.attempt(key, cache.add_tags, ids, [tag], "")
 
 
+@busy.whole
 def note_one(ids: np.ndarray, tag: str, field: str, key: str) -> None:
     """Callback: the note of those pictures that have the tag."""
     if busy.attempt(key, cache.note_tag, ids, tag, st.session_state[field] or ""):
         st.toast("Saved.")
 
 
+@busy.whole
 def remove(ids: np.ndarray, tag: str, key: str) -> None:
     """Callback."""
     busy.attempt(key, cache.remove_tag, ids, tag)

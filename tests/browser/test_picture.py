@@ -137,7 +137,13 @@ def test_a_note_and_a_region_stay(small, open_page):
     address, _ = small
     page = open_page(f"{address}/picture?image=3")
     scale_is(page, "scale > 0")
+    page.get_by_role("combobox", name="Image").click()  # a choice in the sidebar leaves the keys to the picture
+    page.get_by_role("option").nth(2).click()
+    idle(page)
+    page.get_by_role("button", name="Copy link").focus()
     page.keyboard.press("r")
+    expect(page.locator(".viewer .cover")).to_be_visible()
+    page.evaluate("document.activeElement.blur()")
     stage = page.locator(".deep").bounding_box()
     scale = float(state(page)["scale"])
     centre = (stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2)

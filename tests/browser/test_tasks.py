@@ -285,8 +285,11 @@ def test_share(page, open_page):
         select_boats(steps)
         steps.go("Map")
         PictureMap(page)
-        link = address_of(page)
-        steps.did("copy the address")
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        steps.click(page.get_by_role("button", name="Copy link"), "Copy link")
+        expect(page.get_by_role("button", name="Copied")).to_be_visible()
+        link = page.evaluate("navigator.clipboard.readText()")
+        assert link == address_of(page)
     colleague = open_page(link)
     assert PictureMap(colleague)["selected"] == 4
     assert all("boats" in title.lower() for title in titles(colleague)) and len(titles(colleague)) == 4

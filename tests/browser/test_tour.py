@@ -25,6 +25,10 @@ def test_the_tour_comes_once_and_leaves_the_page_as_it_is(stranger, address):
     tour = page.get_by_role("region", name="Tour")
     expect(tour).to_contain_text("1 of 4")
     assert page.evaluate("document.activeElement === document.body")  # it takes no focus
+    framed = page.locator("[data-tour-here]")
+    expect(framed).to_have_count(1)
+    framed.evaluate("element => element.removeAttribute('data-tour-here')")  # as a rerun does that makes it anew
+    expect(framed).to_have_count(1)
     box = tour.bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["height"] < 844 / 3
     page.get_by_label("Words", exact=True).fill("wave")  # the page below answers meanwhile

@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard.compute.neighbours import maps
 from dashboard.views.map import canvases
-from store import atlas, connection, read, write
+from store import atlas, clusters, connection, read, write
 from tests.pages import database
 
 N = len(database.NAMES)
@@ -60,9 +60,23 @@ def test_there_is_one_canvas_until_another_map_is_chosen_by_hand(two_runs, open_
     assert (one["n"], other["n"]) == (N, N - 1) and other["points"].startswith("/atlas/points/6?v=")
     assert one["pairing"]["word"] == other["pairing"]["word"] and one["view"] and not other["view"]
     assert [each["pairing"]["second"] for each in (one, other)] == [False, True]
-    assert "UMAP" in one["pairing"]["title"] and "PCA" in other["pairing"]["title"]
+    assert one["pairing"]["title"].startswith("UMAP\nRun 1: ")
+    assert other["pairing"]["title"].startswith("PCA\nRun 2: ") and "112" in other["pairing"]["title"]
     at.selectbox(key="compare").set_value(0).run()
     assert given(at, "map2") is None and "compare" not in at.query_params
+
+
+def test_clusters_are_outlined_on_both_maps_where_both_are_projections(two_runs, open_page):
+    with connection.writing(two_runs) as con:
+        for projection in (1, 4):
+            clusters.add(con, projection, "HDBSCAN", {}, np.arange(1, 6), np.array([1, 1, 0, 0, 0]), {1: 2})
+    at = open_page("map", run=1, compare=4, clusters="true")
+    assert [given(at, name)["clusters"].split("?")[0] for name in ("map", "map2")] == [
+        "/atlas/clusters/1",
+        "/atlas/clusters/4",
+    ]
+    at.selectbox(key="compare_layout").set_value("grid").run()
+    assert given(at, "map")["clusters"] and not given(at, "map2")["clusters"]
 
 
 def test_the_agreement_is_that_of_features_and_says_what_chance_is_and_what_is_left_out(two_runs, open_page):

@@ -47,7 +47,8 @@ def files(open_page, monkeypatch):
 
 
 def offered(at) -> bool:
-    return "Download the IIIF manifest" in [button.proto.label for button in at.get("download_button")]
+    (button,) = [each for each in at.get("download_button") if each.proto.label == "Download the IIIF manifest"]
+    return not button.proto.disabled
 
 
 def texts(at) -> str:

@@ -82,7 +82,9 @@ def test_a_map_is_cited_in_one_sentence_and_made_anew_with_another_setting(db, o
         assert part in sentence
     monkeypatch.setenv("XDG_CACHE_HOME", str(db.parent / "cache"))  # of jobs
     assert not [each for each in at.button if each.key == "map_another"]
-    at.number_input(key="map_1_n_neighbors").set_value(3).run()
+    field = at.number_input(key="map_1_n_neighbors")
+    assert field.label == "Neighbours" and "`n_neighbors`" in field.help
+    field.set_value(3).run()
     assert not at.exception
     assert "project --run 1 --methods umap --set n_neighbors=3" in at.main.code[1].value
     assert at.button(key="map_another").label == "Make this map"
@@ -95,7 +97,7 @@ def test_two_maps_of_one_method_are_told_apart_by_their_settings(db, open_page):
     at = open_page("map", run=1, projection="UMAP")  # as links have it from when there was one
     choice = at.button_group(key="projection")
     assert not at.exception and choice.value == 1
-    assert choice.options[:2] == ["UMAP n_neighbors 5", "UMAP n_neighbors 3"]
+    assert choice.options[:2] == ["UMAP, 5 neighbours", "UMAP, 3 neighbours"]
 
 
 def test_frames_take_their_colour_from_the_metadata(db, open_page):

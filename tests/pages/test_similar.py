@@ -236,7 +236,8 @@ def test_plus_and_minus_make_examples_which_the_address_keeps(db, open_page, wal
     vector = vectors_of(1, 4).mean(0) - vectors_of(2)[0]
     assert wall.ids == ranked(vector, {1, 2, 4})
     score = vectors_of(wall.ids[0])[0] @ vector / np.linalg.norm(vector)
-    assert wall.items[0]["caption"].startswith(f"{score:.3f}")  # of a mean of several, pairs say nothing
+    meaning, cosine = wall.items[0]["caption"].split("\n")  # of a mean of several, pairs say nothing: all pictures do
+    assert meaning.startswith("nearer than ") and cosine.startswith(f"{score:.3f}")
     page = html(at)
     assert "the mean of 2 features, those of the picture and the examples minus that of the counter-example" in page
     assert "made of length 1 again" in page
@@ -247,6 +248,9 @@ def test_a_link_opens_with_its_examples_and_unknown_ones_are_left_out(db, open_p
     assert not at.exception
     assert wall.ids_of("like_wall") == [5] and wall.ids_of("unlike_wall") == [3]
     assert wall.ids == ranked(vectors_of(1, 5).mean(0) - vectors_of(3)[0], {1, 3, 5})
+    shares = [float(item["caption"].split("nearer than ")[1].split(" %")[0]) for item in wall.of["neighbours"]]
+    assert shares == sorted(shares, reverse=True) and 0 < shares[-1] < shares[0] < 100
+    assert "of 100 pictures, 99 are less like it" in html(at)
 
 
 def test_an_example_is_taken_away_and_changes_sides_by_another_sign(db, open_page, wall):

@@ -22,11 +22,15 @@ def test_the_least_typical_with_their_scores(db, open_page, wall):
     matrix = vectors_of(*range(1, 7))
     scores = {i + 1: float(np.delete(matrix @ matrix[i], i).mean()) for i in range(6)}
     assert wall.ids_of("least_typical") == sorted(scores, key=scores.get)
-    assert wall.of["least_typical"][0]["caption"].startswith(f"{min(scores.values()):.3f}")
+    meaning, score = wall.of["least_typical"][0]["caption"].split("\n")
+    assert meaning.startswith("nearer than ") and score.startswith(f"{min(scores.values()):.3f}")
+    assert "pairs of pictures of this collection" in html(at)
     at.segmented_control(key="typical").set_value("the centre of all").run()
     centre = matrix.mean(0)
     assert wall.ids_of("least_typical") == sorted(range(1, 7), key=lambda i: float(vectors_of(i)[0] @ centre))
     assert "to the centre of all" in html(at)
+    meanings = [item["caption"].split("\n")[0] for item in wall.of["least_typical"]]
+    assert meanings[0] == "farther than 91.6 %" and meanings[-1] == "farther than 8.3 %"  # of six, itself counting half
     wall.answers["least_typical"] = done("subject", 5)
     at.run()
     assert at.session_state["image"] == 5 and at.segmented_control(key="find").value == "neighbours"

@@ -24,7 +24,8 @@ _HERE = Path(__file__).parent
 # In the order in which one needs the other.
 MODULES = (
     "ranges", "camera", "level_of_detail", "layout", "sprite_sheets", "tiles", "webgl", "flat", "viewport", "scene",
-    "gestures", "toolbar", "ticks", "overlay", "fullscreen", "address", "pair", str(MENU), "main",
+    "gestures", "toolbar", "ticks", "overlay", "fullscreen", "fitting", "selecting", "address", "pair", str(MENU),
+    "main",
 )  # fmt: skip
 
 

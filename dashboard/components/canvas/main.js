@@ -1,7 +1,7 @@
 // The map of pictures as a Streamlit component. Streamlit calls the function below at every rerun with the same element;
 // what is on the canvas outlives that.
 
-import { encodeRanges, decodeRanges, decodeBytes } from "./ranges.js";
+import { decodeRanges, decodeBytes } from "./ranges.js";
 import { loadLayout, numberOf } from "./layout.js";
 import { Scene } from "./scene.js";
 import { listen } from "./gestures.js";
@@ -9,14 +9,12 @@ import { openMenu, renamed } from "./actions.js";
 import { Toolbar } from "./toolbar.js";
 import { Overlay } from "./overlay.js";
 import { FullScreen } from "./fullscreen.js";
+import { Fitting } from "./fitting.js";
+import { Selecting } from "./selecting.js";
 import { ViewAddress } from "./address.js";
 import { paired } from "./pair.js";
 
-const HELD = 1500; // milliseconds after something is selected for which the hand counts as there
 const maps = new WeakMap(); // the element -> PictureMap
-// What was selected on a map that was left before Python had received it: Streamlit drops a page's values when another
-// page is opened before the rerun. `known` are the selections that Python may have instead.
-let unreceived = null;
 
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".map");
@@ -30,12 +28,9 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   };
 }
 
-// A selection as one text.
-const selectionKey = ({ points, ranges }) => `${points} ${ranges}`;
-
 class PictureMap {
   constructor(root) {
-    Object.assign(this, { root, data: null, shown: null, tool: "move", echoes: new Set(), received: null, sent: null, turn: 0, acted: -HELD, refitting: 0, pair: null, echoed: -1 });
+    Object.assign(this, { root, data: null, shown: null, tool: "move", turn: 0, pair: null, echoed: -1, selecting: new Selecting() });
     this.stage = root.querySelector(".stage");
     this.lines = root.querySelector(".lines");
     this.scene = new Scene(root.querySelector(".pictures"), () => this.framed());
@@ -47,70 +42,18 @@ class PictureMap {
     this.keyed = false;
     listen(this.stage, this.actions());
     this.mini(root.querySelector(".mini"));
-    this.watch = new ResizeObserver(() => this.fit());
-    this.watch.observe(this.stage);
-    this.watchRatio();
+    this.fitting = new Fitting(root, this.scene, () => Boolean(this.pair));
     this.stage.addEventListener("blur", () => this.point(-1));
-    root.addEventListener("pointerleave", () => this.refit());
-    this.elsewhere = (event) => event.composedPath().includes(root) || this.release();
-    addEventListener("pointerdown", this.elsewhere, true);
   }
 
   close() {
-    if (this.sent) unreceived = { ...this.sent, known: new Set([this.received, ...this.echoes]) };
-    this.watch.disconnect();
-    removeEventListener("pointerdown", this.elsewhere, true);
-    this.screen.onchange = null;
+    this.selecting.leave();
+    this.fitting.close();
     this.address.close();
     if (this.pair) this.scene.painter.gl?.getExtension("WEBGL_lose_context")?.loseContext(); // a browser has few of them
     this.pair = paired(this, "", this.pair);
-    clearTimeout(this.refitting);
     this.full.close();
     this.toolbar.point(this.scene, -1);
-  }
-
-  // The window may come to a screen with other pixels, its size staying the same.
-  watchRatio() {
-    this.screen = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
-    this.screen.onchange = () => {
-      this.fit();
-      this.watchRatio();
-    };
-  }
-
-  // The canvas has the size of its element. Under a hand nothing moves, whoever shows or closes a panel beside it: what
-  // was shown whole becomes whole again when the hand goes. A panel that comes under the pointer takes no hand away: the
-  // next click of several may be on its way.
-  fit() {
-    const { scene } = this;
-    const still = Boolean(scene.layout) && (this.root.matches(":hover") || this.holding() > 0) && devicePixelRatio === this.ratio;
-    this.ratio = devicePixelRatio;
-    const whole = this.cut ? scene.view === this.cut : scene.layout && scene.isWhole();
-    scene.resize(this.stage.clientWidth, this.stage.clientHeight, Math.min(3, devicePixelRatio || 1), still);
-    this.cut = whole && !scene.isWhole() ? scene.view : null;
-    if (this.cut) this.refit();
-  }
-
-  // How long the hand still counts as there, in milliseconds.
-  holding() {
-    return this.acted + HELD - performance.now();
-  }
-
-  release() {
-    this.acted = -HELD;
-    this.refit();
-  }
-
-  refit() {
-    clearTimeout(this.refitting);
-    if (!this.cut || this.root.matches(":hover")) return;
-    const rest = this.holding();
-    if (rest > 0) {
-      this.refitting = setTimeout(() => this.refit(), rest);
-      return;
-    }
-    if (this.cut === this.scene.view && this.root.isConnected) this.scene.goTo(this.scene.whole());
-    this.cut = null;
   }
 
   // ---- from Python -------------------------------------------------------------------------------------------------
@@ -126,7 +69,7 @@ class PictureMap {
     this.pair = paired(this, data.pairing?.word ?? "", this.pair);
     this.pair?.ask(); // lines may be wanted now, or no more
     this.toolbar.legend(data.legend);
-    this.fit();
+    this.fitting.fit();
     if (asked !== data.points) this.load(data);
     else if (this.shown?.points === data.points) {
       this.dress(data, this.shown);
@@ -152,26 +95,20 @@ class PictureMap {
       return;
     }
     if (turn !== this.turn) return; // another layout was asked for meanwhile
-    this.fit();
+    this.fitting.fit();
     this.scene.size = this.data.size;
     this.toolbar.forgetMini();
     this.echo(null);
     this.point(-1);
     this.scene.show(layout, this.data, first ? this.address.linked(layout) : undefined, this.dressOf(this.data, null, layout.n));
-    this.cut = null;
+    this.fitting.cut = null;
     this.overlay.arrange(layout);
     this.outline(this.data);
     this.shown = this.data;
     this.toolbar.setSelected(this.scene.selected);
     this.address.save();
-    this.sendAgain();
-  }
-
-  // Selects what was selected when the page was left, if nothing else has been since.
-  sendAgain() {
-    const [before, { points, n }] = [unreceived, { points: this.data.points, n: this.scene.layout.n }];
-    unreceived = null;
-    if (before?.points === points && before.known.has(this.received)) this.select(decodeRanges(before.ranges, n), false);
+    const left = this.selecting.left(this.data.points, layout.n);
+    if (left) this.select(left, false);
   }
 
   // What may change without another layout: colours, what fades, what is selected, sizes.
@@ -196,18 +133,8 @@ class PictureMap {
     return {
       tints: before && data.tints === before.tints ? scene.tints : data.tints && decodeBytes(data.tints),
       included: before && data.included === before.included ? scene.included : data.included == null ? null : decodeRanges(data.included, n),
-      marked: this.selectionFrom(data, before, n),
+      marked: this.selecting.receive(data, n, Boolean(before)) ?? scene.marked,
     };
-  }
-
-  // What Python says is selected counts if it has changed, and is not the echo of what was selected here.
-  selectionFrom(data, before, n) {
-    const selection = selectionKey({ points: data.points, ranges: data.marked });
-    const echo = this.echoes.delete(selection);
-    const changed = selection !== this.received;
-    this.received = selection;
-    if (this.sent && selection === selectionKey(this.sent)) this.sent = null;
-    return before && (echo || !changed) ? this.scene.marked : decodeRanges(data.marked, n);
   }
 
   // ---- what somebody does --------------------------------------------------------------------------------------------
@@ -293,14 +220,12 @@ class PictureMap {
     const { scene } = this;
     if (adding) scene.marked.forEach((chosen, i) => (mask[i] |= chosen));
     if (mask.every((chosen, i) => chosen === scene.marked[i])) return;
-    this.acted = performance.now();
+    this.fitting.acted = performance.now();
     scene.dress(scene.tints, scene.included, mask);
     this.toolbar.setSelected(scene.selected);
     this.toolbar.announce(`${scene.selected.toLocaleString("en")} selected`);
     this.pair?.select(this, mask);
-    this.sent = { points: this.shown.points, ranges: encodeRanges(mask), at: Date.now() };
-    this.echoes.add(selectionKey(this.sent));
-    this.setState("marked", this.sent);
+    this.setState("marked", this.selecting.send(this.shown.points, mask));
   }
 
   // Selects what is in a cluster and does not fade.

@@ -86,11 +86,15 @@ export class Scene extends Viewport {
   }
 
   // With `still` every picture stays where it is in the window, as seen from its upper left corner; else what was shown
-  // whole is so again.
-  resize(width, height, ratio, still = false) {
+  // whole is so again, in one of the `rooms` that are free.
+  resize(width, height, ratio, rooms, still = false) {
     const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (!wide || !high || (this.canvas.width === wide && this.canvas.height === high && this.width === width)) return;
+    const same = this.canvas.width === wide && this.canvas.height === high && this.width === width;
+    const free = rooms.every(({ left, top }, at) => left === this.rooms[at]?.left && top === this.rooms[at].top) && rooms.length === this.rooms.length;
+    if (!wide || !high || (same && free)) return;
     const whole = this.view && this.isWhole();
+    this.rooms = rooms;
+    if (same) return void (whole && !still && this.goTo(this.whole()));
     const [right, down] = [(width - this.width) / 2, (height - this.height) / 2];
     Object.assign(this.canvas, { width: wide, height: high });
     Object.assign(this, { width, height, ratio });

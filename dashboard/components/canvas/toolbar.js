@@ -24,7 +24,7 @@ const TOOLS = [
   ["full", "Full screen (f)"],
 ];
 const MODES = ["move", "box", "lasso"];
-const FOLDED = 560; // pixels of width below which a legend is folded at first
+const FOLDED = 520; // pixels of height below which a legend is folded at first
 const MINI = 132; // the longer side of the mini-map, in pixels
 
 export class Toolbar {
@@ -46,6 +46,7 @@ export class Toolbar {
   // Which of two maps this is; the second has no whole screen of its own.
   name(pairing) {
     this.find("title-of-map").textContent = pairing?.title ?? "";
+    this.root.classList.toggle("paired", Boolean(pairing));
     this.find("tool-full").hidden = Boolean(pairing?.second);
   }
 
@@ -188,7 +189,7 @@ export class Toolbar {
     this.shownLegend = text;
     place.hidden = !legend;
     if (!legend) return;
-    if (this.folded === undefined) this.folded = this.root.clientWidth < FOLDED;
+    if (this.folded === undefined) this.folded = this.find("stage").clientHeight < FOLDED;
     place.open = !this.folded;
     place.querySelector("summary").textContent = legend.title;
     const names = legend.names.map(([name, colour, count]) => {

@@ -11,11 +11,15 @@ const LARGEST = 240; // until pictures that lie about the same place have come a
 const FREED = 6; // times as near as where they were so large
 const HUGE = 16384; // the side of a picture whose details are looked at
 const AROUND = 34; // pixels around cells, for names and an axis
-const TOOLS_HEIGHT = 40; // pixels above what is shown whole
-const LOW = 360; // pixels of height below which there is no room for that
+const MOST = 0.45; // of its height is left free above the map, and of its width beside it
+const ROOMS = [{ left: 0, top: 46 }]; // what is free of tools, as long as nobody has said otherwise
 
 // Of a `layout` whose points have an `emphasis`, in a `view`; `drawn` are the points on the canvas. `ask` wants a frame.
 export class Viewport {
+  constructor() {
+    this.rooms = ROOMS;
+  }
+
   // ---- where we look ---------------------------------------------------------------------------------------------
 
   whole() {
@@ -23,14 +27,29 @@ export class Viewport {
     const rough = viewOf(this.layout.bounds, this.width, this.height, 16);
     const least = this.layout.cell ? AROUND : 0;
     const margin = Math.min(120, Math.max(least, 10 + this.clamped(side * rough.scale) * 0.6));
-    return this.below(this.layout.bounds, margin);
+    return this.clear(this.layout.bounds, margin);
   }
 
-  // The view that shows a box whole below the tools, where there is room for that.
-  below(box, margin) {
-    const tools = this.height > LOW ? TOOLS_HEIGHT : 0;
-    const view = viewOf(box, this.width, this.height - tools, margin);
-    return { ...view, y: view.y + tools / 2 / view.scale };
+  // The view that shows a box whole in that of the free rooms where it is the largest, and no larger than `most`.
+  clear(box, margin, most = Infinity) {
+    const views = this.rooms.map((room) => {
+      const { left, top } = this.limited(room);
+      const { x, y, scale: whole } = viewOf(box, this.width - left, this.height - top, margin);
+      const scale = Math.min(whole, most);
+      return { x: x - left / 2 / scale, y: y + top / 2 / scale, scale };
+    });
+    return views.reduce((best, view) => (view.scale > best.scale ? view : best));
+  }
+
+  // What a room takes away, where it does not take too much.
+  limited({ left, top }) {
+    return { left: Math.min(left, MOST * this.width), top: Math.min(top, MOST * this.height) };
+  }
+
+  // The middle of what is free below all that lies above the map, in pixels.
+  middle() {
+    const { left, top } = this.limited(this.rooms[0]);
+    return [(left + this.width) / 2, (top + this.height) / 2];
   }
 
   // Whether the whole map is in view, or will be as soon as the view has come to where it glides.
@@ -73,8 +92,9 @@ export class Viewport {
     this.look(moved(this.view, dx, dy));
   }
 
-  // Nearer by a factor about a place of the window, in pixels from its upper left corner.
-  zoomBy(factor, px = this.width / 2, py = this.height / 2, gliding = false) {
+  // Nearer by a factor about a place of the window, in pixels from its upper left corner, or about its free middle.
+  zoomBy(factor, px, py, gliding = false) {
+    if (px === undefined) [px, py] = this.middle();
     const whole = this.whole().scale;
     const from = gliding && this.glide ? this.glide.to : this.view;
     const to = nearer(from, factor, px - this.width / 2, py - this.height / 2, whole * FARTHEST, Math.max(2 * whole, this.scaleFor(HUGE)));
@@ -90,9 +110,7 @@ export class Viewport {
     const rough = viewOf(box, this.width, this.height, 20).scale;
     const most = Math.min(whole * 32, Math.max(whole, this.scaleFor(0.6 * Math.min(this.width, this.height))));
     const margin = 20 + 0.7 * this.clamped(this.layout.side * this.size * Math.min(rough, most));
-    const view = this.below(box, margin);
-    const scale = Math.min(view.scale, most);
-    return { ...view, y: view.y - (this.height > LOW ? TOOLS_HEIGHT / 2 : 0) * (1 / view.scale - 1 / scale), scale };
+    return this.clear(box, margin, most);
   }
 
   // Where a point is in the window, in pixels from its upper left corner.

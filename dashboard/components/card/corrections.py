@@ -82,6 +82,7 @@ def expected(kind: str) -> str:
     return KINDS.get(kind, "a number")
 
 
+@busy.whole
 def save(image_id: int, column: str, field: str, key: str, before: str) -> None:
     """Callback of the form; `before` is what stood there for who typed."""
     if busy.attempt(key, cache.correct, image_id, column, st.session_state[field] or "", before):
@@ -89,6 +90,7 @@ def save(image_id: int, column: str, field: str, key: str, before: str) -> None:
         st.toast("Saved.")
 
 
+@busy.whole
 def take_back(image_id: int, column: str, key: str) -> None:
     """Callback."""
     busy.attempt(key, cache.take_correction_back, image_id, column)

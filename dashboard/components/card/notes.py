@@ -41,6 +41,7 @@ def line(row: dict[str, Any]) -> None:
             st.button("Delete", key=f"note_delete_{number}", on_click=delete, args=(number,), type="tertiary")
 
 
+@busy.whole
 def add(image_id: int) -> None:
     """Callback of the form."""
     state = st.session_state
@@ -49,12 +50,14 @@ def add(image_id: int) -> None:
         st.toast("Saved.")
 
 
+@busy.whole
 def change(note_id: int, key: str) -> None:
     """Callback."""
     if busy.attempt("note", cache.change_note, note_id, st.session_state[key] or ""):
         st.toast("Saved.")
 
 
+@busy.whole
 def delete(note_id: int) -> None:
     """Callback."""
     busy.attempt("note", cache.delete_note, note_id)

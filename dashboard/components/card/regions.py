@@ -97,6 +97,7 @@ def in_shares(image: ImageRow, box: Box) -> Box:
     return box[0] / width, box[1] / height, box[2] / width, box[3] / height
 
 
+@busy.whole
 def save(image_id: int, box: Box, key: str = "region") -> None:
     """Callback of the form."""
     state = st.session_state
@@ -104,6 +105,7 @@ def save(image_id: int, box: Box, key: str = "region") -> None:
         state[f"{key}_note"] = ""
 
 
+@busy.whole
 def add(image_id: int, box: Box, note: str) -> bool:
     """Save a region, in a callback; False if it could not be saved, and `show` says why."""
     if not busy.attempt("region", cache.save_region, image_id, box, note):
@@ -112,6 +114,7 @@ def add(image_id: int, box: Box, note: str) -> bool:
     return True
 
 
+@busy.whole
 def delete(region_id: int) -> None:
     """Callback."""
     busy.attempt("region", cache.delete_region, region_id)

@@ -12,6 +12,7 @@ import streamlit as st
 
 from dashboard.components.card.tiles import Tiles
 from dashboard.components.modules import DEEP_ZOOM, OPENSEADRAGON, joined
+from dashboard.state import busy
 from ingest.vision.geometry import Box
 
 _HERE = Path(__file__).parent
@@ -106,6 +107,7 @@ def viewer(
     )
 
 
+@busy.whole
 def _told(name: str, act: Callable[[Any], None]) -> None:
     value = st.session_state[KEY].get(name)
     if value is not None:

@@ -24,9 +24,19 @@ export function button(name, title, act) {
   return element;
 }
 
-// Keys count on the page as a whole, or on the dialog that the viewer is in, but not where somebody types or moves a
+const OWN_KEYS = "[role=combobox], [role=listbox], [role=menu], [role=slider], [role=spinbutton], [contenteditable], textarea, select";
+
+// Keys count on the page as a whole, or on the dialog that the viewer is in. Letters and signs also count where a button,
+// a link or a switch has the focus, since these do nothing with them; no key counts where somebody types or moves a
 // control.
 export function isForViewer(event, stage, dialog = null) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return false;
-  return event.target === (dialog ?? document.body) || event.composedPath().includes(stage);
+  const path = event.composedPath();
+  if (event.target === (dialog ?? document.body) || path.includes(stage)) return true;
+  const here = dialog ? path.includes(dialog) : !event.target.closest?.("[role=dialog]");
+  return here && event.key.length === 1 && event.key !== " " && !takesKeys(path[0]);
+}
+
+function takesKeys(target) {
+  return Boolean(target.closest?.(OWN_KEYS) || target.matches?.("input:not([type=checkbox], [type=radio])"));
 }

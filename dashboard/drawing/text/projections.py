@@ -6,8 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from dashboard.drawing.text import glossary
 from ingest.vision import projections
 
+# Settings in words of the field; a page says in the help what the method's own program calls them.
+WORDS = {"n_neighbors": "neighbours", "min_dist": "least distance", "random_state": "seed"}
 # Told in words of their own.
 ELSEWHERE = {"made_by", "reason", "versions", "copies", "copies_placed", "distinct", "sample", "others_placed_by"}
 
@@ -42,9 +45,10 @@ def meaning(projection: Mapping[str, Any]) -> str:
 
 
 def settings(projection: Mapping[str, Any]) -> str:
-    """The settings in one line, with the libraries that used them."""
+    """The settings in one line, as the method's own program names them, with the libraries that used them: to cite."""
     known = settings_of(projection)
-    parts = [f"{word(key)} {value}" for key, value in known.items() if key not in ELSEWHERE]
+    names = {key: "seed" if key == "random_state" else key for key in known if key not in ELSEWHERE}
+    parts = [f"{name} {known[key]}" for key, name in names.items()]
     parts += [f"{name} {version}" for name, version in known.get("versions", {}).items()]
     return ", ".join(parts) or "no settings recorded"
 
@@ -69,13 +73,30 @@ def differences(rows: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
         own = settings_of(row)
         differing = [key for key in adjustable(row) if any(each.get(key) != own[key] for each in others)]
         if len(others) > 1:
-            found[number] = ", ".join(f"{word(key)} {own[key]}" for key in differing) or f"({number})"
+            found[number] = ", ".join(spoken(key, own[key]) for key in differing) or f"({number})"
     return found
+
+
+def spoken(setting: str, value: Any) -> str:
+    """A setting with its number: 15 neighbours, least distance 0.1."""
+    return f"{value} {word(setting)}" if setting == "n_neighbors" else f"{word(setting)} {value}"
+
+
+def named(method: str, difference: str) -> str:
+    """A method with what tells one of several maps of it from the others."""
+    return name(method) + (f" {difference}" if difference.startswith("(") else difference and f", {difference}")
 
 
 def word(setting: str) -> str:
     """What a setting is called on a page."""
-    return "seed" if setting == "random_state" else setting
+    return WORDS.get(setting, setting)
+
+
+def help_of(setting: str) -> str | None:
+    """What a setting means, and its own name where a page calls it otherwise."""
+    sense = glossary.sense_of(setting) or glossary.sense_of(word(setting))
+    own = "" if word(setting) == setting else f"In the method's own program: `{setting}`."
+    return " ".join(filter(None, (sense, own))) or None
 
 
 def notes(projection: Mapping[str, Any]) -> list[str]:

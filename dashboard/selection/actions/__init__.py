@@ -4,7 +4,7 @@ and for the picture's card. A page adds what it alone can do as items of the men
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from dashboard.selection import selected
 from dashboard.selection.actions import dialogs, examples
 from dashboard.selection.actions.action import Action, Done
 from dashboard.selection.maps import figures
-from dashboard.state import navigation
+from dashboard.state import busy, navigation
 
 _APPLIED, _OWN = "_actions_applied", "_actions_own"  # in the session: by gallery, what was done there
 MOST_EXAMPLES = 12  # pictures of a selection that are searched with
@@ -54,12 +54,13 @@ def gallery(
     size: int = 150,
     shown: int | None = None,
     own: Sequence[Action] = (),
+    handler: Callable[[str, bool], None] | None = None,
 ) -> Done | None:
     """A gallery of pictures with all that can be done with them, and the page's `own`; returns what was done of these,
     or that an item was opened which is a part of a picture. `items` as `cache.items` makes them, those of parts with
-    `item_id`; the one with the number `shown` is marked."""
+    `item_id`; the one with the number `shown` is marked. A `handler` that calls `on_done` stands in for it."""
     by_parts = any("item_id" in item for item in items)
-    pictures.wall(items, key, of_items(items, key, own), partial(on_done, key, by_parts), size, shown)
+    pictures.wall(items, key, of_items(items, key, own), partial(handler or on_done, key, by_parts), size, shown)
     own_done = done_here(key)
     return own_done[-1] if own_done else None
 
@@ -80,6 +81,7 @@ def wall_of(ids: np.ndarray, key: str, thumb: str, about: str, size: int, shown:
     wall.wall(ids, key, thumb, about, what, partial(on_done, key), size, shown, chosen)
 
 
+@busy.whole
 def done_on_map(key: str) -> None:
     """Callback of the map: a picture was opened, or its menu used."""
     act, image_id = (st.session_state[key].get("done") or ["", 0])[:2]
@@ -131,6 +133,7 @@ def choose(how: str, ids: Iterable[int]) -> None:
         selected.choose((np.union1d if how == "add" else np.setdiff1d)(selected.ids(), ids))
 
 
+@busy.whole
 def on_done(key: str, by_parts: bool = False) -> None:
     """Callback of a gallery."""
     handle(key, st.session_state[key].get("done") or {}, by_parts)

@@ -105,6 +105,7 @@ def remove(selection: Selection) -> None:
 _DRAW = {"tag": tag, "note": note, "export": export, "remove": remove}
 
 
+@busy.whole
 def _note(ids: np.ndarray) -> None:
     state = st.session_state
     if busy.attempt("dialog_note", cache.add_notes, ids, state["dialog_note_text"] or ""):
@@ -112,6 +113,7 @@ def _note(ids: np.ndarray) -> None:
         st.toast("Saved.")
 
 
+@busy.whole
 def _remove(selection: Selection) -> None:
     if busy.attempt("dialog_remove", cache.remove_images, selection.ids):
         selected.choose(np.setdiff1d(selected.ids(), selection.ids))

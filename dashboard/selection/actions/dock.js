@@ -4,6 +4,8 @@ import { openMenu } from "./actions.js";
 
 const YEAR = 31536000; // seconds
 const PATIENCE = 30000; // milliseconds for a dialog to come
+const SENDING = 400; // milliseconds for what was typed to be on its way
+let entered = -SENDING; // when Enter was pressed last in a field of a dialog
 let current = null; // {data, send} of the dock on the page, for the keys
 let listening = false;
 let focused = null; // the dialog whose first field has had the focus
@@ -12,7 +14,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const dock = parentElement.querySelector(".dock");
   const send = (act) => current.send(act);
   current = { data, send: (act) => setTriggerValue("done", [act, Date.now()]), dock };
-  if (!listening) document.addEventListener("keydown", press, true);
+  if (!listening) for (const heard of [press, hold]) document.addEventListener("keydown", heard, true);
   listening = true;
   remember(...data.cookie);
   if (data.dialog && data.dialog !== focused) typeInto(data.dialog);
@@ -61,6 +63,16 @@ function press(event) {
   event.preventDefault();
   event.stopPropagation();
   if (current.data[act]) current.send(act);
+}
+
+// Escape right after Enter would close a dialog before what was typed in it has been sent: it waits for that.
+function hold(event) {
+  const field = event.composedPath()[0].closest?.("[role=dialog] :is(input, textarea)");
+  if (event.key === "Enter" && field) entered = performance.now();
+  if (event.key !== "Escape" || !field || performance.now() - entered > SENDING) return;
+  event.preventDefault();
+  event.stopPropagation();
+  setTimeout(() => document.querySelector('[role=dialog] button[aria-label="Close"]')?.click(), SENDING);
 }
 
 // Puts the cursor into the first field of a dialog, as soon as it is there, however busy the machine is.

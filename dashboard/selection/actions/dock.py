@@ -56,6 +56,7 @@ def show(below: bool = False) -> None:
     busy.explain("edits")
 
 
+@busy.whole
 def _done() -> None:
     """Callback: what was pressed."""
     act = (st.session_state[KEY].get("done") or [""])[0]

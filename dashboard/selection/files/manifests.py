@@ -37,10 +37,10 @@ def show(selection: Selection, name: str, prefix: str = "") -> None:
     if there.empty:
         st.caption(
             "None of these pictures has an address on the web, where a viewer could fetch it. If their folder lies on "
-            "the web too, type its address."
+            "the web too, type its address, and press Enter."
         )
-        return
-    peaks = ask_peaks(prefix)
+    peaks = None if there.empty else ask_peaks(prefix)
+    # Always there: who types an address and presses it has left the field, which is then read.
     st.download_button(
         "Download the IIIF manifest",
         partial(
@@ -51,7 +51,10 @@ def show(selection: Selection, name: str, prefix: str = "") -> None:
         key=f"{prefix or 'selection_'}iiif",
         on_click="ignore",
         icon=":material/download:",
+        disabled=there.empty,
     )
+    if there.empty:
+        return
     st.caption(summary(len(rows), there.index.tolist(), uri))
     if services and not all(reachable(there, folder)):
         st.caption(

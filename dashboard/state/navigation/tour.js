@@ -4,7 +4,7 @@ if (!window.bilderatlasTour) {
   const SEEN = "bilderatlas-tour";
   const STEPS = [
     [
-      "[data-testid=stExpandSidebarButton], [data-testid=stSidebar] [data-testid=stPageLink]",
+      "[data-testid=stSidebar] [data-testid=stPageLink], [data-testid=stExpandSidebarButton]",
       "The pages",
       "They stand in the sidebar, in four groups: explore the collection, look through the network, train and trust, data.",
     ],
@@ -16,7 +16,7 @@ if (!window.bilderatlasTour) {
     [
       ".st-key-filter button",
       "Filter",
-      "What you filter here holds on every page. The address in the browser is a link to what you see, and Back goes back.",
+      "What you filter here holds on every page. The address is a link to what you see (“Copy link” in the sidebar), and Back goes back.",
     ],
     [
       ".ba-intro, .st-key-map_about button",
@@ -37,6 +37,7 @@ if (!window.bilderatlasTour) {
 
   let card = null;
   let at = 0;
+  let framing = 0; // the timer that puts the frame back where a rerun has made its element anew
 
   const element = (name, words, about = {}) => Object.assign(document.createElement(name), { textContent: words, ...about });
 
@@ -44,16 +45,21 @@ if (!window.bilderatlasTour) {
     const within = card?.contains(document.activeElement);
     card?.remove();
     card = null;
+    clearInterval(framing);
     ring();
     document.documentElement.removeAttribute("data-tour");
-    if (within) document.querySelector(".ba-tour-link")?.focus();
+    if (within) document.querySelector(".ba-tour-link")?.focus({ preventScroll: true });
+  }
+
+  // The first that is seen: some parts of Streamlit's take no room, or lie beside the window.
+  function isSeen(element) {
+    const { height, left, right } = element.getBoundingClientRect();
+    return height > 16 && right > 0 && left < innerWidth;
   }
 
   function ring(selector) {
-    for (const marked of document.querySelectorAll("[data-tour-here]")) marked.removeAttribute("data-tour-here");
-    if (!selector) return;
-    // Some parts of Streamlit's take no room.
-    const seen = [...document.querySelectorAll(selector)].find((each) => each.getBoundingClientRect().height > 16);
+    const seen = selector && [...document.querySelectorAll(selector)].find(isSeen);
+    for (const marked of document.querySelectorAll("[data-tour-here]")) if (marked !== seen) marked.removeAttribute("data-tour-here");
     seen?.setAttribute("data-tour-here", "");
   }
 
@@ -71,6 +77,8 @@ if (!window.bilderatlasTour) {
     card.replaceChildren(element("h2", title), text, row);
     if (focused) next.focus();
     ring(selector);
+    clearInterval(framing);
+    framing = setInterval(() => ring(selector), 300); // the page may be on its way, and comes and goes with reruns
   }
 
   function begin(focus) {

@@ -199,6 +199,7 @@ def do(number: int, places: pd.DataFrame) -> None:
               help="In all pictures, also by patches alone, with its surest place as the part.")  # fmt: skip
 
 
+@busy.whole
 def tag(number: int, ids: np.ndarray) -> None:
     """Callback of the form."""
     word = (st.session_state[f"recurs_tag_{number}"] or "").strip()

@@ -31,14 +31,12 @@ def choose(run: RunRecord, projections: pd.DataFrame) -> tuple[dict, LayoutOptio
     """Which projection, how it is laid out, and whether clusters are outlined."""
     rows: dict[int, dict] = {int(row["projection_id"]): {**row} for row in records(projections)}
     labels = labels_of(rows)
-    numbered = {
-        i: f"{projection_text.name(rows[i]['method'])} {by}" for i, by in projection_text.differences(rows).items()
-    }
-    named = {"format_func": words.named(labels | numbered), "words": words.named(labels)}
+    shown = labels | settings_of(rows)
+    named = {"format_func": words.named(shown), "words": words.named(labels)}
     now = controls.option(list(labels), key="projection", **named)
     # Said anew each time: the browser draws this row when its drawer opens, and has forgotten what is pressed by then.
     st.session_state["projection"] = now
-    with st.popover((labels | numbered)[now], icon=":material/scatter_plot:", key="map_layout"):
+    with st.popover(shown[now], icon=":material/scatter_plot:", key="map_layout"):
         chosen = controls.segmented_control("Projection", list(labels), key="projection", **named)
         projection = rows[chosen]
         layout_options = options_of(run, columns_of(run, chosen))
@@ -81,11 +79,21 @@ def options_of(run: RunRecord, columns: list[str], key: str = "layout", first: s
 
 
 def described(projection: dict, layout_options: LayoutOptions) -> str:
-    """What is on a map, in some words."""
+    """What is on a map, in some words, with the settings that tell it from the run's other maps of that method."""
+    rows = cache.projections(projection["run_id"])
+    known = {int(row["projection_id"]): row for row in records(rows[rows["points"] > 0])}
+    by = projection_text.differences(known).get(int(projection["projection_id"]), "")
     name = projection_text.title(projection)
+    name += by and (f" {by}" if by.startswith("(") else f", {by}")
     if layout_options.layout == "projection":
         return name
     return f"{name}, {WAYS[layout_options.layout]}" + (f" by {layout_options.by}" if layout_options.by else "")
+
+
+def settings_of(rows: dict[int, dict]) -> dict[int, str]:
+    """{id: what it is called} of projections of which there are several of a method, by their settings."""
+    found = projection_text.differences(rows)
+    return {i: projection_text.named(rows[i]["method"], by) for i, by in found.items()}
 
 
 def labels_of(rows: dict[int, dict]) -> dict[int, str]:

@@ -103,7 +103,7 @@ def page() -> None:
     agreed = None
     if second is not None:
         with place.second:
-            comparison.draw(second, layout, looks)
+            comparison.draw(second, layout, looks, bool(st.session_state.get("clusters")))
         agreed = comparison.results(second, filtered.ids)
     else:
         comparison.clear_address()
@@ -242,7 +242,7 @@ def how_made(
     if source.clusters:
         lines.append(CLUSTERS.format(**vars(cache.clusters(projection["projection_id"]))).split(" Click")[0])
     if column is not None:
-        other = f" The other map is {second.titles[1]}." if second and column == comparison.title(second) else ""
+        other = f" The other map is {second.other_map}." if second and column == comparison.title(second) else ""
         lines.append(f"The colours of the frames tell {column}.{other}")
     if filtered.ids is not None:
         lines.append(f"Not faded: {filtered.describe(int(filtered.among(layout.ids).sum()))}.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.drawing.text import glossary, inputs
+from dashboard.drawing.text import inputs
 from dashboard.drawing.text import projections as projection_text
 from dashboard.state.busy import jobs
 from store.counts import counted
@@ -45,18 +45,18 @@ def make_another(run: RunRecord, projection: Mapping[str, Any]) -> None:
         for name, (low, high) in limits.items():
             kind, word = type(own[name]), projection_text.word(name)
             wanted[name] = st.number_input(
-                word[:1].upper() + word[1:] if word != name else word,
+                word[:1].upper() + word[1:],
                 kind(low),
                 kind(high),
                 own[name],
                 key=f"map_{projection['projection_id']}_{name}",
-                help=glossary.sense_of(word),
+                help=projection_text.help_of(name),
                 width=150,
             )
     if wanted == {name: own[name] for name in limits}:
         st.caption("Change a number to make another map beside this one.")
         return
-    words = ", ".join(f"{projection_text.word(name)} {value}" for name, value in wanted.items())
+    words = ", ".join(projection_text.spoken(name, value) for name, value in wanted.items())
     arguments = ["project", "--run", str(run.run_id), "--methods", str(projection["method"])]
     for name, value in wanted.items():
         arguments += ["--set", f"{name}={value}"]

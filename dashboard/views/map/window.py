@@ -3,7 +3,7 @@ selected. Where what lies, window.css says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +60,14 @@ def panel_state(selected: int, filtered: int) -> str:
     if state == AUTO:
         return OPEN if selected or selection.gone() else CLOSED
     return state
+
+
+def stay_closed(select: Callable[[], None]) -> None:
+    """Let `select` change what is selected, for callbacks: a panel that is not there does not come by that."""
+    there = len(selection.ids()) > 0
+    select()
+    if not there and len(selection.ids()) and st.session_state.get(PANEL, AUTO) == AUTO:
+        st.session_state[PANEL] = CLOSED
 
 
 def switch(state: str, selected: int, filtered: int) -> None:

@@ -71,6 +71,7 @@ def items(gone: pd.DataFrame) -> list[dict]:
     ]
 
 
+@busy.whole
 def put_back(ids: Iterable[int]) -> None:
     """Callback: bring pictures back into their collection."""
     ids = [int(each) for each in ids]

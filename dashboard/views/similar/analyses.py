@@ -35,12 +35,14 @@ def captions(
     also: dict[int, str] | None = None,
     scores: Sequence[str] | None = None,
     run: RunRecord | None = None,
+    meanings: Sequence[str] | None = None,
 ) -> dict[int, str]:
     """{image_id: its score, what `also` says, and who made it and when}; the `scores` (rows,) in words, or cosines.
-    Where these are cosines of two pictures of a `run`, a line of its own before says what they mean there."""
+    A line of its own before says what they mean in this collection: `meanings` (rows,), or where these are cosines of
+    two pictures of a `run` what they are among all pairs."""
     known, also = cache.described(found["image_id"])["caption"], also or {}
     shown = [f"{score:.3f}" for score in found["similarity"]] if scores is None else scores
-    above = [""] * len(found) if run is None else nearness.words(run, found["similarity"])
+    above = meanings or ([""] * len(found) if run is None else nearness.words(run, found["similarity"]))
     rows = zip(found["image_id"], above, shown, strict=True)
     return {
         int(i): "\n".join(filter(None, (line, " · ".join(filter(None, (score, also.get(i), known.get(i, "")))))))
@@ -73,11 +75,15 @@ def least_typical(run: RunRecord, chosen: Filtered, k: int) -> actions.Done | No
         sentence = (
             f"Mean cosine similarity of an image to its {min(NEAREST, count - 1)} nearest others, the lowest first:"
         )
+        meanings, explained = nearness.words(run, found["similarity"]), nearness.explained(run)
     else:
         sentence = "Cosine similarity of an image to the centre of all, the mean of their features, the lowest first:"
+        meanings = nearness.among_pictures(scores, found["similarity"], "farther")
+        explained = "“Farther than 99 %”: of 100 images, 99 are nearer to the centre."
     limit = "" if count <= MANY else f" Neighbours are compared up to {MANY:,} images: filter them for that."
-    st.html(markup.small(f"{sentence} what has no like here. Among {chosen.describe(count)}.{limit}"))
-    return actions.gallery(cache.items(found["image_id"], captions(found)), "least_typical", 140, own=(SEARCH,))
+    st.html(markup.small(f"{sentence} what has no like here. Among {chosen.describe(count)}. {explained}{limit}"))
+    said = captions(found, meanings=meanings)
+    return actions.gallery(cache.items(found["image_id"], said), "least_typical", 140, own=(SEARCH,))
 
 
 def _by_neighbours(matrix: np.ndarray) -> np.ndarray:

@@ -25,6 +25,16 @@ def words(run: RunRecord, similarities: Iterable[float]) -> list[str]:
     return [f"nearer than {math.floor(min(each, MOST) * 10) / 10:g} %" for each in scores.percentile(values, pairs)]
 
 
+def among_pictures(cosines: np.ndarray, found: Iterable[float], word: str = "nearer") -> list[str]:
+    """ "nearer than 99.2 %" of all pictures, or "farther", rounded down, for each that is `found`; `cosines` (n,) are
+    those of all of them with what they are compared with."""
+    from ingest.vision.words import scores
+
+    below = scores.percentile(np.asarray(list(found), np.float32), np.asarray(cosines, np.float32))
+    shares = below if word == "nearer" else 100 - below
+    return [f"{word} than {math.floor(min(each, MOST) * 10) / 10:g} %" for each in shares]
+
+
 def explained(run: RunRecord) -> str:
     """What these words say, and by how many pairs; nothing where there are none."""
     pairs = len(cache.pair_similarities(run.run_id))

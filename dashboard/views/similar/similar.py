@@ -237,7 +237,8 @@ def find_neighbours(
         captions = analyses.captions(found, scores=scores(np.searchsorted(ids, found["image_id"])))
     else:
         sentence = explained(run, more, box, known)
-        captions = analyses.captions(found, run=None if more else run)
+        meanings = nearness.among_pictures(matrix @ vector, found["similarity"]) if more else None
+        captions = analyses.captions(found, run=run, meanings=meanings)
     st.html(markup.small(f"{sentence} The arrow on a picture goes on from it; + and − ask for more and less like it."))
     if found.empty:
         st.info("The filter leaves no other picture of this run. Remove a condition, or clear it.")
@@ -271,7 +272,8 @@ def explained(run: RunRecord, more: Examples, box: Box | None, among: str) -> st
         if more.unlike:
             other = len(more.unlike)
             minus = f" minus {'that of the counter-example' if other == 1 else f'the mean of {other} counter-examples'}"
-        sentence += f"searched with {mean}{minus}, made of length 1 again. The scores are cosines with that."
+        sentence += f"searched with {mean}{minus}, made of length 1 again. The numbers are cosines with that. "
+        sentence += "“Nearer than 99 %”: of 100 pictures, 99 are less like it."
     return sentence
 
 

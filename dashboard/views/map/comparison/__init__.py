@@ -57,13 +57,16 @@ class Second:
 
     @property
     def titles(self) -> tuple[str, str]:
-        """What tells the two maps apart: the layout, and of two runs the run."""
+        """What each map is, in a line, and below it the run."""
         one, other = self.first, self.plane
         names = [map_layout.described(each.projection, each.options) for each in (one, other)]
-        if one.run.run_id == other.run.run_id:
-            return names[0], names[1]
         runs = _run_names(one.run, other.run)
-        return f"{runs[0]}: {names[0]}", f"{runs[1]}: {names[1]}"
+        return f"{names[0]}\n{runs[0]}", f"{names[1]}\n{runs[1]}"
+
+    @property
+    def other_map(self) -> str:
+        """The second map in one line."""
+        return self.titles[1].replace("\n", ", ")
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -116,8 +119,9 @@ def maps(run: RunRecord, projection: dict) -> dict[int, tuple[RunRecord, dict, s
     for each in (run, *others):
         rows = cache.projections(each.run_id)
         rows = {row["projection_id"]: row for row in rows[rows["points"] > 0].to_dict("records")}
-        for number, name in map_layout.labels_of(rows).items():
-            whole = f"{name} of run {_run_names(each, run)[0].removeprefix('Run ')}" if each is not run else name
+        labels = map_layout.labels_of(rows) | map_layout.settings_of(rows)
+        for number, name in labels.items():
+            whole = f"{name} of run {_apart(each, run)}" if each is not run else name
             found[number] = (
                 each,
                 rows[number],
@@ -133,10 +137,19 @@ def _run_names(one: RunRecord, other: RunRecord) -> tuple[str, str]:
     """Runs by number and network, and where that is the same by how pictures were fitted."""
 
     def name(run: RunRecord) -> str:
-        fitted = f", {run.fit} {run.size}" if one.title == other.title and run.size else ""
+        fitted = f", {run.fit} {run.size}" if _alike(one, other) else ""
         return f"Run {run.run_id}: {run.title}{fitted}"
 
     return name(one), name(other)
+
+
+def _apart(run: RunRecord, other: RunRecord) -> str:
+    """A run by its number and by what tells it from the other one, as short as can be."""
+    return f"{run.run_id}, {run.fit} {run.size}" if _alike(run, other) else f"{run.run_id}: {run.title}"
+
+
+def _alike(run: RunRecord, other: RunRecord) -> bool:
+    return run.run_id != other.run_id and run.title == other.title and bool(run.size)
 
 
 def _colour() -> None:
@@ -174,10 +187,12 @@ def measure(second: Second) -> Agreement | None:
         return agreement.measure(second.first, second.plane, second.k)
 
 
-def draw(second: Second, first: Layout, looks: canvases.Looks) -> None:
-    """The second canvas, its frames in the colours that the pictures have on the first."""
+def draw(second: Second, first: Layout, looks: canvases.Looks, clusters: bool = False) -> None:
+    """The second canvas, its frames in the colours that the pictures have on the first; with its own `clusters`, where
+    it has any and shows them."""
     layout, plane = second.layout, second.plane
-    source = canvases.source_of(layout, plane.number, plane.options, False, second=True)
+    outlined = clusters and plane.options.layout == "projection" and cache.clusters(plane.number) is not None
+    source = canvases.source_of(layout, plane.number, plane.options, outlined, second=True)
     key = (*looks.key, str(second.first.run.run_id), str(second.first.number), first.version)
     if (tints := looks.tints) is not None:
         colours = cache.remembered(

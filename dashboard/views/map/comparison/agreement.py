@@ -20,6 +20,7 @@ from dashboard.drawing.colours import UNKNOWN, Colours
 from dashboard.selection import actions
 from dashboard.selection.files import file_name
 from dashboard.state import controls
+from dashboard.views.map import window
 from store.counts import counted
 from store.records import RunRecord
 
@@ -199,9 +200,15 @@ def show(found: Agreement, first: Plane, second: Plane, ids: np.ndarray | None) 
         chosen = found.extremes(among, LISTED, end == "most")
         shared = found.among(chosen) * found.k
         captions = {int(i): f"{value:.0f} of {found.k} the same" for i, value in zip(chosen, shared, strict=True)}
-        actions.gallery(cache.items(chosen, captions), "agreement_wall", 110)
+        actions.gallery(cache.items(chosen, captions), "agreement_wall", 110, handler=_done)
         if ids is not None:
             st.caption("Among the pictures that the filter leaves.")
+
+
+def _done(key: str, by_parts: bool) -> None:
+    """Callback of the gallery. The first picture that is selected in it opens no panel: that would narrow both maps, on
+    which the picture is now seen, and move the gallery from under the mouse."""
+    window.stay_closed(lambda: actions.on_done(key, by_parts))
 
 
 def histogram(found: Agreement) -> go.Figure:
