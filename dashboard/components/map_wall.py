@@ -36,16 +36,18 @@ def sheet(
     group: str,
     chosen: Box | None = None,
     pick: bool = True,
+    rows: bool = False,
 ) -> Patch | None:
     """The original with what is to be said of it and the colour bar; beside it, or under it on a narrow page and where
-    the picture is broad, the panels. Returns the patch that was clicked in this very run."""
+    the picture is broad, the panels, with `rows` in just so many columns. Returns the patch that was clicked in this
+    very run."""
     row = st.container(horizontal=not scene.broad, gap="medium")
     side, maps = row.container(width="stretch" if scene.broad else SIDE, gap="small"), row.container(width="stretch")
     with side:
         on_original = original(scene, alt, f"{key}_original", group, chosen, pick)
         st.html(markup.notes(sentences, bar))
     with maps:
-        return patches(drawn, key, columns, group, chosen, pick=pick) or on_original
+        return patches(drawn, key, columns, group, chosen, pick=pick, rows=rows) or on_original
 
 
 def chosen_box(scene: Scene, token: str) -> Box | None:

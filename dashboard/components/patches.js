@@ -11,6 +11,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   Object.assign(wall, { data, send: (patch) => setTriggerValue("picked", patch) });
   root.classList.toggle("large", data.large);
   root.classList.toggle("pick", data.pick);
+  root.classList.toggle("rows", data.rows);
+  root.style.setProperty("--columns", data.columns);
   root.style.setProperty("--least", `calc((100% - ${0.6 * (data.columns - 1)}rem) / ${data.columns})`);
   while (root.children.length > data.panes.length) root.lastChild.remove();
   while (root.children.length < data.panes.length) root.append(empty());

@@ -34,8 +34,10 @@ def patches(
     chosen: Box | None = None,
     large: bool = False,
     pick: bool = True,
+    rows: bool = False,
 ) -> Patch | None:
-    """The panels in at most `columns` columns, or with `large` each as tall as the window allows.
+    """The panels in at most `columns` columns, with `rows` in just as many, or with `large` each as tall as the window
+    allows.
 
     Moving over a patch outlines what it covers in every panel on the page of the same `group`, which therefore must all
     show one picture; their grids may differ. Each panel is a stop of the Tab key; the arrow keys move from patch to
@@ -49,6 +51,7 @@ def patches(
         "chosen": None if chosen is None else [float(edge) for edge in chosen],
         "large": bool(large),
         "pick": bool(pick),
+        "rows": bool(rows),
     }
     answer = _patches()(key=key, data=data, on_picked_change=_nothing)
     picked = answer.picked

@@ -361,3 +361,12 @@ def test_the_maps_are_read_once_for_all_groups(planted, open_page, monkeypatch):
     at = open_page("aggregate", aggregate_a="genre")
     choose(at, "aggregate_a_is_genre", ["portrait"])
     assert len(asked) == 2 and np.array_equal(asked[0], asked[1]) and len(asked[0]) == 30
+
+
+def test_a_run_without_maps_offers_to_make_them(db, open_page):
+    with connection.writing(db) as con:
+        con.execute("DELETE FROM stored_map")
+    at = open_page("aggregate", run=1)
+    assert not at.exception and "holds no attention maps" in at.info[0].value
+    assert at.button(key="aggregate_start").label == "Make them"
+    assert "explain --run 1 --methods cls,rollout" in at.main.code[0].value

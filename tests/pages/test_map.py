@@ -90,6 +90,16 @@ def test_a_map_is_cited_in_one_sentence_and_made_anew_with_another_setting(db, o
     assert at.button(key="map_another").label == "Make this map"
 
 
+def test_a_run_without_a_map_offers_to_make_one(db, open_page):
+    with connection.writing(db) as con:
+        for (number,) in con.execute("SELECT projection_id FROM projection").fetchall():
+            write.drop_projection(con, number)
+    at = open_page("map", run=1)
+    assert not at.exception and at.title[0].value == "Map" and "no map yet" in at.info[0].value
+    assert at.button(key="map_start").label == "Make its maps"
+    assert "project --run 1" in at.main.code[0].value
+
+
 def test_two_maps_of_one_method_are_told_apart_by_their_settings(db, open_page):
     with connection.writing(db) as con:
         ids = np.arange(1, 7)
@@ -165,14 +175,6 @@ def test_a_link_opens_the_map_as_it_was(db, open_page):
     assert given(at)["points"].startswith("/atlas/points/3?")
     assert given(at)["legend"]["title"] == "artist"
     assert any("**2** of 6 pictures" in text.value for text in at.markdown)
-
-
-def test_a_run_without_a_map_says_how_to_make_one(db, open_page):
-    with connection.writing(db) as con:
-        number = write.add_run(con, 1, database.run_record(fit="pad"))
-    at = open_page("map", run=number)
-    assert not at.exception
-    assert "--project umap" in at.info[0].value
 
 
 def test_metadata_is_text_to_the_canvas_and_escaped_in_what_is_taken_away(db, open_page):

@@ -14,10 +14,12 @@ from dashboard.data import cache
 from dashboard.drawing import markup, panels, tables
 from dashboard.drawing.text import glossary
 from dashboard.state import controls, filter_bar, navigation, widgets
+from dashboard.state.busy import jobs
 from dashboard.views.aggregate import comparison, figures, grouping, summary
 from dashboard.views.aggregate.comparison import Choice, GroupComparison, Settings
 from dashboard.views.aggregate.figures import GroupFigures, Style, Unit
 from dashboard.views.aggregate.groups import Pair
+from ingest.vision import described
 from store.records import RunRecord
 
 OWN = "each picture's own"
@@ -30,10 +32,10 @@ def page() -> None:
     run = cache.run_in_view()
     stored = cache.methods(run.run_id)
     if stored.empty:
-        st.info(
-            f"Run {run.run_id} holds no attention maps. Choose another run, or ingest the collection "
-            "with `--methods cls,rollout`."
-        )
+        st.info(f"Run {run.run_id} holds no attention maps. Choose another run, or have them made.")
+        methods = "cls,rollout" if described.has_cls(run.measured, run.prefix_tokens) else "received"
+        arguments = ["explain", "--run", str(run.run_id), "--methods", methods]
+        jobs.offer(f"Attention of run {run.run_id}", arguments, "Make them", "aggregate_start")
         return
     if not cache.columns_with_labels(run):
         st.info(

@@ -179,7 +179,8 @@ def draw_wall(
     sentences = sentences_of(subject, question, drawing, found, scene)
     if probes:
         sentences.append("Click a patch, or press Enter on it, to see where it looks.")
-    patch = map_wall.sheet(scene, subject.alt, drawn, bar, sentences, columns, key, subject.group, chosen, probes)
+    rows = columns == len(maps.head_numbers) > 1  # one a layer
+    patch = map_wall.sheet(scene, subject.alt, drawn, bar, sentences, columns, key, subject.group, chosen, probes, rows)
     detail.strip(subject, question, found)
     if patch is not None:
         if not _of_chosen_token(question):
@@ -253,7 +254,8 @@ def other_side(subject: Subject, question: Question, drawing: Drawing, here: Pic
     columns = columns_of(maps, scene)
     drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.style)
     notes = sentences_of(other, asked, drawing, found, scene)
-    map_wall.sheet(scene, other.alt, drawn, bar, notes, columns, "other", other.group, pick=False)
+    rows = columns == len(found.maps.head_numbers) > 1
+    map_wall.sheet(scene, other.alt, drawn, bar, notes, columns, "other", other.group, pick=False, rows=rows)
 
 
 def side_by_side(pair: Sequence[tuple[Subject, Question, PictureMaps]], drawing: Drawing) -> None:

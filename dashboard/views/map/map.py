@@ -19,6 +19,7 @@ from dashboard.selection import show as selecting
 from dashboard.selection.files import file_name
 from dashboard.selection.selection import Selection
 from dashboard.state import controls, filter_bar, navigation
+from dashboard.state.busy import jobs
 from dashboard.state.widgets import Words
 from dashboard.views.map import canvases, colouring, comparison, drawers, origin, publication, window
 from dashboard.views.map import clusters as map_clusters
@@ -67,8 +68,11 @@ def page() -> None:
     projections = cache.projections(run.run_id)
     projections = projections[projections["points"] > 0]
     if projections.empty:
-        st.title("Map")
-        st.info("This run has no map yet. The same `python -m ingest run` as before, with `--project umap`, makes it.")
+        navigation.heading("map")
+        st.info(
+            f"Run {run.run_id} has no map yet: where the pictures lie is found from their features, in some minutes."
+        )
+        jobs.offer(f"Maps of run {run.run_id}", ["project", "--run", str(run.run_id)], "Make its maps", "map_start")
         return
     place = window.open_window()
     with place.bar:
