@@ -11,7 +11,7 @@ from dashboard.components import card
 from dashboard.components.card import corrections, layer, notes, objects, picture, regions
 from dashboard.data import cache, iiif
 from dashboard.drawing import markup
-from dashboard.drawing.text import sources
+from dashboard.drawing.text import nearness, sources
 from dashboard.selection import actions, tagging
 from dashboard.selection.selection import Selection
 from dashboard.state import filter_bar, navigation, ordering
@@ -101,9 +101,11 @@ def neighbours(run: RunRecord, image_id: int) -> None:
     if found.empty:
         return
     st.subheader("Nearest pictures", anchor=False)
-    st.html(markup.small(f"{counted(len(found), 'picture')} by cosine similarity, to {run.title}, run {run.run_id}."))
-    pairs = zip(found["image_id"].tolist(), found["similarity"].tolist(), strict=True)
-    captions = {number: f"{similarity:.2f}" for number, similarity in pairs}
+    said = f"{counted(len(found), 'picture')} by cosine similarity, to {run.title}, run {run.run_id}."
+    st.html(markup.small(f"{said} {nearness.explained(run)}"))
+    meanings = nearness.words(run, found["similarity"])
+    rows = zip(found["image_id"].tolist(), found["similarity"].tolist(), meanings, strict=True)
+    captions = {number: f"{meaning}\n{similarity:.2f}".strip() for number, similarity, meaning in rows}
     actions.gallery(cache.items(found["image_id"], captions), "picture_neighbours", 110)
 
 

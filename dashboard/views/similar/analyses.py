@@ -11,11 +11,10 @@ import streamlit as st
 from dashboard.compute import neighbours
 from dashboard.data import cache
 from dashboard.drawing import markup, tables
-from dashboard.drawing.text import glossary
+from dashboard.drawing.text import glossary, nearness
 from dashboard.selection import actions
 from dashboard.state import controls
 from dashboard.state.filter_bar import Filtered
-from dashboard.views.similar import nearness
 from store.counts import counted
 from store.records import RunRecord
 

@@ -21,13 +21,13 @@ from dashboard.compute import neighbours
 from dashboard.data import cache, uploads
 from dashboard.drawing import markup
 from dashboard.drawing.panels import fitted
-from dashboard.drawing.text import sources
+from dashboard.drawing.text import nearness, sources
 from dashboard.selection import actions
 from dashboard.selection.actions import examples
 from dashboard.selection.actions.examples import Examples
 from dashboard.state import controls, filter_bar, navigation, widgets
 from dashboard.state.filter_bar import Filtered
-from dashboard.views.similar import analyses, nearness, words
+from dashboard.views.similar import analyses, words
 from store.records import RunRecord
 
 MOST = 60  # neighbours that the slider offers
