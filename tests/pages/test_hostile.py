@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.compute import words
 from dashboard.data import cache
 from dashboard.drawing import tables
-from dashboard.state.navigation import tour
+from dashboard.state.navigation import copy_link, tour
 from ingest import export
 from store import connection, write
 from tests.pages import hostile
@@ -123,13 +123,16 @@ class Tags(HTMLParser):
         self.attributes |= {name for name, _ in attributes}
 
 
+OWN = (f"<script>{OWN_SCRIPT}</script>", tour.markup(False), tour.markup(True), copy_link.markup())
+
+
 def check(at: AppTest) -> None:
     """Nothing on the page was thrown, and nothing from the metadata lives."""
     assert not at.exception, at.exception[0].stack_trace
     for text in read_as_markdown(at):
         assert live(text) is None, text
     for node in at.get("html"):
-        if node.proto.body in (f"<script>{OWN_SCRIPT}</script>", tour.markup(False), tour.markup(True)):
+        if node.proto.body in OWN:
             continue
         found = Tags(node.proto.body)
         assert found.tags <= OURS, found.tags - OURS
