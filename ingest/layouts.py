@@ -55,15 +55,14 @@ def used(method: str, settings: dict[str, Any]) -> Projection:
     return projections()[settings.get("made_by", method)]
 
 
-def lay_out(method: str, vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
-    """Lays distinct vectors (n, dim) out by a method, or by what stands in for it; raises what the library raises, and
-    ValueError if a point is not finite.
+def lay_out(make: Callable[[np.ndarray, dict[str, Any]], Laid], vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
+    """Lays distinct vectors (n, dim) out by a projection's `lay_out`; raises what the library raises, and ValueError if
+    a point is not finite.
 
     With a `sample` in the settings so many vectors, drawn with the settings' seed, are laid out as if there were no
     others; these are then placed (`among_neighbours`), and the notes say so.
     """
     own = {name: value for name, value in settings.items() if name != "sample"}
-    make = used(method, settings).lay_out
     if "sample" not in settings:
         laid = make(vectors, own)
         return Laid(_finite(laid.points), laid.notes)
@@ -74,7 +73,7 @@ def lay_out(method: str, vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
     points = np.empty((len(vectors), 2))
     points[drawn] = _finite(laid.points)
     # The methods' own ways to place take several times as long here, and are no truer to neighbours.
-    points[~drawn] = among_neighbours(Layout(method, vectors[drawn], points[drawn], own), vectors[~drawn])
+    points[~drawn] = among_neighbours(Layout("", vectors[drawn], points[drawn], own), vectors[~drawn])
     return Laid(points, laid.notes | {"others_placed_by": AMONG})
 
 

@@ -96,7 +96,7 @@ def _make(
     """One layout, into the database and into `done`."""
     settings = settings_of(method, len(found.firsts), changes)
     try:
-        laid = worker.call(layouts.lay_out, method, vectors[found.firsts], settings)
+        laid = worker.call(layouts.lay_out, layouts.used(method, settings).lay_out, vectors[found.firsts], settings)
     except worker.WorkerError as error:
         again = f"python -m ingest project --run {run_id} --methods {method}"
         done.failed[method] = f"{title(method)} was not made: {error}; to try again: {again}"
