@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from ingest.vision.projections.neighbours import among_themselves
 from ingest.vision.projections.projection import SEED, SEEDS, Laid, Layout, Projection
 
 if TYPE_CHECKING:  # the command line asks for the names before its first line
@@ -25,6 +24,7 @@ def lay_out(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
     import numpy as np
 
     from ingest.vision.compiled import umap_class
+    from ingest.vision.projections.neighbours import among_themselves
 
     more: dict[str, Any] = {}
     if len(vectors) >= MANY and settings["metric"] == "cosine":
