@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ingest.vision.neighbours import nearest
 from ingest.vision.projections import SEED, Laid, Layout, Projection, projections
-from ingest.vision.projections.neighbours import nearest
 from ingest.vision.projections.projection import COUNTS_NEIGHBOURS
 
 INSTEAD = "pca"  # what stands in where there are too few vectors

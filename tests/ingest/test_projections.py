@@ -9,7 +9,8 @@ from dashboard.drawing.text import projections as projection_text
 from ingest import layouts, worker
 from ingest.layouts import check_changes, settings_of
 from ingest.projections import project
-from ingest.vision.projections import SEED, neighbours, projections, tsne, umap
+from ingest.vision import neighbours
+from ingest.vision.projections import SEED, projections, tsne, umap
 from store import read, search
 from store.connection import reading
 from tests.support.databases import database

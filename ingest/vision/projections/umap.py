@@ -24,7 +24,7 @@ def lay_out(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
     import numpy as np
 
     from ingest.vision.compiled import umap_class
-    from ingest.vision.projections.neighbours import among_themselves
+    from ingest.vision.neighbours import among_themselves
 
     more: dict[str, Any] = {}
     if len(vectors) >= MANY and settings["metric"] == "cosine":
