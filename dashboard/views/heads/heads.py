@@ -125,7 +125,7 @@ def overview(view: View, table: pd.DataFrame, chosen: tuple[int, int]) -> None:
     """The plot and the matrix of all heads, what they mean, and the numbers to take along."""
     how = (view.statistic, view.by, view.spread, chosen)
     st.plotly_chart(
-        cache.noted(lambda: head_figures.figure(table, *how), "heads", table.to_csv(index=False), repr(how)),
+        cache.noted(lambda: head_figures.figure(table, *how), "heads", repr(table.to_dict("split")), repr(how)),
         key=FIGURE,
         on_select=point,
         selection_mode="points",
