@@ -105,6 +105,7 @@ def among_neighbours(layout: Layout, vectors: np.ndarray) -> np.ndarray:
 def versions(method: str, settings: dict[str, Any]) -> dict[str, str]:
     """The versions of the libraries that lay out with these settings."""
     engine = [settings["engine"]] if "engine" in settings else []
+    engine += ["faiss-cpu"] if "neighbours_by" in settings else []
     names = dict.fromkeys(["numpy", *engine, *used(method, settings).libraries])
     return {name: importlib.metadata.version(name) for name in names}
 

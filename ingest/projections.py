@@ -103,7 +103,7 @@ def _make(
         log(done.failed[method])
         return
     numbers = {"distinct": len(found.firsts), "copies": found.copies}
-    settings |= numbers | laid.notes | {"versions": layouts.versions(method, settings)}
+    settings |= numbers | laid.notes | {"versions": layouts.versions(method, settings | laid.notes)}
     with writing(db) as con:
         # One that lacks images which have come since would be taken for the map of the whole run.
         for row in stored:

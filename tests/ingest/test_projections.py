@@ -89,13 +89,24 @@ def test_nothing_is_done_twice_and_a_layout_that_lacks_images_is_replaced(tmp_pa
     assert row["points"] == 20
 
 
-def test_many_images_are_laid_out_by_opentsne(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("few", "forces"), [(100, tsne.BARNES_HUT), (50, tsne.INTERPOLATED)])
+def test_many_images_are_laid_out_by_opentsne(few, forces, tmp_path, monkeypatch):
     monkeypatch.setattr(tsne, "MANY", 30)
+    monkeypatch.setattr(tsne, "FEW", few)
+    monkeypatch.setattr(worker, "call", lambda function, *arguments: function(*arguments))
     run = database(tmp_path / "p.duckdb", clusters(60))
     project(tmp_path / "p.duckdb", run, ["tsne"])
     with reading(tmp_path / "p.duckdb") as con:
         (row,) = read.projections(con, run).to_pylist()
-    assert json.loads(row["settings"])["engine"] == "openTSNE" and row["points"] == 60
+    settings = json.loads(row["settings"])
+    assert settings["engine"] == "openTSNE" and row["points"] == 60 and settings.items() >= forces.items()
+    assert settings["neighbours_by"] == "faiss" and settings["versions"].keys() >= {"openTSNE", "faiss-cpu"}
+    with reading(tmp_path / "p.duckdb") as con:
+        table = read.points(con, row["projection_id"])
+        _, stored = search.features(con, run)
+    points = np.stack([table["x"], table["y"]], axis=1).astype(float)
+    assert trustworthiness(stored, points, n_neighbors=5, metric="cosine") > 0.6
+    assert np.linalg.norm(points[0::2].mean(0) - points[1::2].mean(0)) > points[0::2].std(0).max()
 
 
 def test_pca_stores_how_much_it_explains(tmp_path):
