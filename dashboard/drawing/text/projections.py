@@ -10,7 +10,14 @@ from dashboard.drawing.text import glossary
 from ingest.vision import projections
 
 # Settings in words of the field; a page says in the help what the method's own program calls them.
-WORDS = {"n_neighbors": "neighbours", "min_dist": "least distance", "random_state": "seed"}
+WORDS = {
+    "n_neighbors": "neighbours",
+    "min_dist": "least distance",
+    "random_state": "seed",
+    "neighbours_by": "neighbours by",
+    "negative_gradient_method": "forces by",
+    "ints_in_interval": "interpolated at intervals of",
+}
 # Told in words of their own.
 ELSEWHERE = {"made_by", "reason", "versions", "copies", "copies_placed", "distinct", "sample", "others_placed_by"}
 
