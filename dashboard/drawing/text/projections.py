@@ -90,7 +90,7 @@ def spoken(setting: str, value: Any) -> str:
 
 
 def named(method: str, difference: str) -> str:
-    """A method with what tells one of several maps of it from the others."""
+    """A method with what distinguishes one of several maps of it from the others."""
     return name(method) + (f" {difference}" if difference.startswith("(") else difference and f", {difference}")
 
 

@@ -79,7 +79,7 @@ def options_of(run: RunRecord, columns: list[str], key: str = "layout", first: s
 
 
 def described(projection: dict, layout_options: LayoutOptions) -> str:
-    """What is on a map, in some words, with the settings that tell it from the run's other maps of that method."""
+    """What is on a map, with the settings that distinguish it from the run's other maps of that method."""
     rows = cache.projections(projection["run_id"])
     known = {int(row["projection_id"]): row for row in records(rows[rows["points"] > 0])}
     by = projection_text.differences(known).get(int(projection["projection_id"]), "")

@@ -144,7 +144,7 @@ def _run_names(one: RunRecord, other: RunRecord) -> tuple[str, str]:
 
 
 def _apart(run: RunRecord, other: RunRecord) -> str:
-    """A run by its number and by what tells it from the other one, as short as can be."""
+    """A run by its number and by what distinguishes it from the other one, as short as can be."""
     return f"{run.run_id}, {run.fit} {run.size}" if _alike(run, other) else f"{run.run_id}: {run.title}"
 
 
