@@ -18,6 +18,7 @@ from tests.browser.conftest import ingest
 from tests.browser.picture_map import HARMFUL
 from tests.browser.steps import Steps
 from tests.browser.test_dashboard import pieces
+from tests.browser.windows import number
 from tests.pages import database
 from tests.support import PAINTINGS
 from tests.support.databases import ask
@@ -131,7 +132,7 @@ def tag(steps: Steps, word: str) -> None:
 def corners(page: Page, db: Path) -> list[tuple[float, float]]:
     """Of the detail that two pictures share, where the viewer shows all of one in its middle."""
     ((width, height),) = ask(db, "SELECT width, height FROM images WHERE path = ?", DETAIL)
-    box, scale = page.locator(".deep").bounding_box(), float(page.locator(".viewer").get_attribute("data-scale"))
+    box, scale = page.locator(".deep").bounding_box(), number(page.locator(".viewer"), "scale")
     left, top = box["x"] + (box["width"] - width * scale) / 2, box["y"] + (box["height"] - height * scale) / 2
     x0, y0, x1, y1 = PART
     return [(left + x * width * scale, top + y * height * scale) for x, y in ((x0, y0), (x1, y1))]

@@ -8,6 +8,7 @@ import tifffile
 from playwright.sync_api import expect
 
 from tests.browser.conftest import idle
+from tests.browser.windows import number, resting
 from tests.support import commands
 from tests.support.databases import ask
 
@@ -36,10 +37,9 @@ def test_the_patches_lie_on_the_scan_and_come_into_view(large, show, open_page):
     expect(boxes).to_have_count(6)
     (best,) = ask(large, "SELECT x0, y0, x1, y1 FROM patches WHERE rank = 1")
     assert best == (1600, 800, 2000, 1200)
-    viewer = page.locator(".viewer")
-    scale = float(viewer.evaluate("element => element.dataset.scale"))
+    scale = number(page.locator(".viewer"), "scale")
     # The best is drawn last, and is a patch of the scan in size.
-    box = boxes.last.bounding_box()
+    box = resting(boxes.last)
     assert box["width"] == pytest.approx(SIDE * scale, abs=2) and boxes.last.inner_text().startswith("1: ")
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.locator(".patch.now")).to_have_count(1)
@@ -47,10 +47,8 @@ def test_the_patches_lie_on_the_scan_and_come_into_view(large, show, open_page):
     # It fills the viewer but for what is around it.
     expect(page.locator(".patch.now")).to_contain_text("1: ")
     stage = page.locator(".stage").bounding_box()
-    page.wait_for_timeout(1500)
-    now = page.locator(".patch.now").bounding_box()
+    now = resting(page.locator(".patch.now"))
     assert now["width"] > 2 * box["width"]
     assert now["x"] >= stage["x"] - 2 and now["x"] + now["width"] <= stage["x"] + stage["width"] + 2
     page.keyboard.press("0")
-    page.wait_for_timeout(1500)
-    assert page.locator(".patch.now").bounding_box()["width"] == pytest.approx(box["width"], abs=2)
+    assert resting(page.locator(".patch.now"))["width"] == pytest.approx(box["width"], abs=2)

@@ -4,10 +4,12 @@ A new window has Chromium make a window of the desktop and compile all of Stream
 than most tests do.
 """
 
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 PATIENCE = 60_000  # milliseconds that a page may take on a busy machine
 HEIGHT = 1000
@@ -80,6 +82,24 @@ VISITED = """try { localStorage.setItem("bilderatlas-tour", "seen"); } catch {}"
 def quiet(page: Page) -> None:
     """Waits until Streamlit has answered whatever was done on a page, which `watch` watches."""
     page.evaluate(QUIET, PATIENCE)
+
+
+def number(element: Locator, name: str) -> float:
+    """What a component says in its attribute data-`name`, from when it says it: it is drawn first, and measured then."""
+    expect(element).to_have_attribute(f"data-{name}", re.compile(r"\d"), timeout=PATIENCE)
+    return float(element.get_attribute(f"data-{name}"))
+
+
+def resting(element: Locator) -> dict[str, float]:
+    """Where an element is, from when it has been there for five looks in a row."""
+    box, looks, end = None, 0, time.monotonic() + PATIENCE / 1000
+    while looks < 5:
+        if time.monotonic() > end:
+            raise AssertionError(f"it moves still, and is at {box}")
+        element.page.wait_for_timeout(100)
+        before, box = box, element.bounding_box()
+        looks = looks + 1 if box and box == before else 0
+    return box
 
 
 def watch(page: Page | BrowserContext) -> None:
