@@ -145,7 +145,7 @@ def test_entropy_holds_for_any_scores(first, hidden):
     call = AttentionCall(torch.zeros(2, 3, 7), 7, 0.5, bias, query, key)
     capture = Capture((call,), 2, 3, 1, True, 14, torch.ones(2, 6, dtype=torch.bool))
     reader = HeadStatistics(capture)
-    reader.tile(call.tile(0, slice(0, 2), slice(0, 7), calls.Workspace()))
+    reader.tile(call.tile(0, slice(0, 2), slice(0, 7), calls.Workspace(keeps_scores=True)))
     rows = torch.softmax(query.double() @ key.double().transpose(2, 3) * 0.5 + bias.double(), dim=-1)
     expected = torch.special.entr(rows)[:, :, 1:].sum(-1).mean(-1)
     torch.testing.assert_close(reader.values()["entropy_mean"][:, 0].double(), expected, atol=2e-5, rtol=0)

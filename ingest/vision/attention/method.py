@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
-from ingest.vision.tap import Capture, TileReader, Workspace, tiles
+from ingest.vision.tap import Capture, TileReader, tiles, workspace_for
 
 
 class GridError(ValueError):
@@ -117,7 +117,7 @@ def walk(capture: Capture, readers: Iterable[TileReader]) -> None:
     readers = [reader for reader in readers if reader.wants_tiles]
     if not readers:
         return
-    workspace = Workspace()
+    workspace = workspace_for(readers)
     for layer in reversed(range(len(capture.layers))):
         call = capture.layers[layer]
         for samples, queries in tiles(call):

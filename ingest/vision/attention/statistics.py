@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from ingest.vision.head_statistics import HEAD_STATISTICS, Gathered
-from ingest.vision.tap import Capture, Tile
+from ingest.vision.tap import Capture, Tile, captured
 
 
 class HeadStatistics:
     """A reader that gathers what the formulas of `ingest.vision.head_statistics` need."""
 
     wants_tiles = True
+    wants_scores = True
 
     def __init__(self, capture: Capture) -> None:
         self.capture = capture
@@ -40,7 +41,7 @@ class HeadStatistics:
             return
         asked, rows = slice(first - prefix, queries.stop - prefix), slice(first - queries.start, None)
         patch_rows = tile.weights[:, :, rows]
-        evenness = _row_entropy(patch_rows, tile.scores[:, :, rows])
+        evenness = _row_entropy(patch_rows, captured(tile.scores)[:, :, rows])
         counted = self.counted[asked] if self.all_picture else self.counted[asked] * self.shown[samples, None, None]
         far, mass = (patch_rows.transpose(1, 2) @ counted.transpose(-1, -2)).transpose(1, 2).unbind(-1)
         if self.all_picture:

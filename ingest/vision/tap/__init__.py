@@ -9,7 +9,7 @@ and since a function mode is per thread, several sessions can share one loaded m
 from ingest.vision.tap.arguments import IN_WINDOWS, NotAVisionTransformer
 from ingest.vision.tap.calls import AttentionCall, Tile, Workspace, captured, tiles
 from ingest.vision.tap.capture import Capture, block_calls
-from ingest.vision.tap.computing import ComputingTap, TileReader
+from ingest.vision.tap.computing import ComputingTap, TileReader, workspace_for
 from ingest.vision.tap.recording import Tap
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "block_calls",
     "captured",
     "tiles",
+    "workspace_for",
 ]

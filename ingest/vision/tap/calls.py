@@ -53,15 +53,15 @@ class AttentionCall:
         return self._scores_and_rows(samples, queries, workspace)[1]
 
     def tile(self, layer: int, samples: slice, queries: slice, workspace: Workspace) -> Tile:
-        """The same rows with the scores that they are made of, as the readers of a pass are shown them."""
+        """The same rows as the readers of a pass are shown them, with their scores if the workspace keeps these."""
         scores, rows = self._scores_and_rows(samples, queries, workspace)
-        if self.bias is not None:
+        if scores is not None and self.bias is not None:
             scores.clamp_(min=LEAST_SCORE)
         return Tile(layer, samples, queries, rows, scores)
 
     def _scores_and_rows(
         self, samples: slice, queries: slice, workspace: Workspace | None = None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor | None, Tensor]:
         bias = self.bias
         if bias is not None:
             bias = bias[samples, :, queries]
@@ -106,13 +106,13 @@ class AttentionCall:
 @dataclass(frozen=True)
 class Tile:
     """Some softmax rows of one layer: `weights` (samples, heads, queries, tokens), float32, and the `scores` that they
-    are the softmax of, finite. Both lie in memory that the next tile uses again."""
+    are the softmax of, finite; None where no reader `wants_scores`. Both lie in memory that the next tile uses again."""
 
     layer: int
     samples: slice
     queries: slice
     weights: Tensor
-    scores: Tensor
+    scores: Tensor | None
 
 
 LEAST_SCORE = -1e30  # in place of -∞ where a token is hidden: its weight is 0, and 0 times it is 0
@@ -130,10 +130,12 @@ SAMPLE_BY_SAMPLE = ("cpu",)
 
 
 class Workspace:
-    """Memory for one tile of scores and of softmax rows, used again for each tile: fresh memory for every tile costs
-    a page fault for each of its pages, together as much as the arithmetic."""
+    """Memory for one tile of softmax rows, used again for each tile: fresh memory for every tile costs a page fault for
+    each of its pages, together as much as the arithmetic. Rows take the place of their scores, which spares the caches
+    half of what a tile is, unless it `keeps_scores`."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeps_scores: bool = False) -> None:
+        self.keeps_scores = keeps_scores
         self.memory: dict[str, Tensor] = {}
 
     def take(self, name: str, shape: tuple[int, ...], device: torch.device) -> Tensor:
@@ -147,8 +149,9 @@ class Workspace:
 
 def softmax_rows(
     query: Tensor, key: Tensor, bias: Tensor | None, scale: float, workspace: Workspace | None = None
-) -> tuple[Tensor, Tensor]:
-    """The scores of some queries and their softmax, each float32 (samples, heads, queries, tokens)."""
+) -> tuple[Tensor | None, Tensor]:
+    """The scores of some queries, None where the workspace does not keep them, and their softmax, each float32
+    (samples, heads, queries, tokens)."""
     workspace = workspace or Workspace()
     batch, heads, queries, width = query.shape
     tokens, device = key.shape[2], query.device
@@ -165,7 +168,9 @@ def softmax_rows(
         torch.baddbmm(out, ask, offer.transpose(1, 2), beta=0, alpha=scale, out=out)
     if bias is not None:
         scores += bias
-    return scores, torch.softmax(scores, dim=-1, out=workspace.take("rows", scores.shape, device))
+    if workspace.keeps_scores:
+        return scores, torch.softmax(scores, dim=-1, out=workspace.take("rows", scores.shape, device))
+    return None, torch.softmax(scores, dim=-1, out=scores)
 
 
 # Elements of one tile of softmax rows. On a CPU fewer, larger matrix products win over a tile that fits the cache

@@ -18,13 +18,18 @@ from ingest.vision.tap.capture import Capture
 class TileReader(Protocol):
     """What is shown the softmax rows of every query, layer by layer: `tile` with each tile, `end_layer` when a layer is
     through. The tile's numbers lie in memory that the next one uses again: a reader keeps what it computes from them,
-    never the tile."""
+    never the tile. One that is to see the scores too says that it `wants_scores`."""
 
     wants_tiles: bool
 
     def tile(self, tile: Tile) -> None: ...
 
     def end_layer(self, layer: int) -> None: ...
+
+
+def workspace_for(readers: Iterable[TileReader]) -> Workspace:
+    """Memory for what these readers are to see."""
+    return Workspace(keeps_scores=any(getattr(reader, "wants_scores", False) for reader in readers))
 
 
 class ComputingTap(TorchFunctionMode):
@@ -40,7 +45,7 @@ class ComputingTap(TorchFunctionMode):
         super().__init__()
         self.capture, self.readers = capture, [reader for reader in readers if reader.wants_tiles]
         self.computed = 0
-        self.workspace = Workspace()
+        self.workspace = workspace_for(self.readers)
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
