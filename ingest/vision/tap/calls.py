@@ -106,7 +106,8 @@ class AttentionCall:
 @dataclass(frozen=True)
 class Tile:
     """Some softmax rows of one layer: `weights` (samples, heads, queries, tokens), float32, and the `scores` that they
-    are the softmax of, finite; None where no reader `wants_scores`. Both lie in memory that the next tile uses again."""
+    are the softmax of, finite; None where no reader `wants_scores`. Both lie in memory that the next tile uses
+    again."""
 
     layer: int
     samples: slice
