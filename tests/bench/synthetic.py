@@ -45,18 +45,20 @@ def make(db: Path, n: int, seed: int = 0, stats: bool = False) -> float:
     with connection.writing(db) as con:
         collection = write.add_collection(con, "synthetic", "/nowhere")
         number = write.add_run(con, collection, run)
-        ids = np.empty(n, np.int64)
-        for start in range(0, n, CHUNK):
-            part = range(start, min(start + CHUNK, n))
-            records = [record(at, thumbs[random.integers(len(thumbs))], int(which[at])) for at in part]
-            ids[part.start : part.stop] = list(write.add_images(con, collection, records).values())
-            vectors = directions[which[part.start : part.stop]] + 0.8 * random.normal(size=(len(part), DIM))
-            vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-            here = ids[part.start : part.stop]
+    ids = np.empty(n, np.int64)
+    for start in range(0, n, CHUNK):
+        part = range(start, min(start + CHUNK, n))
+        records = [record(at, thumbs[random.integers(len(thumbs))], int(which[at])) for at in part]
+        vectors = directions[which[part.start : part.stop]] + 0.8 * random.normal(size=(len(part), DIM))
+        vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+        with connection.writing(db) as con:
+            here = np.array(list(write.add_images(con, collection, records).values()))
             frames = [FrameRecord(int(image_id), 0, 0, 100, 100, 16, 16) for image_id in here]
             found = [head_stats(here, random)] if stats else []
             maps = [rollouts(here, random)] if stats else []
             results.add_results(con, number, Results(here, vectors, frames, maps, found))
+        ids[part.start : part.stop] = here
+    with connection.writing(db) as con:
         for method, angle in (("umap", 0.0), ("tsne", 1.0)):
             turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
             write.add_projection(con, number, method, {"synthetic": True}, ids, xy @ turn)
