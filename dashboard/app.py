@@ -1,6 +1,7 @@
 """The web server: Streamlit with routes of our own for pictures. Run it with: streamlit run dashboard/app.py"""
 
 import asyncio
+import gzip
 import hashlib
 import re
 import socket
@@ -76,7 +77,8 @@ def points(request: Request) -> Response:
     is made of it, as `layouts.packed` says."""
     query = request.query_params
     layout_options = layouts.LayoutOptions(query.get("layout", "projection"), query.get("by", ""), _level(request))
-    return _answer(request, partial(cache.points_of, layout_options=layout_options), "application/octet-stream")
+    find = partial(cache.points_of, layout_options=layout_options)
+    return _answer(request, find, "application/octet-stream", compressed=True)
 
 
 def clusters(request: Request) -> Response:
@@ -241,8 +243,9 @@ def _forwarded(request: Request, header: str, form: re.Pattern[str]) -> str | No
 # ---- what they share ------------------------------------------------------------------------------------------------
 
 
-def _answer(request: Request, find: Callable[..., bytes | None], kind: str) -> Response:
-    """What `find` finds in the database for the parameters of the path, in their order."""
+def _answer(request: Request, find: Callable[..., bytes | None], kind: str, compressed: bool = False) -> Response:
+    """What `find` finds in the database for the parameters of the path, in their order; `compressed` says that it is
+    gzipped."""
     _hurry(request)
     path = cache.database(request.query_params.get("db"))
     try:
@@ -256,6 +259,10 @@ def _answer(request: Request, find: Callable[..., bytes | None], kind: str) -> R
     headers = {"ETag": tag, "Cache-Control": FOR_EVER if "v" in request.query_params else "no-cache"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
+    if compressed and "gzip" in request.headers.get("accept-encoding", ""):
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    elif compressed:
+        data = gzip.decompress(data)
     return Response(data, media_type=kind, headers=headers)
 
 

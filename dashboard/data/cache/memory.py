@@ -74,6 +74,11 @@ def ask_cached(query: Query, **how: Any) -> Any:
     return _asked(cache_token(db()), query, how)
 
 
+def ask_cached_of(path: Path, query: Query, **how: Any) -> Any:
+    """The same of the database at `path`. Any thread may ask."""
+    return _asked(cache_token(path), query, how, path)
+
+
 def remembered(make: Callable[[], T], *key: Any) -> T:
     """What `make` returns, kept for as long as the database and `key` are the same: it is to depend on nothing
     that people say, unless the key holds it. Shared by all: read-only."""
@@ -102,8 +107,8 @@ def whole_numbers(values: Iterable[int] | None) -> tuple[int, ...] | None:
     return None if values is None else tuple(int(value) for value in values)
 
 
-def _asked(token: str, query: Query, how: dict[str, Any]) -> Any:
-    answer = _answer(str(db()), token, f"{query.__module__}.{query.__qualname__}", tuple(how.items()), query)
+def _asked(token: str, query: Query, how: dict[str, Any], path: Path | None = None) -> Any:
+    answer = _answer(str(path or db()), token, f"{query.__module__}.{query.__qualname__}", tuple(how.items()), query)
     return answer.copy(deep=False) if isinstance(answer, pd.DataFrame) else answer
 
 

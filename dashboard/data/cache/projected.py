@@ -1,5 +1,6 @@
 """Projections: where the pictures lie on the map, their clusters, and where the browser finds both."""
 
+import gzip
 import hashlib
 import re
 import threading
@@ -15,11 +16,12 @@ from dashboard.compute.clusters import Group
 from dashboard.data import layouts
 from dashboard.data.cache.annotations.edits import editing
 from dashboard.data.cache.file import db
-from dashboard.data.cache.memory import ask, ask_cached, cache_token, remembered, whole
+from dashboard.data.cache.memory import ask, ask_cached, ask_cached_of, cache_token, remembered, whole
 from dashboard.data.routes import route
 from store import atlas, connection, read
 from store import clusters as cluster_store
 
+FASTEST = 1  # of gzip's levels: the points of a million pictures become as small as at any other, to a fiftieth
 SESSIONS = 1000  # whose part of a map is remembered
 
 
@@ -126,10 +128,24 @@ def places(projection_id: int, layout_options: layouts.LayoutOptions) -> np.ndar
 
 
 def points_of(path: Path, projection_id: int, layout_options: layouts.LayoutOptions) -> bytes | None:
-    """The points of a projection laid out as wished, as the canvas reads them. Any thread may ask."""
+    """The points of a projection laid out as wished, as the canvas reads them, gzipped. Any thread may ask."""
+    if layout_options.layout == "projection":
+        return _points(path, cache_token(path), projection_id, layout_options, ())
     found = _labelled(path, projection_id, layout_options.level) if layout_options.by == layouts.CLUSTER else None
-    names = {} if found is None else {group.number: group.name for group in found.groups}
-    return layouts.points(path, projection_id, layout_options, names)
+    names = () if found is None else tuple((group.number, group.name) for group in found.groups)
+    return _points(path, whole(path), projection_id, layout_options, names)  # tags and labels are what people say
+
+
+@lru_cache(maxsize=4)
+def _points(
+    path: Path, token: str, projection_id: int, layout_options: layouts.LayoutOptions, names: tuple
+) -> bytes | None:
+    if layout_options.layout == "projection":
+        found = ask_cached_of(path, atlas.layout, projection_id=projection_id)  # the page has asked for it too
+        points = found and layouts.packed(found)
+    else:
+        points = layouts.points(path, projection_id, layout_options, dict(names))
+    return points and gzip.compress(points, FASTEST)
 
 
 def outlines_of(path: Path, projection_id: int, level: int | None = None) -> bytes | None:
