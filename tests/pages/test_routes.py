@@ -39,7 +39,9 @@ def test_each_route_answers_with_its_kind(client, db):
         assert (answer.status_code, answer.headers["content-type"]) == (200, kind), path
         assert answer.headers["cache-control"] == "no-cache"
     assert json.loads(client.get("/atlas/about/1").text)["title"] == "The Great Wave off Kanagawa"
-    assert len(client.get("/atlas/points/1").content) == 8 + 24 * len(database.NAMES)
+    points = client.get("/atlas/points/1")
+    assert len(points.content) == 8 + 24 * len(database.NAMES) and points.headers["content-encoding"] == "gzip"
+    assert client.get("/atlas/points/1", headers={"accept-encoding": "identity"}).content == points.content
 
 
 def test_what_has_a_version_may_be_kept_for_ever(client, db):
