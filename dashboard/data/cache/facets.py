@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from functools import partial, reduce
 
 import numpy as np
 import pandas as pd
@@ -121,14 +122,17 @@ def state() -> str:
     return whole(db())
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=48, show_spinner=False)
 def _matching(path: str, token: str, collection: str, conditions: tuple, run_id: int | None) -> np.ndarray:
     columns = _drawn.get((path, token, collection, run_id), {})
     answers = {each: columns[each.column].holds(each) for each in conditions if each.column in columns}
     masks = [mask for mask in answers.values() if mask is not None]
     rest = [each for each in conditions if answers.get(each) is None]
     found = None
-    if rest or not masks:
+    if len(conditions) > 1 and rest:  # each by itself, since one click changes one of them
+        alone = [_matching(path, token, collection, (each,), run_id) for each in rest]
+        found = reduce(partial(np.intersect1d, assume_unique=True), alone)
+    elif not masks:
         with connection.reading(path) as con:
             found = facets.matching(con, collection, rest, run_id)
     if masks:
