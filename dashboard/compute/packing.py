@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -12,13 +13,19 @@ MOST = 2_000_000  # pictures that a link may name
 _BYTES = 1 << 20
 
 
+def ascending(ids: Iterable[int]) -> np.ndarray:
+    """Ids (n,) int64, each once, ascending: mostly they are already, and to sort a million takes a second."""
+    ids = np.asarray(ids, dtype=np.int64)
+    return ids if (np.diff(ids) > 0).all() else np.unique(ids)
+
+
 def pack(ids: np.ndarray) -> str | None:
     """A set of ids as text of at most LONGEST letters that an address can hold; None where it takes more.
 
     Ascending ids are runs without gaps. Twice how far each begins after the one before, and 1 if it holds more than one
     id, then two less than how many those are: as numbers of seven bits a byte, with a check, compressed if it helps.
     """
-    ids = np.unique(np.asarray(ids, dtype=np.int64))
+    ids = ascending(ids)
     if len(ids) and ids[0] < 0:
         return None
     starts = np.flatnonzero(np.diff(ids, prepend=-2) != 1)

@@ -16,19 +16,21 @@ from dashboard.compute import packing
 from dashboard.data import cache
 from dashboard.state import url
 
-MARKED = "_map_marked"  # in the session: the ids
+MARKED = "_map_marked"  # in the session: the ids, each once, ascending
 _NAME, _GONE = "_selection_name", "_selection_gone"
 _NAMED, _LISTED = "selection", "marked"  # in the address
 
 
 def ids() -> np.ndarray:
     """What is selected (n,) int64, ascending; not all of it need be in the run in view."""
-    return np.unique(np.asarray(st.session_state.get(MARKED, []), dtype=np.int64))
+    return np.asarray(st.session_state.get(MARKED, ()), dtype=np.int64)
 
 
 def choose(ids: Iterable[int], name: str | None = None) -> None:
     """Select these pictures, and no others; `name` is that of the selection they were opened as."""
-    st.session_state[MARKED] = np.unique(np.asarray(ids, dtype=np.int64)).tolist()
+    chosen = packing.ascending(ids).copy()
+    chosen.flags.writeable = False
+    st.session_state[MARKED] = chosen
     st.session_state[_NAME] = name
 
 

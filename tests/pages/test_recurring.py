@@ -108,7 +108,7 @@ def test_a_group_is_tagged_selected_and_searched_for(searched, open_page):
     assert not at.exception
     assert ask(searched, "SELECT image_id, tag FROM tags ORDER BY ALL") == [(n, "the hand") for n in (1, 2, 3)]
     next(button for button in at.button if button.key == "recurs_select_2").click().run()
-    assert at.session_state["_map_marked"] == [2, 4]
+    assert list(at.session_state["_map_marked"]) == [2, 4]
     next(button for button in at.button if button.key == "recurs_search_1").click().run()
     assert not at.exception and "detail_wall" in walls(at) and shown(at) == {}
     assert (
