@@ -49,8 +49,8 @@ def measure(size: int = 1_000_000, db: Path | None = None) -> str:
         rows += [tuple(line.split("\t")) for line in done.stdout.splitlines() if line.count("\t") == 2]
     return (
         f"## A very large collection\n\nSynthetic collection of {size:,} pictures; headless Chromium drawing in software. Map: "
-        "seconds from the address to the first complete picture. Selecting: seconds from a box to its gallery, of the server alone "
-        "with no maps of attention. Filters: seconds of the page's script, each a filter that nobody asked for before.\n\n"
+        "seconds from the address to the first complete picture. Selecting: seconds from a box to its gallery. "
+        "Filters: seconds of the page's script, each a filter that nobody asked for before.\n\n"
         + table(["what", "figure", "aim"], [list(row) for row in rows])
     )
 
