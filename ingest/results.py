@@ -94,11 +94,13 @@ def _blocks(maps: Any, explanation: Any, image_ids: np.ndarray) -> Iterator[Atte
     heads = no_heads(count) if maps.heads is None else np.array(maps.heads)
     grid = (-1, explanation.rows, explanation.cols)
     for target in dict.fromkeys(targets):
-        chosen = np.flatnonzero(targets == target)
+        same = targets == target
+        chosen = slice(None) if same.all() else np.flatnonzero(same)  # a slice copies nothing
+        ids = image_ids[chosen]
         which = {
-            "layers": np.tile(np.array(maps.layers), len(chosen)),
-            "heads": np.tile(heads, len(chosen)),
-            "image_ids": np.repeat(image_ids[chosen], count),
+            "layers": np.tile(np.array(maps.layers), len(ids)),
+            "heads": np.tile(heads, len(ids)),
+            "image_ids": np.repeat(ids, count),
             "method": maps.method,
             "target": target,
         }

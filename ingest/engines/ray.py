@@ -34,8 +34,10 @@ READ_IMAGES = 32  # pictures that one task reads, in READ_THREADS threads: far d
 READ_THREADS = 4
 READ_MEMORY = 2**28  # bytes
 PART_IMAGES = 128
-LOAD_IMAGES = 1024  # pictures, of several parts, that go into the database at once: each statement costs milliseconds
-LOAD_BYTES = 2**26  # of them in memory, at which they go in any case
+# Of several parts at once so many pictures go into the database. Beyond 122,880 rows, one a map, DuckDB writes them to
+# their place in the file at once, and not first to its log; and each statement costs milliseconds.
+LOAD_IMAGES = 2048
+LOAD_BYTES = 2**27  # of them in memory, at which they go in any case
 MOST_BLOCKS = 10_000
 KNOCK_SECONDS = 10.0
 
@@ -80,7 +82,7 @@ class RayEngine:
         shards = Shards(self.shards or f"{plan.db.resolve()}.parts", fingerprint_of(plan))
         counts = Counts()
         loading = Loading(shards, {key_of(task) for task in tasks}, advance, self.load_images)
-        with Writer(plan, counts, loading.committed) as writer:
+        with Writer(plan, counts, loading.committed, bulk=True) as writer:
             for name in shards.names():
                 if not loading.load(name, writer):
                     shards.remove(name)
@@ -288,8 +290,7 @@ class Loading:
         self.put += len(table)
         self.waiting.append((self.put, self.names))
         self.tables, self.names = [], []
-        for item in from_table(table):
-            writer.put(item)
+        writer.put(*from_table(table))
 
     def committed(self, count: int) -> None:
         """Called by the writer when so many more pictures are in the database."""

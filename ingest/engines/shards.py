@@ -276,7 +276,7 @@ class Shards:
         """Store a part; returns its name."""
         name = hashlib.sha256("".join(table["key"].to_pylist()).encode()).hexdigest()[:32] + ".parquet"
         buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd")
+        pq.write_table(table, buffer, compression="zstd", use_dictionary=False)
         system, root = self._place
         system.makedirs(root, exist_ok=True)
         system.pipe_file(f"{root}/{name}", buffer.getvalue())

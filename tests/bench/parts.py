@@ -21,7 +21,7 @@ from tests.bench import synthetic
 from tests.bench.synthetic import DIM, HEADS, LAYERS
 from tests.bench.timing import table
 
-PICTURES, PART, SIDE = 4096, 128, 16
+PICTURES, PART, SIDE = 8192, 128, 16
 HEAD_STATS = ("distance", "distance_share", "distance_raw", "entropy", "mass_cls", "mass_registers", "mass_patches", "peak")  # fmt: skip
 TOKEN_STATS = ("outliers", "norm_median", "norm_max")
 
@@ -77,7 +77,7 @@ def load(place: Path) -> tuple[float, float]:
     counts = Counts()
     loading = Loading(shards, {key(number) for number in range(PICTURES)}, lambda count: None)
     began = time.perf_counter(), time.process_time()
-    with Writer(Plan(db, collection, "run", run=run), counts, loading.committed) as writer:
+    with Writer(Plan(db, collection, "run", run=run), counts, loading.committed, bulk=True) as writer:
         for name in shards.names():
             loading.load(name, writer)
         loading.flush(writer)
