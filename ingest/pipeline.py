@@ -279,8 +279,9 @@ def _failed(batch: list[Prepared], reason: str) -> Iterator[Failure]:
 
 
 class Writer:
-    """A thread that commits what arrives in chunks of CHUNK_IMAGES pictures or CHUNK_SECONDS seconds. What is put together
-    is committed together; `bulk` is for thousands of pictures at once, which are large: only the next ones wait.
+    """A thread that commits what arrives in chunks of CHUNK_IMAGES pictures or CHUNK_SECONDS seconds. What is put
+    together is committed together; `bulk` is for thousands of pictures at once, which are large: only the next ones
+    wait.
 
     Pictures that were `registered` (place, record) become images with the next chunk, whether the network is through
     with them or not.

@@ -46,7 +46,8 @@ WRITER = {
 }
 
 # Thousands of pictures in one transaction: with one thread DuckDB needs three quarters of the time that it needs with
-# two. These two ways to make columns smaller cost it a quarter of what is left, and codes of maps are no smaller for them.
+# two. These two ways to make columns smaller cost it a quarter of what is left, and make codes of maps no smaller: a
+# database with maps grows by one byte in a hundred without them.
 BULK = ("SET threads = 1", "SET disabled_compression_methods = 'bitpacking,roaring'")
 
 # While an ingest goes on its chunks gather in the write-ahead log, which each reader has to read through.
