@@ -279,16 +279,18 @@ def _failed(batch: list[Prepared], reason: str) -> Iterator[Failure]:
 
 
 class Writer:
-    """A thread that commits what arrives in chunks of CHUNK_IMAGES pictures or CHUNK_SECONDS seconds.
+    """A thread that commits what arrives in chunks of CHUNK_IMAGES pictures or CHUNK_SECONDS seconds. What is put
+    together is committed together; `bulk` is for thousands of pictures at once, which are large: only the next ones
+    wait.
 
     Pictures that were `registered` (place, record) become images with the next chunk, whether the network is through
     with them or not.
     """
 
-    def __init__(self, plan: Plan, counts: Counts, advance: Callable[[int], object]) -> None:
-        self.plan, self.counts, self.advance = plan, counts, advance
+    def __init__(self, plan: Plan, counts: Counts, advance: Callable[[int], object], bulk: bool = False) -> None:
+        self.plan, self.counts, self.advance, self.bulk = plan, counts, advance, bulk
         counts.run_id = plan.run_id
-        self.queue: queue.Queue = queue.Queue(maxsize=8)
+        self.queue: queue.Queue = queue.Queue(maxsize=1 if bulk else 8)
         self.registered: deque[tuple[int, ImageRecord]] = deque()
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._work, name="writer")
@@ -306,10 +308,10 @@ class Writer:
         if self.error is not None and kind is None:
             raise self.error
 
-    def put(self, item: Any) -> None:
+    def put(self, *items: Processed | Failure) -> None:
         if self.error is not None:
             raise self.error
-        self.queue.put(item)
+        self.queue.put(items)
 
     def _work(self) -> None:
         observed: list[Processed] = []
@@ -317,12 +319,10 @@ class Writer:
         since = time.monotonic()
         finished = False
         while not finished:
-            item = self.queue.get()
-            finished = item is None
-            if isinstance(item, Failure):
-                failures.append(item)
-            elif item is not None:
-                observed.append(item)
+            items = self.queue.get()
+            finished = items is None
+            failures += [item for item in items or () if isinstance(item, Failure)]
+            observed += [item for item in items or () if not isinstance(item, Failure)]
             waiting = len(failures) + sum(len(batch) for batch, _ in observed)
             late = time.monotonic() - since > CHUNK_SECONDS
             if waiting and (finished or late or waiting >= CHUNK_IMAGES) and self.error is None:
@@ -338,7 +338,7 @@ class Writer:
         registered = [self.registered.popleft() for _ in range(len(self.registered))]
         in_order = sorted([*registered, *done], key=lambda each: each[0])
         run_id = self.counts.run_id
-        with writing(plan.db, PATIENCE, more=True) as con:
+        with writing(plan.db, PATIENCE, more=True, bulk=self.bulk) as con:
             # Booked with its first pictures, not before: a run that fails at all of them leaves nothing behind.
             if run_id is None and any(observation is not None for _, observation in observed):
                 run_id = write.add_run(con, plan.collection_id, plan.new_run())

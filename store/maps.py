@@ -60,6 +60,30 @@ class AttentionMaps:
         return sorted(set(self.layers.tolist()))
 
 
+@dataclass(frozen=True)
+class CodedMaps:
+    """m maps on one grid as the database holds them (`store.companding`): `codes` (m, rows, cols) uint8, `scales` and
+    `minima` (m,) float32; `layers`, `heads`, `image_ids`, `method` and `target` as those of AttentionMaps."""
+
+    codes: np.ndarray
+    scales: np.ndarray
+    minima: np.ndarray
+    layers: np.ndarray
+    heads: np.ndarray
+    image_ids: np.ndarray
+    method: str
+    target: str = ""
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, cols = self.codes.shape[-2:]
+        return rows, cols
+
+
 def no_heads(count: int) -> np.ndarray:
     """The heads of so many maps that belong to none."""
     return np.full(count, FUSED)

@@ -1,5 +1,6 @@
 """The nouns that go into the database and come out of it, as plain frozen data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from types import NoneType
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 
 import numpy as np
 
-from store.maps import AttentionMaps
+from store.maps import AttentionMaps, CodedMaps
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class Results:
     image_ids: np.ndarray
     vectors: np.ndarray | None = None
     frames: list[FrameRecord] = field(default_factory=list)
-    maps: list[AttentionMaps] = field(default_factory=list)
+    maps: Sequence[AttentionMaps | CodedMaps] = ()
     head_stats: list[HeadStats] = field(default_factory=list)
     token_stats: dict[str, np.ndarray] = field(default_factory=dict)
     importance: list[HeadImportance] = field(default_factory=list)

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from store import companding, rows
 from store.errors import StoreError
-from store.maps import FUSED, AttentionMaps
+from store.maps import FUSED, AttentionMaps, CodedMaps
 from store.records import HeadImportance, HeadStats, Results
 
 
@@ -76,18 +76,38 @@ def _check(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> Non
         if results.norms is not None and np.shape(results.norms) != expected[:1]:
             raise StoreError(f"{expected[0]} vectors need as many lengths; there are {np.shape(results.norms)}.")
     for maps in results.maps:
-        counts = {len(values) for values in (maps.weights, maps.layers, maps.heads, maps.image_ids)}
-        if maps.weights.ndim != 3 or len(counts) != 1:
-            raise StoreError(
-                f"Weights of maps have the shape (maps, rows, columns), and each map a layer, a head and an image; "
-                f"these of {maps.method!r} have {np.shape(maps.weights)}, {np.shape(maps.layers)}, "
-                f"{np.shape(maps.heads)} and {np.shape(maps.image_ids)}."
-            )
+        _check_maps(maps)
     stored = head_statistics(con) if results.head_stats else []
     for stats in results.head_stats:
         unknown = sorted(set(stats.values) - set(stored))
         if unknown:
             raise StoreError(f"Head statistics are {', '.join(stored)}; there is no column for {', '.join(unknown)}.")
+
+
+def _check_maps(maps: AttentionMaps | CodedMaps) -> None:
+    weights = maps.codes if isinstance(maps, CodedMaps) else maps.weights
+    counts = {len(values) for values in (weights, maps.layers, maps.heads, maps.image_ids)}
+    if weights.ndim != 3 or len(counts) != 1:
+        raise StoreError(
+            f"Weights of maps have the shape (maps, rows, columns), and each map a layer, a head and an image; "
+            f"these of {maps.method!r} have {np.shape(weights)}, {np.shape(maps.layers)}, "
+            f"{np.shape(maps.heads)} and {np.shape(maps.image_ids)}."
+        )
+    if isinstance(maps, CodedMaps):
+        _check_codes(maps)
+
+
+def _check_codes(maps: CodedMaps) -> None:
+    scaling = (maps.scales, maps.minima)
+    if maps.codes.dtype != np.uint8 or any(np.shape(values) != (len(maps),) for values in scaling):
+        raise StoreError(
+            f"Coded maps are bytes, and each has a scale and a minimum; these of {maps.method!r} are "
+            f"{maps.codes.dtype} {np.shape(maps.codes)}, {np.shape(maps.scales)} and {np.shape(maps.minima)}."
+        )
+    if not all(np.isfinite(values).all() and (values >= 0).all() for values in scaling):
+        raise StoreError(
+            "Scales and minima of coded maps are finite and 0 or more; one here is negative, infinite or NaN."
+        )
 
 
 def _insert_vectors(con: duckdb.DuckDBPyConnection, run_id: int, results: Results) -> None:
@@ -132,10 +152,13 @@ def _frame_columns(run_id: int, results: Results) -> dict:
     return {"run_id": np.full(len(results.frames), run_id), **columns}
 
 
-def _map_columns(run_id: int, maps: AttentionMaps) -> dict:
+def _map_columns(run_id: int, maps: AttentionMaps | CodedMaps) -> dict:
     rows_, cols = maps.grid
     count, heads = len(maps), np.asarray(maps.heads, dtype=np.int16)
-    codes, scales, minima = companding.encode(maps.weights.reshape(count, rows_ * cols))
+    if isinstance(maps, CodedMaps):
+        codes, scales, minima = maps.codes.reshape(count, rows_ * cols), maps.scales, maps.minima
+    else:
+        codes, scales, minima = companding.encode(maps.weights.reshape(count, rows_ * cols))
     return {
         "run_id": np.full(count, run_id),
         "image_id": np.asarray(maps.image_ids, dtype=np.int64),

@@ -12,6 +12,7 @@ import os
 import pickle
 import re
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ import pyarrow as pa
 
 from ingest.engines.shards import Shards, fingerprint_of, from_table, key_of, to_table
 from ingest.errors import SourceError
-from ingest.pipeline import Counts, Failure, Plan, Prepared, Writer, prepared_pictures, processed
+from ingest.pipeline import CHUNK_SECONDS, Counts, Failure, Plan, Prepared, Writer, prepared_pictures, processed
 from ingest.sources import registry
 from ingest.sources.iiif.tasks import is_address
 from ingest.task import Task
@@ -33,6 +34,10 @@ READ_IMAGES = 32  # pictures that one task reads, in READ_THREADS threads: far d
 READ_THREADS = 4
 READ_MEMORY = 2**28  # bytes
 PART_IMAGES = 128
+# Of several parts at once so many pictures go into the database. Beyond 122,880 rows, one a map, DuckDB writes them to
+# their place in the file at once, and not first to its log; and each statement costs milliseconds.
+LOAD_IMAGES = 2048
+LOAD_BYTES = 2**27  # of them in memory, at which they go in any case
 MOST_BLOCKS = 10_000
 KNOCK_SECONDS = 10.0
 
@@ -56,6 +61,7 @@ class RayEngine:
     shards: str | None = None
     batch_size: int | None = None
     part_images: int = PART_IMAGES
+    load_images: int = LOAD_IMAGES
 
     def describe(self) -> str:
         """Who looks at the pictures, for people."""
@@ -75,11 +81,12 @@ class RayEngine:
         """As `ingest.pipeline.process`."""
         shards = Shards(self.shards or f"{plan.db.resolve()}.parts", fingerprint_of(plan))
         counts = Counts()
-        loading = _Loading(shards, {key_of(task) for task in tasks}, advance)
-        with Writer(plan, counts, loading.committed) as writer:
+        loading = Loading(shards, {key_of(task) for task in tasks}, advance, self.load_images)
+        with Writer(plan, counts, loading.committed, bulk=True) as writer:
             for name in shards.names():
                 if not loading.load(name, writer):
                     shards.remove(name)
+            loading.flush(writer)
             left = [(place, task) for place, task in enumerate(tasks) if key_of(task) in loading.wanted]
             for name in self._made(plan, shards, left) if left else ():
                 if not loading.load(name, writer):
@@ -87,6 +94,7 @@ class RayEngine:
                         f"a worker has written {name} to {shards.address}, but it is not to be found from here: "
                         "name a place that all machines see with --parts, such as s3://bucket/folder"
                     )
+            loading.flush(writer)
         loading.committed(0)  # parts of which nothing was wanted any more
         shards.close()
         return counts
@@ -242,33 +250,54 @@ class Processor:
         return pa.table({"part": [self.shards.write(to_table(done, failures, tasks))]})
 
 
-class _Loading:
-    """Parts on their way into the database: loaded once each, removed when what they hold is committed."""
+class Loading:
+    """Parts on their way into the database: loaded once each, several at once, removed when what they hold is
+    committed."""
 
-    def __init__(self, shards: Shards, wanted: set[str], advance: Callable[[int], object]) -> None:
-        self.shards, self.wanted, self.advance = shards, wanted, advance
+    def __init__(
+        self, shards: Shards, wanted: set[str], advance: Callable[[int], object], images: int = LOAD_IMAGES
+    ) -> None:
+        self.shards, self.wanted, self.advance, self.images = shards, wanted, advance, images
+        self.tables: list[pa.Table] = []  # of the parts that wait for others to go with
+        self.names: list[str] = []
+        self.since = 0.0
         self.put, self.done = 0, 0
-        self.waiting: deque[tuple[int, str]] = deque()  # how much is to be committed before the part may go
+        self.waiting: deque[tuple[int, list[str]]] = deque()  # how much is to be committed before these parts may go
 
     def load(self, name: str, writer: Writer) -> bool:
-        """Hand what is wanted of a part to the writer; False if the part cannot be read."""
+        """Take what is wanted of a part, and hand it to the writer with that of others as soon as it is enough; False
+        if the part cannot be read."""
         table = self.shards.read(name)
         if table is None:
             return False
         keys = table["key"].to_pylist()
-        table = table.take([place for place, key in enumerate(keys) if key in self.wanted])
+        places = [place for place, key in enumerate(keys) if key in self.wanted]
         self.wanted.difference_update(keys)
-        self.put += table.num_rows
-        self.waiting.append((self.put, name))
-        for item in from_table(table):
-            writer.put(item)
+        if not self.names:
+            self.since = time.monotonic()
+        self.names.append(name)
+        self.tables.append(table if len(places) == len(keys) else table.take(places))
+        enough = sum(map(len, self.tables)) >= self.images or sum(each.nbytes for each in self.tables) >= LOAD_BYTES
+        if enough or time.monotonic() - self.since > CHUNK_SECONDS:
+            self.flush(writer)
         return True
+
+    def flush(self, writer: Writer) -> None:
+        """Hand over what waits."""
+        if not self.names:
+            return
+        table = pa.concat_tables(self.tables)
+        self.put += len(table)
+        self.waiting.append((self.put, self.names))
+        self.tables, self.names = [], []
+        writer.put(*from_table(table))
 
     def committed(self, count: int) -> None:
         """Called by the writer when so many more pictures are in the database."""
         self.done += count
         while self.waiting and self.waiting[0][0] <= self.done:
-            self.shards.remove(self.waiting.popleft()[1])
+            for name in self.waiting.popleft()[1]:
+                self.shards.remove(name)
         self.advance(count)
 
 

@@ -68,7 +68,7 @@ def engine(cluster):
 
     with open_cluster(cluster.address, batch_size=4) as engine:
         assert (engine.workers, engine.on_gpus) == (2, False)
-        yield replace(engine, part_images=4)
+        yield replace(engine, part_images=4, load_images=4)
 
 
 def same(found, expected):

@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ingest import pipeline
+from ingest.engines.ray import Loading
 from ingest.engines.shards import Shards, fingerprint_of, from_table, key_of, to_table
 from ingest.pipeline import Counts, Failure, Plan, Writer, batches, observations, prepared_pictures
+from ingest.results import coded
 from ingest.runs import run_record
 from ingest.task import Task
 from ingest.vision.backbones import load
@@ -28,12 +31,17 @@ def plan(tmp_path):
 @pytest.fixture
 def processed(plan, tmp_path):
     """(pictures of two shapes with what was found in them, failures, {name: (key, place)})."""
+    return compute(plan, tmp_path, [(140, 70) if number % 2 else (70, 140) for number in range(5)])
+
+
+def compute(plan, folder, sizes):
+    """What the network of a plan finds in pictures of these sizes and a file that is none, as `to_table` takes it."""
     tasks = []
-    for number in range(5):
-        path = tmp_path / f"p{number}.png"
-        save_picture(path, number, (140, 70) if number % 2 else (70, 140))
+    for number, size in enumerate(sizes):
+        path = folder / f"p{number}.png"
+        save_picture(path, number, size)
         tasks.append(Task(path, path.name, path.stat().st_size, 1.5, {"title": f"Nr. {number} „ä“"}))
-    tasks.append(Task(tmp_path / "gone.jpg", "gone.jpg", 0, 0.0))
+    tasks.append(Task(folder / "gone.jpg", "gone.jpg", 0, 0.0))
     found, failures = [], []
     for batch, failed in batches(plan, prepared_pictures(plan, tasks)):
         failures += failed
@@ -56,9 +64,10 @@ def test_a_part_gives_back_what_was_written(plan, processed, tmp_path):
         assert [p.place for p in held] == [names[p.record.path][1] for p in held]
         np.testing.assert_array_equal(explanation.features, told.features)
         np.testing.assert_array_equal(explanation.norms, told.norms)
-        for maps, others in zip(explanation.maps, told.maps, strict=True):
+        for maps, others in zip(map(coded, explanation.maps), told.maps, strict=True):
             assert (maps.method, tuple(maps.layers), maps.heads) == (others.method, others.layers, others.heads)
-            np.testing.assert_array_equal(maps.weights, others.weights)
+            for each in ("codes", "scales", "minima"):
+                np.testing.assert_array_equal(getattr(maps, each), getattr(others, each))
         for kind in ("statistics", "tokens"):
             ours, theirs = getattr(explanation, kind), getattr(told, kind)
             assert list(ours) == list(theirs) and ours
@@ -69,36 +78,145 @@ def test_a_part_gives_back_what_was_written(plan, processed, tmp_path):
     assert not (tmp_path / "parts").exists()
 
 
-def test_a_part_is_loaded_as_if_it_had_been_made_here(plan, processed, tmp_path):
-    """What the writer stores of a part, which has no pixels, is what it stores of the pictures themselves."""
-    found, failures, _ = processed
-    table = to_table(*processed)
+@pytest.mark.parametrize(
+    ("methods", "statistics"),
+    [
+        (("cls", "rollout"), True),
+        (("received", "rollout(fusion=max)", "cls"), False),
+        (("rollout",), True),
+        ((), True),
+        ((), False),
+    ],
+)
+def test_a_part_is_loaded_as_if_it_had_been_made_here(plan, tmp_path, methods, statistics):
+    """Every row that the writer stores of a part, without pixels, is that which it stores of the pictures themselves."""
+    plan = replace(plan, asked=tuple(map(Asked.parse, methods)), statistics=statistics)
+    found, failures, names = compute(plan, tmp_path, [(140, 70), (70, 140), (140, 70), (70, 70), (70, 140), (140, 70)])
+    grids = {(explanation.rows, explanation.cols) for _, explanation in found}
+    assert len(grids) == 3 and len(failures) == 1
     stored = {}
-    for name, items in (("here", [*found, *failures]), ("part", list(from_table(table)))):
-        db = tmp_path / f"{name}.duckdb"
-        with connection.writing(db) as con:
-            write.add_collection(con, "scans", None)
-        own = replace(plan, db=db, run_id=None, run=run_record(plan.backbone, "aspect", 56))
-        counts = Counts()
+    for name, items in (
+        ("here", [*found, *failures]),
+        ("part", list(from_table(to_table(found, failures, names)))),
+    ):
+        own, counts = empty(plan, tmp_path / f"{name}.duckdb"), Counts()
         with Writer(own, counts, lambda count: None) as writer:
             for item in items:
                 writer.put(item)
-        assert (counts.done, counts.failed) == (5, 1)
-        query = """
-            SELECT path, vector, x1, list((method, layer, head, weights) ORDER BY method, layer, head)
-            FROM images JOIN features USING (image_id) JOIN frames USING (image_id) JOIN attention USING (image_id)
-            GROUP BY ALL ORDER BY path
-        """
-        stored[name] = (
-            ask(db, query),
-            ask(db, "SELECT count(*), sum(entropy) FROM head_stats"),
-            ask(db, "FROM token_stats"),
-        )
-    assert len(stored["here"][0]) == 5
-    assert stored["here"][0] == stored["part"][0]
-    (count, entropy), (others, same) = stored["here"][1][0], stored["part"][1][0]
-    assert count == others > 0 and entropy == pytest.approx(same)
-    assert len(stored["here"][2]) == len(stored["part"][2]) == 5
+        assert (counts.done, counts.failed) == (6, 1)
+        stored[name] = every_row(own.db)
+    assert stored["here"] == stored["part"]
+    assert len(stored["here"]["feature"]) == len(stored["here"]["frame"]) == len(stored["here"]["thumbnail"]) == 6
+    assert bool(stored["here"]["stored_map"]) == bool(methods)
+    assert bool(stored["here"]["head_stat"]) == bool(stored["here"]["token_stat"]) == statistics
+
+
+def empty(plan, db):
+    """The plan for a database that is made, with the collection."""
+    with connection.writing(db) as con:
+        write.add_collection(con, "scans", None)
+    return replace(plan, db=db, run_id=None, run=run_record(plan.backbone, "aspect", 56))
+
+
+def every_row(db):
+    """What an ingest has written, by table, but for the times."""
+    kept = {
+        "image": "EXCLUDE (added_at)", "failure": 'EXCLUDE ("at")', "thumbnail": "", "feature": "", "frame": "",
+        "stored_map": "", "head_stat": "", "token_stat": "",
+    }  # fmt: skip
+    return {table: ask(db, f"SELECT * {columns} FROM {table} ORDER BY ALL") for table, columns in kept.items()}
+
+
+def in_parts(plan, processed, shards):
+    """Two parts of the five pictures, each with some of both shapes; {name: (key, place)}."""
+    found, failures, names = processed
+    pictures = [(batch[place], explanation, place) for batch, explanation in found for place in range(len(batch))]
+    written = []
+    for own in ({0, 1, 2}, {3, 4, 5}):
+        here = [one_of(*each) for each in pictures if each[0].place in own]
+        written.append(shards.write(to_table(here, failures if 5 in own else [], names)))
+    return names, written
+
+
+def one_of(prepared, explanation, place):
+    """One picture of a batch with what was found in it."""
+    one = slice(place, place + 1)
+    return [prepared], replace(
+        explanation,
+        features=explanation.features[one],
+        norms=explanation.norms[one],
+        maps=[replace(maps, weights=maps.weights[one]) for maps in explanation.maps],
+        statistics={name: values[one] for name, values in explanation.statistics.items()},
+        tokens={name: values[one] for name, values in explanation.tokens.items()},
+    )
+
+
+def load_parts(plan, shards, wanted, **images):
+    """Load all parts, as the engine does; what was counted."""
+    counts, told = Counts(), []
+    loading = Loading(shards, wanted, told.append, **images)
+    with Writer(plan, counts, loading.committed, bulk=True) as writer:
+        for name in shards.names():
+            assert loading.load(name, writer)
+        loading.flush(writer)
+    loading.committed(0)
+    assert sum(told) == counts.done + counts.failed
+    return counts
+
+
+def test_parts_are_loaded_together(plan, processed, tmp_path):
+    found, failures, _ = processed
+    shards = Shards(str(tmp_path / "parts"), "mark")
+    names, written = in_parts(plan, processed, shards)
+    assert len(set(written)) == 2
+    direct, together = empty(plan, tmp_path / "direct.duckdb"), empty(plan, tmp_path / "together.duckdb")
+    with Writer(direct, Counts(), lambda count: None) as writer:
+        for item in [*found, *failures]:
+            writer.put(item)
+    counts = load_parts(together, shards, {key for key, _ in names.values()})
+    assert (counts.done, counts.failed) == (5, 1)
+    assert every_row(together.db) == every_row(direct.db)
+    assert shards.names() == []
+
+
+def test_only_what_is_wanted_of_a_part_is_loaded(plan, processed, tmp_path):
+    shards = Shards(str(tmp_path / "parts"), "mark")
+    names, _ = in_parts(plan, processed, shards)
+    own = empty(plan, tmp_path / "some.duckdb")
+    counts = load_parts(own, shards, {names["p1.png"][0], names["p4.png"][0]})
+    assert (counts.done, counts.failed) == (2, 0)
+    assert ask(own.db, "SELECT image_id, path FROM image ORDER BY ALL") == [(1, "p1.png"), (2, "p4.png")]
+    assert shards.names() == []
+
+
+def test_a_part_stays_until_all_that_it_holds_is_committed(plan, processed, tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "CHUNK_IMAGES", 1)
+    shards = Shards(str(tmp_path / "parts"), "mark")
+    names, written = in_parts(plan, processed, shards)
+    own = empty(plan, tmp_path / "stopped.duckdb")
+    wanted, commit, commits = {key for key, _ in names.values()}, Writer._commit, []
+
+    def stops(self, observed, failures):
+        commits.append(len(observed))
+        if len(commits) == 2:
+            raise OSError("the power failed")
+        commit(self, observed, failures)
+
+    monkeypatch.setattr(Writer, "_commit", stops)
+    with pytest.raises(OSError, match="the power failed"):
+        load_parts(own, shards, set(wanted), images=1)
+    assert commits == [2, 2], "both shapes of a part go at once"
+    done = {path for (path,) in ask(own.db, "SELECT path FROM image")}
+    assert len(done) in (2, 3) and shards.names() == [max(written)]
+    counts = load_parts(own, shards, {key for name, (key, _) in names.items() if name not in done})
+    assert counts.done == 5 - len(done) and shards.names() == []
+    assert ask(own.db, "SELECT count(*), count(DISTINCT image_id) FROM feature") == [(5, 5)]
+
+
+def test_parts_of_another_format_are_not_looked_at(plan, monkeypatch):
+    mark = fingerprint_of(plan)
+    monkeypatch.setattr("ingest.engines.shards.FORMAT", 1)
+    assert fingerprint_of(plan) != mark
 
 
 def rows(item):
@@ -115,8 +233,6 @@ def test_a_part_that_was_cut_short_counts_as_none(plan, processed, tmp_path):
 
 
 def test_other_settings_and_other_files_have_other_parts(plan):
-    from dataclasses import replace
-
     others = [replace(plan, fit="pad"), replace(plan, asked=(Asked("cls"),)), replace(plan, collection_id=2)]
     assert len({fingerprint_of(each) for each in [plan, *others]}) == 4
     task = Task(Path("a.jpg"), "a.jpg", 5, 1.0)

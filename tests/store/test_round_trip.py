@@ -8,7 +8,7 @@ import pytest
 from store import companding, read, rows, schema, write
 from store.connection import reading, writing
 from store.errors import StoreError
-from store.maps import AttentionMaps
+from store.maps import AttentionMaps, CodedMaps
 from store.records import FrameRecord, HeadStats, Results
 from tests.support.search import nearest
 
@@ -222,6 +222,12 @@ def _maps(**changes):
     return AttentionMaps(**one | {"image_ids": np.ones(1, np.int64), "method": "cls"} | changes)
 
 
+def _coded(**changes):
+    one = {"codes": np.zeros((1, 2, 2), np.uint8), "scales": np.ones(1, np.float32), "minima": np.zeros(1, np.float32)}
+    which = {"layers": np.zeros(1), "heads": np.zeros(1), "image_ids": np.ones(1, np.int64), "method": "cls"}
+    return CodedMaps(**one | which | changes)
+
+
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
@@ -231,6 +237,15 @@ def _maps(**changes):
         (Results([1], maps=[_maps(weights=np.ones((1, 4)))]), r"'cls' have \(1, 4\), \(1,\), \(1,\) and \(1,\)"),
         (Results([1], maps=[_maps(image_ids=np.array([1, 2]))]), r"an image; these of .* and \(2,\)"),
         (Results([1], maps=[_maps(weights=np.full((1, 2, 2), -1.0))]), "finite weights of 0 and more"),
+        (
+            Results([1], maps=[_coded(codes=np.zeros((1, 4), np.uint8))]),
+            r"'cls' have \(1, 4\), \(1,\), \(1,\) and \(1,\)",
+        ),
+        (Results([1], maps=[_coded(heads=np.zeros(2))]), r"an image; these of .*, \(2,\) and \(1,\)"),
+        (Results([1], maps=[_coded(codes=np.zeros((1, 2, 2)))]), r"Coded maps are bytes.* are float64 \(1, 2, 2\)"),
+        (Results([1], maps=[_coded(minima=np.zeros(2, np.float32))]), r"a scale and a minimum.* \(1,\) and \(2,\)"),
+        (Results([1], maps=[_coded(scales=np.full(1, np.nan, np.float32))]), "finite and 0 or more"),
+        (Results([1], maps=[_coded(minima=np.full(1, -1, np.float32))]), "finite and 0 or more"),
         (Results([1], head_stats=[HeadStats([1], [0], [0], {"sharpness": [1.0]})]), "no column for sharpness"),
     ],
 )

@@ -169,14 +169,15 @@ def test_the_file_does_not_grow_by_repetition(filled):
     assert sizes[-1] <= sizes[1] * 1.2
 
 
-def test_maps_take_little_more_than_a_byte_a_weight(empty, make):
+@pytest.mark.parametrize("bulk", [False, True])
+def test_maps_take_little_more_than_a_byte_a_weight(empty, make, bulk):
     """72 maps of 16 × 16 for each of 192 images, committed 64 at a time: at most 1.2 bytes a weight, all else included."""
     rng = np.random.default_rng(0)
     before = empty.stat().st_size
     for start in range(1, 193, 64):
         ids = np.repeat(np.arange(start, start + 64), 72)
         cells = make.softmax(rng, len(ids), 256)
-        with writing(empty) as con:
+        with writing(empty, bulk=bulk) as con:
             run = write.add_run(con, 1, make.run())
             layers, heads = np.tile(np.repeat(np.arange(12), 6), 64), np.tile(np.arange(6), 12 * 64)
             block = AttentionMaps(cells.reshape(-1, 16, 16), layers, heads, ids, "cls")
