@@ -107,15 +107,21 @@ def overlay(
     width, height = picture.size
     columns = _Axis(frame.x0, frame.x1, frame.cols, width, original_size[0])
     rows = _Axis(frame.y0, frame.y1, frame.rows, height, original_size[1])
-    result = _dimmed(base, dim)
+    whole = rows.cells.size == height and columns.cells.size == width
+    result = base if whole else _dimmed(base, dim)
     if rows.cells.size and columns.cells.size:
         window = (rows.pixels, columns.pixels)
         seen = base[window]
-        drawn = shown[np.ix_(rows.cells, columns.cells)][..., None]
         field = _field(values, rows, columns, smooth)
-        colours = lut[np.rint(np.nan_to_num(field) * 255).astype(np.uint8)].astype(np.float32)
-        result[window] = np.where(drawn, seen + opacity * (colours - seen), _dimmed(seen, dim / 2))
-    return Image.fromarray(np.rint(result).astype(np.uint8))
+        colours = lut.astype(np.float32)[np.rint(np.nan_to_num(field) * 255).astype(np.uint8)]
+        colours -= seen
+        colours *= opacity
+        colours += seen
+        if not shown.all():
+            drawn = shown[np.ix_(rows.cells, columns.cells)][..., None]
+            colours = np.where(drawn, colours, _dimmed(seen, dim / 2))
+        result[window] = colours
+    return Image.fromarray(np.rint(result, out=result).astype(np.uint8))
 
 
 def _checked(values, frame: Frame, mask, lut) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
