@@ -239,6 +239,7 @@ def test_correct_a_year(page, db):
     page.get_by_role("dialog").get_by_role("button", name="Close").first.click()
     expect(undo(page, "date corrected to “1517”")).to_be_visible()
     picture(page, "Mona Lisa").click()
+    expect(page.locator(".dock .count")).to_have_text("1")
     page.keyboard.press("e")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download it for Excel (XLSX)").click()
