@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -21,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.bench import charts, synthetic
 from tests.bench import map as picture_map
-from tests.bench.pages import MAIN, TIMEOUT
+from tests.bench.pages import MAIN, TIMEOUT, timed
 from tests.bench.report import of_large
 from tests.bench.timing import table
 from tests.browser.conftest import CHROMIUM, serve
@@ -107,8 +106,8 @@ def typed(page: Page, count: int) -> float:
     page.keyboard.type(word)
     began = time.perf_counter()
     page.keyboard.press("Enter")
-    told = page.get_by_role("dialog").get_by_text(f"{word} · {count:,} of {count:,}")
-    expect(told).to_be_visible(timeout=PATIENCE)
+    counted = page.get_by_role("dialog").get_by_text(f"{word} · {count:,} of {count:,}")
+    expect(counted).to_be_visible(timeout=PATIENCE)
     return time.perf_counter() - began
 
 
@@ -128,19 +127,13 @@ def print_filters(db: str) -> None:
         print(f"filter by {name}, s\t{statistics.median(seconds):.2f}\t≤ 0.5")
     at = AppTest.from_file(str(MAIN), default_timeout=TIMEOUT)
     at.query_params["image"] = "1"
-    first = timed(at.switch_page("views/similar/similar.py").run)
+    first, _ = timed(at.switch_page("views/similar/similar.py").run)
     print(f"the pictures most like one, s, first\t{first:.2f}\t")
     seconds = []
     for turn in range(ROUNDS):
         at.query_params["image"] = str(100 + turn)
-        seconds.append(timed(at.run))
+        seconds.append(timed(at.run)[0])
     print(f"the pictures most like another, s\t{statistics.median(seconds):.2f}\t")
-
-
-def timed(case: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    case()
-    return time.perf_counter() - began
 
 
 if __name__ == "__main__":
