@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ingest.report import shares
 from ingest.vision.projections import projections
 from store import atlas, read
 from store.atlas import CELLS, columns
@@ -39,7 +40,9 @@ def make(db: Path, run_id: int, log: Callable[[str], None] = lambda line: None) 
     near = _at_once(len(ids))
     pages: dict[tuple[int, int], bytes] = {}
     far = np.zeros((len(ids), CELLS[0], CELLS[0], 3), dtype=np.uint8)
+    advance = shares(log, "small pictures")
     for start in range(0, len(ids), near):
+        advance(start / len(ids))
         cells = _cells(db, ids[start : start + near])
         far[start : start + near] = _smaller(cells)
         pages |= _pages(cells, CELLS[-1], start)

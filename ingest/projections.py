@@ -13,6 +13,8 @@ import numpy as np
 from ingest import atlas, clusters, layouts, worker
 from ingest.copies import Distinct, distinct
 from ingest.layouts import check_changes, check_layouts, settings_of
+from ingest.report import shares
+from ingest.vision import progress
 from ingest.vision.projections import projections, title
 from store import read, search, write
 from store.atlas import collection_of
@@ -96,7 +98,9 @@ def _make(
     """One layout, into the database and into `done`."""
     settings = settings_of(method, len(found.firsts), changes)
     try:
-        laid = worker.call(layouts.lay_out, layouts.used(method, settings).lay_out, vectors[found.firsts], settings)
+        make = layouts.used(method, settings).lay_out
+        with progress.listening(shares(log, method)):
+            laid = worker.call(layouts.lay_out, make, vectors[found.firsts], settings)
     except worker.WorkerError as error:
         again = f"python -m ingest project --run {run_id} --methods {method}"
         done.failed[method] = f"{title(method)} was not made: {error}; to try again: {again}"

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+SELDOM = 10.0  # seconds between two lines about the same work
+
+
+def shares(log: Callable[[str], None], title: str) -> Callable[[float], None]:
+    """A function that logs which share, 0..1, of some work is done, at most every SELDOM seconds."""
+    last = time.monotonic()
+
+    def advance(share: float) -> None:
+        nonlocal last
+        if time.monotonic() - last >= SELDOM:
+            last = time.monotonic()
+            log(f"{title}: {share:.0%}")
+
+    return advance
 
 
 class Report:

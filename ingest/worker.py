@@ -19,6 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from ingest.vision import progress
+
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "ingest.worker_child"]
 LONGEST = 300  # characters of a complaint
@@ -45,8 +47,9 @@ class Worker:
         self._turn = threading.Lock()
 
     def call(self, function: Callable, *arguments: Any) -> Any:
-        """What a function, one that a module has at its top, returns for the arguments. Raises WorkerError if it
-        raises anything there, or ends the process."""
+        """What a function, one that a module has at its top, returns for the arguments. What it reports of how far it
+        is (`ingest.vision.progress`) is reported here. Raises WorkerError if it raises anything there, or ends the
+        process."""
         order = pickle.dumps(function)  # raises here, before the process has heard half of it
         with self._turn:
             process = self._ready()
@@ -109,11 +112,15 @@ def _shared() -> Worker:
 
 
 def _asked(process: subprocess.Popen[bytes], function: bytes, arguments: tuple) -> tuple[bool, Any]:
-    order, answer = _pipes(process)
+    order, answers = _pipes(process)
     order.write(function)
     pickle.dump(arguments, order, protocol=5)
     order.flush()
-    return pickle.load(answer)
+    good, answer = pickle.load(answers)
+    while good is None:
+        progress.report(answer)
+        good, answer = pickle.load(answers)
+    return good, answer
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:

@@ -1,7 +1,8 @@
 """The process that `ingest.worker` starts: `python -m ingest.worker_child`.
 
 Reads orders from standard input, each a function and its arguments as pickles, and answers on standard output with
-(True, result) or (False, what went wrong). It imports nothing by itself: what a function needs comes with it.
+(True, result) or (False, what went wrong), before which may come (None, share) as often as the function reports how far
+it is. It imports little by itself: what a function needs comes with it.
 """
 
 import contextlib
@@ -10,6 +11,8 @@ import pickle
 import signal
 import sys
 from typing import Any, BinaryIO
+
+from ingest.vision import progress
 
 
 def main() -> None:
@@ -27,7 +30,8 @@ def main() -> None:
             pickle.load(orders)
             answer = False, _described(error)
         else:
-            answer = _answer(function, orders)
+            with progress.listening(lambda share: _send(answers, (None, share))):
+                answer = _answer(function, orders)
         _send(answers, answer)
 
 
@@ -38,7 +42,7 @@ def _answer(function: Any, orders: BinaryIO) -> tuple[bool, Any]:
         return False, _described(error)
 
 
-def _send(answers: BinaryIO, answer: tuple[bool, Any]) -> None:
+def _send(answers: BinaryIO, answer: tuple[bool | None, Any]) -> None:
     try:
         data = pickle.dumps(answer, protocol=5)
     except Exception as error:

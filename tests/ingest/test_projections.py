@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from sklearn.manifold import trustworthiness
 
 from dashboard.drawing.text import projections as projection_text
-from ingest import layouts, worker
+from ingest import layouts, report, worker
 from ingest.layouts import check_changes, settings_of
 from ingest.projections import project
 from ingest.vision import neighbours
@@ -107,6 +108,16 @@ def test_many_images_are_laid_out_by_opentsne(few, forces, tmp_path, monkeypatch
     points = np.stack([table["x"], table["y"]], axis=1).astype(float)
     assert trustworthiness(stored, points, n_neighbors=5, metric="cosine") > 0.6
     assert np.linalg.norm(points[0::2].mean(0) - points[1::2].mean(0)) > points[0::2].std(0).max()
+
+
+@pytest.mark.parametrize("method", ["umap", "tsne"])
+def test_a_layout_of_many_images_says_how_far_it_is(method, tmp_path, monkeypatch):
+    monkeypatch.setattr(tsne, "MANY", 50)
+    monkeypatch.setattr(report, "SELDOM", 0.0)
+    run, lines = database(tmp_path / "p.duckdb", clusters(60)), []
+    project(tmp_path / "p.duckdb", run, [method], lines.append)
+    shares = [int(found[1]) for line in lines if (found := re.fullmatch(rf"{method}: (\d+)%", line))]
+    assert len(shares) > 1 and shares == sorted(shares) and shares[-1] == 100
 
 
 def test_pca_stores_how_much_it_explains(tmp_path):

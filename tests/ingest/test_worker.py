@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ingest import worker
+from ingest.vision import progress
 from ingest.worker import Worker, WorkerError
 from tests.ingest import crashes
 from tests.support import ROOT
@@ -59,6 +60,14 @@ def test_what_cannot_be_sent_is_refused_before_it_is_half_sent(own):
     with pytest.raises(Exception, match="pickle"):
         own.call(crashes.whisper, threading.Lock())
     assert own.call(crashes.whisper, "on") == "ON"
+
+
+def test_how_far_it_is_is_reported_to_whoever_listens(own):
+    heard = []
+    with progress.listening(heard.append):
+        assert own.call(crashes.halfway, "done") == "done"
+    assert heard == [0.25, 0.5]
+    assert own.call(crashes.halfway, "nobody listens") == "nobody listens" and len(heard) == 2
 
 
 def test_it_never_loads_what_a_function_does_not_need():

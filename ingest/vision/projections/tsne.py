@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ingest.vision import progress
 from ingest.vision.projections.projection import SEED, SEEDS, Laid, Layout, Projection
 
 if TYPE_CHECKING:  # the command line asks for the names before its first line
@@ -41,7 +43,8 @@ def lay_out(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
         affinities = PerplexityBasedNN(perplexity=perplexity, knn_index=near, random_state=seed, n_jobs=-1)
         start = pca(vectors, random_state=seed)
         forces = BARNES_HUT if len(vectors) <= FEW else INTERPOLATED
-        model = TSNE(random_state=seed, n_jobs=-1, **forces)
+        model = TSNE(random_state=seed, n_jobs=-1, callbacks_every_iters=10, **forces)
+        model.callbacks = _iterations(model.early_exaggeration_iter + model.n_iter, model.callbacks_every_iters)
         embedding = model.fit(affinities=affinities, initialization=start)
         notes = {"kl_divergence": _digits(embedding.kl_divergence), "neighbours_by": "faiss", **forces}
         return Laid(np.asarray(embedding), notes)
@@ -50,6 +53,18 @@ def lay_out(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
     model = TSNE(init=settings["init"], **same)
     points = model.fit_transform(vectors)
     return Laid(points, {"kl_divergence": _digits(model.kl_divergence_)})
+
+
+def _iterations(number: int, each: int) -> Callable[[int, float, np.ndarray], None]:
+    """What openTSNE is to call after `each` so many of a number of iterations: it counts anew in each of its phases."""
+    done = 0
+
+    def advance(iteration: int, error: float, embedding: np.ndarray) -> None:
+        nonlocal done
+        done += each
+        progress.report(done / number)
+
+    return advance
 
 
 def _digits(number: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from ingest.vision import progress
 from ingest.vision.projections.projection import SEED, SEEDS, Laid, Layout, Projection
 
 if TYPE_CHECKING:  # the command line asks for the names before its first line
@@ -31,13 +32,29 @@ def lay_out(vectors: np.ndarray, settings: dict[str, Any]) -> Laid:
         more["precomputed_knn"] = (*among_themselves(vectors, settings["n_neighbors"]), None)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        # It would leave out two vectors that point in opposite directions, and give them no place.
-        model = umap_class()(n_components=2, n_jobs=1, disconnection_distance=np.inf, **more, **settings)
+        # By its own distance it would leave out two vectors that point in opposite directions, and give them no place.
+        fixed = {"n_components": 2, "n_jobs": 1, "disconnection_distance": np.inf, "tqdm_kwds": dict(_BAR)}
+        model = umap_class()(**fixed, **more, **settings)
         points = model.fit_transform(vectors)
     # It warns of much that was asked for, such as one thread because of the seed; of this it does not tell otherwise.
     failed = any("falling back to random" in str(each.message).lower() for each in warned)
     notes = {"neighbours_by": "faiss"} if more else {}
     return Laid(points, notes | ({"init": "random", "init_reason": "the spectral start failed"} if failed else {}))
+
+
+class _Epochs:
+    """A file for umap-learn's progress bar, which writes how many epochs are done, and of how many."""
+
+    def write(self, text: str) -> None:
+        numbers = text.split()
+        if len(numbers) == 2 and all(number.isdecimal() for number in numbers) and int(numbers[1]):
+            progress.report(int(numbers[0]) / int(numbers[1]))
+
+    def flush(self) -> None:
+        pass
+
+
+_BAR = {"disable": False, "file": _Epochs(), "bar_format": "{n} {total}", "mininterval": 1.0}
 
 
 def place(layout: Layout, vectors: np.ndarray) -> np.ndarray:
