@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.components.patches import Box, Patch, patches
+from dashboard.data import cache
 from dashboard.drawing import markup, panels
 from dashboard.drawing.figure import ColourBar
 from dashboard.drawing.panels import Panel, Scene
@@ -20,9 +21,14 @@ def original(
     scene: Scene, alt: str, key: str, group: str, chosen: Box | None = None, pick: bool = True
 ) -> Patch | None:
     """The picture itself, with the edge of what the network saw; returns the patch that was clicked."""
-    picture, frame = panels.framed(scene.at(ORIGINAL)), scene.frame
-    bare = Panel("", "", alt, picture, scene.seen_box(), frame.rows, frame.cols)
+    facts = (group, alt, scene.picture.size, scene.size, scene.frame)
+    bare = cache.remembered(lambda: _bare(scene, alt), "original", repr(facts))
     return patches([bare], key, group=group, chosen=chosen, pick=pick)
+
+
+def _bare(scene: Scene, alt: str) -> Panel:
+    frame = scene.frame
+    return Panel("", "", alt, panels.framed(scene.at(ORIGINAL)), scene.seen_box(), frame.rows, frame.cols)
 
 
 def sheet(

@@ -10,7 +10,6 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.drawing import markup
 from dashboard.drawing.panels import Panel
 from ingest.vision.geometry import Box
 
@@ -60,8 +59,8 @@ def patches(
 
 def _pane(panel: Panel) -> dict[str, Any]:
     """A drawn panel, as the browser gets it."""
-    facts = {name: value for name, value in vars(panel).items() if name != "picture"}
-    return facts | {"src": markup.source(panel.picture), "frame": list(panel.frame), "values": list(panel.values)}
+    facts = {name: getattr(panel, name) for name in ("title", "note", "alt", "rows", "cols")}
+    return facts | {"src": panel.source, "frame": list(panel.frame), "values": list(panel.values)}
 
 
 def _nothing() -> None:

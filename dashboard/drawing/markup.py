@@ -6,8 +6,6 @@ the light and the dark theme both hold.
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -15,7 +13,7 @@ from PIL import Image
 
 from dashboard.compute.words import plain
 from dashboard.drawing.figure import ColourBar
-from dashboard.drawing.panels import Panel, percent
+from dashboard.drawing.panels import Panel, percent, source
 from store.conditions import Edge, ordinal
 from store.facets import BINS, Spread
 
@@ -52,14 +50,6 @@ _HISTOGRAM = """<style>
 .ba-limits {display: flex; justify-content: space-between; font-size: 0.8rem; opacity: 0.7; margin-top: 0.2rem}
 </style>"""
 _SHARES = ("#b4553a", "#d9a441", "#4b7a8c", "#8a8a8a")  # told apart by colour-blind eyes too
-
-
-def source(image: Image.Image) -> str:
-    """The picture as a data URL."""
-    file = io.BytesIO()
-    # Full colour resolution: the edges of patches are edges of colour, and 4:2:0 would smear them.
-    image.save(file, "JPEG", quality=88, subsampling=0)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def picture(image: Image.Image, alt: str) -> str:

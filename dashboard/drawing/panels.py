@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -95,6 +98,19 @@ class Panel:
     rows: int = 1
     cols: int = 1
     values: tuple[str, ...] = ()
+
+    @cached_property
+    def source(self) -> str:
+        """The picture as a data URL."""
+        return source(self.picture)
+
+
+def source(image: Image.Image) -> str:
+    """A picture as a data URL."""
+    file = io.BytesIO()
+    # Full colour resolution: the edges of patches are edges of colour, and 4:2:0 would smear them.
+    image.save(file, "JPEG", quality=88, subsampling=0)
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def is_broad(size: tuple[int, int]) -> bool:

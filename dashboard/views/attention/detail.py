@@ -13,6 +13,7 @@ from dashboard.data import cache
 from dashboard.drawing import map_values, markup, panels
 from dashboard.drawing.panels import MapStyle, Scene
 from dashboard.drawing.text import inputs
+from dashboard.selection.maps.drawn import draw
 from dashboard.selection.maps.lookup import PictureMaps, Question, Subject
 from dashboard.state import controls
 from store.counts import counted
@@ -27,7 +28,7 @@ def show(subject: Subject, question: Question, maps: AttentionMaps, scene: Scene
     first = map_values.deepest(maps)
     chosen = controls.selectbox("Map", maps.titles, first, key="closer")
     number = maps.titles.index(chosen)
-    one = panels.draw(maps, scene.at(LARGE), style, only=number)[0][0]
+    one = draw(subject, maps, scene.at(LARGE), style, only=number)[0][0]
     left, right = st.columns([3, 2])
     with left:
         patches([one], "closer_map", group=subject.group, large=True, pick=False)

@@ -21,6 +21,7 @@ from dashboard.drawing import map_values, markup, panels
 from dashboard.drawing.panels import Scene
 from dashboard.drawing.text import glossary, inputs, warnings
 from dashboard.selection.maps import lookup, options, targets
+from dashboard.selection.maps.drawn import draw
 from dashboard.selection.maps.lookup import NoMaps, PictureMaps, Question, Subject
 from dashboard.selection.maps.options import Drawing
 from dashboard.state import url, widgets
@@ -173,7 +174,7 @@ def draw_wall(
 ) -> None:
     """The maps beside their picture. A click on a patch asks where it looks."""
     columns = columns_of(maps, scene)
-    drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.style)
+    drawn, bar = draw(subject, maps, scene.at(_side(columns)), drawing.style)
     probes = kind_of(question.method) == "attention" and subject.run.layers > 2
     chosen = map_wall.chosen_box(scene, token_of(question, found)) if _of_chosen_token(question) else None
     sentences = sentences_of(subject, question, drawing, found, scene)
@@ -252,7 +253,7 @@ def other_side(subject: Subject, question: Question, drawing: Drawing, here: Pic
     side_by_side([(subject, question, here), (other, asked, found)], drawing)
     maps = map_values.renormalised(found.maps, scene.cells()) if drawing.over_patches else found.maps
     columns = columns_of(maps, scene)
-    drawn, bar = panels.draw(maps, scene.at(_side(columns)), drawing.style)
+    drawn, bar = draw(other, maps, scene.at(_side(columns)), drawing.style)
     notes = sentences_of(other, asked, drawing, found, scene)
     rows = columns == len(found.maps.head_numbers) > 1
     map_wall.sheet(scene, other.alt, drawn, bar, notes, columns, "other", other.group, pick=False, rows=rows)
