@@ -9,8 +9,6 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import torch
-
 REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
@@ -65,6 +63,8 @@ def of_large(measure: Callable[[int, Path | None], str], words: str | None) -> N
 
 def heading() -> str:
     """What stands above all sections."""
+    import torch  # not where pages are timed: the libraries that a page imports are part of its time
+
     return (
         "# Benchmarks\n\nWritten by `make bench`, `make bench-map` and `make bench-search`. Every ratio is against the "
         "baseline named in the same table, measured in the same run.\n\n"

@@ -11,7 +11,8 @@ from time import sleep
 from dashboard.data import cache
 from store.errors import StoreError
 
-IDLE = 30.0  # seconds without a page: an import holds up whoever asks for one meanwhile
+IDLE = 10.0  # seconds without a page: an import holds up whoever asks for one meanwhile
+LIBRARIES = ("matplotlib.figure", "torch", "transformers.models.dinov2.modeling_dinov2")
 _shown = threading.Event()
 
 
@@ -38,7 +39,7 @@ def _first_page(modules: tuple[str, ...]) -> None:
 def _libraries() -> None:
     """What only some pages need, and takes seconds to import. Nothing of ours: of two modules that need each other, two
     threads that import them at once could get a half."""
-    for name in ("matplotlib.figure", "torch"):
+    for name in LIBRARIES:
         _shown.wait()  # for the first page, and then until none comes
         while _shown.is_set():
             _shown.clear()
