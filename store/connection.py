@@ -22,8 +22,12 @@ from store.place import default_path
 
 __all__ = ["commit_to_file", "default_path", "reading", "state", "writing"]
 
+# Of the machine's, where DuckDB would take 80 %: beside it the network, the layouts and the pictures in the making want
+# theirs, and what it holds of a file the operating system holds as well.
+MEMORY = {"memory_limit": "50%"}
+
 # Every reader is locked down, not the sandbox alone: a process's connections to one file must be configured alike.
-READER = {
+READER = MEMORY | {
     "enable_external_access": "false",
     "allow_community_extensions": "false",
     "autoinstall_known_extensions": "false",
@@ -37,7 +41,7 @@ READER = {
 
 # An ingest commits a few images at a time. Blocks of 256 KB, the default, would round up each fat column each time, and
 # merging row groups would leave as much free space in the file as data: 2.0 times the bytes of the maps, not 1.1.
-WRITER = {
+WRITER = MEMORY | {
     "default_block_size": "16384",
     "max_vacuum_tasks": "0",
     "checkpoint_threshold": "1TiB",  # only `_checkpoint` makes any

@@ -4,7 +4,8 @@ Vectors as networks give them: groups of groups, each spread along a few directi
 far what is near in the layout is near among the vectors too, continuity the reverse (Venna and Kaski 2001), both of 15
 neighbours, over a sample of the points with all points as their possible neighbours.
 
-PaCMAP is measured where it is installed; it is no part of the project's set-up.
+Of more vectors than `ingest.layouts.MOST` ours lay out a sample, as `python -m ingest project` does, and no library is
+measured. PaCMAP is measured where it is installed; it is no part of the project's set-up.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ingest import clustering
+from ingest import layouts as made
 from ingest.vision.projections import projections
 from tests.bench.report import update
 from tests.bench.timing import table
@@ -53,8 +55,9 @@ def measure(sizes: tuple[int, ...] = SIZES, only: tuple[str, ...] = ()) -> str:
             ]
             rows.append([f"{size:,}", name, *figures])
             print(rows[-1], flush=True)
+    title = "Layouts" if max(sizes) <= made.MOST else "Layouts of a sample"
     return (
-        f"## Layouts\n\nVectors of {DIM} numbers in groups of groups, cosine distances. Seconds by the clock and of the "
+        f"## {title}\n\nVectors of {DIM} numbers in groups of groups, cosine distances. Seconds by the clock and of the "
         f"processor, all threads; trustworthiness and continuity of {NEIGHBOURS} neighbours, of {ASKED:,} points against all; "
         "and the seconds of HDBSCAN over the layout. UMAP and t-SNE are those of `python -m ingest project`; beside them the "
         "libraries with what they do unasked.\n\n"
@@ -65,6 +68,8 @@ def measure(sizes: tuple[int, ...] = SIZES, only: tuple[str, ...] = ()) -> str:
 def layouts(size: int) -> dict[str, Lay]:
     """What lays out, by name: ours, and libraries as they come."""
     found: dict[str, Lay] = {projection.title: _ours(key, size) for key, projection in projections().items()}
+    if size > made.MOST:
+        return found
     found |= {"umap-learn, all threads": _umap, "openTSNE, exaggeration for large sets": _opentsne}
     if importlib.util.find_spec("pacmap"):
         found["PaCMAP"] = _pacmap
@@ -72,8 +77,8 @@ def layouts(size: int) -> dict[str, Lay]:
 
 
 def _ours(key: str, size: int) -> Lay:
-    projection = projections()[key]
-    return lambda vectors: projection.lay_out(vectors, projection.settings(size)).points
+    lay_out, settings = projections()[key].lay_out, made.settings_of(key, size)
+    return lambda vectors: made.lay_out(lay_out, vectors, settings).points
 
 
 def _umap(vectors: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas  # noqa: F401  (pyarrow imports it where it first becomes an array: once a process, not once a picture)
 import torch
 
 from ingest.engines.ray import Loading
