@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,14 +92,29 @@ def extend(db: Path, run_id: int, methods: list[str], log: Callable[[str], None]
             done.failed[method] = f"nothing was placed into {title(method)}: {error}; to try again: {again}"
             log(done.failed[method])
             continue
-        with writing(db) as con:
-            clusters.extend(con, number, ids[~old], placed.points)
-            noted = _noted(settings, table.num_rows, placed)
-            write.extend_projection(con, number, noted, ids[~old], placed.points)
-        done.made.append(Extension(number, method, count, placed.rule))
+        added = _add(db, run_id, number, ids[~old], placed)
+        if added:
+            done.made.append(Extension(number, method, added, placed.rule))
     note(db, run_id, [each.method for each in done.made], done.failed)
     atlas.make(db, run_id, log)
     return done
+
+
+def _add(db: Path, run_id: int, number: int, ids: np.ndarray, placed: Placed) -> int:
+    """Stores the points of those images that are still there and have none yet: while they were computed, another may
+    have extended the layout, or deleted images. Returns how many these are."""
+    with writing(db) as con:
+        row = next((row for row in read.projections(con, run_id).to_pylist() if row["projection_id"] == number), None)
+        if row is None:
+            return 0
+        there = read.points(con, number)["image_id"].to_numpy()
+        lacking = np.isin(ids, search.feature_ids(con, run_id)) & ~np.isin(ids, there)
+        ids, placed = ids[lacking], replace(placed, points=placed.points[lacking])
+        if len(ids):
+            clusters.extend(con, number, ids, placed.points)
+            noted = _noted(json.loads(row["settings"]), len(there), placed)
+            write.extend_projection(con, number, noted, ids, placed.points)
+    return len(ids)
 
 
 def place_distinct(layout: Layout, vectors: np.ndarray) -> Placed:

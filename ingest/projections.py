@@ -109,11 +109,12 @@ def _make(
     numbers = {"distinct": len(found.firsts), "copies": found.copies}
     settings |= numbers | laid.notes | {"versions": layouts.versions(method, settings | laid.notes)}
     with writing(db) as con:
+        there = np.isin(ids, search.feature_ids(con, run_id))  # an image may have been deleted meanwhile
         # One that lacks images which have come since would be taken for the map of the whole run.
         for row in stored:
-            if row["method"] == method and row["points"] != len(ids):
+            if row["method"] == method and row["points"] != there.sum():
                 write.drop_projection(con, row["projection_id"])
-        write.add_projection(con, run_id, method, settings, ids, laid.points[found.of])
+        write.add_projection(con, run_id, method, settings, ids[there], laid.points[found.of][there])
     done.made.append(method)
 
 

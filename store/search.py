@@ -22,6 +22,12 @@ def features(con: duckdb.DuckDBPyConnection, run_id: int) -> tuple[np.ndarray, n
     return ids, matrix
 
 
+def feature_ids(con: duckdb.DuckDBPyConnection, run_id: int) -> np.ndarray:
+    """The ids (n,) int64 of the images that a run has features of, ascending."""
+    query = "SELECT image_id FROM features WHERE run_id = ? ORDER BY image_id"
+    return con.sql(query, params=plain([run_id])).to_arrow_table()["image_id"].to_numpy()
+
+
 def raw_features(con: duckdb.DuckDBPyConnection, run_id: int) -> tuple[np.ndarray, np.ndarray]:
     """Image ids (n,) int64, ascending, and their vectors (n, dim) float32 as the network gave them, before they were
     brought to length 1. Raises StoreError where lengths are not stored, as they were not by older versions."""

@@ -276,7 +276,7 @@ class Loading:
         if not self.names:
             self.since = time.monotonic()
         self.names.append(name)
-        self.tables.append(table if len(places) == len(keys) else table.take(places))
+        self.tables.append(table if len(places) == len(keys) else table.take(pa.array(places, pa.int64())))
         enough = sum(map(len, self.tables)) >= self.images or sum(each.nbytes for each in self.tables) >= LOAD_BYTES
         if enough or time.monotonic() - self.since > CHUNK_SECONDS:
             self.flush(writer)

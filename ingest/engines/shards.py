@@ -276,7 +276,7 @@ class Shards:
         """Store a part; returns its name."""
         name = hashlib.sha256("".join(table["key"].to_pylist()).encode()).hexdigest()[:32] + ".parquet"
         buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd", use_dictionary=False)
+        pq.write_table(table, buffer, compression="zstd", use_dictionary=False, write_page_checksum=True)
         system, root = self._place
         system.makedirs(root, exist_ok=True)
         system.pipe_file(f"{root}/{name}", buffer.getvalue())
@@ -288,17 +288,22 @@ class Shards:
         system.invalidate_cache()
         if not system.exists(root):
             return []
-        found = (path.rpartition("/")[2] for path in system.ls(root, detail=False))
+        found = (each["name"].rpartition("/")[2] for each in system.ls(root, detail=True) if each["type"] == "file")
         return sorted(name for name in found if name.endswith(".parquet"))
 
     def read(self, name: str) -> pa.Table | None:
-        """A part; None where it is not there, or was cut short."""
+        """A part; None where it is not there, was cut short, is damaged, or is none."""
         system, root = self._place
         system.invalidate_cache()
         try:
-            return pq.ParquetFile(pa.BufferReader(system.cat_file(f"{root}/{name}"))).read()
-        except (FileNotFoundError, pa.ArrowInvalid):
+            data = system.cat_file(f"{root}/{name}")
+        except FileNotFoundError:
             return None
+        try:
+            table = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read()
+        except (pa.ArrowException, OSError):
+            return None
+        return table if table.schema.equals(SCHEMA) else None
 
     def remove(self, name: str) -> None:
         """Forget a part."""

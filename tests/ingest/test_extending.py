@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ingest import layouts
+from ingest import extending, layouts
 from ingest.extending import extend, place_distinct
 from ingest.layouts import placing
 from ingest.projections import project
@@ -129,6 +129,41 @@ def test_images_that_are_gone_are_no_hindrance(tmp_path):
     _, _, ids, after = layout_of(path, run)
     assert sorted(ids) == list(range(1, 46))
     assert after[np.searchsorted(ids, 7)].tobytes() == points[6].tobytes()
+
+
+def test_what_another_has_placed_meanwhile_is_not_placed_twice(tmp_path, monkeypatch):
+    path = tmp_path / "p.duckdb"
+    run, (number, _, _, _) = grown(path, "pca", 30, 36)
+
+    def after_another(layout, vectors):
+        with monkeypatch.context() as only_here:
+            only_here.setattr(extending, "place_distinct", place_distinct)
+            assert [each.placed for each in extend(path, run, ["pca"]).made] == [6]
+        return place_distinct(layout, vectors)
+
+    monkeypatch.setattr(extending, "place_distinct", after_another)
+    assert extend(path, run, ["pca"]).made == []
+    _, settings, ids, _ = layout_of(path, run, "pca")
+    assert ids.tolist() == list(range(1, 37)) and settings["placed_later"] == 6
+
+
+@pytest.mark.parametrize("how", ["project", "extend"])
+def test_images_that_are_deleted_meanwhile_get_no_point(how, tmp_path):
+    path, deleted = tmp_path / "p.duckdb", []
+    run, _ = grown(path, "pca", 30, 36)
+
+    def delete(line):
+        if line.startswith(("laying out", "placing")) and not deleted:
+            deleted.append(line)
+            with writing(path) as con:
+                write.delete_images(con, [2, 33])
+
+    if how == "project":
+        project(path, run, ["umap"], delete)
+    else:
+        extend(path, run, ["pca"], delete)
+    _, _, ids, _ = layout_of(path, run, "umap" if how == "project" else "pca")
+    assert deleted and ids.tolist() == [number for number in range(1, 37) if number not in (2, 33)]
 
 
 def test_points_that_make_no_sense_are_refused(tmp_path):

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ingest import pipeline
@@ -189,6 +191,14 @@ def test_only_what_is_wanted_of_a_part_is_loaded(plan, processed, tmp_path):
     assert shards.names() == []
 
 
+def test_a_part_of_which_nothing_is_wanted_any_more_goes(plan, processed, tmp_path):
+    """As after a kill between the commit and the removal of the part."""
+    shards = Shards(str(tmp_path / "parts"), "mark")
+    in_parts(plan, processed, shards)
+    counts = load_parts(empty(plan, tmp_path / "all.duckdb"), shards, set())
+    assert (counts.done, counts.failed) == (0, 0) and shards.names() == []
+
+
 def test_a_part_stays_until_all_that_it_holds_is_committed(plan, processed, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "CHUNK_IMAGES", 1)
     shards = Shards(str(tmp_path / "parts"), "mark")
@@ -230,6 +240,25 @@ def test_a_part_that_was_cut_short_counts_as_none(plan, processed, tmp_path):
     file = tmp_path / "parts" / "mark" / name
     file.write_bytes(file.read_bytes()[:-5])
     assert shards.read(name) is None and shards.read("other.parquet") is None
+
+
+def test_what_is_damaged_or_no_part_counts_as_none(plan, processed, tmp_path):
+    shards = Shards(str(tmp_path / "parts"), "mark")
+    name = shards.write(to_table(*processed))
+    file = tmp_path / "parts" / "mark" / name
+    whole = file.read_bytes()
+    random, read = np.random.default_rng(0), 0
+    for place in random.integers(len(whole), size=200).tolist():
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        table = shards.read(name)
+        if table is not None:
+            read += 1
+            assert table.equals(to_table(*processed))
+    assert read < 100
+    other = pa.table({"title": ["of another program"]})
+    pq.write_table(other, file)
+    (file.parent / "folder.parquet").mkdir()
+    assert shards.read(name) is None and shards.names() == [name]
 
 
 def test_other_settings_and_other_files_have_other_parts(plan):
