@@ -73,24 +73,42 @@ def surroundings(xy: np.ndarray, of: np.ndarray, new: np.ndarray) -> np.ndarray:
     """The clusters (m,) int32 of new points (m, 2) among old ones (n, 2) of known clusters (n,): that of the place
     where they lie, or that of most of the AROUND nearest places, if the nearest of these is not much farther away than
     they are from each other; otherwise 0."""
+    if not len(xy) or not len(new):
+        return np.zeros(len(new), dtype=np.int32)
+    return _clusters_around(_nearest_places(xy, new), of)
+
+
+@dataclass(frozen=True)
+class _Near:
+    """Of each of m new points the k nearest places (m, k), the nearest first, and how far they are; of each place how
+    far its neighbours are, and which of the old points is the first at it."""
+
+    places: np.ndarray
+    distances: np.ndarray
+    spacing: np.ndarray
+    first: np.ndarray
+
+
+def _nearest_places(xy: np.ndarray, new: np.ndarray) -> _Near:
     from scipy.spatial import KDTree
 
     there = places(xy)
     k = min(AROUND, len(there.xy))
-    if not k or not len(new):
-        return np.zeros(len(new), dtype=np.int32)
-    first = np.unique(there.of, return_index=True)[1]
-    of, xy = np.asarray(of)[first], there.xy
-    tree = KDTree(xy, leafsize=16)  # which decides who of equally near ones comes first
-    distance, near = (part.reshape(len(new), k) for part in tree.query(new, k))
-    votes = of[near]
+    tree = KDTree(there.xy, leafsize=16)  # which decides who of equally near ones comes first
+    distances, near = (part.reshape(len(new), k) for part in tree.query(new, k))
+    spacing, _ = tree.query(there.xy, min(AROUND + 1, len(there.xy)))
+    return _Near(near, distances, spacing.reshape(len(there.xy), -1)[:, -1], np.unique(there.of, return_index=True)[1])
+
+
+def _clusters_around(near: _Near, of: np.ndarray) -> np.ndarray:
+    """The clusters (m,) of the new points, from those (n,) of the old ones."""
+    votes = np.asarray(of)[near.first][near.places]
     agreeing = (votes[:, :, None] == votes[:, None, :]).sum(2)
-    agreeing[:, 0] += np.where(distance[:, 0] == 0, AROUND, 0)  # who lies on a picture goes where that goes
+    agreeing[:, 0] += np.where(near.distances[:, 0] == 0, AROUND, 0)  # who lies on a picture goes where that goes
     first = np.argmax(agreeing, axis=1)  # the nearest of the largest party
-    row = np.arange(len(new))
-    found, apart, member = votes[row, first], distance[row, first], near[row, first]
-    spacing, _ = tree.query(xy[member], min(AROUND + 1, len(xy)))
-    return np.where(apart <= REACH * spacing.reshape(len(new), -1)[:, -1], found, 0).astype(np.int32)
+    row = np.arange(len(votes))
+    found, apart, member = votes[row, first], near.distances[row, first], near.places[row, first]
+    return np.where(apart <= REACH * near.spacing[member], found, 0).astype(np.int32)
 
 
 def _of_places(xy: np.ndarray, counts: np.ndarray, settings: dict[str, Any]) -> tuple[list[np.ndarray], int]:
@@ -104,12 +122,13 @@ def _of_places(xy: np.ndarray, counts: np.ndarray, settings: dict[str, Any]) -> 
     cuts, default = nested_cuts(tree, xy[picked], counts[picked].astype(float), HALF)
     shown = [cut for cut in cuts if cut is cuts[default] or cut.max() in LEVELS]
     others = np.setdiff1d(np.arange(m), picked)
+    near = _nearest_places(xy[picked], xy[others]) if len(others) else None  # the same at all levels
     found = []
     for cut in shown:
         of = np.zeros(m, dtype=np.int32)
         of[picked] = cut
-        if len(others):
-            of[others] = surroundings(xy[picked], cut, xy[others])
+        if near is not None:
+            of[others] = _clusters_around(near, cut)
         found.append(of)
     return found, next(place for place, cut in enumerate(shown) if cut is cuts[default])
 
