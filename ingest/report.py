@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-SELDOM = 10.0  # seconds between two lines about the same work
+SELDOM = 5.0  # seconds between two lines about the same work
 
 
 def shares(log: Callable[[str], None], title: str) -> Callable[[float], None]:

@@ -9,6 +9,7 @@ import pytest
 
 from dashboard.data import jobs
 from dashboard.state.busy import jobs as work
+from ingest import report
 
 SAYS = """
 import sys, time
@@ -43,6 +44,21 @@ def until(condition, seconds: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.02)
+
+
+def test_a_job_reports_how_far_a_layout_is(program, monkeypatch, tmp_path):
+    monkeypatch.setattr(report, "SELDOM", 0.0)
+    lines = []
+    report.shares(lines.append, "umap")(0.42)
+    go = tmp_path / "go"
+    said = f"import os; bar.close(); tqdm.write({lines[0]!r}, file=sys.stderr); [time.sleep(0.01) for _ in iter(lambda: os.path.exists({str(go)!r}), True)]"
+    program(said)
+    job = jobs.start(tmp_path / "a.duckdb", "Map", ["project"])
+    until(lambda: (found := jobs.report(job)).progress and found.progress.title == "umap")
+    found = jobs.report(job)
+    assert (found.progress.share, found.progress.left, found.lines) == (0.42, "", ("reading the table",))
+    go.touch()
+    ended(job)
 
 
 def test_a_job_reports_its_progress_and_its_last_line(program, tmp_path):

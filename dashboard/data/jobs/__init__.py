@@ -36,6 +36,7 @@ _CHILD = Path(__file__).parent / "child.py"
 _BAR = re.compile(
     r"(?P<title>[^:|]*): *(?P<percent>\d+)%\|.*\| *(?P<done>\S+)/(?P<total>\S+) \[[^<]*<(?P<left>[^,\]]*)"
 )
+_SHARE = re.compile(r"(?P<title>[^:|]+): (?P<percent>\d+)%")  # of `ingest.report.shares`
 _started: list[subprocess.Popen] = []  # asked now and then how they are, so that none is left over as a zombie
 
 
@@ -202,12 +203,14 @@ def write_settings(db: Path, settings: Mapping[str, Any]) -> Path:
 
 
 def _said(text: str) -> tuple[list[str], Progress | None]:
-    """The lines of what a command says, and how far it is by the last of its bars."""
+    """The lines of what a command says, and how far it is by the last of its bars or shares."""
     lines, progress = [], None
     for line in re.split(r"[\r\n]+", text.replace("\x1b[A", "")):
-        bar = _BAR.match(line.strip())
+        bar, share = _BAR.match(line.strip()), _SHARE.fullmatch(line.strip())
         if bar:
             progress = Progress(bar["title"].strip(), int(bar["percent"]) / 100, bar["left"].strip())
+        elif share:
+            progress = Progress(share["title"], int(share["percent"]) / 100, "")
         elif line.strip() and not line.strip().startswith(("0%|", "100%|")):
             lines.append(line.strip())
     return lines, progress
