@@ -20,8 +20,10 @@ def test_figures_that_miss_their_aims_are_named():
 def test_a_section_takes_the_place_of_the_one_with_its_title(tmp_path, capsys):
     report = tmp_path / "benchmarks.md"
     update([SECTION, "## Other\n\nOne."], report)
+    assert "Behind their aims:\n- Reading: JPEG, 1: ms 9.0, aim ≤ 8.5\n- Reading: PNG" in report.read_text()
     update(["## Reading\n\nNothing behind."], report)
     text = report.read_text()
+    assert "Nothing is behind its aim." in text
     assert text.count("## ") == 2 and text.index("## Reading\n\nNothing behind.") < text.index("## Other\n\nOne.")
     said = capsys.readouterr().err.splitlines()
     assert (

@@ -20,10 +20,16 @@ def update(sections: Iterable[str], report: Path = REPORT) -> None:
     for section in sections:
         known[section.splitlines()[0]] = section.strip()
     report.parent.mkdir(exist_ok=True)
-    report.write_text("\n\n".join([heading(), *known.values()]) + "\n")
+    report.write_text("\n\n".join([heading(), _late(known.values()), *known.values()]) + "\n")
 
     late = [line for section in sections for line in behind(section)]
     print(f"behind its aim: {len(late)}", *late, sep="\n  ", file=sys.stderr)
+
+
+def _late(sections: Iterable[str]) -> str:
+    """What is behind its aim, as the report says it before all tables."""
+    late = [line for section in sections for line in behind(section)]
+    return "\n".join(["Behind their aims:" if late else "Nothing is behind its aim.", *(f"- {line}" for line in late)])
 
 
 def behind(section: str) -> list[str]:
@@ -74,5 +80,5 @@ def heading() -> str:
 
 
 def _sections(text: str) -> dict[str, str]:
-    parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]
+    parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]  # what stands above is made anew
     return {part.splitlines()[0]: part.strip() for part in parts}
