@@ -125,10 +125,12 @@ def _decoded(content: bytes, pixels: int) -> Image.Image | np.ndarray:
 
     def usual() -> Image.Image | np.ndarray:
         with open_picture(content, pixels) as image:
+            if isinstance(image, TiffImageFile):
+                image.seek(tiff.pages(image, at_most=1)[0])
+                check_size(image.size, pixels)
             if not lab and (quick := plain.pixels(content, image)) is not None:
                 return quick
             if isinstance(image, TiffImageFile):
-                image.seek(tiff.pages(image)[0])
                 tiff.set_right(image)
             return upright(lab.coloured(image) if lab else image)
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import BinaryIO, TypeVar
 
 from PIL import Image, ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ingest.vision import uncommon
 from ingest.vision.bad_image import BadImage, TooLarge
@@ -33,6 +34,7 @@ _FORMATS = """
 """
 
 _ORIENTATION = 0x0112  # in EXIF
+_PROFILE = 34675  # in TIFF
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -93,6 +95,8 @@ def orientation_of(image: Image.Image) -> int:
 
 def profile_of(image: Image.Image) -> bytes | None:
     """The colour profile of an opened picture that is not loaded yet."""
+    if isinstance(image, TiffImageFile):
+        return image.tag_v2.get(_PROFILE)  # in `info` that of an earlier page may be left
     return image.info.get("icc_profile") or _profile_within(image)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ingest.vision import tiff
+from ingest.vision import uncommon
 from ingest.vision.colour import is_plain_srgb
 from ingest.vision.opening import LARGE_PIXELS, UPRIGHT, colour_box, orientation_of, profile_of
 
@@ -27,9 +27,9 @@ _TURNS = {
 
 
 def pixels(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
-    """The pixels uint8 (height, width, 3), upright in sRGB, of a file that Pillow has opened; None for all but a sound
-    file of a kind in `_DECODERS` with three colours in sRGB and of usual size: what is to be said or done about the
-    others, `opening` knows."""
+    """The pixels uint8 (height, width, 3), upright in sRGB, of a file that Pillow has opened, a TIFF at the page to be
+    shown; None for all but a sound file of a kind in `_DECODERS` with three colours in sRGB and of usual size: what is
+    to be said or done about the others, `opening` knows."""
     decoder = _DECODERS.get(opened.format or "")
     if decoder is None or opened.mode != "RGB" or opened.width * opened.height > LARGE_PIXELS:
         return None
@@ -69,10 +69,8 @@ def _tiff(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
         return None
     if opened.tag_v2.get(_TURNED, 1) != 1 or opened.tag_v2.get(_PHOTOMETRIC) != _RGB:
         return None
-    import tifffile
-
-    with tifffile.TiffFile(io.BytesIO(content)) as file:
-        return file.pages[tiff.pages(opened)[0]].asarray()
+    with uncommon.tifffile().TiffFile(io.BytesIO(content)) as file:
+        return file.pages[opened.tell()].asarray()
 
 
 def _jpeg2000(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
