@@ -64,10 +64,12 @@ def _png(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
 
 
 def _tiff(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
-    """Not packed, since what packs TIFF is undone as quickly by Pillow; not turned, which it does as it loads."""
+    """Not packed, since what packs TIFF is undone as quickly by Pillow; not turned, which it does as it loads; with its
+    channels together, since the shape of 3 × 3 pixels does not tell whether they are."""
     if not isinstance(opened, TiffImageFile) or opened.info.get("compression") != "raw":
         return None
-    if opened.tag_v2.get(_TURNED, 1) != 1 or opened.tag_v2.get(_PHOTOMETRIC) != _RGB:
+    tags = opened.tag_v2
+    if tags.get(_TURNED, 1) != 1 or tags.get(_PHOTOMETRIC) != _RGB or tags.get(_PLANAR, _TOGETHER) != _TOGETHER:
         return None
     with uncommon.tifffile().TiffFile(io.BytesIO(content)) as file:
         return file.pages[opened.tell()].asarray()
@@ -84,7 +86,8 @@ def _jpeg2000(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
 
 
 _SRGB = 16  # the number of a colour space in JPEG 2000
-_TURNED, _PHOTOMETRIC, _RGB = 274, 262, 2  # tags of TIFF, and a value
+_TURNED, _PHOTOMETRIC, _PLANAR = 274, 262, 284  # tags of TIFF
+_RGB, _TOGETHER = 2, 1  # values of the last two
 
 _DECODERS: dict[str, Callable[[bytes, ImageFile.ImageFile], np.ndarray | None]] = {
     "JPEG": _jpeg,

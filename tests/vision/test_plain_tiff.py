@@ -74,3 +74,11 @@ def test_pages_do_not_take_the_profiles_of_others():
 def test_a_page_behind_its_copy_is_not_read_where_it_is_too_large():
     with pytest.raises(TooLarge, match="48 × 48"):
         decode(copy_first([], []), pixels=30 * 30)
+
+
+@pytest.mark.parametrize("size", [(3, 3), (3, 5), (5, 3), (48, 32)], ids=str)
+def test_channels_kept_apart_are_no_rows(size):
+    values = np.asarray(noise(*size))
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, values.transpose(2, 0, 1), photometric="rgb", planarconfig="separate", metadata=None)
+    close(read(buffer.getvalue()), values)
