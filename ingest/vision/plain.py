@@ -4,7 +4,8 @@ decoder to an array, without the copies between."""
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -56,11 +57,25 @@ def _jpeg(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
 
 def _png(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
     """Of one picture, and not turned: to ask Pillow for a PNG's EXIF decodes it."""
-    if getattr(opened, "is_animated", False) or b"eXIf" in content or b"Raw profile type" in content:
+    if getattr(opened, "is_animated", False) or any(_may_turn(kind, chunk) for kind, chunk in _chunks(content)):
         return None
     from imagecodecs import png_decode
 
     return png_decode(content)
+
+
+def _may_turn(kind: bytes, chunk: memoryview) -> bool:
+    """Whether a chunk of a PNG may say how the picture is to be turned: EXIF, also written as text, or XMP."""
+    return kind == b"eXIf" or (kind in _TEXTS and bytes(chunk[8:32]).startswith(_ABOUT_TURNING))
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """The chunks of a PNG: the kind of each, and all of its bytes. struct.error where the file ends before its end."""
+    view, place, kind = memoryview(content), _BEFORE_CHUNKS, b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", content, place)
+        yield kind, view[place : place + length + 12]
+        place += length + 12
 
 
 def _tiff(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
@@ -68,8 +83,9 @@ def _tiff(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
     channels together, since the shape of 3 × 3 pixels does not tell whether they are."""
     if not isinstance(opened, TiffImageFile) or opened.info.get("compression") != "raw":
         return None
-    tags = opened.tag_v2
-    if tags.get(_TURNED, 1) != 1 or tags.get(_PHOTOMETRIC) != _RGB or tags.get(_PLANAR, _TOGETHER) != _TOGETHER:
+    if opened.tag_v2.get(_PHOTOMETRIC) != _RGB or opened.tag_v2.get(_PLANAR, _TOGETHER) != _TOGETHER:
+        return None
+    if orientation_of(opened) != 1:
         return None
     with uncommon.tifffile().TiffFile(io.BytesIO(content)) as file:
         return file.pages[opened.tell()].asarray()
@@ -86,8 +102,12 @@ def _jpeg2000(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
 
 
 _SRGB = 16  # the number of a colour space in JPEG 2000
-_TURNED, _PHOTOMETRIC, _PLANAR = 274, 262, 284  # tags of TIFF
-_RGB, _TOGETHER = 2, 1  # values of the last two
+_PHOTOMETRIC, _RGB = 262, 2  # a tag of TIFF and a value
+_PLANAR, _TOGETHER = 284, 1
+
+_BEFORE_CHUNKS = 8  # bytes of a PNG
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_ABOUT_TURNING = (b"Raw profile type", b"XML:com.adobe.xmp")  # how such texts begin
 
 _DECODERS: dict[str, Callable[[bytes, ImageFile.ImageFile], np.ndarray | None]] = {
     "JPEG": _jpeg,

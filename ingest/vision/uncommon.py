@@ -133,8 +133,9 @@ def _picture(page: Any, values: np.ndarray, kind: str) -> Image.Image:
         levels = np.dstack([levels, eight_bits(values[..., -1], bits)[0]])
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "CMYK" if colours == 5 else "RGBA"}[levels.shape[2]]
     image = Image.fromarray(np.squeeze(levels, 2) if mode == "L" else np.ascontiguousarray(levels), mode)
-    image.info = {"stretched": stretched, "icc_profile": tags.get(34675)}
-    image.getexif()[0x0112] = int(tags.get(274, 1) or 1)
+    image.info = {"stretched": stretched, "icc_profile": tags.get(34675), "xmp": tags.get(700)}
+    if 274 in tags:
+        image.getexif()[0x0112] = int(tags[274] or 1)
     return image
 
 
