@@ -47,7 +47,10 @@ def pixels(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
 
 
 def _jpeg(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
-    """By torchvision: imagecodecs, a fifth quicker where a picture is large, takes one that is cut short for whole."""
+    """By torchvision: imagecodecs, a fifth quicker where a picture is large, takes one that is cut short for whole. Of
+    versions of JFIF that are not known it complains on the terminal."""
+    if opened.info.get("jfif_version", _KNOWN_JFIF)[0] not in _KNOWN_JFIF:
+        return None
     import torch
     from torchvision.io import ImageReadMode, decode_jpeg
 
@@ -59,9 +62,7 @@ def _png(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
     """Of one picture, and not turned: to ask Pillow for a PNG's EXIF decodes it."""
     if getattr(opened, "is_animated", False) or any(_may_turn(kind, chunk) for kind, chunk in _chunks(content)):
         return None
-    from imagecodecs import png_decode
-
-    return png_decode(content)
+    return uncommon.imagecodecs().png_decode(content)
 
 
 def _may_turn(kind: bytes, chunk: memoryview) -> bool:
@@ -96,15 +97,14 @@ def _jpeg2000(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
     colour = colour_box(memoryview(content))
     if not colour or colour[0] != 1 or int.from_bytes(colour[3:7]) != _SRGB:
         return None
-    from imagecodecs import jpeg2k_decode
-
-    return jpeg2k_decode(content)
+    return uncommon.imagecodecs().jpeg2k_decode(content)
 
 
 _SRGB = 16  # the number of a colour space in JPEG 2000
 _PHOTOMETRIC, _RGB = 262, 2  # a tag of TIFF and a value
 _PLANAR, _TOGETHER = 284, 1
 
+_KNOWN_JFIF = (1, 2)  # by the first of its numbers
 _BEFORE_CHUNKS = 8  # bytes of a PNG
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _ABOUT_TURNING = (b"Raw profile type", b"XML:com.adobe.xmp")  # how such texts begin

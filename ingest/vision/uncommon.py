@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import struct
+from functools import cache
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -49,13 +50,28 @@ def is_jxl(head: bytes) -> bool:
     return head[:2] == b"\xff\x0a" or head[:12] == b"\0\0\0\x0cJXL \r\n\x87\n"
 
 
+@cache
 def tifffile() -> Any:
     """The library, which writes what it thinks of a file on the terminal unless it is told not to: a damaged picture is
     among the failures, with a sentence."""
     import tifffile
 
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
+    _silence("tifffile")
+    imagecodecs()  # which it uses
     return tifffile
+
+
+@cache
+def imagecodecs() -> Any:
+    """The library, as silent: it does not say which file it writes of, and some are sound."""
+    import imagecodecs
+
+    _silence("imagecodecs")
+    return imagecodecs
+
+
+def _silence(library: str) -> None:
+    logging.getLogger(library).setLevel(logging.CRITICAL + 1)
 
 
 def tiff_places(file: BinaryIO) -> list[int]:
@@ -184,12 +200,10 @@ def photoshop(content: bytes, check: Any) -> Image.Image:
 
 
 def _unpacked(body: memoryview, channels: int, colours: int, height: int, row: int, form: str) -> bytes:
-    import imagecodecs
-
     lengths = np.frombuffer(body, form, channels * height).astype(np.int64)
     place, out = struct.calcsize(form) * channels * height, bytearray()
     for length in lengths[: colours * height].tolist():
-        line = imagecodecs.packbits_decode(bytes(body[place : place + length]))
+        line = imagecodecs().packbits_decode(bytes(body[place : place + length]))
         if len(line) != row:
             raise ValueError("a row of the picture is cut short")
         out += line
@@ -211,10 +225,8 @@ def _resource(data: bytes, wanted: int) -> bytes | None:
 
 def jpeg_xl(content: bytes, check: Any) -> Image.Image:
     """The first picture of a JPEG XL file, upright. As `tiff_page` otherwise."""
-    import imagecodecs
-
     check(jxl_size(content))
-    values = np.asarray(imagecodecs.jpegxl_decode(content))
+    values = np.asarray(imagecodecs().jpegxl_decode(content))
     values = values[0] if values.ndim == 4 else values
     values = values[..., None] if values.ndim == 2 else values
     if values.shape[2] > 4 or values.dtype.kind not in "uf":
