@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ingest.vision import pages, plain, tiff, uncommon
+from ingest.vision import jpeg2000, pages, plain, tiff, uncommon
 from ingest.vision.bad_image import BadImage, TooLarge
 from ingest.vision.opening import (
     LARGE_BYTES,
@@ -25,6 +25,7 @@ from ingest.vision.opening import (
     else_uncommon,
     in_turn,
     open_picture,
+    turn_of,
     upright,
 )
 from ingest.vision.resizing import Pixels
@@ -132,6 +133,10 @@ def _decoded(content: bytes, pixels: int) -> Image.Image | np.ndarray:
                 return quick
             if isinstance(image, TiffImageFile):
                 tiff.set_right(image)
+            with turn_of(image):
+                deep = jpeg2000.deep(content, image)
+            if deep:
+                return upright(deep)
             return upright(lab.coloured(image) if lab else image)
 
     return else_uncommon(usual, lambda: uncommon.picture(content, partial(check_size, pixels=pixels)))

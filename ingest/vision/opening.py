@@ -6,14 +6,14 @@ import io
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from typing import BinaryIO, TypeVar
 
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ingest.vision import uncommon
+from ingest.vision import jpeg2000, uncommon
 from ingest.vision.bad_image import BadImage, TooLarge
 from ingest.vision.colour import to_rgb
 from ingest.vision.signatures import HEAD, other_kind, picture_format
@@ -75,13 +75,17 @@ def check_size(size: tuple[int, int], pixels: int = MAX_PIXELS) -> None:
 def upright(image: Image.Image) -> Image.Image:
     """An opened picture decoded, turned as its EXIF says, in sRGB. What described the file no longer describes these
     pixels: `info` only names what was `assumed`, see `ingest.vision.colour`."""
-    width, height = image.size
-    with in_turn if width * height > LARGE_PIXELS else nullcontext():
+    with turn_of(image):
         profile = profile_of(image)  # before loading, which closes the file
         image.load()
         turn = UPRIGHT.get(orientation_of(image))
         picture = to_rgb(image, profile)
         return picture if turn is None else picture.transpose(turn)
+
+
+def turn_of(image: Image.Image) -> AbstractContextManager:
+    """To be held while an opened picture is decoded."""
+    return in_turn if image.width * image.height > LARGE_PIXELS else nullcontext()
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -167,25 +171,4 @@ def _profile_within(image: Image.Image) -> bytes | None:
     file = getattr(image, "fp", None)
     if image.format != "JPEG2000" or not isinstance(file, io.BytesIO):
         return None
-    colour = colour_box(file.getbuffer())
-    return bytes(colour[3:]) if colour and colour[0] == 2 else None
-
-
-def colour_box(content: memoryview) -> memoryview | None:
-    """What a JPEG 2000 file says of its colours: the box `colr` inside the box `jp2h`. None where there is none."""
-    header = _box(content, b"jp2h")
-    return header and _box(header, b"colr")
-
-
-def _box(boxes: memoryview, kind: bytes) -> memoryview | None:
-    place = 0
-    while place + 8 <= len(boxes):
-        length, begins = int.from_bytes(boxes[place : place + 4]), 8
-        if length == 1:
-            length, begins = int.from_bytes(boxes[place + 8 : place + 16]), 16
-        if boxes[place + 4 : place + 8] == kind:
-            return boxes[place + begins : place + length if length else len(boxes)]
-        if length < begins:
-            return None
-        place += length
-    return None
+    return jpeg2000.profile(file.getbuffer())

@@ -13,7 +13,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from ingest.vision import uncommon
 from ingest.vision.colour import is_plain_srgb
-from ingest.vision.opening import LARGE_PIXELS, UPRIGHT, colour_box, orientation_of, profile_of
+from ingest.vision.jpeg2000 import colour_box
+from ingest.vision.opening import LARGE_PIXELS, UPRIGHT, orientation_of, profile_of
 
 # What a key of UPRIGHT does to an array (height, width, 3).
 _TURNS = {

@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from ingest.vision.colour import to_rgb
-from ingest.vision.opening import colour_box, open_picture, orientation_of, profile_of
+from ingest.vision.jpeg2000 import colour_box
+from ingest.vision.opening import open_picture, orientation_of, profile_of
 from ingest.vision.windows.scan import Level, PixelBox, Scan, check, file_level
 
 SIGNATURES = (b"\xff\xd8\xff", b"\0\0\0\x0cjP  ")
