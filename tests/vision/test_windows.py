@@ -102,6 +102,16 @@ def test_parts_are_upright(tmp_path, opened, name, orientation):
     assert np.abs(small - np.asarray(expected.crop(box).resize((40, 30), Image.Resampling.BOX))).max() <= 4
 
 
+@pytest.mark.parametrize("tagged", [False, True])
+def test_a_turn_in_xmp_alone_counts(tmp_path, opened, tagged):
+    xmp = b'<x xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
+    tags = [(700, "B", len(xmp), xmp, True)] + [(274, "H", 1, 1, True)] * tagged
+    tifffile.imwrite(tmp_path / "a.tif", pixels(), photometric="rgb", tile=(64, 64), extratags=tags, metadata=None)
+    expected = loader.decode(tmp_path / "a.tif").image
+    assert expected.size == (SIZE if tagged else SIZE[::-1])
+    same(opened("a.tif", whole=not tagged), expected)
+
+
 def test_colour_profiles_hold_in_each_part(tmp_path, opened):
     wide = linear_profile()
     tifffile.imwrite(tmp_path / "a.tif", pixels(), photometric="rgb", tile=(64, 64), iccprofile=wide)

@@ -24,7 +24,7 @@ _GREY, _RGB, _CMYK, _YCBCR = 1, 2, 5, 6
 _JPEG = 7
 _ALPHA = 2  # not multiplied in
 _REDUCED, _STATED = 1, (281, 340, 341)  # a smaller copy; numbers of which the file says what is white
-_ORIENTATION = 274
+_ORIENTATION, _XMP = 274, 700
 
 
 def opened(path: Path, number: int) -> Scan:
@@ -40,7 +40,8 @@ def opened(path: Path, number: int) -> Scan:
     lock = threading.Lock()
     pages = [page, *_smaller(document, page, place)]
     levels = [level_of(each, lock) for each in pages if each is page or _alike(each, page)]
-    orientation = page.tags.get(_ORIENTATION)
+    orientation, xmp = page.tags.get(_ORIENTATION), page.tags.get(_XMP)
+    check(orientation or not xmp or "tiff:Orientation" not in str(xmp.value), "only its XMP says how it is turned")
     return Scan(levels, int(orientation.value) if orientation else 1)
 
 
