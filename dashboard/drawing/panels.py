@@ -245,9 +245,9 @@ def masses(stats: Mapping[str, float] | pd.Series) -> list[tuple[str, float]]:
 
 
 def spread(count: int, wanted: int) -> list[int]:
-    """At most `wanted` of 0 .. count - 1, evenly from the first to the last."""
-    if count <= wanted:
-        return list(range(count))
+    """At most `wanted` of 0 .. count - 1, evenly from the first to the last; one alone is the first."""
+    if count <= wanted or wanted < 2:
+        return list(range(min(count, max(wanted, 0))))
     return [round(step * (count - 1) / (wanted - 1)) for step in range(wanted)]
 
 

@@ -667,7 +667,18 @@ def test_the_printed_figure_has_the_pixels_that_draw_gives():
     assert "Attention, run 1." in text
 
 
-@pytest.mark.parametrize(("count", "wanted", "found"), [(12, 4, [0, 4, 7, 11]), (6, 4, [0, 2, 3, 5]), (2, 4, [0, 1])])
+@pytest.mark.parametrize(
+    ("count", "wanted", "found"),
+    [
+        (12, 4, [0, 4, 7, 11]),
+        (6, 4, [0, 2, 3, 5]),
+        (2, 4, [0, 1]),
+        (12, 2, [0, 11]),
+        (12, 1, [0]),
+        (12, 0, []),
+        (0, 1, []),
+    ],
+)
 def test_spread_goes_from_the_first_to_the_last(count, wanted, found):
     assert panels.spread(count, wanted) == found
 

@@ -53,7 +53,7 @@ def open_link(query):
 def test_columns_are_added_changed_moved_and_removed(db, open_page):
     at = open_page("figure", image=1)
     at.button(key="figure_add").click().run()
-    assert shown(at) == ["1;cls;2;mean", "1;cls;2;mean", "1;rollout;2;"]
+    assert shown(at) == ["1;cls;2;mean", "1;cls;1;mean", "1;rollout;2;"]
     choose(at, "figure_head", "1")
     choose(at, "figure_layer", 0)
     assert shown(at) == ["1;cls;2;mean", "1;cls;0;1", "1;rollout;2;"]
@@ -64,6 +64,35 @@ def test_columns_are_added_changed_moved_and_removed(db, open_page):
     choose(at, "figure_column", 0)
     at.button(key="figure_layers").click().run()
     assert shown(at)[:3] == ["1;cls;2;mean", "1;cls;0;mean", "1;cls;1;mean"]
+
+
+def test_columns_that_are_added_are_none_that_are_there(db, open_page):
+    at = open_link({"pictures": ["1"], "col": ["1;cls;2;mean;title=Last", "1;cls;1;mean"]})
+    at.button(key="figure_add").click().run()
+    assert shown(at) == ["1;cls;2;mean;title=Last", "1;cls;0;mean", "1;cls;1;mean"]
+    assert at.button(key="figure_layers").disabled  # all three layers are there
+    at.button(key="figure_add").click().run()
+    assert shown(at)[2] == "1;cls;0;0" and not at.exception
+
+
+@pytest.mark.parametrize("count", [7, 8])
+def test_full_columns_open_and_no_more_are_offered_than_there_is_room_for(count, db, open_page):
+    linked = ["1;cls;0;mean", *(f"1;cls;{layer};{head}" for layer in (0, 1, 2) for head in (0, 1)), "1;cls;2;mean"][
+        :count
+    ]
+    at = open_link({"pictures": ["1"], "col": linked})
+    assert not at.exception and shown(at) == linked
+    keys = ("figure_add", "figure_layers", "figure_heads")
+    assert all(at.button(key=key).disabled for key in keys) == (count == 8)
+    if count < 8:
+        at.button(key="figure_layers").click().run()
+        assert not at.exception and set(linked) < set(shown(at)) and len(shown(at)) == 8
+
+
+def test_a_column_without_layers_and_heads_is_added_once_more(db):
+    flow = columns.Column(1, "flow", 2, "")
+    assert columns.another(flow, [flow]) == flow
+    assert columns.varied(flow, "layers", 3, [flow]) == columns.varied(flow, "heads", 3, [flow]) == []
 
 
 def test_a_column_is_called_as_somebody_writes_and_carries_that_in_the_address(db, open_page):

@@ -213,11 +213,34 @@ def moved(columns: Sequence[Column], place: int, by: int) -> list[Column]:
     return found
 
 
-def varied(column: Column, what: str, room: int) -> list[Column]:
-    """Columns that differ from one in their layer or in their head, at most `room`, evenly spread."""
+def varied(column: Column, what: str, room: int, there: Sequence[Column]) -> list[Column]:
+    """Columns that differ from one in their layer or in their head, at most `room` and none of those that are `there`:
+    evenly spread, or any where all of these are there."""
     from dashboard.drawing.panels import spread
 
-    run = cache.run(column.run_id)
+    every = _variants(column, what)
+    even = [every[place] for place in spread(len(every), room)]
+    return (_missing(even, there) or _missing(every, there))[:room]
+
+
+def another(column: Column, there: Sequence[Column]) -> Column:
+    """A column like one, of the nearest layer or else the first head that is not `there`; the same where all are."""
+    layers = sorted(_variants(column, "layers"), key=lambda each: abs(each.layer - column.layer))
+    free = _missing([*layers, *_variants(column, "heads")], there)
+    return free[0] if free else replace(column, title="")
+
+
+def _variants(column: Column, what: str) -> list[Column]:
+    """The column in each layer or with each head of its run, as far as its method has them."""
+    run, method = cache.run(column.run_id), entry_of(column.method)
     if what == "layers":
-        return [replace(column, layer=layer, title="") for layer in spread(run.layers, room)]
-    return [replace(column, head=str(head), title="") for head in spread(run.heads, room)]
+        layers = range(run.layers if method is None or not method.one_layer else 0)
+        return [replace(column, layer=layer, title="") for layer in layers]
+    heads = range(run.heads if method is None or method.per_head else 0)
+    return [replace(column, head=str(head), title="") for head in heads]
+
+
+def _missing(columns: Sequence[Column], there: Sequence[Column]) -> list[Column]:
+    """Those of the columns that are not `there`, whatever title is written above them."""
+    known = {replace(each, title="") for each in there}
+    return [each for each in columns if each not in known]

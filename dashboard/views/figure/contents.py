@@ -113,17 +113,7 @@ def _buttons(one: Column, found: Sequence[Column], edited: int) -> None:
     reason = f"A figure has at most {MOST_COLUMNS} columns." if full else None
     # Another key for another number of columns: it closes when it has added some, which it would lie upon.
     with st.popover("Add", icon=":material/add:", disabled=full, help=reason, key=f"figure_more_{count}"):
-        room = MOST_COLUMNS - count
-        _button_to_add("One more column", "figure_add", [replace(one, title="")], edited)
-        method = entry_of(one.method)
-        if method is None or not method.one_layer:
-            more = [each for each in columns.varied(one, "layers", min(room + 1, 4)) if each not in found]
-            label = f"{counted(len(more), 'layer')} of it"
-            _button_to_add(label, "figure_layers", more, edited)
-        if method is None or method.per_head:
-            more = [each for each in columns.varied(one, "heads", room) if each not in found]
-            label = f"{counted(len(more), 'head')} of it"
-            _button_to_add(label, "figure_heads", more, edited)
+        _buttons_to_add(one, found, edited)
     for name, by, icon in (("Left", -1, "back"), ("Right", 1, "forward")):
         st.button(
             name,
@@ -142,6 +132,18 @@ def _buttons(one: Column, found: Sequence[Column], edited: int) -> None:
         disabled=count == 1,
         help="Remove the chosen column",
     )
+
+
+def _buttons_to_add(one: Column, found: Sequence[Column], edited: int) -> None:
+    """The columns that may be added behind one: no more than there is room for, and none that is there already."""
+    room, method = MOST_COLUMNS - len(found), entry_of(one.method)
+    _button_to_add("One more column", "figure_add", [columns.another(one, found)][:room], edited)
+    if method is None or not method.one_layer:
+        more = columns.varied(one, "layers", min(room + 1, 4), found)[:room]
+        _button_to_add(f"{counted(len(more), 'layer')} of it", "figure_layers", more, edited)
+    if method is None or method.per_head:
+        more = columns.varied(one, "heads", room, found)
+        _button_to_add(f"{counted(len(more), 'head')} of it", "figure_heads", more, edited)
 
 
 def _button_to_add(label: str, key: str, more: Sequence[Column], place: int) -> None:
