@@ -18,7 +18,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, texts: tuple[st
         try:
             found[name.strip()] = float(number)
         except ValueError:
-            raise click.BadParameter(f"{text!r} is not a name and a number, as n_neighbors=50") from None
+            raise click.BadParameter(f"{text!r} is not a name and a number, as n_neighbors=5") from None
     return found
 
 
@@ -31,7 +31,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, texts: tuple[st
     multiple=True,
     metavar="NAME=NUMBER",
     callback=_numbers,
-    help="A setting that is not to be the usual one, as n_neighbors=50 or perplexity=10; again for another. The usual "
+    help="A setting that is not to be the usual one, as n_neighbors=5 or perplexity=5; again for another. The usual "
     "layout stays beside it.",
 )
 @click.option("--extend", is_flag=True, help="Place the images that have no point yet; move none of the others.")
