@@ -7,7 +7,7 @@ No fitted model is stored. The points that are there, exactly as they are stored
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ingest.vision.projections import Layout, title
 from store import read, search, write
 from store.connection import reading, writing
 from store.counts import counted
+from store.records import RunRecord
 
 ON_COPIES = "copies at the place of the first"
 
@@ -51,6 +52,13 @@ class Placed:
     points: np.ndarray
     rule: str
     copies: int
+
+
+def laid_out(db: Path, runs: Sequence[RunRecord], methods: Collection[str]) -> list[RunRecord]:
+    """Those of the runs that have a layout of one of these methods."""
+    with reading(db) as con:
+        found = {row["run_id"] for row in read.projections(con).to_pylist() if row["method"] in methods}
+    return [run for run in runs if run.run_id in found]
 
 
 def extend(db: Path, run_id: int, methods: list[str], log: Callable[[str], None] = lambda line: None) -> Extended:

@@ -210,11 +210,25 @@ def newest_run(db: Path, run_id: int | None = None) -> RunRecord:
     if not runs:
         raise SourceError(f"there is no run in {db}; make one with: python -m ingest run FOLDER")
     if run_id is None:
-        return max(runs, key=lambda run: (run.images > 0, not run.is_probe, run.run_id))
+        return max(runs, key=_newness)
     found = next((run for run in runs if run.run_id == run_id), None)
     if found is None:
         raise SourceError(f"there is no run {run_id}; this database has {', '.join(str(run.run_id) for run in runs)}")
     return found
+
+
+def newest_runs(db: Path) -> list[RunRecord]:
+    """The newest run of each collection, that of `newest_run` first and of the others those that have pictures.
+    SourceError if there is none."""
+    first = newest_run(db)
+    found = {run.collection: run for run in sorted(_runs(db), key=_newness)}  # the last of each is the newest
+    others = [run for run in found.values() if run.images and not run.is_probe and run.run_id != first.run_id]
+    return [first, *sorted(others, key=_newness, reverse=True)]
+
+
+def _newness(run: RunRecord) -> tuple[bool, bool, int]:
+    """What runs are ordered by, the one to go on with last."""
+    return run.images > 0, not run.is_probe, run.run_id
 
 
 def settings_for_run(db: Path, run_id: int | None, settings: Settings) -> tuple[str, Settings]:

@@ -204,3 +204,50 @@ def test_a_layout_without_images_is_one_sentence(command):
         con.execute("DELETE FROM point")
     result = command("project", "--extend")
     assert result.code == 2 and "has no images left to go by" in result.err
+
+
+def test_without_a_run_the_newest_of_each_collection_is_extended(command):
+    first, _ = grown(command.db, "pca", 12, 14)
+    second = database(command.db, planted(12), "other")
+    project(command.db, second, ["pca"])
+    result = command("project", "--extend", "--methods", "pca")
+    assert result.code == 0
+    line = result.out.strip().splitlines()[-1]
+    assert line.startswith(f"run {second}: every image has its place already · run {first}: 2 placed into pca by ")
+    assert line.endswith("; no other image has moved")
+    assert len(layout_of(command.db, first, "pca")[2]) == 14
+    counts = command("project", "--extend", "--methods", "pca", "--json").counts
+    nothing = {"extended": [], "projections_failed": {}}
+    runs = [{"run_id": run, **nothing} for run in (second, first)]
+    assert counts == {"run_id": second, **nothing, "runs": runs}
+
+
+def test_with_a_run_that_alone_is_extended(command):
+    first, _ = grown(command.db, "pca", 12, 14)
+    second = database(command.db, planted(12), "other")
+    project(command.db, second, ["pca"])
+    result = command("project", "--extend", "--methods", "pca", "--run", second, "--json")
+    assert result.counts == {"run_id": second, "extended": [], "projections_failed": {}}
+    assert len(layout_of(command.db, first, "pca")[2]) == 12
+
+
+def test_collections_that_cannot_be_extended_are_no_hindrance(command):
+    first, _ = grown(command.db, "pca", 12, 14)
+    bare, emptied = database(command.db, planted(12), "bare"), database(command.db, planted(12), "emptied")
+    result = command("project", "--extend", "--methods", "pca", "--json")
+    assert result.code == 0 and result.counts["run_id"] == first and "runs" not in result.counts
+    assert f"run {bare} (bare) has no layout by pca: it is left out" in result.err
+    (number,) = project_of(command.db, emptied)
+    with writing(command.db) as con:
+        con.execute("DELETE FROM point WHERE projection_id = ?", [number])
+    database(command.db, planted(15))
+    result = command("project", "--extend", "--methods", "pca", "--json")
+    assert result.code == 1 and "has no images left to go by" in result.err
+    assert [len(each["extended"]) for each in result.counts["runs"]] == [0, 1]
+
+
+def project_of(path, run) -> list[int]:
+    """The numbers of a run's layouts by PCA, made now."""
+    project(path, run, ["pca"])
+    with reading(path) as con:
+        return [row["projection_id"] for row in read.projections(con, run).to_pylist()]

@@ -14,10 +14,11 @@ from store.connection import writing
 from store.records import ImageRecord, Results, Run
 
 
-def database(path: Path, vectors: np.ndarray) -> int:
-    """A run whose features are these vectors (pictures, dim); added to it if it is there. Returns its number."""
+def database(path: Path, vectors: np.ndarray, name: str = "c") -> int:
+    """A run over the collection of this name whose features are these vectors (pictures, dim); added to it if it is
+    there. Returns its number."""
     with writing(path) as con:
-        collection = write.add_collection(con, "c", "/nowhere")
+        collection = write.add_collection(con, name, "/nowhere")
         records = [ImageRecord(f"{i}.jpg", f"{i}", 10, 10, 1, 0.0, {}, b"", 1, 1) for i in range(len(vectors))]
         ids = write.add_images(con, collection, records)
         run = write.add_run(con, collection, Run("b", "w", 1, 1, vectors.shape[1], 14, 1, "crop", 56, {}, {}))
