@@ -17,7 +17,7 @@ from ingest.cli.options import (
     size_option,
     weights_option,
 )
-from ingest.cli.plain import PlainCommand, failed
+from ingest.cli.plain import PlainCommand, Stopped
 from ingest.notation import step
 from ingest.report import Report
 from ingest.vision.colour_maps import COLOUR_MAPS
@@ -113,7 +113,7 @@ def film(
         words = "stopped; no film was written"
         if folder:
             words += f". The frames in {folder} are good, and the same command adds the others"
-        raise failed(words, 1) from None
+        raise Stopped(words) from None
     places = [str(out)] if out else []
     if folder:
         already = f", {made['already']} were there already" if made["already"] else ""

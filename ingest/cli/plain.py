@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -60,7 +60,7 @@ class PlainCommand(click.Command):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
-            raise failed("stopped; what was finished is stored, and the same command goes on from there", 1) from None
+            raise Stopped("stopped; what was finished is stored, and the same command goes on from there") from None
         except Exception as error:
             if verbose:
                 raise
@@ -91,6 +91,13 @@ class WrongUsage(click.ClickException):
     """Ends a command that was asked for what does not go together."""
 
     exit_code = 2
+
+
+class Stopped(click.ClickException):
+    """Ends a command as somebody wished who pressed Ctrl-C: exit code 1, and no word of an error."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(self.message, file=file, err=file is None)
 
 
 def failed(sentence: str, code: int) -> click.ClickException:

@@ -142,7 +142,7 @@ def test_a_killed_run_continues_where_it_was(done, large, tmp_path, monkeypatch,
     with monkeypatch.context() as patched:
         patched.setattr(where, stop, killed)
         stopped = commands.run("patches", large, *SMALL, "--scorer", scorer, db=db)
-    assert stopped.code == 1 and "what was finished is stored" in stopped.err
+    assert stopped.code == 1 and "\nstopped; what was finished is stored" in stopped.err and "Error" not in stopped.err
     embedded = []
     sampling = selecting._Work._sample_one
     monkeypatch.setattr(selecting._Work, "_sample_one", lambda *args: embedded.append(1) or sampling(*args))
