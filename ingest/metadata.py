@@ -61,9 +61,12 @@ class Joined:
         return "; ".join(sentences)
 
     def notes(self, limited: bool = False) -> list[str]:
-        """What belongs to the last lines: whom the table describes, how it was read, which of its rows are odd."""
+        """Whom the table describes, how it was read, which of its rows are odd."""
+        return [self.line(limited), *self.reading_notes()]
+
+    def reading_notes(self) -> list[str]:
+        """What belongs to the last lines where `line` was told at once: how it was read, which of its rows are odd."""
         return [
-            self.line(limited),
             f"{self.name}: {self.reading.line()}",
             *(f"{self.name}, {line}" for line in self.reading.odd_lines()),
         ]

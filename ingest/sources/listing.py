@@ -127,7 +127,7 @@ def report_table(report: Report, table: Joined | None, merge: Merge, limited: bo
     """Says at once whom the table describes, and for the end how it was read and what has gone with it."""
     if table:
         report.log(table.line(limited))
-    for line in [*(table.notes(limited) if table else ()), *merge.lines()]:
+    for line in [*(table.reading_notes() if table else ()), *merge.lines()]:
         report.note(line)
 
 
