@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from ingest import changes
 from ingest.metadata import some
+from ingest.vision.projections import differing
 from store import read
 from store.connection import reading
 from store.counts import counted
@@ -47,7 +49,7 @@ def describe(found: dict[str, Any]) -> str:
         lines += _files(row["files"], row["name"])
     for run in found["runs"]:
         methods = ", ".join(f"{m['method']} ({counted(m['maps'], 'map')})" for m in run["methods"]) or "features alone"
-        layouts = [p["method"] for p in found["projections"] if p["run_id"] == run["run_id"]]
+        layouts = _layouts([each for each in found["projections"] if each["run_id"] == run["run_id"]])
         lines.append(
             f"run {run['run_id']}: {run['backbone']} over {run['collection']}, {counted(run['images'], 'image')}, "
             f"fit {run['fit']} {run['size']} px · {methods} · {', '.join(layouts) or 'no layout'}"
@@ -62,6 +64,19 @@ def describe(found: dict[str, Any]) -> str:
 def _row(run: RunRecord) -> dict[str, Any]:
     """A run as `--json` writes it: settings and versions as text, as the view `runs` has them."""
     return vars(run) | {"settings": to_json(run.settings), "versions": to_json(run.versions)}
+
+
+def _layouts(rows: list[dict[str, Any]]) -> list[str]:
+    """What a run's layouts are called; where there are several of a method, with the settings that tell them apart, or
+    else their numbers."""
+    named = {}
+    for method in dict.fromkeys(row["method"] for row in rows):
+        same = [row for row in rows if row["method"] == method]
+        settings = differing(method, [json.loads(row["settings"] or "{}") for row in same])
+        for row, own in zip(same, settings, strict=True):
+            apart = ", ".join(f"{key}={value}" for key, value in own.items()) or f"layout {row['projection_id']}"
+            named[row["projection_id"]] = f"{method} ({apart})" if len(same) > 1 else method
+    return [named[row["projection_id"]] for row in rows]
 
 
 def _files(state: dict[str, Any], collection: str) -> list[str]:

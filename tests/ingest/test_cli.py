@@ -14,9 +14,11 @@ from ingest import models
 from ingest.vision.backbones import PUBLISHED, load
 from ingest.vision.geometry import fit_image
 from ingest.vision.loader import decode
-from store import connection
+from store import connection, write
+from store.connection import writing
 from tests.support import ROOT
 from tests.support.commands import TINY, start
+from tests.support.databases import database
 
 
 @pytest.mark.parametrize(
@@ -134,6 +136,18 @@ def test_status_tells_what_is_there(folder, command):
     (run,) = command("status", "--json").counts["runs"]
     assert (run["run_id"], run["collection"], run["images"], len(run["weights_sha256"])) == (1, "scans", 9, 64)
     assert json.loads(run["settings"])["model"] == "tiny:dinov2" and "torch" in json.loads(run["versions"])
+
+
+def test_status_tells_layouts_of_one_method_apart(command):
+    run = database(command.db, np.random.default_rng(0).normal(size=(14, 4)))
+    settings = {"min_dist": 0.1, "random_state": 20}
+    changed = {"n_neighbors": 5, "min_dist": 0.3}
+    own = [settings | {"n_neighbors": 13}, settings | changed, settings | {"made_by": "pca"}]
+    with writing(command.db) as con:
+        for method, each in [("umap", own[0]), ("pca", {}), ("umap", own[1]), ("tsne", {}), ("tsne", own[2])]:
+            write.add_projection(con, run, method, each, np.array([1]), np.zeros((1, 2)))
+    layouts = "umap (n_neighbors=13, min_dist=0.1), pca, umap (n_neighbors=5, min_dist=0.3), "
+    assert layouts + "tsne (layout 4), tsne (layout 5)" in command("status").out
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "npz", "pkl", "txt"])

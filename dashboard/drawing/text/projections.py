@@ -75,12 +75,11 @@ def differences(rows: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
     """{id: what tells it from the others of its method} of rows of `projections` of which there are several of a
     method: the settings that can be changed, where these differ, else its id."""
     found = {}
-    for number, row in rows.items():
-        others = [settings_of(each) for each in rows.values() if each["method"] == row["method"]]
-        own = settings_of(row)
-        differing = [key for key in adjustable(row) if any(each.get(key) != own[key] for each in others)]
-        if len(others) > 1:
-            found[number] = ", ".join(spoken(key, own[key]) for key in differing) or f"({number})"
+    for method in dict.fromkeys(row["method"] for row in rows.values()):
+        same = {number: settings_of(row) for number, row in rows.items() if row["method"] == method}
+        if len(same) > 1:
+            for number, own in zip(same, projections.differing(method, list(same.values())), strict=True):
+                found[number] = ", ".join(spoken(key, value) for key, value in own.items()) or f"({number})"
     return found
 
 
