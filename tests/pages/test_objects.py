@@ -73,6 +73,13 @@ def test_the_page_says_how_many_and_what_a_score_is(page):
     assert "more alike the patches of the object are to each other" in text and "LOST · tiny, run" in text
 
 
+def test_a_search_that_is_not_through_says_so_and_can_go_on(page):
+    at = page(page.runs[1])
+    assert "1 of 6 pictures have been searched so far." in [each.value for each in at.markdown]
+    assert any("ingest objects" in each.value for each in at.code) or at.button(key="objects_start")
+    assert "searched so far" not in " ".join(each.value for each in page(page.runs[0]).markdown)
+
+
 def test_the_filter_leaves_the_objects_of_its_pictures(page):
     at = page(where="image_id = 2")
     assert shown(at) == [(2, 0), (2, 1)] and "2 objects in 1 picture;" in html_of(at)

@@ -44,6 +44,7 @@ def page() -> None:
         return
     st.markdown("A box is a suggestion: double-click a crop to see where it lies.")
     run = chosen_run(runs)
+    unfinished(run)
     found = filtered(run)
     if found is None:
         return
@@ -59,7 +60,22 @@ def nothing_yet() -> None:
         "No objects have been looked for in these pictures yet. This page shows what stands out in each of them: boxes "
         "that need no training."
     )
+    look()
+
+
+def look() -> None:
+    """The search over the collection in view: how far it is, or a button that begins it or goes on with it."""
     jobs.offer_for_collection("objects", "Look for objects", "objects_start")
+
+
+def unfinished(run: ObjectRunRecord) -> None:
+    """Says so where the newest run of the collection in view has not searched all of its pictures, and how to go on."""
+    view, own = cache.current_run(), [each for each in cache.object_runs() if each.collection == run.collection]
+    every = int(cache.collections().set_index("name")["images"][run.collection])
+    in_view = view is not None and view.collection == run.collection
+    if in_view and run.images < every and run.run_id == own[-1].run_id:
+        st.markdown(f"{run.images:,} of {counted(every, 'picture')} have been searched so far.")
+        look()
 
 
 def chosen_run(runs: list[ObjectRunRecord]) -> ObjectRunRecord:
