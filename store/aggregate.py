@@ -63,12 +63,11 @@ def _on_grid(
     weights = np.zeros((len(ids), rows * cols), np.float32)
     maps = np.zeros(len(ids), np.int64)
     which = f"{which} AND rows = $rows AND cols = $cols"
-    query = f"SELECT image_id, layer = $layer AS last, scale, minimum, codes FROM stored_map {which}"
+    query = f"SELECT image_id, layer = $layer AS last, {companding.COLUMNS} FROM stored_map {which}"
     params = params | {"rows": rows, "cols": cols, "ids": ids.tolist()}
     for batch in con.sql(query, params=params).to_arrow_reader(BATCH):
         place = np.searchsorted(ids, batch["image_id"].to_numpy())
-        codes = batch["codes"].flatten().to_numpy().reshape(-1, rows * cols)
-        decoded = companding.decode(codes, batch["scale"].to_numpy(), batch["minimum"].to_numpy())
+        decoded = companding.weights_of(batch, rows * cols)
         (np.maximum if head == "max" else np.add).at(weights, place, decoded)
         maps += np.bincount(place[batch["last"].to_numpy(zero_copy_only=False)], minlength=len(ids))
     if head != "max":

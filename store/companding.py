@@ -25,13 +25,19 @@ of two neighbouring ones; as soon as R spans ten thousand of them, which is a ra
 0.4 % of the range.
 
 Databases from before had no `minimum`: theirs counts as 0, and their maps are decoded as ever, bit by bit.
+
+In the database eight codes are a word, the first in its lowest byte: a map is a list of words, with zeros after its
+last code. Databases from before have the codes themselves.
 """
 
 import numpy as np
+import pyarrow as pa
 
 from store.errors import StoreError
 
 STEPS = 255
+WORD = np.dtype("<u8")
+COLUMNS = "scale, minimum, codes, words"  # of `stored_map`, for `weights_of`
 GREATEST = np.finfo(np.float32).max
 
 
@@ -49,6 +55,38 @@ def encode(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     scales = above.max(axis=1)
     shares = above / np.where(scales > 0, scales, 1)[:, None]
     return np.rint(STEPS * np.sqrt(shares)).astype(np.uint8), scales, minima
+
+
+def to_words(codes: np.ndarray) -> np.ndarray:
+    """Words (m, ⌈P / 8⌉) of codes (m, P) uint8."""
+    padding = -codes.shape[1] % WORD.itemsize
+    padded = np.pad(codes, ((0, 0), (0, padding))) if padding else np.ascontiguousarray(codes)
+    return padded.view(WORD)
+
+
+def weights_of(maps: pa.Table | pa.RecordBatch, cells: int) -> np.ndarray:
+    """Weights (m, cells) float32 of stored maps that all have so many cells, from their COLUMNS."""
+    batches = maps.to_batches() if isinstance(maps, pa.Table) else [maps]
+    codes = np.concatenate([np.empty((0, cells), np.uint8), *(_codes(batch, cells) for batch in batches)])
+    return decode(codes, maps["scale"].to_numpy(), maps["minimum"].to_numpy())
+
+
+def _codes(batch: pa.RecordBatch, cells: int) -> np.ndarray:
+    """Codes (m, cells) uint8 of stored maps, those of which are words and those of before."""
+    words, older = batch["words"], batch["codes"]
+    if not words.null_count:
+        return _from_words(words, cells)
+    if not older.null_count:
+        return older.flatten().to_numpy().reshape(-1, cells)
+    codes, in_words = np.empty((len(batch), cells), np.uint8), words.is_valid().to_numpy(zero_copy_only=False)
+    codes[in_words] = _from_words(words.drop_null(), cells)
+    codes[~in_words] = older.drop_null().flatten().to_numpy().reshape(-1, cells)
+    return codes
+
+
+def _from_words(words: pa.Array, cells: int) -> np.ndarray:
+    values = words.flatten().to_numpy().astype(WORD, copy=False)
+    return values.reshape(len(words), -(-cells // WORD.itemsize)).view(np.uint8)[:, :cells]
 
 
 def decode(codes: np.ndarray, scales: np.ndarray, minima: np.ndarray) -> np.ndarray:

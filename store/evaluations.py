@@ -162,7 +162,7 @@ def run_maps(con: Connection, run_id: int, image_ids: Iterable[int]) -> Iterator
     query = f"""
         SELECT m.image_id, m.method, m.layer,
             CASE WHEN m.target = 'class:' || p.class THEN '{PREDICTED}' ELSE m.target END AS target,
-            coalesce(m.head, {FUSED})::SMALLINT AS head, m.rows, m.cols, m.scale, m.minimum, m.codes
+            coalesce(m.head, {FUSED})::SMALLINT AS head, m.rows, m.cols, {companding.COLUMNS}
         FROM stored_map m LEFT JOIN prediction p ON p.run_id = m.run_id AND p.image_id = m.image_id
         WHERE m.run_id = $run AND m.image_id BETWEEN $low AND $high AND list_contains($ids::BIGINT[], m.image_id)
         ORDER BY m.image_id, m.method, target, m.layer, head
@@ -180,10 +180,7 @@ def _decoded(table: pa.Table) -> Iterator[AttentionMaps]:
     for first_, last in zip(starts, [*starts[1:], len(keys)], strict=True):
         part = table.slice(first_, last - first_).combine_chunks()
         rows_, cols = part["rows"][0].as_py(), part["cols"][0].as_py()
-        codes = np.concatenate([chunk.flatten().to_numpy() for chunk in part["codes"].chunks])
-        scale, minimum, layer, head, image_id = (
-            part[name].to_numpy() for name in ("scale", "minimum", "layer", "head", "image_id")
-        )
-        weights = companding.decode(codes.reshape(-1, rows_ * cols), scale, minimum).reshape(-1, rows_, cols)
+        layer, head, image_id = (part[name].to_numpy() for name in ("layer", "head", "image_id"))
+        weights = companding.weights_of(part, rows_ * cols).reshape(-1, rows_, cols)
         _, method, target = keys[first_]
         yield AttentionMaps(weights, layer, head, image_id, method, target)

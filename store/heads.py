@@ -127,12 +127,12 @@ def methods(con: Connection, run_id: int) -> pa.Table:
 
 def maps(con: Connection, head: Head, ids: Iterable[int]) -> dict[int, np.ndarray]:
     """One head's maps of these images: {image_id: weights (rows, cols) float32}; images without one are left out."""
-    query = f"SELECT image_id, rows, cols, scale, minimum, codes FROM stored_map WHERE {_SAME_HEAD} {_among(ids)}"
+    query = f"SELECT image_id, rows, cols, {companding.COLUMNS} FROM stored_map WHERE {_SAME_HEAD} {_among(ids)}"
     table, found = _table(con, query, **vars(head), ids=ids), {}
     for place in range(table.num_rows):
         row = table.slice(place, 1)
         image_id, height, width = (row[name][0].as_py() for name in ("image_id", "rows", "cols"))
-        found[image_id] = _decoded(row, height * width).reshape(height, width)
+        found[image_id] = companding.weights_of(row, height * width).reshape(height, width)
     return found
 
 
@@ -143,13 +143,13 @@ def mean_map(con: Connection, head: Head, ids: Iterable[int] | None = None) -> A
     found = _table(con, counted, **vars(head), ids=ids).to_pylist()
     if not found:
         return None
-    query = f"SELECT scale, minimum, codes {same} AND rows = $height AND cols = $width"
+    query = f"SELECT {companding.COLUMNS} {same} AND rows = $height AND cols = $width"
     totals = {}
     for height, width in ((grid["rows"], grid["cols"]) for grid in found):
         total = np.zeros(height * width)
         params = _used(query, {**vars(head), "height": height, "width": width, "ids": ids})
         for batch in con.sql(query, params=params).to_arrow_reader(_BATCH):
-            weights = _decoded(batch, len(total))
+            weights = companding.weights_of(batch, len(total))
             total += weights.sum(axis=0, dtype=np.float64)
         totals[height, width] = total[None]
     images = sum(grid["images"] for grid in found)
@@ -183,7 +183,7 @@ def similarity(
         part = images[start : start + _IMAGES]
         # The range lets DuckDB skip whole row groups.
         query = f"""
-            SELECT image_id, layer, head, rows, cols, scale, minimum, codes {among}
+            SELECT image_id, layer, head, rows, cols, {companding.COLUMNS} {among}
                 AND image_id BETWEEN $low AND $high {_among(part)} ORDER BY image_id, layer, head
         """
         table = _table(con, query, **known, ids=part, low=part[0], high=part[-1])
@@ -231,7 +231,7 @@ class _Comparison:
     def add(self, table: pa.Table) -> None:
         """The maps of one image."""
         height, width = table["rows"][0].as_py(), table["cols"][0].as_py()
-        weights = _decoded(table, height * width)
+        weights = companding.weights_of(table, height * width)
         owners = zip(table["layer"].to_numpy(), table["head"].to_numpy(), strict=True)
         at = np.array([self.place[owner] for owner in owners])
         length = np.linalg.norm(weights, axis=1, keepdims=True)
@@ -261,14 +261,6 @@ def _together(totals: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
 _OF_PREDICTED = """AND (image_id, target) IN (
     SELECT (image_id, 'class:' || class) FROM predictions WHERE run_id = $run)"""
 _SAME_HEAD = "run_id = $run_id AND method = $method AND target = $target AND layer = $layer AND head = $head"
-
-
-def _decoded(table: pa.Table | pa.RecordBatch, cells: int) -> np.ndarray:
-    """The weights (m, cells) float32 of stored maps that all have so many cells."""
-    column = table["codes"]
-    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    codes = np.concatenate([chunk.flatten().to_numpy() for chunk in chunks]).reshape(-1, cells)
-    return companding.decode(codes, table["scale"].to_numpy(), table["minimum"].to_numpy())
 
 
 def _spread(ids: np.ndarray, count: int) -> np.ndarray:

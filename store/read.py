@@ -149,8 +149,8 @@ def maps(
     """The maps of one image, ordered by layer and head; None if there are none. `layers` and `heads` choose some."""
     table = _table(
         con,
-        """
-        SELECT layer, coalesce(head, -1)::SMALLINT AS head, rows, cols, scale, minimum, codes FROM stored_map
+        f"""
+        SELECT layer, coalesce(head, -1)::SMALLINT AS head, rows, cols, {companding.COLUMNS} FROM stored_map
         WHERE run_id = $run AND image_id = $image AND method = $method AND target = $target
             AND ($layers IS NULL OR list_contains($layers::INTEGER[], layer))
             AND ($heads IS NULL OR list_contains($heads::INTEGER[], head))
@@ -166,8 +166,7 @@ def maps(
     if not table.num_rows:
         return None
     rows, cols = table["rows"][0].as_py(), table["cols"][0].as_py()
-    codes = np.concatenate([chunk.flatten().to_numpy() for chunk in table["codes"].chunks])
-    weights = companding.decode(codes.reshape(-1, rows * cols), table["scale"].to_numpy(), table["minimum"].to_numpy())
+    weights = companding.weights_of(table, rows * cols)
     layer, head = table["layer"].to_numpy(), table["head"].to_numpy()
     ids = np.full(len(layer), image_id)
     return AttentionMaps(weights.reshape(-1, rows, cols), layer, head, ids, method, target)

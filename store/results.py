@@ -170,7 +170,7 @@ def _map_columns(run_id: int, maps: AttentionMaps | CodedMaps) -> dict:
         "cols": np.full(count, cols),
         "scale": scales,
         "minimum": minima,
-        "codes": rows.lists(codes),
+        "words": rows.lists(companding.to_words(codes)),
     }
 
 

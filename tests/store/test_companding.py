@@ -8,7 +8,9 @@ from hypothesis.extra.numpy import arrays
 from store import companding, migrate, read, write
 from store.connection import reading, writing
 from store.errors import StoreError
-from store.records import Results
+from store.maps import CodedMaps
+from store.records import Results, Run
+from store.results import add_results
 from tests.support.maps import stored_maps
 
 OF_MAXIMUM, OF_RANGE = 0.005, 0.01  # what every stored map keeps to
@@ -172,3 +174,35 @@ def test_the_maps_of_an_older_database_stay_what_they_were(tmp_path):
         weights = read.maps(con, 1, 1, "cls").weights.ravel()
     roots = np.array(codes, np.float32) / np.float32(255)
     assert (weights == roots * roots * scale).all()
+
+
+@pytest.mark.parametrize("cells", [1, 7, 8, 9, 6, 256])
+def test_eight_codes_are_a_word_and_come_back(cells):
+    codes = np.random.default_rng(cells).integers(0, 256, (5, cells), dtype=np.uint8)
+    words = companding.to_words(codes)
+    assert words.shape == (5, -(-cells // 8)) and words.dtype == np.uint64
+    for row, word in zip(codes, words, strict=True):
+        numbers = [*row.tolist(), *[0] * (-cells % 8)]
+        assert word.tolist() == [
+            sum(number << 8 * place for place, number in enumerate(numbers[start : start + 8]))
+            for start in range(0, len(numbers), 8)
+        ]
+
+
+def test_maps_of_before_and_of_now_stand_in_one_table(tmp_path):
+    path, codes = tmp_path / "both.duckdb", np.arange(18, dtype=np.uint8).reshape(3, 6) * 14
+    weights = companding.decode(codes, np.full(3, 0.5, np.float32), np.zeros(3, np.float32))
+    with writing(path) as con:
+        write.add_run(con, 1, Run("b", "w", 1, 3, 2, 14, 1, "crop", 56, {}, {}))
+        ids, ones = np.ones(3, int), np.full(3, 0.5, np.float32)
+        maps = CodedMaps(codes.reshape(3, 2, 3), ones, np.zeros(3, np.float32), ids - 1, np.arange(3), ids, "cls")
+        add_results(con, 1, Results(image_ids=np.array([1]), maps=[maps]))
+        con.execute("UPDATE stored_map SET codes = ?, words = NULL WHERE head = 1", [codes[1].tolist()])
+    with reading(path) as con:
+        np.testing.assert_array_equal(read.maps(con, 1, 1, "cls").weights.reshape(3, 6), weights)
+        stored = con.execute("SELECT weights FROM attention ORDER BY head").fetchall()
+        one = [
+            con.execute("SELECT weights FROM attention_map(1, 1, 'cls', 0, ?)", [head]).fetchone() for head in range(3)
+        ]
+    np.testing.assert_allclose([row for (row,) in stored], weights, rtol=1e-6)
+    assert one == stored
