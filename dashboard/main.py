@@ -83,7 +83,7 @@ def show(page, meant: str | None) -> None:
     needs = navigation.PAGES[meant].needs if meant in navigation.PAGES else "nothing"
     with st.sidebar:
         st.markdown("## Bilderatlas")
-        above, links = st.container(), st.container(gap="xxsmall")
+        above, links = st.container(), st.container(key="pages", gap="xxsmall")
     try:
         navigation.read_from_url()
         with st.sidebar:

@@ -11,7 +11,7 @@ from ingest.vision import loader
 
 MEGABYTES = 20
 MEGAPIXELS = 60
-TYPES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
+TYPES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jp2", "j2k", "jxl", "avif", "heic")
 
 
 class BadPicture(Exception):

@@ -2,6 +2,7 @@
 
 import io
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
@@ -21,6 +22,13 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(monkeypatch):
     with pytest.raises(uploads.BadPicture, match="60 megapixels"):
         uploads.decode(png((12_000, 6_000), "L"))
     assert not decoded
+
+
+@pytest.mark.parametrize("kind", ["jp2", "jxl", "avif"])
+def test_what_is_offered_is_read(kind):
+    encode = {"jp2": imagecodecs.jpeg2k_encode, "jxl": imagecodecs.jpegxl_encode, "avif": imagecodecs.avif_encode}[kind]
+    assert kind in uploads.TYPES
+    assert uploads.decode(encode(np.full((6, 8, 3), 200, np.uint8))).size == (8, 6)
 
 
 def test_too_many_bytes_are_refused(monkeypatch):

@@ -4,7 +4,7 @@ if (!window.bilderatlasTour) {
   const SEEN = "bilderatlas-tour";
   const STEPS = [
     [
-      "[data-testid=stSidebar] [data-testid=stPageLink], [data-testid=stExpandSidebarButton]",
+      "[data-testid=stSidebar] .st-key-pages, [data-testid=stExpandSidebarButton]",
       "The pages",
       "They stand in the sidebar, in four groups: explore the collection, look through the network, train and trust, data.",
     ],
