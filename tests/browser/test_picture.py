@@ -99,7 +99,7 @@ def test_the_wheel_leads_to_the_scan_s_own_pixels(small, open_page):
         return cells.shape == PATTERN.shape and np.array_equal(cells > 120, PATTERN > 120)
 
     look(page, lambda pixels: planted(pixels[60:-60, 4:-4]))  # without tools and border
-    idle(page)
+    page.wait_for_url(lambda address: "picture_view" in address)
     x, y, width, height = (int(part) for part in query(page)["picture_view"].split(","))
     assert x <= AT[0] and y <= AT[1] and x + width >= AT[0] + size and y + height >= AT[1] + size
     page.keyboard.press("0")
