@@ -3,6 +3,7 @@ itself, as it was before it saw any."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -134,10 +135,20 @@ def choose_style() -> Style:
 def items(palette: Palette, scenes: list[panels.Scene], style: Style) -> list[dict[str, Any]]:
     """What the gallery shows: each picture with its colours."""
     found = cache.items([coloured.image_id for coloured in palette.pictures])
-    for item, coloured, scene in zip(found, palette.pictures, scenes, strict=True):
-        item["src"] = markup.source(patch_colours.pair(coloured, scene.at(SIDE), style))
+    colours = hashlib.sha256(b"".join(coloured.colours.tobytes() for coloured in palette.pictures)).hexdigest()
+    # The address of a thumbnail changes with its picture.
+    shown = [(item["src"], scene.picture.size, scene.frame) for item, scene in zip(found, scenes, strict=True)]
+    sources = cache.remembered(lambda: drawn(palette, scenes, style), "parts", colours, repr((shown, style)))
+    for item, source in zip(found, sources, strict=True):
+        item["src"] = source
         item["alt"] = f"{item['alt']}, and its patches in the colours of what they are alike to"
     return found
+
+
+def drawn(palette: Palette, scenes: list[panels.Scene], style: Style) -> list[str]:
+    """Each picture with its colours, as a data URL."""
+    pairs = zip(palette.pictures, scenes, strict=True)
+    return [markup.source(patch_colours.pair(coloured, scene.at(SIDE), style)) for coloured, scene in pairs]
 
 
 def explain(found: Parts, palette: Palette, choice: Choice, style: Style) -> None:
