@@ -65,7 +65,7 @@ class Joined:
         return [self.line(limited), *self.reading_notes()]
 
     def reading_notes(self) -> list[str]:
-        """What belongs to the last lines where `line` was told at once: how it was read, which of its rows are odd."""
+        """What belongs to the last lines where `line` was logged: how it was read, which of its rows are odd."""
         return [
             f"{self.name}: {self.reading.line()}",
             *(f"{self.name}, {line}" for line in self.reading.odd_lines()),

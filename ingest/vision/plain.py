@@ -82,7 +82,7 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 def _tiff(content: bytes, opened: ImageFile.ImageFile) -> np.ndarray | None:
     """Not packed, since what packs TIFF is undone as quickly by Pillow; not turned, which it does as it loads; with its
-    channels together, since the shape of 3 × 3 pixels does not tell whether they are."""
+    channels together, since the shape of 3 × 3 pixels does not say whether they are."""
     if not isinstance(opened, TiffImageFile) or opened.info.get("compression") != "raw":
         return None
     if opened.tag_v2.get(_PHOTOMETRIC) != _RGB or opened.tag_v2.get(_PLANAR, _TOGETHER) != _TOGETHER:

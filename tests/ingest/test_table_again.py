@@ -136,9 +136,9 @@ def test_how_a_table_was_read_stands_in_the_last_lines_and_in_the_database(folde
     assert reading["encoding"].startswith("Windows-1252") and reading["encoding_detected"]
     assert (reading["delimiter"], reading["header_row"], reading["decimal_comma"]) == ("semicolon", 2, ["width"])
     assert reading["file_columns"] == ["file"] and [each["line"] for each in reading["odd_rows"]] == [4, 6]
-    (told,) = [line for line in result.err.splitlines() if "metadata.csv describes" in line]  # at once, and once
-    assert "metadata.csv describes 2 of 9 pictures, by its column file; 6 pictures without a row" in told
-    assert "1 picture whose row could not be read (p4.jpg); 1 row without a picture (p9.jpg)" in told
+    (sentence,) = [line for line in result.err.splitlines() if "metadata.csv describes" in line]  # at once, and once
+    assert "metadata.csv describes 2 of 9 pictures, by its column file; 6 pictures without a row" in sentence
+    assert "1 picture whose row could not be read (p4.jpg); 1 row without a picture (p9.jpg)" in sentence
     lines = result.err.strip().splitlines()
     for part in (
         "metadata.csv: read as CSV, in Windows-1252 (Western Europe) as it seems (else: --encoding), delimiter semicolon",

@@ -1,4 +1,4 @@
-"""Maps as they are drawn, kept: a click that changes nothing about them draws nothing anew."""
+"""Drawn maps, remembered: a click that changes nothing about them draws nothing anew."""
 
 from __future__ import annotations
 
